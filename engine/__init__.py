@@ -1,0 +1,1 @@
+"""The science and the service that runs it: from an experiment to the events that tell what came out."""

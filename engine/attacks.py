@@ -1,0 +1,81 @@
+"""Adversarial examples: projected gradient descent in the l-infinity ball (Madry et al. 2018; Eq 9 of the paper)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+TILE_BYTES = 8 << 20
+"""Float32 pixels of one evaluation tile on a GPU; on a CPU a tile's activations should stay in the last-level cache."""
+
+
+def pgd(
+    model: Callable[[Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    *,
+    epsilon: float,
+    step_size: float,
+    steps: int,
+    random_start: bool = False,
+) -> Tensor:
+    """Untargeted PGD: `steps` ascents on the cross-entropy by the gradient's sign; the last iterate.
+
+    x: images (batch, channels, height, width), float32 in [0, 1]. y: true classes (batch,).
+    epsilon, step_size: in pixels of [0, 1]. random_start: begin uniformly in the epsilon ball, drawn from torch's
+    generator; as in the authors' code the start may leave [0, 1] until the first projection (protocol B1).
+    Returns images of x's shape, within epsilon of x and within [0, 1]. Only the input's gradient is computed, in
+    float32; the model's mode (BatchNorm!) is the caller's.
+    """
+    low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
+    adversarial = x + torch.empty_like(x).uniform_(-epsilon, epsilon) if random_start else x.clone()
+    for _ in range(steps):
+        adversarial.requires_grad_(True)
+        loss = F.cross_entropy(model(adversarial).float(), y, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, adversarial)
+        with torch.no_grad():
+            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=step_size), low, high)
+    return adversarial.detach()
+
+
+def tile_size(model: nn.Module, image: Tensor) -> int:
+    """Images per evaluation tile; it changes speed and memory, not results.
+
+    CPU: as many as keep the largest layer's activations within about 2 MB, at least 4. GPU: bounded by pixels only,
+    since there large tiles are faster. image: one image (channels, height, width) on the model's device.
+    """
+    if image.device.type != "cpu":
+        return max(64, min(1024, TILE_BYTES // (4 * image.numel())))
+    largest = image.numel()
+
+    def watch(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, output.numel())
+
+    leaves = [module for module in model.modules() if not list(module.children())]
+    handles = [leaf.register_forward_hook(watch) for leaf in leaves]
+    try:
+        with torch.no_grad():
+            model(torch.zeros_like(image, dtype=torch.float32)[None])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return int(min(256, max(4, (2 << 20) // (4 * largest))))
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[nn.Module]:
+    """The model in inference mode with no gradient to its weights, so that autograd keeps nothing for them."""
+    was_training = model.training
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.eval()
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    try:
+        yield model
+    finally:
+        model.train(was_training)
+        for parameter in wanted:
+            parameter.requires_grad_(True)

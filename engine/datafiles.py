@@ -1,0 +1,215 @@
+"""Where a data set's files lie and one hash of what they hold; and the same for a network of one's own.
+
+Only the standard library: the terminal app and the engine service name an experiment by its content without torch.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import math
+import os
+import re
+import struct
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from engine.spec import Data
+from engine.validation import SpecError, refuse, require_known
+
+ELSEWHERE = "or point --data-root (MIA_DATA) at the folder that has it"
+FASHION_FOLDER = Path("FashionMNIST", "raw")
+FASHION_FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+CIFAR_FOLDER = Path("cifar-10-batches-py")
+CIFAR_FILES = ("batches.meta", *(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+YALE_MAT = "YALEBXF.mat"
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""The files of an image folder that are images: those of torchvision's ImageFolder."""
+
+FAMILY_NAMES = ("small-cnn", "yale-cnn", "fashion-cnn", "wide-resnet")
+"""The network families that `engine.networks` builds."""
+
+
+class DatasetError(SpecError):
+    """A data set that is missing, damaged or changed; the message is one line saying what to do."""
+
+
+def fingerprint(data: Data, root: Path) -> str:
+    """Hash (blake2b, hex) of the names and contents of the data set's files, wherever they lie.
+
+    Raises `DatasetError` where files are missing or visibly damaged.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, path in sorted(files(data, root).items()):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DatasetError(f"{data.name}: cannot read {path}: {error.strerror}") from None
+        digest.update(os.fsencode(name) + b"\0" + hashlib.blake2b(content).digest())
+    return digest.hexdigest()
+
+
+def files(data: Data, root: Path) -> dict[str, Path]:
+    """The files that make up the data set: name relative to its folder -> path. `DatasetError` if any is missing."""
+    if data.family == "digits":
+        return {"digits.csv.gz": digits_file()}
+    if data.family == "yale":
+        return _yale_files(yale_source(root))
+    if data.family == "fashion-mnist":
+        found = _all_of("fashion-mnist", root / FASHION_FOLDER, FASHION_FILES)
+        for path in found.values():
+            _check_idx(path)
+        return found
+    if data.family == "cifar10":
+        return _all_of("cifar10", root / CIFAR_FOLDER, CIFAR_FILES)
+    top = folder_path(data)
+    return {
+        path.relative_to(top).as_posix(): path
+        for split in folder_splits(data)
+        for group in split.values()
+        for path in group
+    }
+
+
+def digits_file() -> Path:
+    """The table of 1797 digits inside scikit-learn, found without importing it."""
+    package = importlib.util.find_spec("sklearn")
+    path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz" if package and package.origin else None
+    if path is None or not path.is_file():
+        raise DatasetError("digits: its file digits.csv.gz is part of scikit-learn, which is not installed here")
+    return path
+
+
+def yale_source(root: Path) -> Path:
+    """The `CroppedYale` folder (root/CroppedYale, root/yale/CroppedYale, root), else the `YALEBXF.mat` file."""
+    for folder in (root / "CroppedYale", root / "yale" / "CroppedYale", root):
+        if yale_people(folder):
+            return folder
+    for path in (root / YALE_MAT, root / "yale" / YALE_MAT):
+        if path.is_file():
+            return path
+    raise DatasetError(
+        f"yale: neither CroppedYale/yaleB01/*.pgm (and so on) nor {YALE_MAT} in {root}; unpack CroppedYale there, "
+        + ELSEWHERE
+    )
+
+
+def yale_people(folder: Path) -> dict[str, list[Path]]:
+    """Each person's images in the order of file names, people in ascending order; without ambient and `.bad` files."""
+    people = {
+        person.name: sorted(path for path in person.glob("*.pgm") if "Ambient" not in path.name)
+        for person in sorted(folder.glob("yaleB*"))
+    }
+    return {name: images for name, images in people.items() if images}
+
+
+def folder_path(data: Data) -> Path:
+    """The PATH in `folder:PATH`."""
+    text = data.name.removeprefix("folder:")
+    if not text:
+        raise DatasetError("folder: the path is missing; write folder:PATH")
+    return Path(text).expanduser()
+
+
+def folder_splits(data: Data) -> list[dict[str, list[Path]]]:
+    """Class name -> image files, classes and files in sorted order.
+
+    Two tables, train then test, for a folder with `train/` and `test/` (or `val/`); otherwise one for the whole tree.
+    """
+    top = folder_path(data)
+    if not top.is_dir():
+        raise DatasetError(f"{data.name}: no folder {top}")
+    held_out = next((top / name for name in ("test", "val") if (top / name).is_dir()), None)
+    if held_out is None or not (top / "train").is_dir():
+        return [_class_files(data.name, top)]
+    splits = [_class_files(data.name, top / "train"), _class_files(data.name, held_out)]
+    if differing := sorted(set(splits[0]) ^ set(splits[1])):
+        raise DatasetError(f"{data.name}: class {differing[0]!r} is not in both train and {held_out.name}")
+    return splits
+
+
+def require_network(name: str) -> None:
+    """Refuse a network that is neither a family nor of the form `module:callable`."""
+    if ":" not in name:
+        require_known("network", name, (*FAMILY_NAMES, "module:callable"))
+    elif not all(re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", part) for part in name.split(":", 1)):
+        refuse("network", name, "module:callable, such as my_networks:build")
+
+
+def network_fingerprint(name: str) -> str:
+    """'' for a family; for `module:callable` the hash (blake2b, hex) of the module's source file, found on `sys.path`.
+
+    Nothing is imported, and what the module itself imports is not hashed. Raises `SpecError`.
+    """
+    require_network(name)
+    if ":" not in name:
+        return ""
+    module = name.split(":", 1)[0]
+    found = _find_module(module)
+    if found is None or not found.origin or not found.origin.endswith(".py"):
+        raise SpecError(f"network {name}: no source file of the module {module} on Python's search path")
+    return hashlib.blake2b(Path(found.origin).read_bytes(), digest_size=16).hexdigest()
+
+
+def _find_module(module: str) -> ModuleSpec | None:
+    """Find a dotted module; unlike `importlib.util.find_spec` without importing its parents, which may import torch."""
+    importlib.invalidate_caches()
+    found, path, parts = None, None, module.split(".")
+    for depth in range(1, len(parts) + 1):
+        name = ".".join(parts[:depth])
+        found = next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, path))), None)
+        if found is None:
+            return None
+        path = found.submodule_search_locations or ()
+    return found
+
+
+def _yale_files(source: Path) -> dict[str, Path]:
+    if source.is_file():
+        return {source.name: source}
+    return {f"{person}/{path.name}": path for person, images in yale_people(source).items() for path in images}
+
+
+def _all_of(name: str, folder: Path, wanted: tuple[str, ...]) -> dict[str, Path]:
+    found = {file: folder / file for file in wanted}
+    if missing := [file for file, path in found.items() if not path.is_file()]:
+        raise DatasetError(
+            f"{name}: {', '.join(missing)} not in {folder}; unpack the data set there, get it with --download, "
+            + ELSEWHERE
+        )
+    return found
+
+
+def _check_idx(path: Path) -> None:
+    """Refuse a file in the IDX format, bytes in one or three dimensions, whose length is not what its header says."""
+    with open(path, "rb") as stream:
+        head = stream.read(16)
+    try:
+        dimensions = {b"\0\0\x08\1": 1, b"\0\0\x08\3": 3}[head[:4]]
+        expected = 4 + 4 * dimensions + math.prod(struct.unpack_from(f">{dimensions}I", head, 4))
+    except (KeyError, struct.error):
+        expected = None
+    if path.stat().st_size != expected:
+        raise DatasetError(f"fashion-mnist: {path} is damaged; delete it and unpack it again, or use --download")
+
+
+def _class_files(name: str, folder: Path) -> dict[str, list[Path]]:
+    """The images below each sub-folder, in the order of torchvision's ImageFolder; hidden folders are no classes."""
+    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{name}: {folder} needs a sub-folder of images for each of at least two classes, or train/ and test/ "
+            "(or val/) that have them"
+        )
+    table = {}
+    for label in classes:
+        walk = sorted(os.walk(folder / label, followlinks=True))
+        table[label] = [
+            Path(place, file)
+            for place, _, names in walk
+            for file in sorted(names)
+            if file.lower().endswith(IMAGE_SUFFIXES)
+        ]
+        if not table[label]:
+            raise DatasetError(f"{name}: no image in {folder / label} ({', '.join(IMAGE_SUFFIXES)})")
+    return table

@@ -1,0 +1,22 @@
+"""Images as tensors: bytes as they were stored, or float32 pixels in [0, 1]."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CHUNK = 512
+
+
+def pixels(images: Tensor) -> Tensor:
+    """The images as float32 in [0, 1]: bytes divided by 255, float32 unchanged."""
+    return images if images.dtype == torch.float32 else images.to(torch.float32).div_(255)
+
+
+def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Float32 pixels (n, channels, *size): each output pixel is the mean of the area it covers.
+
+    Works through the images in chunks, so that only the result is held as floats.
+    """
+    if images.shape[-2:] == size:
+        return pixels(images)
+    return torch.cat([functional.interpolate(pixels(part), size, mode="area") for part in images.split(CHUNK)])

@@ -1,0 +1,45 @@
+"""A data set before any image is read: labels, which rows train and which test, and how to read rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+HELD_OUT, TRAIN, TEST = range(3)
+"""What a random draw is for; draws for different purposes are independent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Every image of a data set and the data set's own division into train and test."""
+
+    labels: np.ndarray
+    """int64 (n,): class of each row."""
+    train: np.ndarray
+    """Rows of the training split, in its order."""
+    test: np.ndarray
+    """Rows of the test split, in its order."""
+    class_names: tuple[str, ...]
+    read: Callable[[np.ndarray], Tensor]
+    """The images of some rows: uint8, or float32 in [0, 1], (len(rows), channels, height, width)."""
+
+
+def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndarray:
+    """Positions of a random share of every class, in ascending order; at least one of each class.
+
+    With the same seed a smaller share is part of a larger one. The legacy generator is used because numpy has frozen
+    its stream: the same seed draws the same images with every release.
+    """
+    generator = np.random.RandomState(np.random.MT19937(np.random.SeedSequence((seed, purpose))))
+    chosen = []
+    for label in np.unique(labels):
+        order = generator.permutation(np.flatnonzero(labels == label))
+        chosen.append(order[: max(1, round(share * len(order)))])
+    return np.sort(np.concatenate(chosen))
+
+
+def reader(images: Tensor) -> Callable[[np.ndarray], Tensor]:
+    """The `read` of a pool whose images are all in memory."""
+    return lambda rows: images[torch.from_numpy(rows)]

@@ -1,0 +1,227 @@
+"""One experiment from its spec to its events: the page to read first."""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine import checkpoints, datasets, events, inference, networks, predictions, tensorfile, views
+from engine.datasets import Dataset
+from engine.place import Place
+from engine.predictions import SPLITS, Predictions, PredictionsError
+from engine.seeds import seed_of
+from engine.spec import Experiment
+from engine.training import DivergedError, Stopped, Watcher, train
+
+Emit = Callable[[events.Event], None]
+PROGRESS_SECONDS = 0.4
+"""Progress leaves at most this often."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The surroundings of one run."""
+
+    folder: Path
+    """Weights, checkpoints and predictions of this run."""
+    place: Place
+    device: torch.device
+
+
+def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """Train, attack and audit one model; every fact leaves through `emit`, the last one being how the run ended.
+
+    Finished parts are found in the run's folder and not computed again. A failure of the run is an event too, not an
+    exception; `Stopped` is reported as the state `queued`.
+    """
+    run_id = experiment.run_id
+    setting.folder.mkdir(parents=True, exist_ok=True)
+    emit(
+        events.RunStarted(
+            run_id=run_id,
+            experiment=experiment.to_dict(),
+            device=device_label(setting.device),
+            time=time.time(),
+            versions=versions(),
+        )
+    )
+    state, error = "done", None
+    try:
+        answers = answer(experiment, setting, emit, should_stop)
+        for event in conclude(run_id, answers, experiment):
+            emit(event)
+    except Stopped:
+        state = "queued"
+    except DivergedError as reason:
+        state, error = "diverged", str(reason)
+    emit(events.RunEnded(run_id=run_id, state=state, time=time.time(), error=error))
+
+
+def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool]) -> Predictions:
+    """The trained model's answers in every view, from the run's folder where they are already there."""
+    path = setting.folder / "predictions.npz"
+    if path.exists():
+        try:
+            return predictions.load(path)
+        except PredictionsError as error:
+            _notice(emit, experiment.run_id, f"predictions computed again: {error}")
+    data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)
+    meter = Meter(experiment, data, emit, should_stop)
+    model = trained(experiment, data, setting, meter)
+    answers = views.predict(model, data, experiment.evaluation, meter.predicted)
+    predictions.save(path, answers)
+    return answers
+
+
+def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Meter") -> nn.Module:
+    """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
+    torch.manual_seed(seed_of(experiment.seed, "network"))
+    model = networks.build(
+        experiment.network,
+        in_channels=data.in_channels,
+        image_size=data.image_size,
+        num_classes=data.num_classes,
+        capacity=experiment.capacity,
+    ).to(setting.device)
+    path = setting.folder / "model.safetensors"
+    if path.exists():
+        try:
+            model.load_state_dict(tensorfile.read(path)[0])
+            return model.eval()
+        except (ValueError, RuntimeError) as error:
+            meter.notice(f"model trained again: {error}")
+    train(model, data, experiment, setting.folder, meter, checkpoint_seconds=setting.place.checkpoint_seconds)
+    tensorfile.write(path, model.state_dict(), {"run_id": experiment.run_id})
+    checkpoints.discard(setting.folder)
+    return model
+
+
+def conclude(run_id: str, answers: Predictions, experiment: Experiment) -> list[events.Event]:
+    """Everything the answers say: accuracies and scores of each view, then what each inference attack finds."""
+    facts: list[events.Event] = []
+    for view, splits in answers.views.items():
+        correct = {split: splits[split].correct(answers.labels[split]) for split in SPLITS}
+        for split in SPLITS:
+            share = float(correct[split].mean())
+            facts.append(
+                events.Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=len(correct[split]))
+            )
+        facts.append(scores_event(run_id, view, answers, correct))
+    for fact in inference.audit(answers, experiment.inference):
+        facts.append(events.Leakage(run_id=run_id, **asdict(fact)))
+    return facts
+
+
+def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str, np.ndarray]) -> events.Scores:
+    """One view's columns for every example, members first."""
+    splits, labels = answers.views[view], answers.labels
+
+    def column(values: dict[str, np.ndarray], name: str) -> np.ndarray:
+        return np.concatenate([values[split] for split in SPLITS]).astype(events.SCORE_TYPES[name])
+
+    return events.Scores(
+        run_id=run_id,
+        view=view,
+        example=column(dict(answers.index), "example"),
+        member=np.repeat([True, False], [len(labels[split]) for split in SPLITS]),
+        label=column(dict(labels), "label"),
+        confidence=column({split: splits[split].confidence(labels[split]) for split in SPLITS}, "confidence"),
+        margin=column({split: splits[split].margin(labels[split]) for split in SPLITS}, "margin"),
+        correct=column(correct, "correct"),
+    )
+
+
+class Meter(Watcher):
+    """Turns what training and prediction tell into events, and weighs both so that one bar shows the whole run."""
+
+    def __init__(self, experiment: Experiment, data: Dataset, emit: Emit, should_stop: Callable[[], bool]):
+        self._run_id, self._recipe, self._emit, self.should_stop = (
+            experiment.run_id,
+            experiment.recipe,
+            emit,
+            should_stop,
+        )
+        self._batch = min(self._recipe.batch_size, len(data.train.labels))
+        self._image_work = {
+            view: views.passes_per_image(view, experiment.evaluation) for view in experiment.evaluation.views
+        }
+        self._images = len(data.train.labels) + len(data.test.labels)
+        self._train_work = self._recipe.steps * self._batch * self._recipe.passes_per_image
+        self._total = self._train_work + self._images * sum(self._image_work.values())
+        self._predicted = dict.fromkeys(self._image_work, 0)
+        self._phase, self._phase_images, self._phase_start, self._said = "", 0, 0.0, 0.0
+
+    def history(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
+        """Training metrics become history."""
+        self._emit(events.History(run_id=self._run_id, step=step, epoch=epoch, metrics=metrics))
+
+    def notice(self, message: str) -> None:
+        """A line for the log."""
+        _notice(self._emit, self._run_id, message)
+
+    def progress(self, step: int) -> None:
+        """Training stands at `step`."""
+        work = self._train_work * step / self._recipe.steps
+        self._say("train", f"step {step}/{self._recipe.steps}", work, self._batch)
+
+    def predicted(self, view: str, images: int) -> None:
+        """`images` more images of a view are answered; raises `Stopped` if the run should stop."""
+        if self.should_stop():
+            raise Stopped
+        self._predicted[view] += images
+        done = sum(self._image_work[name] * count for name, count in self._predicted.items())
+        self._say("predict", f"{view} {self._predicted[view]}/{self._images}", self._train_work + done, images)
+
+    def _say(self, phase: str, label: str, work: float, images: int) -> None:
+        now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._phase_images, self._phase_start = phase, 0, now
+        else:
+            self._phase_images += images
+        if now - self._said < PROGRESS_SECONDS:
+            return
+        self._said = now
+        seconds = now - self._phase_start
+        rate = self._phase_images / seconds if seconds > 0 else 0.0
+        fraction = min(1.0, work / self._total)
+        self._emit(events.Progress(run_id=self._run_id, phase=phase, label=label, fraction=fraction, rate=rate))
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`."""
+    if wanted != "auto":
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def device_label(device: torch.device) -> str:
+    """The device with its name: `cuda:0 NVIDIA H200`."""
+    if device.type == "cuda":
+        return f"cuda:{device.index or 0} {torch.cuda.get_device_name(device)}"
+    return str(device)
+
+
+def versions() -> dict[str, str]:
+    """Releases that computed a run."""
+    try:
+        ours = metadata.version("mia-explore")
+    except metadata.PackageNotFoundError:
+        ours = "source"
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "mia-explore": ours,
+    }
+
+
+def _notice(emit: Emit, run_id: str, message: str) -> None:
+    emit(events.Notice(run_id=run_id, time=time.time(), message=message))

@@ -1,0 +1,45 @@
+"""Where a run happens: what a job needs besides its experiment, and none of which changes the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.validation import coerce_fields, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The asker's side of a run's surroundings, kept with the run so that a later engine can go on with it."""
+
+    data_root: str
+    """Folder with the data sets."""
+    import_path: str = ""
+    """Folder from which a `module:callable` network is imported; empty for none."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`: the device asked for."""
+    checkpoint_seconds: float = 30.0
+    """Training writes a checkpoint this often."""
+
+    def __post_init__(self) -> None:
+        """Refuse devices that cannot exist."""
+        coerce_fields(self)
+        kind, _, index = self.device.partition(":")
+        known = kind in ("auto", "cpu", "cuda", "mps") and (not index or (kind == "cuda" and index.isdigit()))
+        require(known, "device", self.device, "auto, cpu, cuda, cuda:INDEX, mps")
+        require(self.checkpoint_seconds >= 0, "checkpoint_seconds", self.checkpoint_seconds, "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run on one device, as handed to its process."""
+
+    run_id: str
+    experiment: Mapping[str, Any]
+    """`Experiment.to_dict()`."""
+    run_folder: str
+    """Checkpoints, weights and predictions of this run."""
+    place: Place
+    device: str
+    """The device given by the scheduler: `cpu`, `cuda:0`, `mps`."""
+    threads: int = 1
+    """CPU threads of the process."""

@@ -1,0 +1,186 @@
+"""An experiment: one model and all that is asked of it, frozen, checked, and named by its own content.
+
+Nothing here imports torch or reads data, so the terminal app, the engine service and a job all share it.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from engine.recipes import DEFENSES, VIEWS, Recipe
+from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
+
+DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
+INFERENCE_ATTACKS = ("confidence", "confidence-class")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which images, in which split."""
+
+    name: str
+    """`digits`, `yale`, `fashion-mnist`, `cifar10` or `folder:PATH` (an image folder of one's own)."""
+    size: str | None = None
+    """`HEIGHTxWIDTH` to shrink to by area averaging; none keeps the images as they are."""
+    train_fraction: float = 1.0
+    """Share of the training split that is trained on, the same share of every class."""
+    test_fraction: float = 1.0
+    """Share of the test split that is used, the same share of every class."""
+    split_seed: int = 0
+    """Draws the fractions, and the split of a folder that has no `train` and `test` of its own."""
+    test_share: float = 0.2
+    """Share of a folder without its own split that is held out as test."""
+    fingerprint: str = ""
+    """Hash of the data set's files: the same name with other content is another experiment."""
+
+    def __post_init__(self) -> None:
+        """Refuse data sets that do not exist and shares that leave nothing."""
+        coerce_fields(self)
+        if self.family != "folder":
+            require_known("name", self.name, (*DATASETS, "folder:PATH"))
+        if self.size is not None:
+            match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", self.size)
+            require(match is not None, "size", self.size, "HEIGHTxWIDTH such as 48x42")
+        for name in ("train_fraction", "test_fraction"):
+            require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0, at most 1")
+        require(0 < self.test_share < 1, "test_share", self.test_share, "above 0, below 1")
+        require(self.split_seed >= 0, "split_seed", self.split_seed, "0 or more")
+
+    @property
+    def family(self) -> str:
+        """The data set's kind: its name, or `folder`."""
+        return "folder" if self.name.startswith("folder:") else self.name
+
+    @property
+    def label(self) -> str:
+        """What tables call it; a folder goes by its last name, wherever it lies."""
+        return f"folder-{PurePath(self.name.removeprefix('folder:')).name}" if self.family == "folder" else self.name
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(height, width) asked for, or None for the images' own."""
+        return tuple(int(side) for side in self.size.split("x")) if self.size else None
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the images; a folder counts by content, not by place, and its own split ignores test_share."""
+        settings = dataclasses.asdict(self) | {"name": self.family}
+        if self.family != "folder":
+            del settings["test_share"]
+            if self.train_fraction == self.test_fraction == 1:
+                del settings["split_seed"]
+        return settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The untargeted PGD attack (Eq 9) that makes the adversarial view, and the views wanted.
+
+    The paper's: 20 steps of epsilon/8 from the image itself, last iterate, network in inference mode.
+    """
+
+    epsilon: float
+    """l-infinity budget in pixels of [0, 1]; may differ from the one trained with."""
+    steps: int = 20
+    step_size: float = 0.125
+    """As a multiple of epsilon."""
+    views: tuple[str, ...] = ("benign", "adversarial")
+
+    def __post_init__(self) -> None:
+        """Refuse impossible attacks."""
+        coerce_fields(self)
+        require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
+        require(self.steps >= 1, "steps", self.steps, "1 or more")
+        require(self.step_size > 0, "step_size", self.step_size, "above 0")
+        require("benign" in self.views, "views", self.views, "a list with benign in it")
+        require(len(set(self.views)) == len(self.views), "views", self.views, "each view once")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """The membership-inference attacks and how their thresholds are drawn."""
+
+    attacks: tuple[str, ...] = INFERENCE_ATTACKS
+    per_class: int = 500
+    """Members and non-members of each class on which its threshold is chosen; half of the smaller side if fewer."""
+    seed: int = 0
+    """Draws the examples a held-out threshold is chosen on."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown attacks."""
+        coerce_fields(self)
+        for attack in self.attacks:
+            require_known("attacks", attack, INFERENCE_ATTACKS)
+        require(self.per_class >= 1, "per_class", self.per_class, "1 or more")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One model: its data, network and training, and the attacks on it."""
+
+    data: Data
+    network: str
+    """A family of `engine.networks`, or `module:callable` of one's own."""
+    capacity: float
+    """Scale of the network's width, in the family's own unit (protocol C)."""
+    defense: str
+    epsilon: float
+    """l-infinity budget trained with; 0 for natural."""
+    seed: int
+    recipe: Recipe
+    evaluation: Evaluation
+    inference: Inference = field(default_factory=Inference)
+    network_fingerprint: str = ""
+    """Hash of the source file of a network of one's own; empty for the families."""
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that mean nothing."""
+        require_known("defense", self.defense, DEFENSES)
+        if isinstance(self.recipe, Mapping):
+            object.__setattr__(self, "recipe", from_mapping(DEFENSES[self.defense], self.recipe, "recipe"))
+        coerce_fields(self)
+        require(self.capacity > 0, "capacity", self.capacity, "above 0")
+        require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
+        require(self.defense != "natural" or self.epsilon == 0, "epsilon", self.epsilon, "0 for the natural defense")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        if type(self.recipe) is not DEFENSES[self.defense]:
+            refuse("recipe", type(self.recipe).__name__, DEFENSES[self.defense].__name__)
+        for view in self.evaluation.views:
+            allowed = VIEWS[self.defense]
+            if view not in allowed:
+                refuse("evaluation.views", view, f"{', '.join(allowed)} with the defense {self.defense}")
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> "Experiment":
+        """The experiment that `to_dict` wrote."""
+        return from_mapping(cls, mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and text."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def identity(self) -> str:
+        """Canonical JSON of everything that changes the result and nothing that does not."""
+        content = self.to_dict() | {"data": self.data.identity()}
+        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def run_id(self) -> str:
+        """Readable slug and content hash: `digits-pgd-c2-e0.1-s0-3f9a2c1b7d`."""
+        digest = hashlib.blake2b(self.identity().encode(), digest_size=5).hexdigest()
+        return f"{self.slug}-{digest}"
+
+    @property
+    def slug(self) -> str:
+        """Data set, defense, capacity, epsilon and seed, short enough for a table's column and safe as a file name."""
+        epsilon = f"-e{self.epsilon:.4g}" if self.epsilon else ""
+        label = re.sub(r"[^A-Za-z0-9]+", "-", self.data.label).strip("-")[:32]
+        return f"{label}-{self.defense}-c{self.capacity:g}{epsilon}-s{self.seed}"
+
+
+__all__ = ["DATASETS", "INFERENCE_ATTACKS", "Data", "Evaluation", "Experiment", "Inference", "SpecError"]

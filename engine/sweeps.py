@@ -1,0 +1,173 @@
+"""Sweeps: a TOML file or packaged preset, resolved at a scale into the experiments it asks for.
+
+name = "yale"                      # what tables and `ls` call it
+dataset = "yale"
+network = "yale-cnn"               # or "module:callable"; default: the data set's own family
+[data]                             # options of the data set
+size = "48x42"
+[grid]                             # lists multiply
+defense = ["natural", "pgd"]
+capacity = [1, 2, 4]
+epsilon = ["8/255"]
+seed = [0]
+[recipe]                           # any training setting, for every defense that has it
+[evaluation]                       # the attack that makes the adversarial view
+[inference]                        # the membership-inference attacks
+[quick.grid]                       # any of the above again, for one scale only
+"""
+
+import copy
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from engine import datafiles
+from engine.recipes import CAPACITY, DEFENSES, EPSILON, NETWORK, SCALES, known_overrides, recipe_for
+from engine.spec import Data, Evaluation, Experiment, Inference
+from engine.validation import SpecError, as_number, from_mapping, require, require_known
+
+GRID = ("defense", "capacity", "epsilon", "seed", "train_fraction")
+SECTIONS = ("data", "grid", "recipe", "evaluation", "inference")
+LABELS = ("name", "description", "dataset", "network")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A planned set of runs."""
+
+    name: str
+    description: str
+    experiments: tuple[Experiment, ...]
+
+
+def presets() -> dict[str, dict[str, Any]]:
+    """Packaged sweeps by name, as their TOML tables."""
+    folder = resources.files("engine") / "presets"
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
+    return {entry.name.removesuffix(".toml"): tomllib.loads(entry.read_text()) for entry in files}
+
+
+def read(source: str) -> dict[str, Any]:
+    """The TOML table of a preset's name or of a file; SpecError in one line if there is neither."""
+    known = presets()
+    if source in known:
+        return known[source]
+    path = Path(source)
+    if path.suffix != ".toml" and not path.exists():
+        require_known("sweep", source, [*known, "a FILE.toml"])
+    try:
+        return {"name": path.stem, **tomllib.loads(path.read_text())}
+    except OSError as error:
+        raise SpecError(f"{source}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{source}: not a TOML file: {error}") from None
+
+
+def plan(table: Mapping[str, Any], scale: str, overrides: Sequence[str], data_root: Path) -> Sweep:
+    """The experiments of a sweep's table at one scale, with `key=value` overrides; reads the data's fingerprint."""
+    require_known("scale", scale, SCALES)
+    merged = at_scale(table, scale)
+    for override in overrides:
+        apply_override(merged, override)
+    check_tables(merged)
+    require("dataset" in merged, "dataset", None, "the name of a data set")
+    data = from_mapping(Data, {"name": merged["dataset"], **merged.get("data", {})}, "data")
+    if data.family == "folder":
+        folder = Path(data.name.removeprefix("folder:")).expanduser().resolve()
+        data = replace(data, name=f"folder:{folder}")
+    data = replace(data, fingerprint=datafiles.fingerprint(data, data_root))
+    unique = {experiment.run_id: experiment for experiment in expand(merged, scale, data)}
+    return Sweep(merged["name"], merged.get("description", ""), tuple(unique.values()))
+
+
+def at_scale(table: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """The table with one scale's own sections laid over the common ones."""
+    merged = copy.deepcopy({key: value for key, value in table.items() if key not in SCALES})
+    for key, value in copy.deepcopy(table.get(scale, {})).items():
+        if key in SECTIONS and isinstance(value, Mapping):
+            merged[key] = {**merged.get(key, {}), **value}
+        else:
+            merged[key] = value
+    return merged
+
+
+def apply_override(table: dict[str, Any], override: str) -> None:
+    """Set `section.key=value`; grid keys need no section. The value is read as TOML, or else as text."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise SpecError(f"--set {override}: write it as key=value, such as recipe.steps=500 or capacity=[1,2]")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    if key in GRID:
+        key = f"grid.{key}"
+    section, dot, name = key.partition(".")
+    if dot:
+        require_known("--set", section, SECTIONS)
+        table.setdefault(section, {})[name] = value
+    else:
+        require_known("--set", key, [*LABELS, *GRID])
+        table[key] = value
+
+
+def check_tables(table: Mapping[str, Any]) -> None:
+    """Refuse keys that nothing reads."""
+    for key, value in table.items():
+        require_known(key, key, [*LABELS, *SECTIONS, *SCALES])
+        kind = Mapping if key in SECTIONS else str
+        require(isinstance(value, kind), key, value, "a table" if key in SECTIONS else "a text")
+    require(bool(re.fullmatch(r"[\w.-]+", table["name"])), "name", table["name"], "letters, digits, '.', '_' and '-'")
+    for key, values in table.get("grid", {}).items():
+        require_known(f"grid.{key}", key, GRID)
+        require(not isinstance(values, list) or len(values) > 0, f"grid.{key}", values, "a value or a list of values")
+    for key in table.get("recipe", {}):
+        require_known(f"recipe.{key}", key, known_overrides())
+
+
+def expand(table: Mapping[str, Any], scale: str, data: Data) -> Iterator[Experiment]:
+    """Every combination of the grid, whole capacity curves first and repetitions with other seeds last.
+
+    Natural training has no epsilon, so it appears once for all epsilons of the grid; its adversarial view is made with
+    `evaluation.epsilon`, or else with the largest epsilon of the grid.
+    """
+    defaults = {
+        "defense": ["natural", "pgd"],
+        "capacity": [CAPACITY[data.family]],
+        "epsilon": [EPSILON[data.family]],
+        "seed": [0],
+        "train_fraction": [data.train_fraction],
+    }
+    grid = defaults | {
+        key: values if isinstance(values, list) else [values] for key, values in table.get("grid", {}).items()
+    }
+    for defense in grid["defense"]:
+        require_known("grid.defense", defense, DEFENSES)
+    epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
+    for epsilon in epsilons:
+        require(isinstance(epsilon, (int, float)) and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
+    for seed, fraction, defense, epsilon, capacity in itertools.product(
+        grid["seed"], grid["train_fraction"], grid["defense"], epsilons, grid["capacity"]
+    ):
+        natural = defense == "natural"
+        evaluation = {"epsilon": max(epsilons) if natural else epsilon, **table.get("evaluation", {})}
+        network = table.get("network", NETWORK[data.family])
+        datafiles.require_network(network)
+        yield Experiment(
+            data=replace(data, train_fraction=fraction),
+            network=network,
+            network_fingerprint=datafiles.network_fingerprint(network),
+            capacity=as_number(capacity),
+            defense=defense,
+            epsilon=0.0 if natural else epsilon,
+            seed=seed,
+            recipe=recipe_for(defense, data.family, scale, table.get("recipe", {})),
+            evaluation=from_mapping(Evaluation, evaluation, "evaluation"),
+            inference=from_mapping(Inference, table.get("inference", {}), "inference"),
+        )

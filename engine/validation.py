@@ -1,0 +1,97 @@
+"""Checked settings: frozen dataclasses that refuse a bad value in one line naming field, value and what is allowed."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class SpecError(ValueError):
+    """A setting that cannot be used; the message is one line made for the person who wrote it."""
+
+
+def refuse(field: str, value: Any, allowed: str) -> typing.NoReturn:
+    """Raise `SpecError` saying which field holds which value and what it may hold."""
+    raise SpecError(f"{field}: {value!r} is not allowed; allowed: {allowed}")
+
+
+def require(condition: bool, field: str, value: Any, allowed: str) -> None:
+    """Refuse the value unless the condition holds."""
+    if not condition:
+        refuse(field, value, allowed)
+
+
+def require_known(field: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a word outside a closed list, suggesting the nearest one."""
+    known = list(known)
+    if value not in known:
+        nearest = difflib.get_close_matches(str(value), known, n=1)
+        hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        refuse(field, value, ", ".join(known) + hint)
+
+
+def as_number(text: Any) -> Any:
+    """Read '8/255' as the float 8/255; anything else passes unchanged."""
+    if isinstance(text, str) and text.count("/") == 1:
+        try:
+            return float(Fraction(text.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            return text
+    return text
+
+
+def coerce(field: str, value: Any, hint: Any) -> Any:
+    """The value as the annotated type, or `SpecError`: int becomes float and list becomes tuple."""
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        (hint,) = [arm for arm in typing.get_args(hint) if arm is not type(None)]
+        return coerce(field, value, hint)
+    if origin is tuple:
+        require(isinstance(value, (list, tuple)), field, value, "a list")
+        item = typing.get_args(hint)[0]
+        return tuple(coerce(f"{field}[{index}]", entry, item) for index, entry in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        return value if isinstance(value, hint) else from_mapping(hint, value, field)
+    if hint is float:
+        value = as_number(value)
+        require(isinstance(value, (int, float)) and not isinstance(value, bool), field, value, "a number")
+        require(math.isfinite(value), field, value, "a finite number")
+        return float(value)
+    names = {int: "a whole number", str: "a text", bool: "true or false"}
+    require(type(value) is hint, field, value, names[hint])
+    return value
+
+
+def coerce_fields(settings: Any) -> None:
+    """Check and convert every field of a frozen dataclass in place; call it first in `__post_init__`."""
+    hints = typing.get_type_hints(type(settings))
+    for field in dataclasses.fields(settings):
+        object.__setattr__(settings, field.name, coerce(field.name, getattr(settings, field.name), hints[field.name]))
+
+
+def from_mapping(cls: type[T], mapping: Any, where: str = "") -> T:
+    """Build a settings dataclass from a TOML or JSON table, refusing unknown and missing keys."""
+    prefix = f"{where}." if where else ""
+    require(isinstance(mapping, Mapping), where or cls.__name__, mapping, "a table")
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for key in mapping:
+        require_known(f"{prefix}{key}", key, fields)
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in mapping and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise SpecError(f"{prefix}{missing[0]}: missing; give it a value")
+    try:
+        return cls(**mapping)
+    except SpecError as error:
+        raise SpecError(f"{prefix}{error}") from None

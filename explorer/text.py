@@ -1,0 +1,65 @@
+"""Plain text for people: aligned tables, shares in percent, and lengths of time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Aligned columns under a ruled header; numbers to the right, None as `-`."""
+    cells = [[cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[index]) for row in cells)]) for index, name in enumerate(columns)]
+    numeric = [
+        all(isinstance(row[index], (int, float)) or row[index] is None or _is_share(row[index]) for row in rows)
+        for index in range(len(columns))
+    ]
+
+    def line(values: Sequence[str]) -> str:
+        return "  ".join(
+            value.rjust(width) if right else value.ljust(width)
+            for value, width, right in zip(values, widths, numeric, strict=True)
+        ).rstrip()
+
+    return "\n".join([line(list(columns)), "  ".join("─" * width for width in widths), *(line(row) for row in cells)])
+
+
+def cell(value: Any) -> str:
+    """One value as a table shows it."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def percent(value: float | None) -> str | None:
+    """A share as percent with one digit; None stays None."""
+    return None if value is None else f"{100 * value:.1f}"
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, str) and value.replace(".", "").replace("-", "").isdigit()
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in at most two units: `48s`, `31m`, `1h52`, `2d03h`; a dash while unknown."""
+    if seconds is None:
+        return "—"
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 600:
+        return f"{seconds // 60}m{seconds % 60:02d}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}"
+    return f"{seconds // 86400}d{seconds % 86400 // 3600:02d}h"
+
+
+def size(n: float) -> str:
+    """Bytes in the largest unit that leaves a number of one or more."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"

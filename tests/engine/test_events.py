@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from engine import events
+
+SCORES = events.Scores(
+    run_id="r",
+    view="benign",
+    example=np.array([0, 7], np.int32),
+    member=np.array([True, False]),
+    label=np.array([1, 0], np.int32),
+    confidence=np.array([0.1, 1.0], np.float32),
+    margin=np.array([-2.197224577336219, 35.1]),
+    correct=np.array([False, True]),
+)
+LEAKAGE = events.Leakage(
+    run_id="r",
+    attack="confidence",
+    view="benign",
+    class_label=None,
+    threshold_rule="oracle",
+    metric="inference_accuracy",
+    value=0.1 + 0.2,
+    ci_low=None,
+    ci_high=0.4,
+    n_member=1,
+    n_nonmember=1,
+)
+OTHERS = [
+    LEAKAGE,
+    events.RunStarted(run_id="r", experiment={"seed": 0}, device="cpu", time=1.5, versions={"torch": "2"}),
+    events.History(run_id="r", step=1, epoch=0, metrics={"loss": 1 / 3}),
+    events.Accuracies(run_id="r", view="benign", split="train", accuracy=2 / 3, n=3),
+    events.Notice(run_id="r", time=1.0, message="a line"),
+    events.Progress(run_id="r", phase="train", label="step 1/2", fraction=0.5, rate=10.0),
+    events.RunEnded(run_id="r", state="failed", time=2.0, error="why"),
+]
+
+
+@pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.kind)
+def test_a_line_gives_back_the_event_to_the_last_digit(event):
+    line = events.to_json(event)
+    assert "\n" not in line
+    assert events.from_json(line) == event
+
+
+def test_columns_keep_their_types_and_values():
+    copy = events.from_json(events.to_json(SCORES))
+    for name, dtype in events.SCORE_TYPES.items():
+        assert getattr(copy, name).dtype == dtype
+        assert np.array_equal(getattr(copy, name), getattr(SCORES, name))
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"kind": "nothing"}', '{"kind": "notice"}', '{"run_id": "r"}'])
+def test_anything_else_is_no_event(line):
+    with pytest.raises(ValueError, match="not an event"):
+        events.from_json(line)
+
+
+def test_a_torn_last_line_is_told_and_the_rest_kept(tmp_path):
+    path = tmp_path / "events.jsonl"
+    whole = events.to_json(LEAKAGE)
+    path.write_text(f"{whole}\n\n{whole[: len(whole) // 2]}")
+    assert list(events.read_lines(path)) == [(1, LEAKAGE), (3, None)]

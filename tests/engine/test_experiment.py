@@ -1,0 +1,173 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from engine import datasets, events, inference, predictions, sweeps, tensorfile
+from engine.datasets import Dataset
+from engine.experiment import Setting, choose_device, run
+from engine.place import Place
+from engine.views import predict
+
+TINY = [
+    "grid.capacity=0.5",
+    "grid.epsilon=0.1",
+    "recipe.steps=30",
+    "recipe.attack_steps=2",
+    "data.test_fraction=0.1",
+    "data.train_fraction=0.2",
+    "evaluation.steps=3",
+]
+
+
+@pytest.fixture(scope="module")
+def experiments():
+    sweep = sweeps.plan({"name": "tiny", "dataset": "digits"}, "quick", TINY, ".")
+    return {experiment.defense: experiment for experiment in sweep.experiments}
+
+
+def setting(folder, **place):
+    return Setting(folder, Place(data_root=".", **place), torch.device("cpu"))
+
+
+def collect(experiment, folder, **options):
+    told = []
+    run(experiment, setting(folder), told.append, **options)
+    return told
+
+
+def of(told, kind):
+    return [event for event in told if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("defense", ["natural", "pgd"])
+def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
+    experiment = experiments[defense]
+    told = collect(experiment, tmp_path)
+    assert {event.run_id for event in told} == {experiment.run_id}
+    assert isinstance(told[0], events.RunStarted)
+    assert told[0].experiment == experiment.to_dict()
+    assert told[0].versions["torch"] == torch.__version__
+    assert (told[-1].kind, told[-1].state) == ("run_ended", "done")
+    assert {(a.view, a.split) for a in of(told, events.Accuracies)} == {
+        (view, split) for view in ("benign", "adversarial") for split in ("train", "test")
+    }
+    fractions = [event.fraction for event in of(told, events.Progress)]
+    assert fractions == sorted(fractions)
+    assert all(json.loads(events.to_json(event)) for event in told)
+
+
+def test_scores_agree_with_accuracies_leakage_and_the_file(experiments, tmp_path):
+    told = collect(experiments["pgd"], tmp_path)
+    answers = predictions.load(tmp_path / "predictions.npz")
+    shares = {(a.view, a.split): a for a in of(told, events.Accuracies)}
+    for scores in of(told, events.Scores):
+        for split, member in (("train", True), ("test", False)):
+            rows = scores.member == member
+            assert rows.sum() == shares[scores.view, split].n
+            assert scores.correct[rows].mean() == pytest.approx(shares[scores.view, split].accuracy)
+            assert np.array_equal(scores.example[rows], answers.index[split])
+        assert np.allclose(1 / (1 + np.exp(-scores.margin)), scores.confidence, atol=1e-6)
+    again = list(inference.audit(answers, experiments["pgd"].inference))
+    assert [fact.value for fact in again] == [event.value for event in of(told, events.Leakage)]
+
+
+def test_what_is_complete_is_not_computed_again(experiments, tmp_path, monkeypatch):
+    first = collect(experiments["natural"], tmp_path)
+    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("data loaded again"))
+    second = collect(experiments["natural"], tmp_path)
+    assert [event.value for event in of(second, events.Leakage)] == [e.value for e in of(first, events.Leakage)]
+    assert not of(second, events.History)
+
+
+def test_a_trained_model_is_only_asked_again_when_its_predictions_are_lost(experiments, tmp_path):
+    first = collect(experiments["natural"], tmp_path)
+    path = tmp_path / "predictions.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    second = collect(experiments["natural"], tmp_path)
+    assert "predictions computed again" in of(second, events.Notice)[0].message
+    assert not of(second, events.History)
+    for before, after in zip(of(first, events.Scores), of(second, events.Scores), strict=True):
+        assert np.array_equal(before.margin, after.margin)
+
+
+def test_stopping_at_every_chance_and_going_on_gives_the_same_bits(experiments, tmp_path):
+    (tmp_path / "whole").mkdir()
+    collect(experiments["pgd"], tmp_path / "whole")
+    states, asked = [], 0
+
+    def every_tenth_time():
+        nonlocal asked
+        asked += 1
+        return asked % 10 == 0
+
+    while not states or states[-1] == "queued":
+        states.append(collect(experiments["pgd"], tmp_path / "parts", should_stop=every_tenth_time)[-1].state)
+        assert len(states) < 20
+    assert states.count("queued") >= 3
+    whole, parts = (tensorfile.read(tmp_path / name / "model.safetensors")[0] for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    answers = [predictions.load(tmp_path / name / "predictions.npz").views for name in ("whole", "parts")]
+    for view in answers[0]:
+        assert np.array_equal(answers[0][view]["test"].logits, answers[1][view]["test"].logits)
+
+
+def test_divergence_is_an_end_with_a_reason(experiments, tmp_path, monkeypatch):
+    from engine import training
+
+    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: model(x).sum() * float("inf"))
+    told = collect(experiments["natural"], tmp_path)
+    assert told[-1].state == "diverged"
+    assert told[-1].error.startswith("diverged at step 1:")
+
+
+def test_evaluation_tiles_do_not_change_the_answers(experiments, tmp_path, monkeypatch):
+    collect(experiments["natural"], tmp_path)
+    data = datasets.load(experiments["natural"].data, tmp_path)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+    logits = []
+    for tile in (7, 64):
+        monkeypatch.setattr("engine.views.tile_size", lambda *_, tile=tile: tile)
+        logits.append(predict(model, data, experiments["natural"].evaluation).views["adversarial"]["test"].logits)
+    assert np.allclose(*logits, atol=1e-5)
+    assert isinstance(data, Dataset)
+
+
+def test_devices_are_chosen_by_name():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+
+
+def engine_alone(folder, *arguments):
+    command = [sys.executable, "-m", "engine", str(folder / "mine.toml"), "--events", str(folder / "out.jsonl")]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_science_runs_alone_and_goes_on_after_a_torn_line(tmp_path):
+    (tmp_path / "mine.toml").write_text('dataset = "digits"\n')
+    options = [option for override in TINY for option in ("--set", override)]
+    first = engine_alone(tmp_path, *options, "--set", "defense=natural")
+    assert first.returncode == 0, first.stderr
+    path = tmp_path / "out.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[:-30])
+    again = engine_alone(tmp_path, *options)
+    assert again.returncode == 0, again.stderr
+    told = list(events.read_lines(path))
+    assert [event for _, event in told].count(None) == 1
+    ended = [event.run_id for _, event in told if isinstance(event, events.RunEnded)]
+    assert len(ended) == 2
+    complete = path.read_text()
+    assert engine_alone(tmp_path, *options).returncode == 0
+    assert path.read_text() == complete
+
+
+def test_the_science_alone_refuses_bad_input_in_one_line(tmp_path):
+    (tmp_path / "mine.toml").write_text('dataset = "digitz"\n')
+    answer = engine_alone(tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: data.name: 'digitz' is not allowed")
+    assert answer.stderr.count("\n") == 1

@@ -1,0 +1,95 @@
+import multiprocessing
+import time
+
+import pytest
+
+from engine import events, sweeps
+from engine.job import run_job
+from engine.place import Job, Place
+
+CONTEXT = multiprocessing.get_context("forkserver")
+LONG = ["grid.capacity=2", "grid.epsilon=0.1", "recipe.steps=100000", "defense=natural"]
+
+
+def plan(*overrides):
+    return sweeps.plan({"name": "tiny", "dataset": "digits"}, "quick", [*LONG, *overrides], ".").experiments[0]
+
+
+def job_of(experiment, folder, **place):
+    return Job(
+        run_id=experiment.run_id,
+        experiment=experiment.to_dict(),
+        run_folder=str(folder),
+        place=Place(data_root=".", **place),
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def start():
+    CONTEXT.set_forkserver_preload(["engine.job"])
+    started = []
+
+    def begin(job):
+        ours, theirs = CONTEXT.Pipe()
+        process = CONTEXT.Process(target=run_job, args=(job, theirs))
+        process.start()
+        theirs.close()
+        started.append((process, ours))
+        return process, ours
+
+    yield begin
+    for process, pipe in started:
+        pipe.close()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+
+
+def until(pipe, kind):
+    told = []
+    while not told or not isinstance(told[-1], kind):
+        assert pipe.poll(60), f"nothing came after {told[-3:]}"
+        told.append(pipe.recv())
+    return told
+
+
+def test_stop_ends_with_a_checkpoint_and_the_state_queued(start, tmp_path):
+    process, pipe = start(job_of(plan(), tmp_path))
+    until(pipe, events.Progress)
+    pipe.send("stop")
+    assert until(pipe, events.RunEnded)[-1].state == "queued"
+    process.join(10)
+    assert process.exitcode == 0
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_a_job_dies_with_its_engine(start, tmp_path):
+    process, pipe = start(job_of(plan(), tmp_path))
+    until(pipe, events.Progress)
+    pipe.close()
+    process.join(10)
+    assert process.exitcode == 1
+
+
+def test_two_jobs_never_share_a_folder(start, tmp_path):
+    first, pipe = start(job_of(plan("recipe.steps=3000"), tmp_path))
+    until(pipe, events.RunStarted)
+    second, waiting = start(job_of(plan("recipe.steps=3000"), tmp_path))
+    pipe.send("stop")
+    ended = until(pipe, events.RunEnded)[-1]
+    begun = until(waiting, events.RunStarted)[-1]
+    assert begun.time >= ended.time
+    waiting.send("stop")
+    until(waiting, events.RunEnded)
+
+
+def test_a_failure_is_told_in_one_line_for_people(start, tmp_path):
+    broken = plan().to_dict() | {"network": "nowhere:net"}
+    job = Job(run_id="r", experiment=broken, run_folder=str(tmp_path), place=Place(data_root="."), device="cpu")
+    _, pipe = start(job)
+    ended = until(pipe, events.RunEnded)[-1]
+    assert ended.state == "failed"
+    assert "nowhere" in ended.error
+    assert "\n" not in ended.error
+    assert ended.time <= time.time()

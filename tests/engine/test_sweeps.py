@@ -1,0 +1,103 @@
+import pytest
+
+from engine import sweeps
+from engine.spec import Experiment
+from engine.validation import SpecError
+
+DIGITS = {"name": "mine", "dataset": "digits"}
+
+
+def plan(table, *overrides, scale="quick", root="."):
+    return sweeps.plan(table, scale, overrides, root)
+
+
+def test_lists_of_the_grid_multiply_and_natural_counts_once_for_all_epsilons():
+    grid = {"defense": ["natural", "pgd"], "capacity": [1, 2], "epsilon": [0.05, 0.1, "1/5"], "seed": [0, 1]}
+    sweep = plan(DIGITS | {"grid": grid})
+    runs = sweep.experiments
+    assert len(runs) == 2 * 2 * (1 + 3)
+    assert len({run.run_id for run in runs}) == len(runs)
+    assert {run.epsilon for run in runs if run.defense == "pgd"} == {0.05, 0.1, 0.2}
+    assert {run.evaluation.epsilon for run in runs if run.defense == "natural"} == {0.2}
+    assert all(run.evaluation.epsilon == run.epsilon for run in runs if run.defense == "pgd")
+
+
+def test_evaluation_epsilon_may_differ_from_training_epsilon():
+    sweep = plan(DIGITS | {"grid": {"epsilon": [0.05]}, "evaluation": {"epsilon": "8/255"}})
+    assert {run.evaluation.epsilon for run in sweep.experiments} == {8 / 255}
+
+
+def test_a_scale_lays_its_sections_over_the_common_ones():
+    table = DIGITS | {"grid": {"capacity": [4], "seed": [0, 1]}, "quick": {"grid": {"capacity": [1]}}}
+    assert {run.capacity for run in plan(table).experiments} == {1}
+    assert {run.capacity for run in plan(table, scale="paper").experiments} == {4}
+    assert {run.seed for run in plan(table).experiments} == {0, 1}
+
+
+def test_overrides_reach_every_section():
+    sweep = plan(
+        DIGITS,
+        "capacity=[1,3]",
+        "grid.seed=7",
+        "recipe.steps=12",
+        "data.train_fraction=0.5",
+        "defense=pgd",
+        "name=other",
+    )
+    assert sweep.name == "other"
+    assert [run.capacity for run in sweep.experiments] == [1, 3]
+    assert all(run.seed == 7 and run.recipe.steps == 12 and run.defense == "pgd" for run in sweep.experiments)
+    assert all(run.data.train_fraction == 0.5 for run in sweep.experiments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "overrides", "said"),
+    [
+        ({"dataset": "digitz"}, (), "data.name: 'digitz' is not allowed.*did you mean 'digits'"),
+        ({"grids": {}}, (), "grids: 'grids' is not allowed.*did you mean 'grid'"),
+        ({"grid": {"width": [1]}}, (), "grid.width: 'width' is not allowed"),
+        ({"grid": {"capacity": [-1]}}, (), "capacity: -1.0 is not allowed; allowed: above 0"),
+        ({"grid": {"capacity": []}}, (), "grid.capacity"),
+        ({"grid": {"epsilon": [8]}}, (), "grid.epsilon: 8 is not allowed; allowed: 0 to 1"),
+        ({"grid": {"defense": ["pdg"]}}, (), "grid.defense: 'pdg' is not allowed.*did you mean 'pgd'"),
+        ({"recipe": {"steps": "many"}}, (), "recipe.steps: 'many' is not allowed; allowed: a whole number"),
+        ({"recipe": {"stps": 1}}, (), "recipe.stps.*did you mean 'steps'"),
+        ({"evaluation": {"views": ["benign", "seen"]}}, (), "evaluation.views: 'seen' is not allowed"),
+        ({"network": "big"}, (), "network"),
+        ({"name": "a/b"}, (), "name: 'a/b' is not allowed"),
+        ({}, ("steps",), "write it as key=value"),
+        ({}, ("recip.steps=1",), "--set: 'recip' is not allowed.*did you mean 'recipe'"),
+    ],
+)
+def test_mistakes_are_refused_in_one_line(changes, overrides, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        plan(DIGITS | changes, *overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_without_data_is_refused():
+    with pytest.raises(SpecError, match="dataset"):
+        plan({"name": "empty"})
+
+
+def test_files_and_presets_are_read_and_neither_is_said(tmp_path):
+    (tmp_path / "mine.toml").write_text('dataset = "digits"\n')
+    assert sweeps.read(str(tmp_path / "mine.toml")) == {"name": "mine", "dataset": "digits"}
+    assert sweeps.read("demo")["dataset"] == "digits"
+    (tmp_path / "bad.toml").write_text("dataset = ")
+    with pytest.raises(SpecError, match="not a TOML file"):
+        sweeps.read(str(tmp_path / "bad.toml"))
+    with pytest.raises(SpecError, match="No such file"):
+        sweeps.read(str(tmp_path / "absent.toml"))
+    with pytest.raises(SpecError, match="did you mean 'demo'"):
+        sweeps.read("dmo")
+
+
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+@pytest.mark.parametrize("name", sweeps.presets())
+def test_every_preset_makes_valid_experiments(name, scale, monkeypatch):
+    monkeypatch.setattr("engine.datafiles.fingerprint", lambda data, root: "f")
+    sweep = plan(sweeps.presets()[name], scale=scale)
+    assert sweep.name == name
+    assert sweep.description
+    assert all(Experiment.from_dict(run.to_dict()) == run for run in sweep.experiments)
