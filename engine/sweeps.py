@@ -70,6 +70,14 @@ def read(source: str) -> dict[str, Any]:
 
 def plan(table: Mapping[str, Any], scale: str, overrides: Sequence[str], data_root: Path) -> Sweep:
     """The experiments of a sweep's table at one scale, with `key=value` overrides; reads the data's fingerprint."""
+    merged, data = settle(table, scale, overrides)
+    data = replace(data, fingerprint=datafiles.fingerprint(data, Path(data_root)))
+    unique = {experiment.run_id: experiment for experiment in expand(merged, data, scale)}
+    return Sweep(merged["name"], merged.get("description", ""), tuple(unique.values()))
+
+
+def settle(table: Mapping[str, Any], scale: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], Data]:
+    """The checked table at one scale with its overrides, and its data set, whose files are not looked at."""
     require_known("scale", scale, SCALES)
     merged = at_scale(table, scale)
     for override in overrides:
@@ -80,9 +88,12 @@ def plan(table: Mapping[str, Any], scale: str, overrides: Sequence[str], data_ro
     if data.family == "folder":
         folder = Path(data.name.removeprefix("folder:")).expanduser().resolve()
         data = replace(data, name=f"folder:{folder}")
-    data = replace(data, fingerprint=datafiles.fingerprint(data, data_root))
-    unique = {experiment.run_id: experiment for experiment in expand(merged, scale, data)}
-    return Sweep(merged["name"], merged.get("description", ""), tuple(unique.values()))
+    return merged, data
+
+
+def runs_of(table: Mapping[str, Any], scale: str) -> int:
+    """Number of runs that the table asks for at one scale."""
+    return len({experiment.run_id for experiment in expand(*settle(table, scale), scale=scale)})
 
 
 def at_scale(table: Mapping[str, Any], scale: str) -> dict[str, Any]:
@@ -131,7 +142,7 @@ def check_tables(table: Mapping[str, Any]) -> None:
         require_known(f"recipe.{key}", key, known_overrides())
 
 
-def expand(table: Mapping[str, Any], scale: str, data: Data) -> Iterator[Experiment]:
+def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experiment]:
     """Every combination of the grid, whole capacity curves first and repetitions with other seeds last.
 
     Natural training has no epsilon, so it appears once for all epsilons of the grid; its adversarial view is made with

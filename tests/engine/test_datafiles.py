@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import datafiles
@@ -99,6 +99,7 @@ def test_every_change_of_the_files_changes_the_fingerprint(pets, change):
     assert of(pets) != before
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=20), st.integers(0, 20))
 def test_moving_bytes_from_one_file_to_the_next_changes_the_fingerprint(tmp_path_factory, content, cut):
     def digest(first: bytes, second: bytes) -> str:

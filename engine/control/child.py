@@ -1,0 +1,24 @@
+"""The first steps of a job's process: keep its words, then call the entry, which alone imports torch."""
+
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+from engine.place import Job
+
+
+def main(entry: str, job: Job, pipe: Connection, log: str) -> None:
+    """Send standard output and error to `log` and call `entry` (`module:function`) with the job and its pipe."""
+    # Ctrl+C in a terminal reaches the whole group; whether jobs stop is the engine's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+    faulthandler.enable(sys.__stderr__)
+    module, _, function = entry.partition(":")
+    getattr(importlib.import_module(module), function)(job, pipe)

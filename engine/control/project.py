@@ -1,0 +1,152 @@
+"""Where everything of one project folder lies, which engine holds it, and where that engine listens."""
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import stat
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SOCKET_PATH_LIMIT = 100
+"""Longest socket path in bytes; `sun_path` holds 108 on Linux and 104 elsewhere."""
+
+
+def hostname() -> str:
+    """The name by which engines and clients tell whether they are on one machine."""
+    return socket.gethostname()
+
+
+class ProjectError(RuntimeError):
+    """A folder that cannot be used; the message is one line made for a person."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The engine that holds a project, as written in its lock file."""
+
+    pid: int
+    host: str
+    since: float
+    """Seconds since 1970, UTC."""
+    socket: str
+
+    def __str__(self) -> str:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"pid {self.pid} on {self.host} since {when}"
+
+
+class EngineBusy(ProjectError):  # noqa: N818 - no failure: somebody else is at work
+    """Another engine holds the project."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """The paths of one project folder."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, folder: str | Path) -> "Project":
+        """The project in a folder, by its real path; the folder need not exist yet."""
+        return cls(Path(folder).expanduser().resolve())
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file; only an engine, or the command line without one, opens it."""
+        return self.root / "explore.duckdb"
+
+    @property
+    def runs(self) -> Path:
+        """Parent of every run's folder."""
+        return self.root / "runs"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the engine while it lives; says who it is."""
+        return self.root / "engine.lock"
+
+    @property
+    def log(self) -> Path:
+        """What the engine did."""
+        return self.root / "engine.log"
+
+    @property
+    def last_words(self) -> Path:
+        """What reached the engine's standard error, where a crash of the interpreter itself would show."""
+        return self.root / "engine.stderr"
+
+    def run_folder(self, run_id: str) -> Path:
+        """Checkpoints, weights, predictions and `job.log` of one run."""
+        return self.runs / run_id
+
+    def socket_path(self) -> Path:
+        """Where an engine started now would listen: a private folder, and a name made from the project's path."""
+        digest = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        path = socket_folder() / f"{digest}.sock"
+        if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
+            raise ProjectError(f"{path}: too long for a socket; set XDG_RUNTIME_DIR or TMPDIR to a shorter path")
+        return path
+
+    def holder(self) -> Holder | None:
+        """The engine named in the lock file, which may be gone by now; None where no engine left its name."""
+        try:
+            return Holder(**json.loads(self.lock.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def socket_folder() -> Path:
+    """The user's own folder for sockets, made if need be; ProjectError if others own it or may enter it."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isdir(runtime) and os.access(runtime, os.W_OK | os.X_OK):
+        folder = Path(runtime) / "mia-explore"
+    else:
+        folder = Path(tempfile.gettempdir()) / f"mia-explore-{os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise ProjectError(f"{folder}: cannot hold the engine's socket: {error.strerror}") from None
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise ProjectError(f"{folder}: not a folder of yours; remove it or set XDG_RUNTIME_DIR to one that is")
+    if status.st_mode & 0o077:
+        raise ProjectError(f"{folder}: others may enter it; make it private: chmod 700 {folder}")
+    return folder
+
+
+class ProjectLock:
+    """The one engine's claim on a project; the system releases it when the process ends, however it ends."""
+
+    def __init__(self, project: Project):
+        self._project = project
+        self.since = time.time()
+        try:
+            project.root.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(project.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ProjectError(f"{project.root}: cannot be used as a project folder: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._file)
+            if not isinstance(error, BlockingIOError):
+                raise ProjectError(f"{project.lock}: cannot be locked: {error.strerror}") from None
+            who = project.holder() or "who has not given its name yet"
+            raise EngineBusy(f"{project.root}: an engine already runs here: {who}") from None
+        self.publish("")
+
+    def publish(self, path: Path | str) -> None:
+        """Write who holds the project and where it listens; an empty path says that it does not yet."""
+        holder = Holder(os.getpid(), hostname(), self.since, str(path))
+        content = json.dumps(asdict(holder)).encode()
+        os.pwrite(self._file, content, 0)
+        os.ftruncate(self._file, len(content))
+
+    def release(self) -> None:
+        """Take the name out and let another engine in."""
+        os.ftruncate(self._file, 0)
+        os.close(self._file)

@@ -1,0 +1,87 @@
+"""A project's results: asked of its engine if one runs, else read from the database file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.control import protocol
+from engine.control.client import EngineUnreachable, SyncClient
+from engine.control.project import Project
+from store.errors import StoreError
+
+Row = dict[str, Any]
+
+
+class Results(Protocol):
+    """What both ways of asking can do."""
+
+    def query(self, name: str, **params: Any) -> list[Row]:
+        """Rows of a named query of the store."""
+
+    def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
+        """Write a whole table to a file; the number of rows."""
+
+
+class EngineResults:
+    """Asked of the running engine."""
+
+    def __init__(self, client: SyncClient):
+        self.client = client
+
+    def query(self, name: str, **params: Any) -> list[Row]:
+        """Rows of a named query."""
+        answer = self.client.call(protocol.Query(name=name, params=params))
+        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+    def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
+        """Written by the engine, which is on this machine."""
+        command = protocol.Export(table=table, format=format, path=str(path.absolute()), filters=filters)
+        return self.client.call(command).rows
+
+
+class FileResults:
+    """Read from the database itself."""
+
+    def __init__(self, store: Any):
+        self.store = store
+
+    def query(self, name: str, **params: Any) -> list[Row]:
+        """Rows of a named query."""
+        answer = self.store.query(name, **params)
+        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+    def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
+        """Written here."""
+        from store.export import export
+
+        return export(self.store, table, format, path, **filters)
+
+
+@contextmanager
+def results(project: Project) -> Iterator[Results]:
+    """The project's results; `StoreError` in one line if there are none."""
+    try:
+        client = SyncClient(project)
+    except EngineUnreachable:
+        if not project.database.exists():
+            raise StoreError(f"{project.root} holds no results yet; `mia-explore demo` makes some") from None
+        from store.store import Store
+
+        with Store(project.database, read_only=True) as store:
+            yield FileResults(store)
+        return
+    with client:
+        yield EngineResults(client)
+
+
+def find_run(results: Results, name: str) -> Row:
+    """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one."""
+    runs = results.query("runs")
+    exact = [run for run in runs if run["run_id"] == name]
+    matches = exact or [run for run in runs if name in run["run_id"]]
+    if len(matches) != 1:
+        some = ", ".join(run["run_id"] for run in matches[:4])
+        said = f"{len(matches)} runs match: {some} …" if matches else "no run matches; `mia-explore ls` lists them"
+        raise StoreError(f"{name}: {said}")
+    return results.query("run", run_id=matches[0]["run_id"])[0]

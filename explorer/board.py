@@ -1,0 +1,126 @@
+"""How far a sweep is: every run's state and progress, with the time that is left, from what the engine tells."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from explorer import text
+
+ENDED = ("done", "failed", "diverged", "cancelled")
+MARKS = {"queued": "◷", "running": "▶", "done": "✔", "failed": "✗", "diverged": "✗", "cancelled": "–"}
+FEWEST_SECONDS, LEAST_SHARE = 1.0, 0.02
+"""What must be known of a run before its speed is believed."""
+
+
+@dataclass
+class RunBoard:
+    """One run as seen from here."""
+
+    run_id: str
+    kind: str
+    """Runs of one kind take about equally long."""
+    state: str = "queued"
+    error: str | None = None
+    phase: str = ""
+    label: str = ""
+    fraction: float = 0.0
+    rate: float = 0.0
+    seen: tuple[float, float] | None = None
+    """Time and fraction of the first progress in this attempt."""
+    took: float | None = None
+    """Seconds that a finished run needed for all of its work."""
+
+
+@dataclass
+class Board:
+    """All runs of a sweep."""
+
+    kinds: Mapping[str, str]
+    """Run id -> kind."""
+    slots: int = 1
+    """Runs at work at once."""
+    clock: Callable[[], float] = time.monotonic
+    runs: dict[str, RunBoard] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """All runs begin as queued."""
+        self.runs = {run_id: RunBoard(run_id, kind) for run_id, kind in self.kinds.items()}
+
+    def put_state(self, run_id: str, state: str, error: str | None = None) -> bool:
+        """Note a run's state; whether that is news about a run of this sweep."""
+        run = self.runs.get(run_id)
+        if run is None or run.state == state:
+            return False
+        if state == "done" and run.seen:
+            began, share = run.seen
+            run.took = (self.clock() - began) / max(1 - share, LEAST_SHARE)
+        if state in ("queued", "running"):
+            run.seen = None
+        run.state, run.error = state, error
+        return True
+
+    def put_progress(self, run_id: str, phase: str, label: str, fraction: float, rate: float) -> None:
+        """Note how far a run is."""
+        if (run := self.runs.get(run_id)) is None or run.state in ENDED:
+            return
+        run.state, run.phase, run.label, run.fraction, run.rate = "running", phase, label, fraction, rate
+        run.seen = run.seen or (self.clock(), fraction)
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will come of its own accord."""
+        return all(run.state in ENDED for run in self.runs.values())
+
+    def count(self, *states: str) -> int:
+        """Runs in any of the states."""
+        return sum(run.state in states for run in self.runs.values())
+
+    def time_left(self, run: RunBoard) -> float | None:
+        """Seconds until a running run ends at its present speed, or None while that is unknown."""
+        whole = self._whole(run)
+        return None if whole is None else whole * (1 - run.fraction)
+
+    def sweep_left(self) -> tuple[float | None, bool]:
+        """Seconds until all runs end, None while unknown, and whether kinds not seen yet make it a rough guess."""
+        known: dict[str, list[float]] = {}
+        for run in self.runs.values():
+            if (whole := self._whole(run)) is not None:
+                known.setdefault(run.kind, []).append(whole)
+        if not known:
+            return None, True
+        means = {kind: sum(wholes) / len(wholes) for kind, wholes in known.items()}
+        overall = sum(means.values()) / len(means)
+        waiting = [run for run in self.runs.values() if run.state not in ENDED]
+        work = sum(means.get(run.kind, overall) * (1 - run.fraction) for run in waiting)
+        longest = max((means.get(run.kind, overall) * (1 - run.fraction) for run in waiting), default=0.0)
+        return max(longest, work / max(1, self.slots)), any(run.kind not in means for run in waiting)
+
+    def _whole(self, run: RunBoard) -> float | None:
+        """Seconds of the run's whole work, measured or extrapolated."""
+        if run.took is not None:
+            return run.took
+        if run.seen is None or run.state in ENDED:
+            return None
+        began, share = run.seen
+        elapsed, done = self.clock() - began, run.fraction - share
+        return elapsed / done if elapsed >= FEWEST_SECONDS and done >= LEAST_SHARE else None
+
+    def headline(self) -> str:
+        """The sweep in one line."""
+        ended, failed = self.count(*ENDED), self.count("failed", "diverged")
+        left, rough = self.sweep_left()
+        parts = [f"{ended}/{len(self.runs)} runs ended"]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{self.count('running')} running", f"{self.count('queued')} queued"]
+        parts += [f"ETA {text.duration(left)}{' (rough)' if rough and left else ''}"] if not self.over else []
+        return " · ".join(parts)
+
+    def line(self, run: RunBoard, width: int = 40) -> str:
+        """One run in one line."""
+        name = run.run_id.ljust(width)
+        if run.state != "running":
+            return f"{MARKS[run.state]} {name}  {run.state}{': ' + run.error if run.error else ''}"
+        bar = ("█" * round(10 * run.fraction)).ljust(10, "░")
+        rate = f"{run.rate:,.0f} img/s" if run.rate else ""
+        left = text.duration(self.time_left(run))
+        return f"▶ {name}  {run.phase:8s} {run.label:22s} {bar} {run.fraction:4.0%}  {rate:>13s}  ETA {left}"

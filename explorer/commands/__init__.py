@@ -1,0 +1,1 @@
+"""The subcommands of `mia-explore`, by what they are about."""

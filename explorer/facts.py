@@ -1,0 +1,120 @@
+"""The wide tables people read, folded from the long exported ones: one line per model, one column per number."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from explorer import text
+
+Row = Mapping[str, Any]
+
+MODEL = ("dataset", "network", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity", "settings")
+NUMBERS: dict[str, dict[str, Any]] = {
+    "train": {"measure": "accuracy", "view": "benign", "split": "train"},
+    "test": {"measure": "accuracy", "view": "benign", "split": "test"},
+    "adv-train": {"measure": "accuracy", "view": "adversarial", "split": "train"},
+    "adv-test": {"measure": "accuracy", "view": "adversarial", "split": "test"},
+    "I_B": {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"},
+    "I_A": {"measure": "inference_accuracy", "view": "adversarial", "attack": "confidence", "threshold_rule": "oracle"},
+    "I_B held": {
+        "measure": "inference_accuracy",
+        "view": "benign",
+        "attack": "confidence",
+        "threshold_rule": "heldout",
+    },
+    "I_A held": {
+        "measure": "inference_accuracy",
+        "view": "adversarial",
+        "attack": "confidence",
+        "threshold_rule": "heldout",
+    },
+}
+LEGEND = (
+    "accuracies in %; I_B, I_A: membership-inference accuracy in % by benign and adversarial confidence, guessing is "
+    "50;\nI_B, I_A with the paper's oracle threshold, `held` with one chosen on other examples; ± is the standard "
+    "deviation over seeds"
+)
+
+
+def models(rows: Iterable[Row]) -> dict[tuple, list[Row]]:
+    """Rows of a long table by the model they speak of."""
+    grouped: dict[tuple, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(tuple(row[name] for name in MODEL), []).append(row)
+    return grouped
+
+
+def curve(rows: Sequence[Row], by: str) -> str:
+    """The capacity or epsilon table: one line per model, grouped so that `by` runs within a block."""
+    grouped = models(rows)
+    order = [name for name in MODEL if name != by] + [by]
+    lines = []
+    for key, facts in sorted(
+        grouped.items(), key=lambda item: _sort_key(dict(zip(MODEL, item[0], strict=True)), order)
+    ):
+        model = dict(zip(MODEL, key, strict=True))
+        seeds = max(row["n_seeds"] for row in facts)
+        numbers = [_number(_find(facts, wanted)) for wanted in NUMBERS.values()]
+        epsilon = f"{model['epsilon']:.4g}" if model["epsilon"] else None
+        head = [model["dataset"], model["defense"], epsilon, f"{model['capacity']:g}", seeds]
+        lines.append([*head, *numbers, *_published(facts)])
+    columns = ["dataset", "defense", "epsilon", "capacity", "seeds", *NUMBERS, "paper I_B", "paper I_A"]
+    return text.table(*_without_empty_columns(columns, lines, keep=5))
+
+
+def classes(rows: Sequence[Row]) -> str:
+    """The per-class table: classes down, models of the largest capacity across, held-out class thresholds."""
+    wanted = {"attack": "confidence-class", "measure": "inference_accuracy", "threshold_rule": "heldout"}
+    rows = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    if not rows:
+        return "no class has enough examples for a held-out threshold"
+    largest = max(row["capacity"] for row in rows)
+    rows = [row for row in rows if row["capacity"] == largest]
+    columns = sorted({(row["defense"], row["epsilon"], row["settings"]) for row in rows})
+    labels = sorted({row["class_label"] for row in rows}, key=lambda label: (label is None, label))
+    names, cells = [f"class (capacity {largest:g})"], [["all" if label is None else str(label)] for label in labels]
+    for defense, epsilon, settings in columns:
+        for view, strategy in (("benign", "I_B"), ("adversarial", "I_A")):
+            names.append(f"{defense}{f' {epsilon:.3g}' if epsilon else ''} {strategy}")
+            model = {"defense": defense, "epsilon": epsilon, "settings": settings, "view": view}
+            for label, line in zip(labels, cells, strict=True):
+                line.append(_number(_find(rows, model | {"class_label": label})))
+    return text.table(names, cells)
+
+
+def _find(rows: Iterable[Row], wanted: Mapping[str, Any]) -> Row | None:
+    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+
+
+def _number(row: Row | None) -> str | None:
+    if row is None:
+        return None
+    mean = text.percent(row["mean"])
+    return f"{mean} ±{100 * row['std']:.1f}" if row["std"] is not None else mean
+
+
+def _published(facts: Sequence[Row]) -> list[str | None]:
+    found = [_find(facts, NUMBERS[name]) for name in ("I_B", "I_A")]
+    return [text.percent(row["published"]) if row else None for row in found]
+
+
+def _sort_key(model: Mapping[str, Any], order: Sequence[str]) -> tuple:
+    return tuple(model[name] for name in order)
+
+
+def _without_empty_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], keep: int
+) -> tuple[list[str], list[list[Any]]]:
+    kept = [i for i in range(len(columns)) if i < keep or any(row[i] is not None for row in rows)]
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+FOLDS: dict[str, Callable[[Sequence[Row]], str]] = {
+    "capacity": lambda rows: curve(rows, "capacity"),
+    "epsilon": lambda rows: curve(rows, "epsilon"),
+    "classes": classes,
+}
+TITLES = {
+    "capacity": "Leakage over capacity",
+    "epsilon": "Leakage over epsilon",
+    "classes": "Leakage per class, with held-out thresholds of each class",
+}

@@ -1,0 +1,53 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.control.project import Project
+from engine.recipes import SCALES
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class ProjectFolder(click.ParamType):
+    """A folder, given to the command as the `Project` in it."""
+
+    name = "DIR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Project:  # noqa: ARG002
+        """The project at that folder."""
+        return value if isinstance(value, Project) else Project.at(value)
+
+
+project: Decorator = click.option(
+    "--project",
+    type=ProjectFolder(),
+    envvar="MIA_PROJECT",
+    default="mia-results",
+    show_default="$MIA_PROJECT or ./mia-results",
+    help="Folder with the database and the runs.",
+)
+data_root: Decorator = click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="MIA_DATA",
+    default="data",
+    show_default="$MIA_DATA or ./data",
+    help="Folder with the data sets.",
+)
+scale: Decorator = click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default="quick",
+    show_default=True,
+    help="quick: small enough for two CPU cores; paper: the paper's own settings, for GPUs.",
+)
+
+
+def data_folder(root: Path) -> Path:
+    """The data root as an absolute path, with ~ resolved."""
+    return Path(os.path.abspath(root.expanduser()))

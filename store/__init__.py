@@ -1,0 +1,1 @@
+"""The project's database: one DuckDB file behind the engine service. Importing the package alone loads no duckdb."""

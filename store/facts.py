@@ -1,0 +1,124 @@
+"""Events to rows: numpy columns go in with one INSERT ... SELECT, and writing an event again changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import duckdb
+import numpy as np
+from duckdb import DuckDBPyConnection
+
+from engine.events import SCORE_TYPES, Accuracies, History, Leakage, Scores
+from store.errors import StoreError
+
+Columns = Mapping[str, np.ndarray]
+MAY_BE_NULL = ("class_label", "ci_low", "ci_high")
+ACCURACY_KEY = ("run_id", "view", "split")
+LEAKAGE_KEY = ("run_id", "attack", "view", "class_label", "threshold_rule", "metric")
+
+
+def with_batch(cursor: DuckDBPyConnection, columns: Columns, sql: str, values: Mapping[str, Any]) -> None:
+    """Run a statement that reads the columns as the table `batch`."""
+    cursor.register("batch", dict(columns))
+    try:
+        cursor.execute(sql, dict(values))
+    finally:
+        with suppress(duckdb.Error):
+            cursor.unregister("batch")
+
+
+def insert(cursor: DuckDBPyConnection, table: str, columns: Columns, **constants: Any) -> None:
+    """Append rows given as columns of one length; a constant is the same in every row."""
+    values = [f"${name}" for name in constants] + [_value(name, column) for name, column in columns.items()]
+    names = ", ".join([*constants, *columns])
+    with_batch(cursor, columns, f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM batch", constants)
+
+
+def replace(cursor: DuckDBPyConnection, table: str, key: Sequence[str], columns: Columns) -> None:
+    """Append rows after deleting those with the same key; NULL equals NULL."""
+    same = " AND ".join(f"{table}.{name} IS NOT DISTINCT FROM batch.{name}" for name in key)
+    with_batch(cursor, columns, f"DELETE FROM {table} USING batch WHERE {same}", {})
+    insert(cursor, table, columns)
+
+
+def add_history(cursor: DuckDBPyConnection, events: Sequence[History], last: Mapping[str, int]) -> dict[str, int]:
+    """Append training metrics of steps not yet stored; returns the last stored step of each run spoken of.
+
+    last: the last stored step of runs already looked up.
+    """
+    reached = {run_id: last[run_id] for run_id in {event.run_id for event in events} if run_id in last}
+    reached |= _last_steps(cursor, {event.run_id for event in events} - reached.keys())
+    rows = []
+    for event in events:
+        if event.step > reached[event.run_id]:
+            reached[event.run_id] = event.step
+            rows += [(event.run_id, event.step, event.epoch, name, value) for name, value in event.metrics.items()]
+    if rows:
+        run_ids, steps, epochs, metrics, values = zip(*rows, strict=True)
+        columns = {
+            "run_id": np.array(run_ids, object),
+            "step": np.array(steps, np.int64),
+            "epoch": np.array(epochs, np.int32),
+            "metric": np.array(metrics, object),
+            "value": np.array(values, np.float64),
+        }
+        insert(cursor, "history", columns)
+    return reached
+
+
+def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> None:
+    """Store each (run, view, split)'s latest accuracy."""
+    if events:
+        replace(cursor, "accuracies", ACCURACY_KEY, _columns(events, ACCURACY_KEY, "accuracy", "n"))
+
+
+def put_leakage(cursor: DuckDBPyConnection, events: Sequence[Leakage]) -> None:
+    """Store each fact's latest value."""
+    if events:
+        rest = ("value", "ci_low", "ci_high", "n_member", "n_nonmember")
+        replace(cursor, "leakage", LEAKAGE_KEY, _columns(events, LEAKAGE_KEY, *rest))
+
+
+def put_scores(cursor: DuckDBPyConnection, events: Sequence[Scores]) -> None:
+    """Store each (run, view)'s latest scores; rows are deleted only where the view was stored before."""
+    for event in {(event.run_id, event.view): event for event in events}.values():
+        key = {"run_id": event.run_id, "view": event.view}
+        columns = {name: np.asarray(getattr(event, name), dtype) for name, dtype in SCORE_TYPES.items()}
+        if len({column.shape for column in columns.values()}) != 1 or columns["example"].ndim != 1:
+            raise StoreError(f"scores of {event.run_id}, view {event.view}: columns of unequal length")
+        stored = "FROM scores WHERE run_id = $run_id AND view = $view"
+        if cursor.execute(f"SELECT 1 {stored} LIMIT 1", key).fetchall():
+            cursor.execute(f"DELETE {stored}", key)
+        if len(columns["example"]):
+            insert(cursor, "scores", columns, **key)
+
+
+def _last_steps(cursor: DuckDBPyConnection, run_ids: set[str]) -> dict[str, int]:
+    """The last stored step of each run; -1 where there is none."""
+    if not run_ids:
+        return {}
+    marks = ", ".join("?" * len(run_ids))
+    sql = f"SELECT run_id, max(step) FROM history WHERE run_id IN ({marks}) GROUP BY run_id"
+    return dict.fromkeys(run_ids, -1) | dict(cursor.execute(sql, list(run_ids)).fetchall())
+
+
+def _columns(events: Sequence[Accuracies | Leakage], key: Sequence[str], *rest: str) -> dict[str, np.ndarray]:
+    """The events' fields as columns, the last event of each key winning."""
+    latest = {tuple(getattr(event, name) for name in key): event for event in events}
+    return {name: _column([getattr(event, name) for event in latest.values()]) for name in (*key, *rest)}
+
+
+def _column(values: list) -> np.ndarray:
+    """Text as objects, numbers as numbers; None among numbers becomes NaN, which DuckDB reads as NULL."""
+    if any(isinstance(value, str) for value in values):
+        return np.array(values, object)
+    if None in values or any(isinstance(value, float) for value in values):
+        return np.array(values, np.float64)
+    return np.array(values, np.int64)
+
+
+def _value(name: str, column: np.ndarray) -> str:
+    """How a batch's column is read: DuckDB takes NaN for NULL, so it is put back where NULL cannot be."""
+    if column.dtype.kind == "f" and name not in MAY_BE_NULL:
+        return f"coalesce({name}, CAST('nan' AS DOUBLE))"
+    return name

@@ -1,0 +1,172 @@
+"""The rows of `runs` and `sweeps`: asked for, started, ended, asked for again."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from duckdb import DuckDBPyConnection
+
+from engine.events import FINISHED, RunEnded, RunStarted
+from engine.spec import Experiment, SpecError
+from store.errors import StoreError
+from store.facts import insert, with_batch
+from store.records import NewRun, PendingRun
+
+STATES = ("queued", "running", *FINISHED)
+
+
+def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], priority: int) -> list[str]:
+    """Queue the unknown ones; known ones only join the sweep, and take its place if they came in without one."""
+    asked = {run.run_id: run for run in reversed(runs)}
+    order = list(dict.fromkeys(run.run_id for run in runs))
+    known = states(cursor, order)
+    new = [asked[run_id] for run_id in order if run_id not in known]
+    if new:
+        places = np.array([_json(run.place) for run in new], object)
+        _insert(cursor, new, {"place": places}, sweep=sweep, priority=priority, created=time.time())
+    if known:
+        _complete(cursor, sweep, [asked[run_id] for run_id in known])
+    _join(cursor, sweep, order)
+    return [run.run_id for run in new]
+
+
+def start(cursor: DuckDBPyConnection, event: RunStarted) -> None:
+    """Note a start or resume, making the row of a run never heard of; one from before the stored times is a repeat."""
+    if not states(cursor, [event.run_id]):
+        _insert(cursor, [NewRun(event.run_id, event.experiment, {})], {}, priority=0, created=event.time)
+    cursor.execute(
+        "UPDATE runs SET state = 'running', device = $device, started = $time, ended = NULL, error = NULL, "
+        "versions = $versions "
+        "WHERE run_id = $run_id AND $time > coalesce(greatest(started, ended), CAST('-inf' AS DOUBLE))",
+        {
+            "run_id": event.run_id,
+            "device": event.device,
+            "time": float(event.time),
+            "versions": _json(event.versions),
+        },
+    )
+
+
+def end(cursor: DuckDBPyConnection, event: RunEnded) -> None:
+    """Note the end of a running run; the end of an earlier start, or one already noted, is a repeat.
+
+    Only a running run can end: a run cancelled meanwhile stays cancelled when its process reports back.
+    """
+    _require_state(event.state)
+    cursor.execute(
+        "UPDATE runs SET state = $state, ended = $time, error = $error "
+        "WHERE run_id = $run_id AND state = 'running' "
+        "AND $time >= coalesce(started, $time) AND (ended IS NULL OR $time > ended)",
+        {"run_id": event.run_id, "state": event.state, "time": float(event.time), "error": event.error},
+    )
+
+
+def set_state(
+    cursor: DuckDBPyConnection, run_id: str, state: str, error: str | None = None, attempts: int | None = None
+) -> None:
+    """What the scheduler or a person decided. A finished state is dated now.
+
+    The other states keep the date of the last end, by which events told again are recognised.
+    """
+    _require_state(state)
+    ended = time.time() if state in FINISHED else None
+    sql = (
+        "UPDATE runs SET state = $state, error = $error, attempts = coalesce($attempts, attempts), "
+        "ended = coalesce($ended, ended) WHERE run_id = $run_id"
+    )
+    values = {"run_id": run_id, "state": state, "error": error, "attempts": attempts, "ended": ended}
+    _update_one(cursor, sql, values)
+
+
+def set_priority(cursor: DuckDBPyConnection, run_id: str, priority: int) -> None:
+    """Higher goes first."""
+    sql = "UPDATE runs SET priority = $priority WHERE run_id = $run_id"
+    _update_one(cursor, sql, {"run_id": run_id, "priority": priority})
+
+
+def pending(cursor: DuckDBPyConnection) -> list[PendingRun]:
+    """Queued and running runs, the one to go first in front."""
+    rows = cursor.execute(
+        "SELECT run_id, spec, place, state, priority, attempts FROM runs "
+        "WHERE state IN ('queued', 'running') ORDER BY priority DESC, submission"
+    ).fetchall()
+    return [
+        PendingRun(run_id, json.loads(spec), json.loads(place or "{}"), state, priority, attempts)
+        for run_id, spec, place, state, priority, attempts in rows
+    ]
+
+
+def states(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, str]:
+    """The state of each known run."""
+    sql = "SELECT run_id, state FROM runs WHERE run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))"
+    return dict(cursor.execute(sql, {"run_ids": list(run_ids)}).fetchall())
+
+
+def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Mapping[str, np.ndarray], **constants: Any):
+    """Append queued rows whose settings come from the experiments themselves."""
+    experiments = [_experiment(run) for run in new]
+    (last,) = cursor.execute("SELECT coalesce(max(submission), 0) FROM runs").fetchall()[0]
+    derived = {
+        "run_id": [run.run_id for run in new],
+        "name": [experiment.slug for experiment in experiments],
+        "dataset": [experiment.data.label for experiment in experiments],
+        "network": [experiment.network for experiment in experiments],
+        "defense": [experiment.defense for experiment in experiments],
+        "spec": [_json(run.experiment) for run in new],
+    }
+    numbers = {
+        "submission": np.arange(last + 1, last + 1 + len(new)),
+        "seed": np.array([experiment.seed for experiment in experiments], np.int64),
+        "capacity": np.array([experiment.capacity for experiment in experiments]),
+        "epsilon": np.array([experiment.epsilon for experiment in experiments]),
+        "evaluation_epsilon": np.array([experiment.evaluation.epsilon for experiment in experiments]),
+        "train_fraction": np.array([experiment.data.train_fraction for experiment in experiments]),
+    }
+    texts = {name: np.array(values, object) for name, values in derived.items()}
+    insert(cursor, "runs", texts | numbers | dict(columns), state="queued", attempts=0, **constants)
+
+
+def _complete(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun]) -> None:
+    """Give runs that came in by import the sweep and place they lack."""
+    batch = {
+        "run_id": np.array([run.run_id for run in runs], object),
+        "place": np.array([_json(run.place) for run in runs], object),
+    }
+    sql = (
+        "UPDATE runs SET sweep = coalesce(runs.sweep, $sweep), place = coalesce(runs.place, batch.place) "
+        "FROM batch WHERE runs.run_id = batch.run_id AND (runs.sweep IS NULL OR runs.place IS NULL)"
+    )
+    with_batch(cursor, batch, sql, {"sweep": sweep})
+
+
+def _join(cursor: DuckDBPyConnection, sweep: str, run_ids: Sequence[str]) -> None:
+    """Add runs to a sweep, behind those it has."""
+    rows = cursor.execute("SELECT run_id FROM sweeps WHERE sweep = $sweep", {"sweep": sweep}).fetchall()
+    members = {run_id for (run_id,) in rows}
+    joining = [run_id for run_id in run_ids if run_id not in members]
+    if joining:
+        positions = np.arange(len(members), len(members) + len(joining))
+        insert(cursor, "sweeps", {"run_id": np.array(joining, object), "position": positions}, sweep=sweep)
+
+
+def _experiment(run: NewRun) -> Experiment:
+    try:
+        return Experiment.from_dict(run.experiment)
+    except SpecError as error:
+        raise StoreError(f"run {run.run_id}: {error}") from None
+
+
+def _require_state(state: str) -> None:
+    if state not in STATES:
+        raise StoreError(f"state {state!r} does not exist; states: {', '.join(STATES)}")
+
+
+def _update_one(cursor: DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> None:
+    if cursor.execute(sql, dict(values)).fetchall() == [(0,)]:
+        raise StoreError(f"no run {values['run_id']!r}")
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,130 @@
+"""The questions the store answers, by name: their SQL, their filters and what may be exported. No duckdb, no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.validation import SpecError, require_known
+from store import statements
+from store.errors import StoreError
+
+PAGE = 1000
+"""Rows of a paged query where no limit is asked for."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One named question."""
+
+    select: str
+    """SQL with `{where}` in it; the columns of the answer are its own."""
+    order: str
+    """Columns of the answer that put its rows in one order only."""
+    filters: Mapping[str, str]
+    """Names of filters, with the SQL condition of each; `{}` stands for the accepted values."""
+    required: tuple[str, ...] = ()
+    """Filters without which the answer would be too large to hold in memory; an export may go without."""
+    paged: bool = False
+    """Takes `limit` and `offset`, and `order` with one of the orders below."""
+    orders: Mapping[str, str] = field(default_factory=dict)
+
+
+_FINISHED = {name: sql for name, sql in statements.run_filters("c").items() if name != "state"}
+_FACTS = {name: f"f.{name} IN ({{}})" for name in ("measure", "view", "attack", "threshold_rule")}
+QUERIES: dict[str, Query] = {
+    "runs": Query(statements.RUNS, "submission", statements.run_filters("r")),
+    "run": Query(statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
+    "sweeps": Query(statements.SWEEPS, "sweep", {"sweep": "s.sweep IN ({})"}),
+    "capacity": Query(statements.CURVE, statements.CAPACITY_ORDER, _FINISHED | _FACTS),
+    "epsilon": Query(statements.CURVE, statements.EPSILON_ORDER, _FINISHED | _FACTS),
+    "classes": Query(statements.CLASSES, statements.CLASSES_ORDER, _FINISHED | _FACTS),
+    "accuracies": Query(statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")),
+    "leakage": Query(
+        statements.LEAKAGE,
+        "run_id, attack, view, class_label NULLS FIRST, threshold_rule, metric",
+        statements.fact_filters("l", "attack", "view", "threshold_rule", "metric"),
+    ),
+    "history": Query(
+        statements.HISTORY, "run_id, step, metric", statements.fact_filters("h", "metric"), required=("run_id",)
+    ),
+    "scores": Query(
+        statements.SCORES,
+        "run_id, view, member DESC, example",
+        statements.fact_filters("s", "view"),
+        paged=True,
+        orders={"confidence": "confidence DESC, margin DESC, run_id, view, member DESC, example"},
+    ),
+    "published": Query(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
+}
+TABLES = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "history", "scores", "published")
+"""What can be exported."""
+
+
+def filters_of(name: str) -> tuple[str, ...]:
+    """Names of the filters a query takes; `StoreError` for an unknown query."""
+    return tuple(_query(name).filters)
+
+
+def statement(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The SQL of a query and its values; `StoreError` for an unknown name, filter or value.
+
+    A filter takes a text or a list of texts, of which a row must have one; None is as good as missing.
+    """
+    query = _query(name)
+    wanted = {key: value for key, value in params.items() if value is not None}
+    for key in query.required:
+        if key not in wanted:
+            raise StoreError(f"query {name}: {key} is missing")
+    page = {key: wanted.pop(key) for key in ("limit", "offset", "order") if query.paged and key in wanted}
+    select, order, values = _selection(name, wanted)
+    text = f"SELECT * FROM ({select}) ORDER BY {_order(name, page.get('order')) or order}"
+    if not query.paged:
+        return text, values
+    limits = {key: _count(name, key, page.get(key, default)) for key, default in (("limit", PAGE), ("offset", 0))}
+    return f"{text} LIMIT $limit OFFSET $offset", values | limits
+
+
+def export_statement(name: str, filters: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """The SQL of a whole table, its ORDER BY and its values; `StoreError` as for `statement`."""
+    _known("table", name, TABLES)
+    return _selection(name, {key: value for key, value in filters.items() if value is not None})
+
+
+def _selection(name: str, filters: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    query = QUERIES[name]
+    conditions, values = [], {}
+    for key, wanted in filters.items():
+        _known(f"filter of {name}", key, query.filters)
+        accepted = wanted if isinstance(wanted, (list, tuple)) else [wanted]
+        if not all(isinstance(value, str) for value in accepted):
+            raise StoreError(f"query {name}: {key} takes a text or a list of texts, not {wanted!r}")
+        named = {f"{key}_{index}": value for index, value in enumerate(accepted)}
+        conditions.append(query.filters[key].format(", ".join(f"${key}" for key in named)) if named else "false")
+        values |= named
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return query.select.replace("{where}", where), query.order, values
+
+
+def _query(name: str) -> Query:
+    _known("query", name, QUERIES)
+    return QUERIES[name]
+
+
+def _order(name: str, order: Any) -> str | None:
+    if order is None:
+        return None
+    _known(f"order of {name}", order, QUERIES[name].orders)
+    return QUERIES[name].orders[order]
+
+
+def _count(name: str, key: str, value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise StoreError(f"query {name}: {key} takes a whole number from 0, not {value!r}")
+    return value
+
+
+def _known(what: str, name: Any, known: Any) -> None:
+    try:
+        require_known(what, name, known)
+    except SpecError as error:
+        raise StoreError(str(error)) from None

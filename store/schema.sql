@@ -1,0 +1,81 @@
+-- Version 2. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- so the blocks' own minima and maxima already tell which of them hold a run.
+
+CREATE TABLE schema_version (version INTEGER);
+
+CREATE TABLE runs (
+    run_id VARCHAR PRIMARY KEY,
+    submission BIGINT,           -- 1, 2, 3...: the order in which runs were asked for
+    name VARCHAR,
+    sweep VARCHAR,               -- the first sweep that asked for it; NULL when it only came in by import
+    dataset VARCHAR,
+    network VARCHAR,
+    capacity DOUBLE,
+    defense VARCHAR,
+    epsilon DOUBLE,              -- trained with
+    evaluation_epsilon DOUBLE,   -- attacked and certified with
+    seed BIGINT,
+    train_fraction DOUBLE,
+    spec JSON,                   -- Experiment.to_dict()
+    place JSON,                  -- where it runs; changes no result
+    state VARCHAR,               -- queued, running, done, failed, diverged, cancelled
+    priority INTEGER,
+    attempts INTEGER,
+    device VARCHAR,
+    created DOUBLE,
+    started DOUBLE,              -- of the latest start or resume
+    ended DOUBLE,                -- of the latest end; NULL from a start to the next end
+    error VARCHAR,
+    versions JSON
+);
+
+-- One run may belong to many sweeps; it is computed once.
+CREATE TABLE sweeps (sweep VARCHAR, run_id VARCHAR, position INTEGER, PRIMARY KEY (sweep, run_id));
+
+CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR, value DOUBLE);
+
+CREATE TABLE accuracies (run_id VARCHAR, view VARCHAR, split VARCHAR, accuracy DOUBLE, n BIGINT);
+
+CREATE TABLE scores (
+    run_id VARCHAR,
+    view VARCHAR,
+    example INTEGER,
+    member BOOLEAN,
+    label INTEGER,
+    confidence FLOAT,
+    margin DOUBLE,
+    correct BOOLEAN
+);
+
+CREATE TABLE leakage (
+    run_id VARCHAR,
+    attack VARCHAR,
+    view VARCHAR,
+    class_label INTEGER,         -- NULL: all classes
+    threshold_rule VARCHAR,
+    metric VARCHAR,
+    value DOUBLE,
+    ci_low DOUBLE,
+    ci_high DOUBLE,
+    n_member BIGINT,
+    n_nonmember BIGINT
+);
+
+-- The paper's numbers; columns in the order of published.csv. NULL where a fact has no such thing or the paper says N.A.
+CREATE TABLE published (
+    printed_in VARCHAR,          -- table 6, figure 3, abstract, notebook (the authors', full precision)...
+    dataset VARCHAR,
+    train_fraction DOUBLE,
+    defense VARCHAR,
+    epsilon DOUBLE,              -- nominal; for natural models the one of the evaluation
+    epsilon_text VARCHAR,        -- as printed; '4/255?' is our reading of a row whose label is lost
+    capacity DOUBLE,
+    class_label INTEGER,
+    metric VARCHAR,
+    attack VARCHAR,
+    view VARCHAR,
+    split VARCHAR,
+    threshold_rule VARCHAR,
+    value DOUBLE,
+    source VARCHAR               -- paper or notebook
+);

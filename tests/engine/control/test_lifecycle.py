@@ -1,0 +1,224 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.control import launch, protocol
+from engine.control.client import EngineRefused, SyncClient
+from engine.control.project import Project, ProjectLock, hostname
+from engine.control.settings import EngineSettings
+
+MODULES = ("__main__", "service", "commands", "server", "executors", "child", "writer", "scheduler", "devices")
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        (MODULES, ("torch", "textual")),
+        (("client", "launch", "project", "settings"), ("torch", "duckdb", "store", "numpy", "textual")),
+        (("child",), ("torch", "duckdb", "store")),
+    ],
+)
+def test_processes_never_import_what_they_must_not_have(modules, absent):
+    imports = "; ".join(f"import engine.control.{module}" for module in modules)
+    code = f"{imports}; import sys; found = set({absent!r}) & set(sys.modules); assert not found, found"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_engine_starts_once_and_outlives_the_session_of_its_starter(bench):
+    pid = bench.start()
+    assert os.getsid(pid) == pid
+    assert bench.start() == pid
+    assert not launch.ensure_engine(bench.project)
+
+
+def test_clients_that_start_an_engine_at_once_get_the_same_one(bench):
+    settings = EngineSettings(entry="fake_job:run_job")
+    started, errors = [], []
+
+    def start():
+        try:
+            started.append(launch.ensure_engine(bench.project, settings))
+        except EngineRefused as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    bench.pids.append(bench.project.holder().pid)
+    assert errors == []
+    assert len(started) == 3
+    assert sum(started) == 1
+
+
+def command(project, *options):
+    arguments = [sys.executable, "-m", "engine.control", f"--project={project.root}", *options]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_second_engine_is_refused_in_one_line_that_names_the_first(bench):
+    pid = bench.start()
+    second = command(bench.project)
+    assert second.returncode == 3
+    assert second.stderr == f"{bench.project.root}: an engine already runs here: {bench.project.holder()}\n"
+    assert f"pid {pid} on {hostname()} since " in second.stderr
+    assert bench.status().pid == pid
+
+
+def test_a_wrong_setting_is_one_line(bench):
+    wrong = command(bench.project, "--threads=0")
+    assert (wrong.returncode, wrong.stderr) == (2, "threads: 0 is not allowed; allowed: 1 or more\n")
+
+
+def test_a_project_that_cannot_be_written_is_one_line(runtime):
+    with pytest.raises(EngineRefused, match=r"^/proc/no-project: cannot be used as a project folder: [^\n]+$"):
+        launch.ensure_engine(Project.at("/proc/no-project"))
+
+
+def test_a_damaged_database_is_one_line(bench):
+    bench.project.root.mkdir()
+    bench.project.database.write_bytes(b"this is no database" * 1000)
+    with pytest.raises(EngineRefused, match=r"explore\.duckdb: [^\n]+$"):
+        bench.start()
+
+
+def test_an_open_socket_folder_is_one_line(bench, runtime):
+    (runtime / "mia-explore").mkdir()
+    (runtime / "mia-explore").chmod(0o755)
+    with pytest.raises(EngineRefused, match="others may enter it"):
+        bench.start()
+
+
+def test_a_project_held_by_another_machine_is_told_at_once(bench):
+    lock = ProjectLock(bench.project)
+    bench.project.lock.write_text('{"pid": 5, "host": "elsewhere", "since": 0, "socket": "/s"}')
+    with pytest.raises(EngineRefused, match="runs on another machine: pid 5 on elsewhere"):
+        bench.start()
+    lock.release()
+
+
+def test_an_engine_that_holds_the_project_but_never_answers_is_told_in_time(bench):
+    lock = ProjectLock(bench.project)
+    with pytest.raises(EngineRefused, match=f"already runs here: pid {os.getpid()}"):
+        launch.ensure_engine(bench.project, patience=0.0)
+    lock.release()
+
+
+def test_killing_the_engine_loses_nothing_and_the_next_one_finishes_all(bench, until):
+    go = bench.project.root / "go"
+    pid = bench.start()
+    (done,) = bench.submit("quick")
+    bench.wait_for({done: "done"})
+    ids = bench.submit(f"hold:{go}", f"hold:{go}", "quick", "quick", first_seed=1)
+    bench.wait_for({ids[0]: "running", ids[1]: "running"})
+    orphans = [bench.starts(run_id)[0] for run_id in ids[:2]]
+    os.kill(pid, signal.SIGKILL)
+    bench.ended(pid)
+    for orphan in orphans:
+        bench.ended(orphan)
+    go.touch()
+    bench.start()
+    bench.wait_for(dict.fromkeys([done, *ids], "done"))
+    assert [len(bench.starts(run_id)) for run_id in (done, *ids)] == [1, 2, 2, 1, 1]
+    assert {row["attempts"] for row in bench.rows()} == {0}
+
+
+def ask(bench, pid, how):
+    if how == "command":
+        bench.call(protocol.Stop())
+    else:
+        os.kill(pid, how)
+
+
+@pytest.mark.parametrize("how", ["command", signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_engine_queues_its_runs_and_leaves_nothing_behind(bench, how):
+    pid = bench.start()
+    ids = bench.submit("hold", "hold", "hold")
+    bench.wait_for({ids[0]: "running", ids[1]: "running"})
+    jobs = [bench.starts(run_id)[0] for run_id in ids[:2]]
+    socket = Path(bench.project.holder().socket)
+    ask(bench, pid, how)
+    bench.ended(pid)
+    for job in jobs:
+        bench.ended(job)
+    assert not socket.exists()
+    assert bench.project.holder() is None
+    assert not bench.project.database.with_name("explore.duckdb.wal").exists()
+    bench.start()
+    assert set(bench.states()) == set(ids)
+    bench.wait_for({ids[0]: "running"})
+    assert len(bench.starts(ids[0])) == 2
+
+
+def test_a_job_that_does_not_stop_is_killed_and_queued_without_counting_a_crash(bench, until):
+    pid = bench.start(stop_grace=0.2)
+    (run_id,) = bench.submit("stubborn")
+    bench.wait_for({run_id: "running"})
+    (job,) = until(lambda: bench.starts(run_id))
+    os.kill(pid, signal.SIGTERM)
+    bench.ended(pid)
+    bench.ended(job)
+    bench.start()
+    bench.wait_for({run_id: "running"})
+    assert bench.rows()[0]["attempts"] == 0
+    bench.call(protocol.Stop(grace=0.0))
+    bench.ended(bench.pids[-1])
+
+
+def test_closing_the_terminal_does_not_end_the_engine(bench):
+    pid = bench.start()
+    os.kill(pid, signal.SIGHUP)
+    assert bench.status().pid == pid
+
+
+def test_an_idle_engine_ends_by_itself_but_not_while_somebody_is_attached_or_runs_are_pending(bench, until):
+    pid = bench.start(idle_exit=0.2)
+    with SyncClient(bench.project, timeout=20) as client:
+        client.call(protocol.Pause())
+        (run_id,) = bench.submit("quick")
+    with pytest.raises(AssertionError, match="in time"):
+        until(lambda: not bench.reachable(), 0.6)
+    bench.call(protocol.Resume())
+    bench.ended(pid)
+    assert "idle for 0.2 seconds" in bench.project.log.read_text()
+    bench.start()
+    assert bench.states() == {run_id: "done"}
+
+
+def test_a_removed_socket_folder_is_made_again(bench, runtime, until):
+    bench.start(idle_exit=8.0)
+    folder = runtime / "mia-explore"
+    for entry in folder.iterdir():
+        entry.unlink()
+    folder.rmdir()
+    until(bench.reachable)
+    assert bench.status().running == []
+
+
+def test_a_run_for_a_device_that_is_gone_fails_with_the_reason(bench):
+    bench.project.root.mkdir()
+    from store.store import NewRun, Store
+
+    store = Store(bench.project.database)
+    experiment = bench.experiment()
+    store.enqueue("s", [NewRun(experiment.run_id, experiment.to_dict(), {"data_root": "x", "device": "cuda:3"})])
+    store.close()
+    bench.start()
+    bench.wait_for({experiment.run_id: "failed"})
+    assert bench.rows()[0]["error"] == "device: 'cuda:3' is not on this machine, which has cpu"
+
+
+def test_results_flow_on_when_there_is_little_memory_to_keep_them(bench):
+    bench.start(keep_mib=1)
+    (run_id,) = bench.submit("scores:6")
+    bench.wait_for({run_id: "done"})
+    assert (
+        bench.call(protocol.Export(table="scores", format="csv", path=str(bench.project.root / "s.csv"))).rows
+        == 600_000
+    )

@@ -1,0 +1,121 @@
+"""Experiments, the events they leave behind, and what a database holds, for the tests of the store."""
+
+import numpy as np
+import pytest
+
+from engine.events import Accuracies, History, Leakage, RunEnded, RunStarted, Scores
+from engine.recipes import recipe_for
+from engine.spec import Data, Evaluation, Experiment
+from store.store import Store
+
+FACT_TABLES = ("history", "accuracies", "scores", "leakage")
+
+
+def _experiment(defense="pgd", *, capacity=2.0, epsilon=0.1, seed=0, dataset="digits", **recipe):
+    return Experiment(
+        data=Data(name=dataset),
+        network="small-cnn",
+        capacity=capacity,
+        defense=defense,
+        epsilon=0.0 if defense == "natural" else epsilon,
+        seed=seed,
+        recipe=recipe_for(defense, dataset, "paper", recipe),
+        evaluation=Evaluation(epsilon=epsilon),
+    )
+
+
+def _scores(run_id, view="benign", members=6, nonmembers=4, seed=0):
+    n, draw = members + nonmembers, np.random.default_rng(seed)
+    return Scores(
+        run_id=run_id,
+        view=view,
+        example=np.concatenate([np.arange(members), np.arange(nonmembers)]).astype(np.int32),
+        member=np.repeat([True, False], [members, nonmembers]),
+        label=draw.integers(0, 10, n, dtype=np.int32),
+        confidence=draw.random(n, dtype=np.float32),
+        margin=draw.normal(size=n),
+        correct=draw.random(n) < 0.9,
+    )
+
+
+def _leakage(run_id, metric="inference_accuracy", value=0.75, **change):
+    fact = {
+        "attack": "confidence",
+        "view": "benign",
+        "class_label": None,
+        "threshold_rule": "oracle",
+        "ci_low": value - 0.1,
+        "ci_high": value + 0.1,
+        "n_member": 6,
+        "n_nonmember": 4,
+    }
+    return Leakage(run_id=run_id, metric=metric, value=value, **(fact | change))
+
+
+def _log(experiment, *, start=100.0, stops=0, state="done", value=0.75):
+    """Everything one run says; each stop cuts training in two, and the resumed half repeats the last step."""
+    run_id = experiment.run_id
+    events, clock = [], start
+    for part in range(stops + 1):
+        started = {"experiment": experiment.to_dict(), "device": "cpu", "versions": {"python": "3.12"}}
+        events.append(RunStarted(run_id=run_id, time=clock, **started))
+        for step in range(10 * part, 10 * part + 11, 5):
+            events.append(
+                History(run_id=run_id, step=step, epoch=step // 10, metrics={"loss": 1 / (step + 1), "lr": 0.1})
+            )
+        if part < stops:
+            events.append(RunEnded(run_id=run_id, state="queued", time=clock + 5))
+        clock += 10
+    if state == "done":
+        for view in ("benign", "adversarial"):
+            for split, share in (("train", 0.9), ("test", value)):
+                events.append(Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=10))
+            events.append(_scores(run_id, view))
+        for label in (None, 0, 1):
+            events.append(_leakage(run_id, class_label=label, value=value))
+            events.append(_leakage(run_id, "advantage", class_label=label, value=2 * value - 1))
+        events.append(_leakage(run_id, "threshold", value=0.5, ci_low=None, ci_high=None))
+    events.append(RunEnded(run_id=run_id, state=state, time=clock, error=None if state == "done" else "it broke"))
+    return events
+
+
+def _tables(store):
+    """Every row that events make, in one order, as text so that not-a-number equals itself."""
+    names = ("runs", *FACT_TABLES)
+    return {name: repr(store.session.fetch(f"SELECT * FROM {name} ORDER BY ALL")) for name in names}
+
+
+@pytest.fixture(scope="session")
+def experiment():
+    return _experiment
+
+
+@pytest.fixture(scope="session")
+def scores():
+    return _scores
+
+
+@pytest.fixture(scope="session")
+def leakage():
+    return _leakage
+
+
+@pytest.fixture(scope="session")
+def log():
+    return _log
+
+
+@pytest.fixture(scope="session")
+def tables():
+    return _tables
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "explore.duckdb"
+
+
+@pytest.fixture
+def store(path):
+    with Store(path) as opened:
+        yield opened

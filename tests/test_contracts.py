@@ -1,0 +1,57 @@
+"""The rules of the house that a machine can check: who imports what, and the style of the code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+
+
+def check(*command):
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_imports_keep_to_the_contracts():
+    check(BIN / "lint-imports", "--no-cache")
+
+
+def test_style():
+    check(BIN / "ruff", "check", "--no-cache", ".")
+
+
+def test_format():
+    check(BIN / "ruff", "format", "--check", "--no-cache", ".")
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("explorer.cli", "torch duckdb sklearn numpy"),
+        ("engine.control.client", "torch duckdb"),
+        ("engine.control.service", "torch textual"),
+        ("engine.sweeps", "torch duckdb numpy sklearn"),
+        ("engine.inference", "torch duckdb"),
+        ("engine.job", "duckdb textual msgspec torchvision sklearn scipy"),
+        ("engine.__main__", "duckdb textual msgspec torchvision sklearn scipy"),
+        ("store.store", "torch textual"),
+        ("store.queries", "duckdb torch"),
+    ],
+)
+def test_what_a_process_really_loads(module, forbidden):
+    code = f"import sys, {module}; print(*sorted(set({forbidden.split()}) & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == []
+
+
+def test_files_stay_short():
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for package in ("engine", "explorer", "store", "tests")
+        for path in (ROOT / package).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long
