@@ -170,13 +170,15 @@ _DIGITS = {
     "attack_step_size": 0.25,
     "epsilon_warmup": 100,
 }
+# Small networks stay at chance unless epsilon grows slowly: on Yale at capacity 1, warm-ups of 150 to 700 updates out of
+# 1500 ended at 2.6 % (a guess), 1200 out of 2000 at 92 % train accuracy.
 _QUICK = {"learning_rate": 1e-3, "attack_steps": 5, "attack_step_size": 0.3, "weight_decay": 0.0}
 
 RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
     "paper": {"digits": _DIGITS, "yale": _YALE, "fashion-mnist": _FASHION, "cifar10": _CIFAR, "folder": _CIFAR},
     "quick": {
         "digits": _DIGITS,
-        "yale": _YALE | _QUICK | {"steps": 1500, "milestones": (1100,), "factors": (0.1,), "epsilon_warmup": 150},
+        "yale": _YALE | _QUICK | {"steps": 2000, "milestones": (1600,), "factors": (0.1,), "epsilon_warmup": 1200},
         "fashion-mnist": _FASHION
         | _QUICK
         | {"steps": 900, "batch_size": 50, "milestones": (700,), "factors": (0.1,), "epsilon_warmup": 50},

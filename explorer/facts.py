@@ -35,29 +35,26 @@ LEGEND = (
 )
 
 
-def models(rows: Iterable[Row]) -> dict[tuple, list[Row]]:
-    """Rows of a long table by the model they speak of."""
+def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
+    """Each model that the rows of a long table speak of, with its rows."""
     grouped: dict[tuple, list[Row]] = {}
     for row in rows:
         grouped.setdefault(tuple(row[name] for name in MODEL), []).append(row)
-    return grouped
+    return [(dict(zip(MODEL, key, strict=True)), facts) for key, facts in grouped.items()]
 
 
 def curve(rows: Sequence[Row], by: str) -> str:
-    """The capacity or epsilon table: one line per model, grouped so that `by` runs within a block."""
-    grouped = models(rows)
-    order = [name for name in MODEL if name != by] + [by]
+    """The capacity or epsilon table: one line per model, in blocks within which only `by` changes."""
+    held = ("defense", "epsilon") if by == "capacity" else ("capacity", "defense")
+    order = ("dataset", "network", "train_fraction", *held, by, "evaluation_epsilon", "settings")
     lines = []
-    for key, facts in sorted(
-        grouped.items(), key=lambda item: _sort_key(dict(zip(MODEL, item[0], strict=True)), order)
-    ):
-        model = dict(zip(MODEL, key, strict=True))
+    for model, facts in sorted(models(rows), key=lambda group: [group[0][name] for name in order]):
+        shown = {"defense": model["defense"], "capacity": f"{model['capacity']:g}"}
+        shown["epsilon"] = f"{model['epsilon']:.4g}" if model["epsilon"] else None
         seeds = max(row["n_seeds"] for row in facts)
         numbers = [_number(_find(facts, wanted)) for wanted in NUMBERS.values()]
-        epsilon = f"{model['epsilon']:.4g}" if model["epsilon"] else None
-        head = [model["dataset"], model["defense"], epsilon, f"{model['capacity']:g}", seeds]
-        lines.append([*head, *numbers, *_published(facts)])
-    columns = ["dataset", "defense", "epsilon", "capacity", "seeds", *NUMBERS, "paper I_B", "paper I_A"]
+        lines.append([model["dataset"], *(shown[name] for name in (*held, by)), seeds, *numbers, *_published(facts)])
+    columns = ["dataset", *held, by, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
     return text.table(*_without_empty_columns(columns, lines, keep=5))
 
 
@@ -95,10 +92,6 @@ def _number(row: Row | None) -> str | None:
 def _published(facts: Sequence[Row]) -> list[str | None]:
     found = [_find(facts, NUMBERS[name]) for name in ("I_B", "I_A")]
     return [text.percent(row["published"]) if row else None for row in found]
-
-
-def _sort_key(model: Mapping[str, Any], order: Sequence[str]) -> tuple:
-    return tuple(model[name] for name in order)
 
 
 def _without_empty_columns(

@@ -19,7 +19,7 @@ FORMATS = {
 }
 
 
-def export(reader: Reader, table: str, format: str, path: Path, **filters: Any) -> int:
+def export(reader: Reader, table: str, format: str, path: Path, /, **filters: Any) -> int:
     """Write one of `store.queries.TABLES` to a file and return the number of rows; an empty table is no error.
 
     The file appears under its name only when it is complete. `StoreError` for what cannot be written or is unknown.

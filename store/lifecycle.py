@@ -50,15 +50,16 @@ def start(cursor: DuckDBPyConnection, event: RunStarted) -> None:
 
 
 def end(cursor: DuckDBPyConnection, event: RunEnded) -> None:
-    """Note the end of a running run; the end of an earlier start, or one already noted, is a repeat.
+    """Note how the latest start ended; the end of an earlier start, or one not later than the stored end, is a repeat.
 
-    Only a running run can end: a run cancelled meanwhile stays cancelled when its process reports back.
+    A run cancelled meanwhile stays cancelled when its process reports back, and one taken for failed is done after all
+    when the end of its log arrives.
     """
     _require_state(event.state)
     cursor.execute(
         "UPDATE runs SET state = $state, ended = $time, error = $error "
-        "WHERE run_id = $run_id AND state = 'running' "
-        "AND $time >= coalesce(started, $time) AND (ended IS NULL OR $time > ended)",
+        "WHERE run_id = $run_id AND $time >= started AND (ended IS NULL OR $time > ended) "
+        "AND (state = 'running' OR ($state != 'queued' AND state != 'cancelled'))",
         {"run_id": event.run_id, "state": event.state, "time": float(event.time), "error": event.error},
     )
 

@@ -30,7 +30,7 @@ class Reader:
         """Give back what it holds."""
         self.session.close()
 
-    def query(self, name: str, **params: Any) -> Table:
+    def query(self, name: str, /, **params: Any) -> Table:
         """The answer to a query of `store.queries`; `StoreError` for an unknown name, filter or value."""
         return Table(*self.session.fetch(*queries.statement(name, params)))
 

@@ -84,6 +84,7 @@ def run(
             return 130
         if not board.over:
             raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
+        click.echo(board.headline(), err=True)
         _report(client, project, sweep, names)
     return 1 if board.count("failed", "diverged", "cancelled") else 0
 

@@ -92,6 +92,15 @@ def test_a_cancelled_run_stays_cancelled_when_its_process_reports_back(store, ex
     assert store.states([events[0].run_id]) == {events[0].run_id: "cancelled"}
 
 
+@pytest.mark.parametrize("taken_for", ["failed", "queued"])
+def test_a_run_whose_log_came_in_two_pieces_ends_as_the_log_says(store, experiment, log, taken_for):
+    events = log(experiment(), start=4e9)
+    store.apply(events[:4])
+    store.set_state(events[0].run_id, taken_for, "the file ends before the run does")
+    store.apply(events)
+    assert rows(store, "SELECT state, ended, error FROM runs") == [("done", 4e9 + 10, None)]
+
+
 def test_a_retried_run_is_not_ended_by_its_old_log(store, experiment, log):
     events = log(experiment(), state="failed")
     store.apply(events)

@@ -125,6 +125,7 @@ def test_a_reader_exports_too_and_quotes_in_a_path_are_harmless(filled, tmp_path
         ("runs", "csv", "nowhere/t.csv", {}, "no folder"),
         ("runs", "csv", "", {}, "Is a directory"),
         ("scores", "csv", "t.csv", {"limit": 3}, "filter of scores"),
+        ("runs", "csv", "t.csv", {"path": "x"}, "filter of runs"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_one_line_and_leaves_nothing(

@@ -228,6 +228,7 @@ def test_sweeps_count_their_runs_by_state(store, sweep, experiment):
         ("runs", {"datset": "yale"}, "did you mean 'dataset'"),
         ("runs", {"dataset": 3}, "a text or a list of texts"),
         ("runs", {"limit": 3}, "filter of runs"),
+        ("runs", {"name": "x"}, "filter of runs"),
         ("run", {}, "run_id is missing"),
         ("history", {}, "run_id is missing"),
         ("scores", {"limit": -1}, "a whole number from 0"),

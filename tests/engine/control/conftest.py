@@ -1,10 +1,12 @@
-"""A project of its own for each test, engines with jobs that need no torch, and patience with a deadline."""
+"""Projects, engines whose jobs need no torch, and patience with a deadline."""
 
+import itertools
 import os
 import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from engine.recipes import recipe_for
 from engine.spec import Data, Evaluation, Experiment
+from store.store import Store
 
 FAKES = Path(__file__).parent / "fakes"
 
@@ -42,21 +45,17 @@ def until():
     return wait_until
 
 
-@pytest.fixture
-def experiment():
-    def make(seed=0):
-        return Experiment(
-            data=Data(name="digits"),
-            network="small-cnn",
-            capacity=1.0,
-            defense="natural",
-            epsilon=0.0,
-            seed=seed,
-            recipe=recipe_for("natural", "digits", "quick", {}),
-            evaluation=Evaluation(epsilon=0.1),
-        )
-
-    return make
+def make_experiment(seed):
+    return Experiment(
+        data=Data(name="digits"),
+        network="small-cnn",
+        capacity=1.0,
+        defense="natural",
+        epsilon=0.0,
+        seed=seed,
+        recipe=recipe_for("natural", "digits", "quick", {}),
+        evaluation=Evaluation(epsilon=0.1),
+    )
 
 
 @pytest.fixture
@@ -70,11 +69,13 @@ def runtime(monkeypatch):
 
 @dataclass
 class Bench:
-    """An engine on one project, and shorthand for what tests ask of it."""
+    """An engine on one project, and shorthand for what tests ask of it; every run it makes is another experiment."""
 
     project: Project
-    experiment: object
     pids: list[int] = field(default_factory=list)
+    seeds: Iterator[int] = field(default_factory=itertools.count)
+    mine: dict[str, Experiment] = field(default_factory=dict)
+    """The experiments of this test."""
 
     def start(self, **settings):
         fast = {"entry": "fake_job:run_job", "idle_exit": 60.0, "cpu_jobs": 2, "stop_grace": 10.0}
@@ -87,12 +88,16 @@ class Bench:
         with SyncClient(self.project, timeout=20) as client:
             return client.call(command)
 
-    def submit(self, *behaviours, device="cpu", priority=0, first_seed=0):
+    def fresh(self):
+        """An experiment that no test had before."""
+        experiment = make_experiment(next(self.seeds))
+        self.mine[experiment.run_id] = experiment
+        return experiment
+
+    def submit(self, *behaviours, device="cpu", priority=0):
         runs = [
-            protocol.RunRequest(
-                self.experiment(first_seed + index).to_dict(), {"data_root": behaviour, "device": device}
-            )
-            for index, behaviour in enumerate(behaviours)
+            protocol.RunRequest(self.fresh().to_dict(), {"data_root": behaviour, "device": device})
+            for behaviour in behaviours
         ]
         return self.call(protocol.Submit(sweep="test", runs=runs, priority=priority)).run_ids
 
@@ -100,7 +105,8 @@ class Bench:
         return self.call(protocol.GetStatus())
 
     def rows(self, name="runs", **params):
-        table = self.call(protocol.Query(name=name, params=params))
+        """A query's rows about the runs of this test."""
+        table = self.call(protocol.Query(name=name, params={"run_id": list(self.mine)} | params))
         return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
     def states(self):
@@ -118,6 +124,14 @@ class Bench:
     def ended(self, pid):
         wait_until(lambda: not alive(pid))
 
+    def stored(self):
+        """(state, attempts) of all pending runs, read while no engine runs."""
+        store = Store(self.project.database)
+        try:
+            return {run.run_id: (run.state, run.attempts) for run in store.pending()}
+        finally:
+            store.close()
+
     def reachable(self):
         try:
             SyncClient(self.project, timeout=5).close()
@@ -125,13 +139,40 @@ class Bench:
             return False
         return True
 
+    def kill(self):
+        for pid in self.pids:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
 
 @pytest.fixture
-def bench(tmp_path, runtime, experiment, monkeypatch):
+def bench(tmp_path, runtime, monkeypatch):
+    """A project of its own, in which no engine runs yet."""
     monkeypatch.setenv("PYTHONPATH", str(FAKES))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    bench = Bench(Project.at(tmp_path / "project"), experiment)
+    bench = Bench(Project.at(tmp_path / "project"))
     yield bench
-    for pid in bench.pids:
-        if alive(pid):
-            os.kill(pid, signal.SIGKILL)
+    bench.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_bench(tmp_path_factory):
+    runtime = tempfile.mkdtemp(prefix="mia-test-")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        monkeypatch.setenv("PYTHONPATH", str(FAKES))
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        bench = Bench(Project.at(tmp_path_factory.mktemp("project")))
+        bench.start()
+        yield bench
+        bench.kill()
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture
+def running(shared_bench):
+    """An engine at work, shared by the tests of a module; each sees its own runs only."""
+    shared_bench.mine = {}
+    yield shared_bench
+    shared_bench.call(protocol.Cancel(run_ids=list(shared_bench.mine)))
+    shared_bench.call(protocol.Resume())

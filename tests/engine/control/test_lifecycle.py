@@ -11,6 +11,8 @@ from engine.control import launch, protocol
 from engine.control.client import EngineRefused, SyncClient
 from engine.control.project import Project, ProjectLock, hostname
 from engine.control.settings import EngineSettings
+from engine.events import RunStarted
+from store.store import NewRun, Store
 
 MODULES = ("__main__", "service", "commands", "server", "executors", "child", "writer", "scheduler", "devices")
 
@@ -115,7 +117,7 @@ def test_killing_the_engine_loses_nothing_and_the_next_one_finishes_all(bench, u
     pid = bench.start()
     (done,) = bench.submit("quick")
     bench.wait_for({done: "done"})
-    ids = bench.submit(f"hold:{go}", f"hold:{go}", "quick", "quick", first_seed=1)
+    ids = bench.submit(f"hold:{go}", f"hold:{go}", "quick", "quick")
     bench.wait_for({ids[0]: "running", ids[1]: "running"})
     orphans = [bench.starts(run_id)[0] for run_id in ids[:2]]
     os.kill(pid, signal.SIGKILL)
@@ -150,25 +152,26 @@ def test_a_stopped_engine_queues_its_runs_and_leaves_nothing_behind(bench, how):
     assert not socket.exists()
     assert bench.project.holder() is None
     assert not bench.project.database.with_name("explore.duckdb.wal").exists()
-    bench.start()
-    assert set(bench.states()) == set(ids)
-    bench.wait_for({ids[0]: "running"})
-    assert len(bench.starts(ids[0])) == 2
+    assert bench.project.last_words.read_text() == ""
+    assert bench.stored() == dict.fromkeys(ids, ("queued", 0))
 
 
-def test_a_job_that_does_not_stop_is_killed_and_queued_without_counting_a_crash(bench, until):
-    pid = bench.start(stop_grace=0.2)
-    (run_id,) = bench.submit("stubborn")
-    bench.wait_for({run_id: "running"})
-    (job,) = until(lambda: bench.starts(run_id))
-    os.kill(pid, signal.SIGTERM)
+@pytest.mark.parametrize("grace", [0.0, 0.2])
+def test_a_job_that_does_not_stop_is_killed_and_queued_without_counting_a_crash(bench, grace):
+    pid = bench.start()
+    with SyncClient(bench.project, timeout=20) as client:
+        client.call(protocol.Subscribe())
+        (run_id,) = bench.submit("stubborn")
+        next(
+            push
+            for push in client.pushes()
+            if push == protocol.StateChange(run_id=run_id, state="running", device="cpu")
+        )
+    (job,) = bench.starts(run_id)
+    bench.call(protocol.Stop(grace=grace))
     bench.ended(pid)
     bench.ended(job)
-    bench.start()
-    bench.wait_for({run_id: "running"})
-    assert bench.rows()[0]["attempts"] == 0
-    bench.call(protocol.Stop(grace=0.0))
-    bench.ended(bench.pids[-1])
+    assert bench.stored() == {run_id: ("queued", 0)}
 
 
 def test_closing_the_terminal_does_not_end_the_engine(bench):
@@ -187,12 +190,12 @@ def test_an_idle_engine_ends_by_itself_but_not_while_somebody_is_attached_or_run
     bench.call(protocol.Resume())
     bench.ended(pid)
     assert "idle for 0.2 seconds" in bench.project.log.read_text()
-    bench.start()
-    assert bench.states() == {run_id: "done"}
+    assert bench.stored() == {}
+    assert len(bench.starts(run_id)) == 1
 
 
 def test_a_removed_socket_folder_is_made_again(bench, runtime, until):
-    bench.start(idle_exit=8.0)
+    bench.start(idle_exit=2.0)
     folder = runtime / "mia-explore"
     for entry in folder.iterdir():
         entry.unlink()
@@ -201,24 +204,28 @@ def test_a_removed_socket_folder_is_made_again(bench, runtime, until):
     assert bench.status().running == []
 
 
-def test_a_run_for_a_device_that_is_gone_fails_with_the_reason(bench):
+def test_runs_that_cannot_run_here_fail_with_the_reason(bench):
     bench.project.root.mkdir()
-    from store.store import NewRun, Store
-
+    elsewhere, imported = bench.fresh(), bench.fresh()
     store = Store(bench.project.database)
-    experiment = bench.experiment()
-    store.enqueue("s", [NewRun(experiment.run_id, experiment.to_dict(), {"data_root": "x", "device": "cuda:3"})])
+    place = {"data_root": "x", "device": "cuda:3"}
+    store.enqueue("s", [NewRun(elsewhere.run_id, elsewhere.to_dict(), place)])
+    told = RunStarted(run_id=imported.run_id, experiment=imported.to_dict(), device="cuda:0", time=1000.0, versions={})
+    store.apply([told])
     store.close()
     bench.start()
-    bench.wait_for({experiment.run_id: "failed"})
-    assert bench.rows()[0]["error"] == "device: 'cuda:3' is not on this machine, which has cpu"
+    bench.wait_for({elsewhere.run_id: "failed", imported.run_id: "failed"})
+    assert {row["run_id"]: row["error"] for row in bench.rows()} == {
+        elsewhere.run_id: "device: 'cuda:3' is not on this machine, which has cpu",
+        imported.run_id: "it came in by import; submit its sweep to run it here",
+    }
 
 
 def test_results_flow_on_when_there_is_little_memory_to_keep_them(bench):
     bench.start(keep_mib=1)
-    (run_id,) = bench.submit("scores:6")
+    (run_id,) = bench.submit("scores:3")
     bench.wait_for({run_id: "done"})
     assert (
         bench.call(protocol.Export(table="scores", format="csv", path=str(bench.project.root / "s.csv"))).rows
-        == 600_000
+        == 150_000
     )

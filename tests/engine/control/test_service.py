@@ -9,15 +9,9 @@ from engine.control import protocol
 from engine.control.client import EngineRefused, SyncClient
 
 
-@pytest.fixture
-def running(bench):
-    bench.start()
-    return bench
-
-
-def test_runs_are_computed_stored_and_said(running):
+def test_runs_are_computed_and_stored(running):
     ids = running.submit("quick", "fail")
-    assert ids == [running.experiment(seed).run_id for seed in (0, 1)]
+    assert ids == list(running.mine)
     running.wait_for(dict(zip(ids, ["done", "failed"], strict=True)))
     (row,) = running.rows("run", run_id=ids[0])
     assert (row["device"], row["error"], row["attempts"]) == ("cpu", None, 0)
@@ -26,11 +20,13 @@ def test_runs_are_computed_stored_and_said(running):
 
 
 def test_a_run_is_never_computed_twice(running):
-    (first,) = running.submit("quick")
-    running.wait_for({first: "done"})
-    assert running.submit("quick") == []
-    assert running.call(protocol.Retry(run_ids=[first])).run_ids == []
-    assert len(running.starts(first)) == 1
+    experiment = running.fresh()
+    runs = [protocol.RunRequest(experiment.to_dict(), {"data_root": "quick", "device": "cpu"})] * 2
+    assert running.call(protocol.Submit(sweep="one", runs=runs)).run_ids == [experiment.run_id]
+    running.wait_for({experiment.run_id: "done"})
+    assert running.call(protocol.Submit(sweep="two", runs=runs)).run_ids == []
+    assert running.call(protocol.Retry(run_ids=[experiment.run_id])).run_ids == []
+    assert len(running.starts(experiment.run_id)) == 1
 
 
 def test_jobs_import_neither_torch_nor_duckdb_for_the_engine(running):
@@ -39,17 +35,18 @@ def test_jobs_import_neither_torch_nor_duckdb_for_the_engine(running):
     assert running.rows()[0]["error"] == "torch imported: False; duckdb: False"
 
 
-def test_subscribers_see_states_progress_and_notices(running):
+def test_subscribers_see_states_progress_and_notices(running, tmp_path):
+    go = tmp_path / "go"
     with SyncClient(running.project, timeout=20) as client:
         client.call(protocol.Subscribe())
-        (run_id,) = running.submit("chatty:" + str(running.project.root / "go"))
+        (run_id,) = running.submit(f"chatty:{go}")
         states, notes, progress = [], [], []
         for push in client.pushes():
             match push:
                 case protocol.RunProgress():
                     progress.append(push.label)
                     if push.label == "1999":
-                        (running.project.root / "go").touch()
+                        go.touch()
                 case protocol.StateChange():
                     states.append(push.state)
                     assert push.run_id == run_id
@@ -116,9 +113,9 @@ def test_priorities_decide_who_is_next(bench):
     bench.start(cpu_jobs=1)
     go = bench.project.root / "go"
     (first,) = bench.submit(f"hold:{go}")
-    low, high = bench.submit("quick", "quick", first_seed=2)
+    low, high = bench.submit("quick", "quick")
     assert bench.call(protocol.Prioritise(run_ids=[high, first], priority=3)).run_ids == [high, first]
-    (urgent,) = bench.submit("quick", first_seed=4, priority=7)
+    (urgent,) = bench.submit("quick", priority=7)
     go.touch()
     bench.wait_for(dict.fromkeys([low, high, urgent], "done"))
     rows = {row["run_id"]: row for row in bench.rows()}
@@ -126,12 +123,12 @@ def test_priorities_decide_who_is_next(bench):
     assert (rows[high]["priority"], rows[urgent]["priority"]) == (3, 7)
 
 
-def test_while_paused_no_run_starts_and_running_ones_go_on(running):
-    go = running.project.root / "go"
+def test_while_paused_no_run_starts_and_running_ones_go_on(running, tmp_path):
+    go = tmp_path / "go"
     (held,) = running.submit(f"hold:{go}")
     running.wait_for({held: "running"})
     running.call(protocol.Pause())
-    (waiting,) = running.submit("quick", first_seed=1)
+    (waiting,) = running.submit("quick")
     go.touch()
     running.wait_for({held: "done", waiting: "queued"})
     assert running.status().paused
@@ -141,7 +138,7 @@ def test_while_paused_no_run_starts_and_running_ones_go_on(running):
 
 
 def test_what_cannot_be_done_is_one_line(running, tmp_path):
-    good = running.experiment().to_dict()
+    good = running.fresh().to_dict()
     place = {"data_root": "quick"}
     refused = [
         (protocol.Submit(sweep="s", runs=[protocol.RunRequest(good | {"seed": -1}, place)]), "seed: -1"),
@@ -158,13 +155,16 @@ def test_what_cannot_be_done_is_one_line(running, tmp_path):
             running.call(command)
         assert "\n" not in str(error.value)
     assert running.rows() == []
+    assert running.status().queued == 0
 
 
 def test_a_table_is_exported_to_a_file(running, tmp_path):
     (run_id,) = running.submit("quick")
     running.wait_for({run_id: "done"})
     path = tmp_path / "history.csv"
-    command = protocol.Export(table="history", format="csv", path=str(path), filters={"metric": "loss"})
+    command = protocol.Export(
+        table="history", format="csv", path=str(path), filters={"metric": "loss", "run_id": run_id}
+    )
     assert running.call(command).rows == 3
     assert len(path.read_text().splitlines()) == 4
 
@@ -181,7 +181,7 @@ def lines_of(experiment, *, ended=True, time=1000.0):
 
 
 def test_events_from_elsewhere_are_imported_once_and_unreadable_lines_told(running, tmp_path):
-    whole, torn = running.experiment(10), running.experiment(11)
+    whole, torn = running.fresh(), running.fresh()
     path = tmp_path / "events.jsonl"
     path.write_text(lines_of(whole) + "nonsense\n" + lines_of(torn, ended=False) + '{"kind": "history", "st')
     for _ in range(2):
@@ -196,7 +196,7 @@ def test_a_run_imported_while_it_waits_is_not_computed_again(running, tmp_path):
     running.call(protocol.Pause())
     finished, unfinished = running.submit("quick", "quick")
     path = tmp_path / "events.jsonl"
-    path.write_text(lines_of(running.experiment(0)) + lines_of(running.experiment(1), ended=False))
+    path.write_text(lines_of(running.mine[finished]) + lines_of(running.mine[unfinished], ended=False))
     running.call(protocol.Import(path=str(path)))
     assert running.states() == {finished: "done", unfinished: "queued"}
     running.call(protocol.Resume())
@@ -208,7 +208,7 @@ def test_events_of_a_run_that_runs_here_are_refused(running, tmp_path):
     (run_id,) = running.submit("hold")
     running.wait_for({run_id: "running"})
     path = tmp_path / "events.jsonl"
-    path.write_text(lines_of(running.experiment(0)))
+    path.write_text(lines_of(running.mine[run_id]))
     with pytest.raises(EngineRefused, match=f"{run_id} is running here"):
         running.call(protocol.Import(path=str(path)))
     assert running.states() == {run_id: "running"}

@@ -86,7 +86,7 @@ def torchless(job, pipe, argument):
 
 def scores(job, pipe, argument):
     """Several views with many examples each."""
-    n = 100_000
+    n = 50_000
     for view in range(int(argument)):
         pipe.send(
             Scores(

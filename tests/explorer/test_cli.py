@@ -1,0 +1,248 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.control import protocol
+from engine.control.client import EngineUnreachable, SyncClient
+from engine.control.project import Project
+from explorer.commands.results import LEAKAGE_COLUMNS
+
+TINY = 'dataset = "digits"\n[data]\ntrain_fraction = 0.2\ntest_fraction = 0.1\n[recipe]\nsteps = 30\nattack_steps = 2\n'
+GRID = "[grid]\ncapacity = [0.5, 1]\nepsilon = [0.1]\n[evaluation]\nsteps = 3\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a sweep file and a project whose engine is stopped in the end."""
+    folder = tmp_path_factory.mktemp("person")
+    (folder / "tiny.toml").write_text(TINY + GRID)
+    yield folder
+    try:
+        with SyncClient(Project.at(folder / "mia-results")) as client:
+            client.call(protocol.Stop(grace=0.0))
+            list(client.pushes())
+    except EngineUnreachable:
+        pass
+
+
+def mia(folder, *arguments, check=0):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MIA_")}
+    answer = subprocess.run(
+        [sys.executable, "-c", "from explorer.cli import main; main()", *arguments],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == check, answer.stdout + answer.stderr
+    return answer
+
+
+@pytest.fixture(scope="module")
+def swept(folder):
+    """The folder after one sweep, with what the command printed."""
+    return folder, mia(folder, "run", "tiny.toml")
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_run_ends_with_three_tables_and_the_csv_files(swept):
+    folder, answer = swept
+    for title in ("Leakage over capacity", "Leakage over epsilon", "Leakage per class"):
+        assert title in answer.stdout
+    assert "4/4 runs ended" in answer.stderr
+    written = folder / "mia-results" / "csv" / "tiny"
+    assert f"CSV files: {written}" in answer.stdout
+    assert {path.name for path in written.iterdir()} >= {"capacity.csv", "epsilon.csv", "classes.csv", "leakage.csv"}
+
+
+def test_the_same_sweep_is_not_computed_again(swept):
+    folder, first = swept
+    again = mia(folder, "run", "tiny.toml")
+    assert "4 runs, 0 of them new" in again.stderr
+    assert again.stdout == first.stdout
+
+
+def test_leakage_csv_has_the_promised_columns_and_words(swept):
+    folder, _ = swept
+    found = rows(mia(folder, "export", "leakage", "--csv", "-").stdout)
+    assert list(found[0]) == list(LEAKAGE_COLUMNS)
+    assert {row["attack"] for row in found} == {"confidence", "confidence-class"}
+    assert {row["view"] for row in found} == {"benign", "adversarial"}
+    assert {row["threshold_rule"] for row in found} == {"oracle", "heldout"}
+    assert {row["metric"] for row in found} == {"inference_accuracy", "advantage", "threshold", "tpr", "fpr"}
+    assert len({tuple(row[key] for key in LEAKAGE_COLUMNS[:12]) for row in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    "table", ["runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "history", "scores", "published"]
+)
+def test_every_table_is_exported_with_and_without_an_engine(swept, table, tmp_path):
+    folder, _ = swept
+    with_engine = mia(folder, "export", table).stdout
+    assert len(rows(with_engine)) > 0
+    mia(folder, "engine", "stop")
+    assert mia(folder, "export", table).stdout == with_engine
+    mia(folder, "export", table, "--json", str(tmp_path / "t.json"), "--parquet", str(tmp_path / "t.parquet"))
+    assert len(json.loads((tmp_path / "t.json").read_text())) == len(rows(with_engine))
+    if table == "runs":
+        assert mia(folder, "ls").stdout.count("done") == 4
+    mia(folder, "engine", "start")
+
+
+def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
+    folder, _ = swept
+    run = rows(mia(folder, "export", "runs").stdout)[0]["run_id"]
+    audited = rows(mia(folder, "audit", f"mia-results/runs/{run}/predictions.npz", "--csv", "-").stdout)
+    kept = rows(mia(folder, "export", "leakage", "--run", run).stdout)
+    key = LEAKAGE_COLUMNS[7:]
+    assert {tuple(row[name] for name in key) for row in audited} == {tuple(row[name] for name in key) for row in kept}
+
+
+@pytest.mark.parametrize("name", ["yale-natural", "yale-pgd", "yale-ibp"])
+def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_path, name):
+    golden = shared / "data" / "golden"
+    answer = mia(tmp_path, "audit", str(golden / f"{name}.npz"), "--csv", "-")
+    ours = {
+        row["view"]: float(row["value"])
+        for row in rows(answer.stdout)
+        if (row["attack"], row["threshold_rule"], row["metric"]) == ("confidence", "oracle", "inference_accuracy")
+    }
+    expected = {
+        row["metric"]: float(row["value"]) for row in rows((golden / "expected.csv").read_text()) if name in row["file"]
+    }
+    assert ours["benign"] == pytest.approx(expected["I_B/inference_acc_oracle"], abs=1e-12)
+    assert ours["adversarial"] == pytest.approx(expected["I_A/inference_acc_oracle"], abs=1e-12)
+
+
+def test_show_finds_a_run_by_part_of_its_name(swept):
+    folder, _ = swept
+    shown = mia(folder, "show", "natural-c0.5").stdout
+    assert "heldout" in shown
+    assert '"defense": "natural"' in shown
+    assert "runs match" in mia(folder, "show", "digits", check=2).stderr
+
+
+def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
+    folder, _ = swept
+    (tmp_path / "tiny.toml").write_text((folder / "tiny.toml").read_text())
+    command = [sys.executable, "-m", "engine", "tiny.toml", "--events", "out.jsonl", "--threads", "1"]
+    source = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run(command, cwd=tmp_path, env=os.environ | source, check=True, capture_output=True)
+    (tmp_path / "torn.jsonl").write_text((tmp_path / "out.jsonl").read_text() + '{"kind": "hist')
+    told = mia(tmp_path, "import", "torn.jsonl").stderr
+    assert "events taken in" in told
+    assert "torn or not an event" in told
+    first = mia(tmp_path, "export", "leakage").stdout
+    mia(tmp_path, "import", "out.jsonl")
+    assert mia(tmp_path, "export", "leakage").stdout == first
+    mia(tmp_path, "engine", "stop")
+    at_home = rows(mia(folder, "export", "leakage").stdout)
+    assert sorted(map(str, rows(first))) == sorted(map(str, at_home))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "dmo"], "did you mean 'demo'"),
+        (["run", "absent.toml"], "No such file"),
+        (["run", "demo", "--set", "capacity=-1"], "capacity: -1.0 is not allowed; allowed: above 0"),
+        (["run", "demo", "--set", "epsilon=8"], "grid.epsilon: 8 is not allowed"),
+        (["run", "yale", "--data-root", "nowhere"], "CroppedYale"),
+        (["run", "fashion-mnist"], "--download"),
+        (["run", "demo", "--device", "tpu"], "device: 'tpu' is not allowed"),
+        (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
+        (["export", "nothing"], "'nothing' is not one of"),
+        (["ls", "--project", "empty"], "holds no results yet"),
+        (["audit", "absent.npz"], "No such file"),
+        (["audit", "broken.npz"], "not a readable npz file"),
+        (["audit", "nan.npz"], "output_train_benign row 1 is not finite"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
+    values = np.full((3, 2), 0.5, np.float32)
+    damaged = values.copy()
+    damaged[1] = np.nan
+    labels = np.array([0, 1, 0])
+    np.savez(
+        tmp_path / "nan.npz",
+        output_train_benign=damaged,
+        output_test_benign=values,
+        train_label=labels,
+        test_label=labels,
+    )
+    answer = mia(tmp_path, *arguments, check=2)
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+    assert not (tmp_path / "mia-results").exists()
+
+
+@pytest.mark.parametrize("arguments", [["engine", "status"], ["engine", "stop"], ["cancel", "x"]])
+def test_without_an_engine_the_exit_code_is_3(tmp_path, arguments):
+    assert "no engine runs here" in mia(tmp_path, *arguments, check=3).stderr
+
+
+def test_a_project_that_cannot_be_written_is_said_with_exit_code_3(tmp_path):
+    answer = mia(tmp_path, "run", "demo", "--project", "/proc/mia-explore", check=3)
+    assert answer.stderr.count("\n") == 1
+    assert "/proc/mia-explore" in answer.stderr
+
+
+def test_a_failing_run_makes_exit_code_1_and_says_why(tmp_path):
+    (tmp_path / "mine.py").write_text("def network(**_):\n    raise RuntimeError('no such layer')\n")
+    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
+    answer = mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural", check=1)
+    assert "no such layer" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    mia(tmp_path, "engine", "stop")
+
+
+def test_a_network_of_ones_own_is_trained(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def network(in_channels, image_size, num_classes, capacity):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size[0] * image_size[1], num_classes))\n"
+    )
+    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
+    mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural")
+    mia(tmp_path, "engine", "stop")
+
+
+def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
+    (tmp_path / "long.toml").write_text('dataset = "digits"\n[recipe]\nsteps = 100000\n[grid]\ndefense = "natural"\n')
+    command = [sys.executable, "-c", "from explorer.cli import main; main()", "run", "long.toml"]
+    source = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | source, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "step" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "The engine goes on by itself" in said
+    assert "running" in mia(tmp_path, "engine", "status").stdout
+    mia(tmp_path, "cancel", "digits")
+    assert "cancelled" in mia(tmp_path, "ls").stdout
+    mia(tmp_path, "engine", "stop")
+
+
+def test_presets_and_places_are_listed(tmp_path):
+    assert "demo" in mia(tmp_path, "presets").stdout
+    assert str(tmp_path / "mia-results") in mia(tmp_path, "locate").stdout
+    checked = mia(tmp_path, "check").stdout
+    assert "✔ torch" in checked
+    assert "✗ yale" in checked

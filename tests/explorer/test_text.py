@@ -1,0 +1,30 @@
+import pytest
+
+from explorer import text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "—"),
+        (0.4, "0s"),
+        (48, "48s"),
+        (161, "2m41s"),
+        (31 * 60, "31m"),
+        (6720, "1h52"),
+        (2 * 86400 + 3 * 3600, "2d03h"),
+        (-5, "0s"),
+    ],
+)
+def test_durations_have_at_most_two_units(seconds, said):
+    assert text.duration(seconds) == said
+
+
+def test_tables_align_numbers_right_and_words_left():
+    lines = text.table(["name", "n", "share"], [["a", 1, "5.0"], ["long", 200, None]]).splitlines()
+    assert lines == ["name    n  share", "────  ───  ─────", "a       1    5.0", "long  200      -"]
+
+
+@pytest.mark.parametrize(("n", "said"), [(5, "5 B"), (1500, "1.5 kB"), (78_600_000_000, "78.6 GB"), (2e12, "2.0 TB")])
+def test_sizes(n, said):
+    assert text.size(n) == said
