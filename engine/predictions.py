@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.validation import SpecError
+
 SPLITS = ("train", "test")
 ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
 
 
-class PredictionsError(ValueError):
+class PredictionsError(SpecError):
     """A predictions file that cannot be used; one line saying what is wrong where."""
 
 

@@ -34,7 +34,7 @@ class Recipe:
     augmentation: str = "none"
     """`none`, or `crop-flip`: zero-pad 2 pixels a side, random crop, random horizontal flip."""
     precision: str = "float32"
-    """`float32`, or `bfloat16` autocast of the network on CUDA; sign steps, clamps and evaluation stay float32."""
+    """`float32`, or on CUDA `tf32` or `bfloat16` autocast; sign steps, clamps and evaluation stay float32."""
     channels_last: bool = False
     """Memory layout of images and kernels on CUDA."""
 
@@ -55,7 +55,7 @@ class Recipe:
         require(0 <= self.momentum < 1, "momentum", self.momentum, "0 to below 1")
         require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
         require_known("augmentation", self.augmentation, ("none", "crop-flip"))
-        require_known("precision", self.precision, ("float32", "bfloat16"))
+        require_known("precision", self.precision, ("float32", "tf32", "bfloat16"))
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of the update number `step`, counted from 0."""
@@ -170,7 +170,7 @@ _DIGITS = {
     "attack_step_size": 0.25,
     "epsilon_warmup": 100,
 }
-# Small networks stay at chance unless epsilon grows slowly: on Yale at capacity 1, warm-ups of 150 to 700 updates out of
+# Small networks stay at chance unless epsilon grows slowly: on Yale at capacity 1, warm-ups of 150 to 700 updates of
 # 1500 ended at 2.6 % (a guess), 1200 out of 2000 at 92 % train accuracy.
 _QUICK = {"learning_rate": 1e-3, "attack_steps": 5, "attack_step_size": 0.3, "weight_decay": 0.0}
 

@@ -11,8 +11,9 @@ from engine.attacks import frozen, tile_size
 from engine.checkpoints import TrainingState
 from engine.datasets import Dataset, Split, pixels
 from engine.defenses import LOSSES
+from engine.precision import arithmetic
 from engine.recipes import Recipe
-from engine.seeds import permutation, seed_of
+from engine.seeds import permutation, seed_torch
 from engine.spec import Experiment
 
 HISTORY_POINTS = 200
@@ -70,6 +71,7 @@ def train(
     batches_per_epoch = len(data.train.labels) // batch
     saved_at = time.monotonic()
     epoch = -1
+    model.train()
     while state.step < recipe.steps:
         if state.step // batches_per_epoch != epoch:
             epoch = state.step // batches_per_epoch
@@ -95,14 +97,14 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
     if recipe.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=recipe.learning_rate)
+        return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
 
 
 def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experiment) -> None:
     """One optimiser step on the given rows; all its randomness comes from the experiment's seed and the step."""
     recipe = experiment.recipe
-    torch.manual_seed(seed_of(experiment.seed, "step", state.step))
+    seed_torch(split.images.device, experiment.seed, "step", state.step)
     x, y = pixels(split.images[rows]), split.labels[rows]
     if recipe.augmentation == "crop-flip":
         x = crop_flip(x)
@@ -110,8 +112,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experim
         x = x.contiguous(memory_format=torch.channels_last)
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate_at(state.step)
-    state.model.train()
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16" and x.is_cuda):
+    with arithmetic(recipe.precision, x.device):
         loss = LOSSES[experiment.defense](state.model, x, y, recipe, experiment.epsilon, state.step)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from engine.attacks import frozen, pgd, tile_size
 from engine.datasets import Dataset, Split, pixels
+from engine.precision import arithmetic
 from engine.predictions import SPLITS, Answers, Predictions
 from engine.spec import Evaluation
 
@@ -36,12 +37,12 @@ def passes_per_image(view: str, evaluation: Evaluation) -> float:
 def predict(
     model: nn.Module, data: Dataset, evaluation: Evaluation, on_tile: Callable[[str, int], None] = lambda *_: None
 ) -> Predictions:
-    """Ask the model for every view of every image, in float32 and inference mode.
+    """Ask the model for every view of every image, in IEEE float32 and inference mode.
 
     on_tile: called with the view and the number of its images just done; it may raise to stop.
     """
     views = {}
-    with frozen(model):
+    with frozen(model), arithmetic("float32", data.train.images.device):
         for view in evaluation.views:
             views[view] = {
                 split: ask(model, getattr(data, split), view, evaluation, lambda done, view=view: on_tile(view, done))

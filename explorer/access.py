@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.control import protocol
-from engine.control.client import EngineUnreachable, SyncClient
+from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.control.launch import ensure_engine
 from engine.control.project import Project
+from engine.control.settings import EngineSettings
 from store.errors import StoreError
 
 Row = dict[str, Any]
+
+
+def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
+    """Have the project's engine at work; whether it was started here. EngineUnreachable says why it cannot be."""
+    try:
+        return ensure_engine(project, settings)
+    except EngineRefused as error:
+        raise EngineUnreachable(str(error)) from None
 
 
 class Results(Protocol):

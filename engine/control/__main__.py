@@ -73,7 +73,7 @@ async def serve(project: Project, settings: EngineSettings, lock: ProjectLock) -
 
 def keep_last_words(project: Project) -> None:
     """From now on, standard output and error go to a file, unless somebody watches them."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         return
     descriptor = os.open(project.last_words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     for standard in (1, 2):

@@ -21,7 +21,7 @@ from engine.validation import SpecError, from_mapping
 from store import export
 from store.errors import StoreError
 from store.records import NewRun, PendingRun
-from store.store import Store
+from store.store import Reader, Store
 
 if TYPE_CHECKING:
     from engine.control.service import Engine
@@ -100,15 +100,11 @@ class Commands:
         )
 
     async def _query(self, command: protocol.Query) -> protocol.Table:
-        def ask() -> protocol.Table:
-            with self._engine.new_reader() as reader:
-                table = reader.query(command.name, **command.params)
-            return protocol.Table(columns=list(table.columns), rows=table.rows)
-
-        return await self._engine.read(ask)
+        table = await self._engine.ask(lambda reader: reader.query(command.name, **command.params))
+        return protocol.Table(columns=list(table.columns), rows=table.rows)
 
     async def _submit(self, command: protocol.Submit) -> protocol.Runs:
-        runs = await self._engine.read(lambda: [self._checked(run) for run in command.runs])
+        runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
 
         def enqueue(store: Store) -> list[str]:
             return store.enqueue(command.sweep, runs, command.priority)
@@ -163,11 +159,10 @@ class Commands:
     async def _export(self, command: protocol.Export) -> protocol.Count:
         path = absolute(command.path)
 
-        def write() -> int:
-            with self._engine.new_reader() as reader:
-                return export.export(reader, command.table, command.format, path, **command.filters)
+        def write(reader: Reader) -> int:
+            return export.export(reader, command.table, command.format, path, **command.filters)
 
-        return protocol.Count(rows=await self._engine.read(write))
+        return protocol.Count(rows=await self._engine.ask(write))
 
     async def _import(self, command: protocol.Import) -> protocol.Imported:
         """Take in a file piece by piece, then see to the runs it speaks of that are not at their end."""
@@ -176,7 +171,7 @@ class Commands:
         count, unreadable, run_ids = 0, [], set()
         engine.importing += 1
         try:
-            while piece := await engine.read(lambda: list(itertools.islice(lines, IMPORT_LINES))):
+            while piece := await engine.aside(lambda: list(itertools.islice(lines, IMPORT_LINES))):
                 taken = [event for _, event in piece if event is not None]
                 unreadable += [number for number, event in piece if event is None]
                 self._refuse_running(taken)

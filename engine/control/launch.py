@@ -31,11 +31,15 @@ def ensure_engine(project: Project, settings: EngineSettings | None = None, pati
     Safe when several clients do it at once. `EngineRefused` says in one line why there is none: a folder that cannot
     be written, a damaged database, an engine on another machine, or one that has not answered for `patience` seconds.
     """
-    deadline = time.monotonic() + patience
+    with tempfile.TemporaryFile() as errors:
+        return _ensure(project, settings or EngineSettings(), time.monotonic() + patience, errors)
+
+
+def _ensure(project: Project, settings: EngineSettings, deadline: float, errors: IO[bytes]) -> bool:
     attempt: _Attempt | None = None
     while not answers(project):
         if attempt is None:
-            attempt = _Attempt(project, settings or EngineSettings())
+            attempt = _Attempt(project, settings, errors)
         code = attempt.exit_code()
         if code == BUSY:
             # Another client was faster and its engine will answer soon, or an old engine is about to leave.
@@ -73,8 +77,8 @@ def _require_near(project: Project) -> None:
 class _Attempt:
     """One engine's process, from its start to the moment it answers or gives up."""
 
-    def __init__(self, project: Project, settings: EngineSettings):
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
+    def __init__(self, project: Project, settings: EngineSettings, errors: IO[bytes]):
+        self._errors = errors
         command = [sys.executable, "-P", "-m", "engine.control", f"--project={project.root}", *settings.to_arguments()]
         self.since = time.monotonic()
         self._process = subprocess.Popen(

@@ -44,9 +44,10 @@ class Engine:
         self.progress: dict[str, protocol.RunProgress] = {}
         self.importing = 0
         """Files being taken in; no run starts meanwhile, for the file may hold it."""
+        self._held: str | None = None
         self._loop = asyncio.get_running_loop()
         self._store = store
-        self._readers = ThreadPoolExecutor(2, "reader")
+        self._readers = ThreadPoolExecutor(4, "reader")
         self.writer = Writer(store, settings.keep_mib * 2**20, self._written)
         self.executor: Executor = LocalExecutor(self._deliver, settings.entry, self.writer.room)
         self.server = Server(Commands(self).handle)
@@ -108,7 +109,10 @@ class Engine:
                 device=start.device,
                 threads=self.settings.threads,
             )
-            self.executor.submit(job)
+            try:
+                self.executor.submit(job)
+            except (OSError, RuntimeError) as error:  # no more threads or file descriptors
+                self._loop.call_soon(self._on_exit, Exited(run.run_id, f"its process could not be started: {error}"))
 
     def admit(self, runs: Iterable[PendingRun]) -> list[str]:
         """Put runs in the queue; those that cannot run here fail with the reason. Returns the ids of the others."""
@@ -151,13 +155,19 @@ class Engine:
             await asyncio.wait(exits.values(), timeout=KILL_PATIENCE)
         return [run_id for run_id, exited in exits.items() if exited.done() and exited.result() == "cancelled"]
 
-    async def read(self, question: Callable[..., T], *arguments: object) -> T:
-        """What `question` returns, called in a reader's thread."""
-        return await self._loop.run_in_executor(self._readers, question, *arguments)
+    async def ask(self, question: Callable[[Reader], T]) -> T:
+        """What `question` returns, called in a thread with a reader that sees every state told to clients so far."""
+        await self.writer.settle()
 
-    def new_reader(self) -> Reader:
-        """A way to the store for one thread, to be closed."""
-        return self._store.reader()
+        def asked() -> T:
+            with self._store.reader() as reader:
+                return question(reader)
+
+        return await self.aside(asked)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """What `work` returns, done in a thread so that nobody waits for it."""
+        return await self._loop.run_in_executor(self._readers, work)
 
     def note(self, message: str, run_id: str | None = None) -> None:
         """Tell clients something they should see."""
@@ -204,8 +214,16 @@ class Engine:
             elif isinstance(item, Notice):
                 self.note(item.message, item.run_id)
         if not items:
-            self.note(f"no run starts: {self.hold}" if self.hold else "results are written again")
-            self.pump()
+            self._check_hold()
+
+    def _check_hold(self) -> None:
+        """Say so when runs may no longer, or again, start; start them when they may."""
+        if (hold := self.hold) != self._held:
+            self._held = hold
+            message = f"no run starts: {hold}" if hold else "runs start again"
+            log.info(message)
+            self.note(message)
+        self.pump()
 
     async def _recover(self) -> None:
         """Queue what an earlier engine left, the runs it did not bring to an end among them."""
@@ -224,17 +242,12 @@ class Engine:
         """Now and then: listen again where the socket was removed, start runs when there is room, end when idle."""
         busy_at = time.monotonic()
         patience = self.settings.idle_exit
-        held = None
         while True:
             await asyncio.sleep(min(HOUSEKEEPING_SECONDS, patience / 4 or HOUSEKEEPING_SECONDS))
             if not self.server.reachable():
                 with contextlib.suppress(OSError, ProjectError):
                     await self._listen()
-            if (hold := self.hold) != held:
-                held = hold
-                log.info("no run starts: %s", hold or "no longer so")
-                self.note(f"no run starts: {hold}" if hold else "runs start again")
-                self.pump()
+            self._check_hold()
             if self.server.clients or self.scheduler.queued or self.scheduler.running or self.writer.trouble:
                 busy_at = time.monotonic()
             elif patience and time.monotonic() - busy_at >= patience:

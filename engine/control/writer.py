@@ -73,6 +73,12 @@ class Writer:
         async with self._turn:
             await self._flush()
 
+    async def settle(self) -> None:
+        """Wait until state changes put so far are on disk, or turn out not to be writable now."""
+        if self._urgent.is_set() or self._turn.locked():
+            with contextlib.suppress(StoreError):
+                await self.flush()
+
     async def call(self, action: Callable[[Store], T]) -> T:
         """What `action` returns, called with the store after all that waits is written; its errors are the caller's."""
         async with self._turn:
@@ -116,11 +122,14 @@ class Writer:
         done: list[Item] = []
         try:
             await self._in_thread(write, self._store, batch, done)
-        except StoreError as error:
+        except Exception as error:
             self._items = batch[len(done) :] + self._items
             self._waiting.set()
-            self._say_trouble(str(error))
-            raise
+            self._say_trouble(str(error) or type(error).__name__)
+            if isinstance(error, StoreError):
+                raise
+            log.exception("an unexpected error while writing")
+            raise StoreError(self.trouble) from error
         else:
             self._say_trouble(None)
         finally:

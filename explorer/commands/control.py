@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 
 from engine.control import protocol
-from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
-from engine.control.launch import ensure_engine
+from engine.control.client import SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from explorer import options, text
-from explorer.access import EngineResults, find_run
+from explorer.access import EngineResults, ensure, find_run
 
 
 @click.group()
@@ -30,10 +29,7 @@ def engine() -> None:
 def start(project: Project, threads: int, cpu_jobs: int, jobs_per_gpu: float, idle_exit: float) -> None:
     """Start the engine; queued and interrupted runs go on."""
     settings = EngineSettings(threads=threads, cpu_jobs=cpu_jobs, jobs_per_gpu=jobs_per_gpu, idle_exit=idle_exit)
-    try:
-        started = ensure_engine(project, settings)
-    except EngineRefused as error:
-        raise EngineUnreachable(str(error)) from None
+    started = ensure(project, settings)
     click.echo(f"engine {'started' if started else 'already at work'}: {project.holder()}", err=True)
 
 
@@ -47,6 +43,22 @@ def stop(project: Project, now: bool) -> None:
         client.call(protocol.Stop(grace=0.0 if now else None))
         deque(client.pushes(), maxlen=0)
     click.echo("engine stopped; `mia-explore engine start` goes on where it left off", err=True)
+
+
+@engine.command()
+@options.project
+def pause(project: Project) -> None:
+    """Start no more runs; those that run go on."""
+    with SyncClient(project) as client:
+        client.call(protocol.Pause())
+
+
+@engine.command()
+@options.project
+def resume(project: Project) -> None:
+    """Start runs again after a pause."""
+    with SyncClient(project) as client:
+        client.call(protocol.Resume())
 
 
 @engine.command()
@@ -89,10 +101,7 @@ def cancel(runs: tuple[str, ...], project: Project) -> None:
 @options.project
 def retry(runs: tuple[str, ...], project: Project) -> None:
     """Queue failed, diverged or cancelled runs again; they go on from their last checkpoint."""
-    try:
-        ensure_engine(project, EngineSettings())
-    except EngineRefused as error:
-        raise EngineUnreachable(str(error)) from None
+    ensure(project)
     with SyncClient(project) as client:
         ids = [find_run(EngineResults(client), run)["run_id"] for run in runs]
         changed = client.call(protocol.Retry(run_ids=ids)).run_ids
@@ -104,10 +113,7 @@ def retry(runs: tuple[str, ...], project: Project) -> None:
 @options.project
 def import_(path: Path, project: Project) -> int:
     """Bring home the runs of a bare GPU node: the JSON lines of `python -m engine`."""
-    try:
-        ensure_engine(project, EngineSettings())
-    except EngineRefused as error:
-        raise EngineUnreachable(str(error)) from None
+    ensure(project)
     with SyncClient(project) as client:
         answer = client.call(protocol.Import(path=str(path.absolute())))
     click.echo(f"{path}: {answer.events} events taken in", err=True)

@@ -111,10 +111,7 @@ def audit(path: Path, csv_path: str | None, per_class: int, seed: int) -> None:
     """
     from engine import inference, predictions
 
-    try:
-        answers = predictions.load(path)
-    except predictions.PredictionsError as error:
-        raise click.ClickException(str(error)) from None
+    answers = predictions.load(path)
     settings = Inference(attacks=INFERENCE_ATTACKS, per_class=per_class, seed=seed)
     rows = [asdict(fact) for fact in inference.audit(answers, settings)]
     if csv_path != "-":

@@ -13,14 +13,13 @@ from rich.text import Text
 
 from engine import sweeps
 from engine.control import protocol
-from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
-from engine.control.launch import ensure_engine
+from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from engine.place import Place
 from engine.recipes import SCALES
 from explorer import facts, options, text
-from explorer.access import EngineResults
+from explorer.access import EngineResults, ensure
 from explorer.board import Board
 
 PLAIN_SECONDS = 5.0
@@ -40,6 +39,7 @@ EXPORTED = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage")
 @click.option(
     "--threads", default=1, show_default=True, help="CPU threads of each job, if this call starts the engine."
 )
+@click.option("--priority", default=0, show_default=True, help="Runs of higher priority start first.")
 @click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live display.")
 def run(
@@ -51,6 +51,7 @@ def run(
     download: bool,
     device: str,
     threads: int,
+    priority: int,
     detach: bool,
     plain: bool,
 ) -> int:
@@ -67,10 +68,10 @@ def run(
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
     place = Place(data_root=str(root), import_path=str(Path.cwd()), device=device)
-    _ensure(project, EngineSettings(threads=threads))
+    ensure(project, EngineSettings(threads=threads))
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
-        fresh = _submit(client, sweep, place)
+        fresh = _submit(client, sweep, place, priority)
         names = [experiment.run_id for experiment in sweep.experiments]
         click.echo(f"{sweep.name} ({scale}): {len(names)} runs, {len(fresh)} of them new, in {project.root}", err=True)
         if detach:
@@ -112,18 +113,11 @@ def presets() -> None:
 COMMANDS = (demo, run, presets)
 
 
-def _ensure(project: Project, settings: EngineSettings) -> None:
-    try:
-        ensure_engine(project, settings)
-    except EngineRefused as error:
-        raise EngineUnreachable(str(error)) from None
-
-
-def _submit(client: SyncClient, sweep: sweeps.Sweep, place: Place) -> list[str]:
+def _submit(client: SyncClient, sweep: sweeps.Sweep, place: Place, priority: int) -> list[str]:
     requests = [
         protocol.RunRequest(experiment=experiment.to_dict(), place=asdict(place)) for experiment in sweep.experiments
     ]
-    return client.call(protocol.Submit(sweep=sweep.name, runs=requests)).run_ids
+    return client.call(protocol.Submit(sweep=sweep.name, runs=requests, priority=priority)).run_ids
 
 
 def _board(client: SyncClient, sweep: sweeps.Sweep) -> Board:

@@ -73,9 +73,9 @@ def test_a_job_dies_with_its_engine(start, tmp_path):
 
 
 def test_two_jobs_never_share_a_folder(start, tmp_path):
-    first, pipe = start(job_of(plan("recipe.steps=3000"), tmp_path))
+    _, pipe = start(job_of(plan("recipe.steps=3000"), tmp_path))
     until(pipe, events.RunStarted)
-    second, waiting = start(job_of(plan("recipe.steps=3000"), tmp_path))
+    _, waiting = start(job_of(plan("recipe.steps=3000"), tmp_path))
     pipe.send("stop")
     ended = until(pipe, events.RunEnded)[-1]
     begun = until(waiting, events.RunStarted)[-1]

@@ -63,6 +63,7 @@ def runtime(monkeypatch):
     """A private folder with a path short enough for sockets."""
     folder = tempfile.mkdtemp(prefix="mia-test-")
     monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    monkeypatch.setenv("TMPDIR", folder)
     yield Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -160,6 +161,7 @@ def shared_bench(tmp_path_factory):
     runtime = tempfile.mkdtemp(prefix="mia-test-")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        monkeypatch.setenv("TMPDIR", runtime)
         monkeypatch.setenv("PYTHONPATH", str(FAKES))
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         bench = Bench(Project.at(tmp_path_factory.mktemp("project")))

@@ -221,6 +221,24 @@ def test_runs_that_cannot_run_here_fail_with_the_reason(bench):
     }
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("RuntimeError('broken')", "its process could not be started: "),
+        ("ImportError('no driver')", "its process ended with code 1 before the run did: ImportError: no driver"),
+    ],
+)
+def test_a_job_module_that_cannot_be_imported_fails_the_run_and_not_the_engine(bench, monkeypatch, fault, reason):
+    modules = bench.project.root / "modules"
+    modules.mkdir(parents=True)
+    (modules / "broken_job.py").write_text(f"raise {fault}")
+    monkeypatch.setenv("PYTHONPATH", str(modules))
+    bench.start(entry="broken_job:run_job")
+    (run_id,) = bench.submit("quick")
+    bench.wait_for({run_id: "failed"})
+    assert bench.rows()[0]["error"].startswith(reason)
+
+
 def test_results_flow_on_when_there_is_little_memory_to_keep_them(bench):
     bench.start(keep_mib=1)
     (run_id,) = bench.submit("scores:3")

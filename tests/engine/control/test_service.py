@@ -19,6 +19,12 @@ def test_runs_are_computed_and_stored(running):
     assert running.rows(run_id=ids[1])[0]["error"] == "ValueError: no"
 
 
+def test_a_query_knows_every_end_that_the_status_knows(running, until):
+    ids = running.submit(*["quick"] * 8)
+    until(lambda: not (running.status().running or running.status().queued))
+    assert running.states() == dict.fromkeys(ids, "done")
+
+
 def test_a_run_is_never_computed_twice(running):
     experiment = running.fresh()
     runs = [protocol.RunRequest(experiment.to_dict(), {"data_root": "quick", "device": "cpu"})] * 2
@@ -43,7 +49,7 @@ def test_subscribers_see_states_progress_and_notices(running, tmp_path):
         states, notes, progress = [], [], []
         for push in client.pushes():
             match push:
-                case protocol.RunProgress():
+                case protocol.RunProgress() if push.run_id == run_id:
                     progress.append(push.label)
                     if push.label == "1999":
                         go.touch()

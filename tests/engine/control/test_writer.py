@@ -86,6 +86,16 @@ async def test_a_call_comes_after_everything_put_before_it(writer, store):
     assert await writer.call(lambda store: list(store.written)) == [event(), StateWrite("a", "failed", "why", 3)]
 
 
+async def test_settling_waits_for_state_changes_and_never_fails(writer, store):
+    writer.put(StateWrite("a", "done"), urgent=True)
+    await writer.settle()
+    assert store.written == [StateWrite("a", "done")]
+    store.problem = StoreFull("full")
+    writer.put(StateWrite("b", "done"), urgent=True)
+    await writer.settle()
+    assert writer.trouble == "full"
+
+
 async def test_urgent_items_do_not_wait_for_the_batch(writer, store, monkeypatch):
     monkeypatch.setattr(writer_module, "BATCH_SECONDS", 3600)
     writer.put(event())
@@ -160,6 +170,14 @@ async def test_an_event_that_can_never_be_stored_does_not_hold_up_the_others(wri
     await writer.flush()
     assert store.written == [event(0), event(1)]
     assert "bad: an event of kind accuracies cannot be stored and is lost" in caplog.text
+
+
+async def test_an_unexpected_error_of_the_store_loses_nothing_either(writer, store):
+    store.problem = MemoryError()
+    writer.put(StateWrite("a", "done"), urgent=True)
+    await eventually(lambda: writer.trouble == "MemoryError")
+    store.problem = None
+    await eventually(lambda: store.written == [StateWrite("a", "done")])
 
 
 async def test_closing_writes_the_rest_even_if_the_disk_is_full_for_a_while(writer, store):

@@ -1,0 +1,28 @@
+"""Arithmetic of a network's passes: what a recipe's `precision` means on CUDA. Elsewhere everything is float32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
+    """Run convolutions and matrix products in the given precision.
+
+    `float32`: IEEE single precision, also where the hardware would round to TF32 by default. `tf32`: inputs rounded
+    to 10 bits of mantissa. `bfloat16`: autocast, with what stays in float32 as for `tf32`.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    backends = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [backend.fp32_precision for backend in backends]
+    for backend in backends:
+        backend.fp32_precision = "ieee" if precision == "float32" else "tf32"
+    try:
+        with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+    finally:
+        for backend, value in zip(backends, before, strict=True):
+            backend.fp32_precision = value
