@@ -12,6 +12,7 @@ from typing import IO
 import engine
 from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.control.project import Project, hostname
+from engine.control.protocol import GetStatus
 from engine.control.settings import EngineSettings
 
 BUSY_PATIENCE = 40.0
@@ -59,10 +60,14 @@ def _ensure(project: Project, settings: EngineSettings, deadline: float, errors:
 
 
 def answers(project: Project) -> bool:
-    """Whether an engine takes connections for this project."""
+    """Whether an engine answers for this project.
+
+    That it takes a connection is not enough: the kernel still does so for one that is being killed.
+    """
     try:
-        SyncClient(project, timeout=5.0).close()
-    except EngineUnreachable:
+        with SyncClient(project, timeout=5.0) as client:
+            client.call(GetStatus())
+    except (EngineUnreachable, EngineRefused):
         return False
     return True
 
