@@ -217,7 +217,8 @@ def versions() -> dict[str, str]:
         ours = "source"
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        # Plain text: torch's own type would make whoever unpickles the event import torch.
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "mia-explore": ours,
     }

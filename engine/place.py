@@ -1,5 +1,6 @@
 """Where a run happens: what a job needs besides its experiment, and none of which changes the result."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +24,8 @@ class Place:
     def __post_init__(self) -> None:
         """Refuse devices that cannot exist."""
         coerce_fields(self)
-        kind, _, index = self.device.partition(":")
-        known = kind in ("auto", "cpu", "cuda", "mps") and (not index or (kind == "cuda" and index.isdigit()))
-        require(known, "device", self.device, "auto, cpu, cuda, cuda:INDEX, mps")
+        known = re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)
+        require(known is not None, "device", self.device, "auto, cpu, cuda, cuda:INDEX, mps")
         require(self.checkpoint_seconds >= 0, "checkpoint_seconds", self.checkpoint_seconds, "0 or more")
 
 

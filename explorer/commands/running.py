@@ -86,6 +86,9 @@ def run(
         if not board.over:
             raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
         click.echo(board.headline(), err=True)
+        for ended in board.runs.values():
+            if ended.state in ("failed", "diverged", "cancelled"):
+                click.echo(f"{board.line(ended)}\n  again: mia-explore retry {ended.run_id}", err=True)
         _report(client, project, sweep, names)
     return 1 if board.count("failed", "diverged", "cancelled") else 0
 

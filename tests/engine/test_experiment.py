@@ -1,4 +1,6 @@
+import io
 import json
+import pickle
 import subprocess
 import sys
 
@@ -39,6 +41,14 @@ def collect(experiment, folder, **options):
     return told
 
 
+class WithoutTorch(pickle.Unpickler):
+    """Reads as the engine service does, which must not import torch for it."""
+
+    def find_class(self, module, name):
+        assert module.split(".")[0] != "torch"
+        return super().find_class(module, name)
+
+
 def of(told, kind):
     return [event for event in told if isinstance(event, kind)]
 
@@ -58,6 +68,8 @@ def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
     fractions = [event.fraction for event in of(told, events.Progress)]
     assert fractions == sorted(fractions)
     assert all(json.loads(events.to_json(event)) for event in told)
+    for event in told:
+        WithoutTorch(io.BytesIO(pickle.dumps(event))).load()
 
 
 def test_scores_agree_with_accuracies_leakage_and_the_file(experiments, tmp_path):
