@@ -1,5 +1,7 @@
 """The process of one run: takes a `Job`, sends events over a pipe, obeys `stop`, and dies with its engine."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import sys
@@ -36,7 +38,8 @@ def run_job(job: Job, pipe: Connection) -> None:
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)
     except Exception as error:  # noqa: BLE001 - whatever ended the run is told to the person who waits for it
-        traceback.print_exc(file=sys.stderr)
+        with contextlib.suppress(OSError):  # the log may lie on the very disk that is full
+            traceback.print_exc(file=sys.stderr)
         emit(events.RunEnded(run_id=job.run_id, state="failed", time=time.time(), error=one_line(error)))
 
 
@@ -80,6 +83,8 @@ def one_line(error: BaseException) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, SpecError):
         return first
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; make room and retry the run, which goes on from what it has saved"
     if isinstance(error, torch.OutOfMemoryError):
         return f"out of GPU memory: {first}"
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

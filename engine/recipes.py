@@ -160,15 +160,15 @@ _CIFAR = {
     "attack_batchnorm": "train",
 }
 _DIGITS = {
-    "steps": 1500,
-    "batch_size": 50,
+    "steps": 750,
+    "batch_size": 100,
     "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "milestones": (1100,),
+    "learning_rate": 2e-3,
+    "milestones": (550,),
     "factors": (0.1,),
-    "attack_steps": 7,
-    "attack_step_size": 0.25,
-    "epsilon_warmup": 100,
+    "attack_steps": 5,
+    "attack_step_size": 0.3,
+    "epsilon_warmup": 50,
 }
 # Small networks stay at chance unless epsilon grows slowly: on Yale at capacity 1, warm-ups of 150 to 700 updates of
 # 1500 ended at 2.6 % (a guess), 1200 out of 2000 at 92 % train accuracy.

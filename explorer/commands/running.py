@@ -127,6 +127,8 @@ def _board(client: SyncClient, sweep: sweeps.Sweep) -> Board:
     """Every run's state as it is now; pushes keep it up to date from here on."""
     kinds = {run.run_id: f"{run.data.label} {run.defense} {run.capacity}" for run in sweep.experiments}
     status = client.call(protocol.GetStatus())
+    if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
+        click.echo(f"! engine: no run starts: {obstacle}", err=True)
     board = Board(kinds, sum(device.slots for device in status.devices))
     for row in EngineResults(client).query("runs", run_id=list(kinds)):
         board.put_state(row["run_id"], row["state"], row["error"])

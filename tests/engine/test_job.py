@@ -4,8 +4,9 @@ import time
 import pytest
 
 from engine import events, sweeps
-from engine.job import run_job
+from engine.job import one_line, run_job
 from engine.place import Job, Place
+from engine.validation import SpecError
 
 CONTEXT = multiprocessing.get_context("forkserver")
 LONG = ["grid.capacity=2", "grid.epsilon=0.1", "recipe.steps=100000", "defense=natural"]
@@ -82,6 +83,12 @@ def test_two_jobs_never_share_a_folder(start, tmp_path):
     assert begun.time >= ended.time
     waiting.send("stop")
     until(waiting, events.RunEnded)
+
+
+def test_a_full_disk_is_told_with_the_remedy():
+    assert one_line(OSError(28, "No space left on device")).startswith("the disk is full; make room and retry")
+    assert one_line(ValueError("first\nsecond")) == "ValueError: first"
+    assert one_line(SpecError("epsilon: 8 is not allowed")) == "epsilon: 8 is not allowed"
 
 
 def test_a_failure_is_told_in_one_line_for_people(start, tmp_path):
