@@ -115,11 +115,13 @@ class Board:
         parts += [f"ETA {text.duration(left)}{' (rough)' if rough and left else ''}"] if not self.over else []
         return " · ".join(parts)
 
-    def line(self, run: RunBoard, width: int = 40) -> str:
-        """One run in one line."""
-        name = run.run_id.ljust(width)
+    def line(self, run: RunBoard, columns: int = 120) -> str:
+        """One run in one line of a terminal that is so wide; a narrow one goes without bar and rate."""
+        name = run.run_id.ljust(max(map(len, self.runs)))
         if run.state != "running":
             return f"{MARKS[run.state]} {name}  {run.state}{': ' + run.error if run.error else ''}"
+        if columns < 110:
+            return f"▶ {name}  {run.label}  {run.fraction:.0%}  ETA {text.duration(self.time_left(run))}"[:columns]
         bar = ("█" * round(10 * run.fraction)).ljust(10, "░")
         rate = f"{run.rate:,.0f} img/s" if run.rate else ""
         left = text.duration(self.time_left(run))

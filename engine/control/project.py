@@ -146,6 +146,14 @@ class ProjectLock:
         os.pwrite(self._file, content, 0)
         os.ftruncate(self._file, len(content))
 
+    @property
+    def lost(self) -> bool:
+        """Whether the project's folder was removed, or replaced by another, under this engine."""
+        try:
+            return not os.path.samestat(os.stat(self._project.lock), os.fstat(self._file))
+        except OSError:
+            return True
+
     def release(self) -> None:
         """Take the name out and let another engine in."""
         os.ftruncate(self._file, 0)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import time
@@ -26,6 +27,8 @@ from store.records import PendingRun
 from store.store import Reader, Store
 
 HOUSEKEEPING_SECONDS = 2.0
+ABANDONED = 4
+"""Exit code of an engine whose project was removed."""
 KILL_PATIENCE = KILL_AFTER + 3.0
 """Seconds within which killed processes must be gone."""
 WRITE_PATIENCE = 5.0
@@ -239,11 +242,13 @@ class Engine:
         self.lock.publish(path)
 
     async def _keep_house(self) -> None:
-        """Now and then: listen again where the socket was removed, start runs when there is room, end when idle."""
+        """Now and then: end with the project or when idle, listen again where the socket was removed, start runs."""
         busy_at = time.monotonic()
         patience = self.settings.idle_exit
         while True:
             await asyncio.sleep(min(HOUSEKEEPING_SECONDS, patience / 4 or HOUSEKEEPING_SECONDS))
+            if self.lock.lost:
+                await self._abandon()
             if not self.server.reachable():
                 with contextlib.suppress(OSError, ProjectError):
                     await self._listen()
@@ -253,6 +258,15 @@ class Engine:
             elif patience and time.monotonic() - busy_at >= patience:
                 log.info("idle for %g seconds", patience)
                 self.stop()
+
+    async def _abandon(self) -> None:
+        """End at once when the project is gone: a new one may lie in its place, whose files are not ours to touch.
+
+        Even closing the database would remove the new one's log by its name, so nothing is closed.
+        """
+        log.error("%s was removed; ending", self.project.root)
+        await self.end(list(self.scheduler.running))
+        os._exit(ABANDONED)
 
     async def _shut_down(self, grace: float) -> bool:
         log.info("stopping; running: %s", ", ".join(self.scheduler.running) or "nothing")

@@ -178,7 +178,7 @@ def _watch_live(client: SyncClient, board: Board) -> None:
     console = Console(stderr=True)
 
     def display() -> Group:
-        running = [Text(board.line(run)) for run in board.runs.values() if run.state == "running"]
+        running = [Text(board.line(run, console.width)) for run in board.runs.values() if run.state == "running"]
         return Group(*running, Text(board.headline(), style="bold"))
 
     with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:

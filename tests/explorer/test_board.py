@@ -61,6 +61,16 @@ def test_kinds_never_seen_make_the_guess_rough(clock):
     assert "(rough)" in sweep.headline()
 
 
+def test_a_narrow_terminal_gets_one_line_that_fits(clock):
+    sweep = board(clock, **{"digits-pgd-c4-e0.05-s0-7b3c2d6611": "x"})
+    (run,) = sweep.runs.values()
+    sweep.put_progress(run.run_id, "train", "step 1267/1500", 0.84, 1609.0)
+    assert "1,609 img/s" in sweep.line(run)
+    narrow = sweep.line(run, 80)
+    assert len(narrow) <= 80
+    assert narrow.endswith("step 1267/1500  84%  ETA —")
+
+
 def test_states_are_news_once_and_ends_are_final_for_progress(clock):
     sweep = board(clock, a="x", b="x")
     assert sweep.put_state("a", "failed", "out of memory")

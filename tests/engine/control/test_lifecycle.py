@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,22 @@ def test_killing_the_engine_loses_nothing_and_the_next_one_finishes_all(bench, u
     bench.wait_for(dict.fromkeys([done, *ids], "done"))
     assert [len(bench.starts(run_id)) for run_id in (done, *ids)] == [1, 2, 2, 1, 1]
     assert {row["attempts"] for row in bench.rows()} == {0}
+
+
+def test_an_engine_whose_project_was_removed_ends_and_leaves_the_next_one_alone(bench):
+    old = bench.start()
+    (running,) = bench.submit("hold:never")
+    bench.wait_for({running: "running"})
+    (job,) = bench.starts(running)
+    shutil.rmtree(bench.project.root)
+    new = bench.start()
+    assert new != old
+    bench.ended(old)
+    bench.ended(job)
+    (done,) = bench.submit("quick")
+    bench.wait_for({done: "done"})
+    assert bench.project.holder().pid == new
+    assert list(bench.states()) == [done]
 
 
 def ask(bench, pid, how):
