@@ -54,7 +54,12 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
-        for event in conclude(run_id, answers, experiment):
+        facts = conclude(run_id, answers, experiment)
+        if collapsed(facts, answers.num_classes):
+            _notice(
+                emit, run_id, "training ended at chance: its leakage says nothing; try more steps or a longer warm-up"
+            )
+        for event in facts:
             emit(event)
     except Stopped:
         state = "queued"
@@ -116,6 +121,12 @@ def conclude(run_id: str, answers: Predictions, experiment: Experiment) -> list[
     for fact in inference.audit(answers, experiment.inference):
         facts.append(events.Leakage(run_id=run_id, **asdict(fact)))
     return facts
+
+
+def collapsed(facts: list[events.Event], num_classes: int) -> bool:
+    """Whether the model knows its own training images hardly better than a guess would."""
+    shares = {(fact.view, fact.split): fact.accuracy for fact in facts if isinstance(fact, events.Accuracies)}
+    return shares["benign", "train"] < 1.5 / num_classes
 
 
 def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str, np.ndarray]) -> events.Scores:

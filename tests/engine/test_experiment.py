@@ -148,6 +148,15 @@ def test_evaluation_tiles_do_not_change_the_answers(experiments, tmp_path, monke
     assert isinstance(data, Dataset)
 
 
+def test_training_that_ended_at_chance_is_said(experiments, tmp_path, monkeypatch):
+    from engine import training
+
+    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: 0 * model(x).sum())
+    told = collect(experiments["natural"], tmp_path)
+    assert "ended at chance" in of(told, events.Notice)[0].message
+    assert told[-1].state == "done"
+
+
 def test_devices_are_chosen_by_name():
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in ("cpu", "cuda", "mps")
