@@ -20,17 +20,21 @@ def pgd(
     step_size: float,
     steps: int,
     random_start: bool = False,
+    clip_start: bool = True,
 ) -> Tensor:
     """Untargeted PGD: `steps` ascents on the cross-entropy by the gradient's sign; the last iterate.
 
     x: images (batch, channels, height, width), float32 in [0, 1]. y: true classes (batch,).
     epsilon, step_size: in pixels of [0, 1]. random_start: begin uniformly in the epsilon ball, drawn from torch's
-    generator; as in the authors' code the start may leave [0, 1] until the first projection (protocol B1).
+    generator. clip_start: keep that start within [0, 1]; the authors' Yale and Fashion-MNIST code lets it leave until
+    the first projection, their CIFAR-10 code does not (protocol B1).
     Returns images of x's shape, within epsilon of x and within [0, 1]. Only the input's gradient is computed, in
     float32; the model's mode (BatchNorm!) is the caller's.
     """
     low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
     adversarial = x + torch.empty_like(x).uniform_(-epsilon, epsilon) if random_start else x.clone()
+    if clip_start:
+        adversarial.clamp_(0, 1)
     for _ in range(steps):
         adversarial.requires_grad_(True)
         loss = F.cross_entropy(model(adversarial).float(), y, reduction="sum")
@@ -50,9 +54,10 @@ def tile_size(model: nn.Module, image: Tensor) -> int:
         return max(64, min(1024, TILE_BYTES // (4 * image.numel())))
     largest = image.numel()
 
-    def watch(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
+    def watch(_module: nn.Module, _inputs: tuple, output: object) -> None:
         nonlocal largest
-        largest = max(largest, output.numel())
+        if isinstance(output, Tensor):
+            largest = max(largest, output.numel())
 
     leaves = [module for module in model.modules() if not list(module.children())]
     handles = [leaf.register_forward_hook(watch) for leaf in leaves]

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine import checkpoints, datasets, events, inference, networks, predictions, tensorfile, views
+from engine import checkpoints, datafiles, datasets, events, inference, networks, predictions, tensorfile, views
 from engine.datasets import Dataset
 from engine.place import Place
 from engine.predictions import SPLITS, Predictions, PredictionsError
 from engine.seeds import seed_of
 from engine.spec import Experiment
 from engine.training import DivergedError, Stopped, Watcher, train
+from engine.validation import SpecError
 
 Emit = Callable[[events.Event], None]
 PROGRESS_SECONDS = 0.4
@@ -55,9 +56,11 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     try:
         answers = answer(experiment, setting, emit, should_stop)
         facts = conclude(run_id, answers, experiment)
-        if collapsed(facts, answers.num_classes):
+        if collapsed(answers):
             _notice(
-                emit, run_id, "training ended at chance: its leakage says nothing; try more steps or a longer warm-up"
+                emit,
+                run_id,
+                "the model gives one class to every image: its leakage says nothing; try more steps or warm-up",
             )
         for event in facts:
             emit(event)
@@ -86,6 +89,8 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
 
 def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Meter") -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
+    if datafiles.network_fingerprint(experiment.network) != experiment.network_fingerprint:
+        raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
     torch.manual_seed(seed_of(experiment.seed, "network"))
     model = networks.build(
         experiment.network,
@@ -123,10 +128,10 @@ def conclude(run_id: str, answers: Predictions, experiment: Experiment) -> list[
     return facts
 
 
-def collapsed(facts: list[events.Event], num_classes: int) -> bool:
-    """Whether the model knows its own training images hardly better than a guess would."""
-    shares = {(fact.view, fact.split): fact.accuracy for fact in facts if isinstance(fact, events.Accuracies)}
-    return shares["benign", "train"] < 1.5 / num_classes
+def collapsed(answers: Predictions) -> bool:
+    """Whether the model gives one and the same class to all of its training images."""
+    guesses = answers.views["benign"]["train"].probabilities.argmax(axis=1)
+    return bool((guesses == guesses[0]).all()) and len(np.unique(answers.labels["train"])) > 1
 
 
 def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str, np.ndarray]) -> events.Scores:

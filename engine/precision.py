@@ -1,4 +1,8 @@
-"""Arithmetic of a network's passes: what a recipe's `precision` means on CUDA. Elsewhere everything is float32."""
+"""Arithmetic of a network's passes: what a recipe's `precision` means on CUDA. Elsewhere everything is float32.
+
+`float32`: IEEE single precision, also where the hardware would round to TF32 by default. `tf32`: inputs of products
+rounded to 10 bits of mantissa. `bfloat16`: autocast of the forward pass, with what stays in float32 as for `tf32`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +12,7 @@ import torch
 
 @contextmanager
 def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """Run convolutions and matrix products in the given precision.
-
-    `float32`: IEEE single precision, also where the hardware would round to TF32 by default. `tf32`: inputs rounded
-    to 10 bits of mantissa. `bfloat16`: autocast, with what stays in float32 as for `tf32`.
-    """
+    """Convolutions and matrix products, forward and backward, in the given precision."""
     if device.type != "cuda":
         yield
         return
@@ -21,8 +21,12 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
     for backend in backends:
         backend.fp32_precision = "ieee" if precision == "float32" else "tf32"
     try:
-        with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
+        yield
     finally:
         for backend, value in zip(backends, before, strict=True):
             backend.fp32_precision = value
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """The context of a forward pass; it casts for `bfloat16` on CUDA only."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda")

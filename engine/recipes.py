@@ -77,6 +77,8 @@ class PGDRecipe(Recipe):
     """Step size as a multiple of the epsilon in force."""
     random_start: bool = True
     """Start uniformly in the epsilon ball instead of at the image."""
+    clip_start: bool = True
+    """Keep the random start within [0, 1]; the paper's Yale and Fashion-MNIST code clips after the first step only."""
     epsilon_warmup: int = 0
     """Updates over which epsilon grows linearly from 0 to its value."""
     attack_batchnorm: str = "eval"
@@ -133,6 +135,7 @@ _YALE = {
     "weight_decay": 1e-5,
     "attack_steps": 10,
     "attack_step_size": 0.2,
+    "clip_start": False,
     "epsilon_warmup": 1000,
 }
 _FASHION = {
@@ -145,6 +148,7 @@ _FASHION = {
     "weight_decay": 2e-6,
     "attack_steps": 8,
     "attack_step_size": 0.2,
+    "clip_start": False,
 }
 _CIFAR = {
     "steps": 80001,

@@ -11,7 +11,7 @@ from engine.attacks import frozen, tile_size
 from engine.checkpoints import TrainingState
 from engine.datasets import Dataset, Split, pixels
 from engine.defenses import LOSSES
-from engine.precision import arithmetic
+from engine.precision import arithmetic, autocast
 from engine.recipes import Recipe
 from engine.seeds import permutation, seed_torch
 from engine.spec import Experiment
@@ -113,10 +113,11 @@ def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experim
         x = x.contiguous(memory_format=torch.channels_last)
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate_at(state.step)
-    with arithmetic(recipe.precision, x.device):
-        loss = LOSSES[experiment.defense](state.model, x, y, recipe, experiment.epsilon, state.step)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    with arithmetic(recipe.precision, x.device):
+        with autocast(recipe.precision, x.device):
+            loss = LOSSES[experiment.defense](state.model, x, y, recipe, experiment.epsilon, state.step)
+        loss.backward()
     state.optimizer.step()
     state.losses[state.step % len(state.losses)] = loss.detach()
     state.step += 1
@@ -154,7 +155,7 @@ def measure(state: TrainingState, data: Dataset, recipe: Recipe) -> dict[str, fl
 def accuracy(model: nn.Module, split: Split, limit: int = PROBE_IMAGES) -> float:
     """Share of the first `limit` images of the split that the model gets right, in inference mode."""
     images, labels = split.images[:limit], split.labels[:limit]
-    with frozen(model), torch.no_grad():
+    with frozen(model), torch.no_grad(), arithmetic("float32", images.device):
         tile = tile_size(model, images[0])
         right = sum(
             (model(pixels(x)).argmax(1) == y).sum() for x, y in zip(images.split(tile), labels.split(tile), strict=True)

@@ -10,6 +10,7 @@ from engine.datasets import Dataset, Split, pixels
 from engine.precision import arithmetic
 from engine.predictions import SPLITS, Answers, Predictions
 from engine.spec import Evaluation
+from engine.training import DivergedError
 
 
 def benign(model: nn.Module, x: Tensor, _y: Tensor, _evaluation: Evaluation) -> Tensor:
@@ -62,4 +63,7 @@ def ask(model: nn.Module, split: Split, view: str, evaluation: Evaluation, on_ti
         answer = VIEWS[view](model, pixels(images), labels, evaluation)
         logits.append(answer.detach().float().cpu().numpy())
         on_tile(len(labels))
-    return Answers.from_logits(np.concatenate(logits))
+    whole = np.concatenate(logits)
+    if not np.isfinite(whole).all():
+        raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
+    return Answers.from_logits(whole)

@@ -20,5 +20,6 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: PGDRecipe, epsilon: flo
             step_size=budget * recipe.attack_step_size,
             steps=recipe.attack_steps,
             random_start=recipe.random_start,
+            clip_start=recipe.clip_start,
         )
     return F.cross_entropy(model(adversarial).float(), y)

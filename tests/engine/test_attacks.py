@@ -72,6 +72,16 @@ def test_zero_epsilon_changes_nothing():
     assert torch.equal(pgd(tiny(), x, y, epsilon=0.0, step_size=0.0, steps=3), x)
 
 
+@pytest.mark.parametrize("clip", [True, False])
+def test_the_first_gradient_is_taken_at_a_clipped_start_only_if_asked(clip):
+    model, (x, y) = tiny(), batch()
+    seen = []
+    model.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0].detach()))
+    pgd(model, x.round(), y, epsilon=0.5, step_size=0.1, steps=2, random_start=True, clip_start=clip)
+    assert bool(((seen[0] >= 0) & (seen[0] <= 1)).all()) is clip
+    assert ((seen[1] >= 0) & (seen[1] <= 1)).all()
+
+
 def test_random_start_follows_torchs_seed():
     model, (x, y) = tiny(), batch()
     draws = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import datasets, networks, sweeps, views
+from engine import datasets, networks, sweeps, tensorfile, views
 from engine.experiment import Setting, run
 from engine.place import Place
 from engine.spec import Data, Evaluation
@@ -33,6 +33,16 @@ def test_cpu_and_gpu_agree_on_a_fixed_model(data, name):
         assert np.abs(benign[0] - benign[1]).max() < 1e-4
         right = [answers.views["adversarial"][split].correct(answers.labels[split]).mean() for answers in (here, there)]
         assert abs(right[0] - right[1]) < 0.01
+
+
+def test_float32_training_is_the_same_on_both(tmp_path):
+    table = {"name": "cuda", "dataset": "digits", "grid": {"defense": ["natural"], "capacity": [1]}}
+    (experiment,) = sweeps.plan(table, "quick", ["recipe.steps=5"], ".").experiments
+    weights = []
+    for device in ("cpu", "cuda"):
+        run(experiment, Setting(tmp_path / device, Place(data_root="."), torch.device(device)), lambda _: None)
+        weights.append(tensorfile.read(tmp_path / device / "model.safetensors")[0])
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-5) for name in weights[0])
 
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import pickle
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine import datasets, events, inference, predictions, sweeps, tensorfile
+from engine import datasets, events, inference, networks, predictions, sweeps, tensorfile
 from engine.datasets import Dataset
 from engine.experiment import Setting, choose_device, run
 from engine.place import Place
+from engine.validation import SpecError
 from engine.views import predict
 
 TINY = [
@@ -39,6 +41,15 @@ def collect(experiment, folder, **options):
     told = []
     run(experiment, setting(folder), told.append, **options)
     return told
+
+
+class Constant(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.arange(10.0))
+
+    def forward(self, x):
+        return self.logits.expand(len(x), -1) + 0 * x.flatten(1)[:, :1]
 
 
 class WithoutTorch(pickle.Unpickler):
@@ -152,9 +163,29 @@ def test_training_that_ended_at_chance_is_said(experiments, tmp_path, monkeypatc
     from engine import training
 
     monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: 0 * model(x).sum())
+    monkeypatch.setattr(networks, "build", lambda *_, **__: Constant())
     told = collect(experiments["natural"], tmp_path)
-    assert "ended at chance" in of(told, events.Notice)[0].message
+    assert "one class to every image" in of(told, events.Notice)[0].message
     assert told[-1].state == "done"
+
+
+def test_answers_that_are_not_finite_are_no_result(experiments, tmp_path, monkeypatch):
+    network = Constant()
+    network.logits.data[3] = float("nan")
+    monkeypatch.setattr(networks, "build", lambda *_, **__: network)
+    from engine import training
+
+    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: model(x)[:, 0].sum())
+    told = collect(experiments["natural"], tmp_path)
+    assert told[-1].state == "diverged"
+    assert "not finite" in told[-1].error
+    assert not of(told, events.Leakage)
+
+
+def test_a_network_changed_since_the_plan_is_refused(experiments, tmp_path):
+    planned = dataclasses.replace(experiments["natural"], network_fingerprint="another")
+    with pytest.raises(SpecError, match="has changed since this run was planned"):
+        collect(planned, tmp_path)
 
 
 def test_devices_are_chosen_by_name():
