@@ -18,7 +18,7 @@ from engine.job import one_line
 from engine.place import Place
 from engine.recipes import SCALES
 from engine.spec import Experiment
-from engine.validation import SpecError
+from engine.validation import SpecError, require
 
 
 def parse() -> argparse.Namespace:
@@ -30,7 +30,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one setting")
     parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("MIA_DATA", "data")))
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves torch its own choice")
+    parser.add_argument("--threads", type=int, help="CPU threads; torch's own choice if not given")
     return parser.parse_args()
 
 
@@ -39,6 +39,9 @@ def main() -> int:
     arguments = parse()
     sys.path.insert(0, os.getcwd())
     try:
+        if arguments.threads is not None:
+            require(arguments.threads >= 1, "--threads", arguments.threads, "1 or more")
+            torch.set_num_threads(arguments.threads)
         place = Place(data_root=str(arguments.data_root.absolute()), device=arguments.device)
         sweep = sweeps.plan(sweeps.read(arguments.sweep), arguments.scale, arguments.set, arguments.data_root)
         done = finished(arguments.events)
@@ -47,8 +50,6 @@ def main() -> int:
     except (SpecError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     with sink:
         if sink.tell() and not ends_with_newline(arguments.events):
             sink.write("\n")
@@ -102,4 +103,8 @@ def ends_with_newline(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)

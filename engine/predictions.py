@@ -106,6 +106,8 @@ def load(path: Path) -> Predictions:
     for split in SPLITS:
         labels[split] = _labels(path, arrays, split)
         index[split] = arrays.get(f"{split}_index", np.arange(len(labels[split]), dtype=np.int32))
+        if index[split].shape != labels[split].shape or not np.issubdtype(index[split].dtype, np.integer):
+            raise PredictionsError(f"{path}: {split}_index must be one whole number for each {split}_label")
     views = {}
     for view in ALL_VIEWS:
         present = [split for split in SPLITS if f"output_{split}_{view}" in arrays]
@@ -123,8 +125,13 @@ def load(path: Path) -> Predictions:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise PredictionsError(f"{path}: holds one array; an npz of several named ones is needed")
+        with archive:
             return {name: archive[name] for name in archive.files}
+    except PredictionsError:
+        raise
     except OSError as error:
         raise PredictionsError(f"{path}: {error.strerror or 'not a readable npz file'}") from None
     except (ValueError, zipfile.BadZipFile, EOFError, KeyError, AttributeError, zipfile.LargeZipFile) as error:
@@ -153,8 +160,12 @@ def _answers(path: Path, arrays: Mapping[str, np.ndarray], split: str, view: str
     _refuse_row(path, key, np.abs(values.sum(axis=1, dtype=np.float64) - 1) > 1e-3, "does not sum to one")
     _refuse_row(path, f"{split}_label", (labels < 0) | (labels >= values.shape[1]), f"is not 0..{values.shape[1] - 1}")
     logits = arrays.get(f"logits_{split}_{view}")
-    if logits is not None and logits.shape != values.shape:
-        raise PredictionsError(f"{path}: logits_{split}_{view} has shape {logits.shape}, {key} {values.shape}")
+    if logits is not None:
+        if logits.shape != values.shape or not np.issubdtype(logits.dtype, np.floating):
+            raise PredictionsError(
+                f"{path}: logits_{split}_{view} is {logits.dtype} {logits.shape}, {key} {values.shape}"
+            )
+        _refuse_row(path, f"logits_{split}_{view}", ~np.isfinite(logits).all(axis=1), "is not finite")
     return Answers(values, logits)
 
 

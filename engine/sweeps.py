@@ -21,7 +21,7 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,16 @@ def plan(table: Mapping[str, Any], scale: str, overrides: Sequence[str], data_ro
 def settle(table: Mapping[str, Any], scale: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], Data]:
     """The checked table at one scale with its overrides, and its data set, whose files are not looked at."""
     require_known("scale", scale, SCALES)
+    for each in SCALES:
+        check_tables(table.get(each, {}), f"{each}.")
+    check_tables(table)
     merged = at_scale(table, scale)
     for override in overrides:
         apply_override(merged, override)
     check_tables(merged)
+    name = merged.get("name", "")
+    allowed = "letters, digits, '.', '_' and '-', the first one a letter or digit"
+    require(re.fullmatch(r"\w[\w.-]*", name) is not None, "name", name, allowed)
     require("dataset" in merged, "dataset", None, "the name of a data set")
     data = from_mapping(Data, {"name": merged["dataset"], **merged.get("data", {})}, "data")
     if data.family == "folder":
@@ -128,18 +134,23 @@ def apply_override(table: dict[str, Any], override: str) -> None:
         table[key] = value
 
 
-def check_tables(table: Mapping[str, Any]) -> None:
-    """Refuse keys that nothing reads."""
+def check_tables(table: Any, where: str = "") -> None:
+    """Refuse keys that nothing reads and values of the wrong kind; `where` is the prefix of a scale's own table."""
+    require(isinstance(table, Mapping), where.rstrip("."), table, "a table")
     for key, value in table.items():
-        require_known(key, key, [*LABELS, *SECTIONS, *SCALES])
-        kind = Mapping if key in SECTIONS else str
-        require(isinstance(value, kind), key, value, "a table" if key in SECTIONS else "a text")
-    require(bool(re.fullmatch(r"[\w.-]+", table["name"])), "name", table["name"], "letters, digits, '.', '_' and '-'")
+        require_known(f"{where}{key}", key, [*LABELS, *SECTIONS, *([] if where else SCALES)])
+        if key in SECTIONS or key in SCALES:
+            require(isinstance(value, Mapping), f"{where}{key}", value, "a table")
+        else:
+            require(isinstance(value, str), f"{where}{key}", value, "a text")
     for key, values in table.get("grid", {}).items():
-        require_known(f"grid.{key}", key, GRID)
-        require(not isinstance(values, list) or len(values) > 0, f"grid.{key}", values, "a value or a list of values")
+        require_known(f"{where}grid.{key}", key, GRID)
+        require(values != [], f"{where}grid.{key}", values, "a value or a list of values")
     for key in table.get("recipe", {}):
-        require_known(f"recipe.{key}", key, known_overrides())
+        require_known(f"{where}recipe.{key}", key, known_overrides())
+    for key in table.get("data", {}):
+        options = [field.name for field in fields(Data) if field.name not in ("name", "fingerprint")]
+        require_known(f"{where}data.{key}", key, options)
 
 
 def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experiment]:

@@ -67,6 +67,8 @@ def coerce(field: str, value: Any, hint: Any) -> Any:
         return float(value)
     names = {int: "a whole number", str: "a text", bool: "true or false"}
     require(type(value) is hint, field, value, names[hint])
+    if hint is int:
+        require(abs(value) < 2**63, field, value, "a whole number of at most 63 bits")
     return value
 
 

@@ -14,7 +14,7 @@ from engine.validation import SpecError
 from explorer.commands import control, machine, results, running
 from store.errors import StoreError
 
-FAILED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -38,6 +38,8 @@ for command in (*running.COMMANDS, *results.COMMANDS, *control.COMMANDS, *machin
 
 def main() -> None:
     """Run the command line and exit with its code; whatever is the person's to mend is one line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows `?` for lines and marks
     sys.exit(run(sys.argv[1:]))
 
 

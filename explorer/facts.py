@@ -47,35 +47,56 @@ def curve(rows: Sequence[Row], by: str) -> str:
     """The capacity or epsilon table: one line per model, in blocks within which only `by` changes."""
     held = ("defense", "epsilon") if by == "capacity" else ("capacity", "defense")
     order = ("dataset", "network", "train_fraction", *held, by, "evaluation_epsilon", "settings")
+    found = sorted(models(rows), key=lambda group: [group[0][name] for name in order])
+    telling = _telling([model for model, _ in found])
     lines = []
-    for model, facts in sorted(models(rows), key=lambda group: [group[0][name] for name in order]):
-        shown = {"defense": model["defense"], "capacity": f"{model['capacity']:g}"}
-        shown["epsilon"] = f"{model['epsilon']:.4g}" if model["epsilon"] else None
+    for model, facts in found:
+        shown = {name: _setting(name, model[name]) for name in MODEL}
+        head = [shown[name] for name in ("dataset", *held, by, "evaluation_epsilon", *telling)]
         seeds = max(row["n_seeds"] for row in facts)
         numbers = [_number(_find(facts, wanted)) for wanted in NUMBERS.values()]
-        lines.append([model["dataset"], *(shown[name] for name in (*held, by)), seeds, *numbers, *_published(facts)])
-    columns = ["dataset", *held, by, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
-    return text.table(*_without_empty_columns(columns, lines, keep=5))
+        lines.append([*head, seeds, *numbers, *_published(facts)])
+    columns = ["dataset", *held, by, "attack eps", *telling, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
+    return text.table(*_without_empty_columns(columns, lines, keep=6 + len(telling)))
 
 
 def classes(rows: Sequence[Row]) -> str:
     """The per-class table: classes down, models of the largest capacity across, held-out class thresholds."""
-    wanted = {"attack": "confidence-class", "measure": "inference_accuracy", "threshold_rule": "heldout"}
-    rows = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    rows = [row for row in rows if all(row[name] == value for name, value in SHOWN["classes"].items())]
     if not rows:
         return "no class has enough examples for a held-out threshold"
     largest = max(row["capacity"] for row in rows)
-    rows = [row for row in rows if row["capacity"] == largest]
-    columns = sorted({(row["defense"], row["epsilon"], row["settings"]) for row in rows})
+    found = sorted(models(row for row in rows if row["capacity"] == largest), key=lambda group: list(group[0].values()))
+    telling = ["defense", "epsilon", *_telling([model for model, _ in found])]
     labels = sorted({row["class_label"] for row in rows}, key=lambda label: (label is None, label))
     names, cells = [f"class (capacity {largest:g})"], [["all" if label is None else str(label)] for label in labels]
-    for defense, epsilon, settings in columns:
+    for model, facts in found:
+        title = " ".join(word for name in telling if (word := _setting(name, model[name])))
         for view, strategy in (("benign", "I_B"), ("adversarial", "I_A")):
-            names.append(f"{defense}{f' {epsilon:.3g}' if epsilon else ''} {strategy}")
-            model = {"defense": defense, "epsilon": epsilon, "settings": settings, "view": view}
+            names.append(f"{title} {strategy}")
             for label, line in zip(labels, cells, strict=True):
-                line.append(_number(_find(rows, model | {"class_label": label})))
+                line.append(_number(_find(facts, {"view": view, "class_label": label})))
     return text.table(names, cells)
+
+
+def _telling(found: Sequence[Row]) -> list[str]:
+    """Settings that tell some of these models apart although the tables' fixed columns do not."""
+    fixed = ("dataset", "defense", "epsilon", "capacity", "evaluation_epsilon")
+    kinds = {}
+    for model in found:
+        kinds.setdefault(tuple(model[name] for name in fixed), []).append(model)
+    return [
+        name
+        for name in ("network", "train_fraction", "settings")
+        if any(len({model[name] for model in group}) > 1 for group in kinds.values())
+    ]
+
+
+def _setting(name: str, value: Any) -> str | None:
+    """One setting as tables show it; natural training has no epsilon."""
+    if name == "epsilon" and not value:
+        return None
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _find(rows: Iterable[Row], wanted: Mapping[str, Any]) -> Row | None:
@@ -106,6 +127,12 @@ FOLDS: dict[str, Callable[[Sequence[Row]], str]] = {
     "epsilon": lambda rows: curve(rows, "epsilon"),
     "classes": classes,
 }
+SHOWN: dict[str, dict[str, Any]] = {
+    "capacity": {"measure": ["accuracy", "inference_accuracy"]},
+    "epsilon": {"measure": ["accuracy", "inference_accuracy"]},
+    "classes": {"attack": "confidence-class", "measure": "inference_accuracy", "threshold_rule": "heldout"},
+}
+"""The rows of each long table that its fold shows: filters of the query."""
 TITLES = {
     "capacity": "Leakage over capacity",
     "epsilon": "Leakage over epsilon",

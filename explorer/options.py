@@ -18,9 +18,16 @@ class ProjectFolder(click.ParamType):
 
     name = "DIR"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Project:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Project:
         """The project at that folder."""
-        return value if isinstance(value, Project) else Project.at(value)
+        if isinstance(value, Project):
+            return value
+        if not value:
+            self.fail("the project's folder has an empty name", param, ctx)
+        found = Project.at(value)
+        if found.root.exists() and not found.root.is_dir():
+            self.fail(f"{found.root} is not a folder", param, ctx)
+        return found
 
 
 project: Decorator = click.option(

@@ -30,6 +30,8 @@ def export(reader: Reader, table: str, format: str, path: Path, /, **filters: An
     path = Path(path)
     if not path.parent.is_dir():
         raise StoreError(f"{path}: no folder {path.parent}")
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path}: not a regular file; the command line's `-` writes to standard output")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     quoted = str(partial).replace("'", "''")
     try:

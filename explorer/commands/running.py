@@ -62,6 +62,7 @@ def run(
     mia-explore run figure3 --scale paper --detach
     mia-explore run mine.toml --set capacity=[1,2,4] --set recipe.steps=500 --set data.size=48x42
     """
+    sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
     table = sweeps.read(source)
     root = options.data_folder(data_root)
     if download:
@@ -189,14 +190,14 @@ def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: li
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
     results = EngineResults(client)
     for table, title in facts.TITLES.items():
-        rows = results.query(table, sweep=sweep.name, run_id=names)
+        rows = results.query(table, sweep=sweep.name, run_id=names, **facts.SHOWN[table])
         if rows:
             click.echo(f"\n{title}\n\n{facts.FOLDS[table](rows)}")
     click.echo(f"\n{facts.LEGEND}")
     folder = project.root / "csv" / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     for table in EXPORTED:
-        results.export(table, "csv", folder / f"{table}.csv", {"sweep": sweep.name})
+        results.export(table, "csv", folder / f"{table}.csv", {"run_id": names})
     click.echo(f"\nCSV files: {folder} ({', '.join(EXPORTED)})")
 
 

@@ -93,6 +93,9 @@ def broken(**changes):
         ({"output_test_benign": np.float32([[2.0, -1.0], [0.5, 0.5]])}, "row 0 is not a softmax"),
         ({"output_test_benign": np.float32([[0.2, 0.3, 0.5]] * 2)}, "differ in their number of classes"),
         ({"output_train_benign": np.zeros(3, np.float32)}, "must be floats"),
+        ({"logits_train_benign": np.full((3, 2), np.nan)}, "logits_train_benign row 0 is not finite"),
+        ({"logits_train_benign": np.full((3, 2), "a")}, "logits_train_benign is <U1"),
+        ({"train_index": np.zeros((2, 2), np.int32)}, "train_index must be one whole number"),
     ],
 )
 def test_unusable_files_are_refused_naming_the_fault(tmp_path, changes, said):
@@ -119,6 +122,12 @@ def test_a_flipped_byte_is_noticed(tmp_path):
     path.write_bytes(content)
     with pytest.raises(PredictionsError):
         predictions.load(path)
+
+
+def test_a_single_array_is_no_predictions_file(tmp_path):
+    np.save(tmp_path / "p.npy", np.zeros(3))
+    with pytest.raises(PredictionsError, match="holds one array"):
+        predictions.load(tmp_path / "p.npy")
 
 
 def test_missing_file_is_said(tmp_path):

@@ -53,6 +53,9 @@ def test_overrides_reach_every_section():
 @pytest.mark.parametrize(
     ("changes", "overrides", "said"),
     [
+        ({"paper": {"grid": {"width": [1]}}}, (), "paper.grid.width: 'width' is not allowed"),
+        ({"data": 3}, (), "data: 3 is not allowed; allowed: a table"),
+        ({"data": {"fingerprint": "x"}}, (), "data.fingerprint: 'fingerprint' is not allowed"),
         ({"dataset": "digitz"}, (), "data.name: 'digitz' is not allowed.*did you mean 'digits'"),
         ({"grids": {}}, (), "grids: 'grids' is not allowed.*did you mean 'grid'"),
         ({"grid": {"width": [1]}}, (), "grid.width: 'width' is not allowed"),

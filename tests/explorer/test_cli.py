@@ -16,6 +16,7 @@ from engine.control.project import Project
 from explorer.commands.results import LEAKAGE_COLUMNS
 from store.queries import TABLES
 
+MIA = Path(sys.executable).with_name("mia-explore")
 TINY = 'dataset = "digits"\n[data]\ntrain_fraction = 0.2\ntest_fraction = 0.1\n[recipe]\nsteps = 30\nattack_steps = 2\n'
 GRID = "[grid]\ncapacity = [0.5, 1]\nepsilon = [0.1]\n[evaluation]\nsteps = 3\n"
 
@@ -37,9 +38,9 @@ def folder(tmp_path_factory):
 def mia(folder, *arguments, check=0):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MIA_")}
     answer = subprocess.run(
-        [sys.executable, "-c", "from explorer.cli import main; main()", *arguments],
+        [MIA, *arguments],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -166,11 +167,20 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
         (["audit", "absent.npz"], "No such file"),
         (["audit", "broken.npz"], "not a readable npz file"),
         (["audit", "nan.npz"], "output_train_benign row 1 is not finite"),
+        (["run", "bad.toml"], "quick: 3 is not allowed; allowed: a table"),
+        (["run", "latin.toml"], "not a TOML file"),
+        (["run", "demo", "--set", "seed=99999999999999999999"], "at most 63 bits"),
+        (["run", "demo", "--set", "data.name=yale"], "data.name"),
+        (["run", "demo", "--set", "name=.."], "name: '..' is not allowed"),
+        (["ls", "--project", "bad.toml"], "is not a folder"),
+        (["ls", "--project", ""], "has an empty name"),
         (["frobnicate"], "No such command"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
+    (tmp_path / "bad.toml").write_text('dataset = "digits"\nquick = 3\n')
+    (tmp_path / "latin.toml").write_bytes(b'dataset = "\xe9"')
     values = np.full((3, 2), 0.5, np.float32)
     damaged = values.copy()
     damaged[1] = np.nan
@@ -222,9 +232,7 @@ def test_a_network_of_ones_own_is_trained(tmp_path):
 
 def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
     (tmp_path / "long.toml").write_text('dataset = "digits"\n[recipe]\nsteps = 100000\n[grid]\ndefense = "natural"\n')
-    command = [sys.executable, "-c", "from explorer.cli import main; main()", "run", "long.toml"]
-    source = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | source, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([MIA, "run", "long.toml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "step" in line:
             break

@@ -28,8 +28,8 @@ def lines(table):
 def test_a_model_is_one_line_and_the_running_column_is_last_of_its_head():
     rows = [row(split="train", mean=1.0), leak("benign", mean=0.617), leak("adversarial", mean=0.688, std=0.01)]
     header, _, line = lines(facts.curve(rows, "capacity"))
-    assert header == ["dataset", "defense", "epsilon", "capacity", "seeds", "train", "I_B", "I_A"]
-    assert line == ["yale", "pgd", "0.03137", "8", "1", "100.0", "61.7", "68.8", "±1.0"]
+    assert header == ["dataset", "defense", "epsilon", "capacity", "attack", "eps", "seeds", "train", "I_B", "I_A"]
+    assert line == ["yale", "pgd", "0.03137", "8", "0.03137", "1", "100.0", "61.7", "68.8", "±1.0"]
     assert lines(facts.curve(rows, "epsilon"))[0][:4] == ["dataset", "capacity", "defense", "epsilon"]
 
 
@@ -55,9 +55,18 @@ def test_the_papers_numbers_stand_beside_ours_where_it_has_them():
     assert "paper" not in facts.curve([leak("benign")], "capacity")
 
 
-def test_runs_of_other_settings_are_not_mixed():
-    rows = [leak("benign", mean=0.6), leak("benign", mean=0.7, settings="b")]
-    assert len(lines(facts.curve(rows, "capacity"))) == 4
+def test_models_that_differ_in_what_is_not_shown_get_a_column_that_tells_them_apart():
+    for setting, other in (("settings", "b"), ("train_fraction", 0.2), ("network", "small-cnn")):
+        rows = [leak("benign", mean=0.6), leak("benign", mean=0.7, **{setting: other})]
+        table = lines(facts.curve(rows, "capacity"))
+        assert len(table) == 4
+        assert setting in table[0]
+    both = [
+        row("inference_accuracy", view, attack="confidence-class", rule="heldout", mean=mean, train_fraction=fraction)
+        for view in ("benign", "adversarial")
+        for mean, fraction in ((0.6, 1.0), (0.7, 0.2))
+    ]
+    assert lines(facts.classes(both))[2][1:] == ["70.0", "70.0", "60.0", "60.0"]
 
 
 def test_class_tables_show_heldout_thresholds_of_the_largest_capacity_with_all_last():
