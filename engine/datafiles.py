@@ -26,6 +26,7 @@ YALE_MAT = "YALEBXF.mat"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """The files of an image folder that are images: those of torchvision's ImageFolder."""
 
+SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation"}
 FAMILY_NAMES = ("small-cnn", "yale-cnn", "fashion-cnn", "wide-resnet")
 """The network families that `engine.networks` builds."""
 
@@ -121,7 +122,12 @@ def folder_splits(data: Data) -> list[dict[str, list[Path]]]:
         raise DatasetError(f"{data.name}: no folder {top}")
     held_out = next((top / name for name in ("test", "val") if (top / name).is_dir()), None)
     if held_out is None or not (top / "train").is_dir():
-        return [_class_files(data.name, top)]
+        classes = _class_files(data.name, top)
+        if {name.lower() for name in classes} <= SPLIT_NAMES:
+            raise DatasetError(
+                f"{data.name}: {', '.join(classes)} look like splits, not classes; call them train and test"
+            )
+        return [classes]
     splits = [_class_files(data.name, top / "train"), _class_files(data.name, held_out)]
     if differing := sorted(set(splits[0]) ^ set(splits[1])):
         raise DatasetError(f"{data.name}: class {differing[0]!r} is not in both train and {held_out.name}")

@@ -6,6 +6,8 @@ to the engine service or, as one JSON line, home from a bare GPU node. Writing a
 
 import dataclasses
 import json
+import types
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,9 +166,27 @@ def from_json(line: str) -> Event:
         cls = KINDS[fields.pop("kind")]
         if cls is Scores:
             fields |= {name: np.asarray(fields[name], dtype) for name, dtype in SCORE_TYPES.items()}
-        return cls(**fields)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        event = cls(**fields)
+        _check_types(event)
+        return event
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event: {error}") from None
+
+
+def _check_types(event: Event) -> None:
+    """TypeError unless every field is of its annotated kind; whole numbers pass as floats, columns were converted."""
+    for name, hint in typing.get_type_hints(type(event)).items():
+        origin = typing.get_origin(hint)
+        if origin is ClassVar or hint is np.ndarray:
+            continue
+        kinds = typing.get_args(hint) if origin is types.UnionType else (origin or hint,)
+        value = getattr(event, name)
+        if isinstance(value, bool) or not isinstance(value, (*kinds, int) if float in kinds else kinds):
+            raise TypeError(f"{name} is {value!r}")
+    if isinstance(event, History) and not all(isinstance(value, (int, float)) for value in event.metrics.values()):
+        raise TypeError("metrics are not numbers")
+    if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:
+        raise TypeError("columns differ in length")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Event | None]]:

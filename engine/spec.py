@@ -67,7 +67,7 @@ class Data:
         return tuple(int(side) for side in self.size.split("x")) if self.size else None
 
     def identity(self) -> dict[str, Any]:
-        """What changes the images; a folder counts by content, not by place, and its own split ignores test_share."""
+        """What changes the images; a folder counts by content, not by the place it lies in."""
         settings = dataclasses.asdict(self) | {"name": self.family}
         if self.family != "folder":
             del settings["test_share"]
@@ -167,6 +167,8 @@ class Experiment:
     def identity(self) -> str:
         """Canonical JSON of everything that changes the result and nothing that does not."""
         content = self.to_dict() | {"data": self.data.identity()}
+        if self.evaluation.views == ("benign",):
+            content["evaluation"] = {"views": ["benign"]}  # nothing is attacked, so the attack's settings do not count
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @property

@@ -18,7 +18,7 @@ STATES = ("queued", "running", *FINISHED)
 
 
 def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], priority: int) -> list[str]:
-    """Queue the unknown ones; known ones only join the sweep, and take its place if they came in without one."""
+    """Queue the unknown ones; known ones join the sweep and, unless they are done, take its place."""
     asked = {run.run_id: run for run in reversed(runs)}
     order = list(dict.fromkeys(run.run_id for run in runs))
     known = states(cursor, order)
@@ -130,14 +130,21 @@ def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Mapping[
 
 
 def _complete(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun]) -> None:
-    """Give runs that came in by import the sweep and place they lack."""
+    """Note where known runs are to be found now that they are asked for again, unless they are done.
+
+    The id says that data and settings are the same; the folder they lie in may be another. Runs that came in by import
+    also lack a sweep.
+    """
     batch = {
         "run_id": np.array([run.run_id for run in runs], object),
         "place": np.array([_json(run.place) for run in runs], object),
+        "spec": np.array([_json(run.experiment) for run in runs], object),
     }
     sql = (
-        "UPDATE runs SET sweep = coalesce(runs.sweep, $sweep), place = coalesce(runs.place, batch.place) "
-        "FROM batch WHERE runs.run_id = batch.run_id AND (runs.sweep IS NULL OR runs.place IS NULL)"
+        "UPDATE runs SET sweep = coalesce(runs.sweep, $sweep), "
+        "place = CASE runs.state WHEN 'done' THEN coalesce(runs.place, batch.place) ELSE batch.place END, "
+        "spec = CASE runs.state WHEN 'done' THEN runs.spec ELSE batch.spec END "
+        "FROM batch WHERE runs.run_id = batch.run_id"
     )
     with_batch(cursor, batch, sql, {"sweep": sweep})
 

@@ -60,11 +60,6 @@ TABLES = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "hi
 """What can be exported."""
 
 
-def filters_of(name: str) -> tuple[str, ...]:
-    """Names of the filters a query takes; `StoreError` for an unknown query."""
-    return tuple(_query(name).filters)
-
-
 def statement(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The SQL of a query and its values; `StoreError` for an unknown name, filter or value.
 

@@ -1,5 +1,7 @@
 """The SQL behind `store.queries`; each SELECT has one `{where}`, filled with conditions on the aliases used in it."""
 
+from engine.recipes import NETWORK
+
 HEADLINE_VIEWS = ("benign", "adversarial", "certified")
 """Views whose numbers stand in the list of runs; `accuracies` and `leakage` have all of them."""
 
@@ -94,11 +96,14 @@ PUBLISHED_ORDER = "printed_in, dataset, defense, epsilon, capacity, metric, atta
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
-_FINISHED = """
+# `papers` marks those with the paper's own network and image size: only beside them do its numbers stand.
+_PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{NETWORK[name]}'" for name in ("yale", "fashion-mnist", "cifar10"))
+_FINISHED = f"""
 chosen AS (
     SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed,
-        substr(md5(json_merge_patch(spec, '{"seed": null, "capacity": null, "epsilon": null,
-            "evaluation": {"epsilon": null}, "data": {"name": null, "train_fraction": null}}')), 1, 8) AS settings
+        substr(md5(json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null,
+            "evaluation": {{"epsilon": null}}, "data": {{"name": null, "train_fraction": null}}}}')), 1, 8) AS settings,
+        network = CASE dataset {_PAPERS_NETWORK} END AND json_extract_string(spec, '$.data.size') IS NULL AS papers
     FROM runs WHERE state = 'done'
 )"""
 
@@ -127,7 +132,7 @@ def _same_setting(tolerance: float = 0.002) -> str:
     """
     near = f"abs(p.epsilon - g.{{}}) <= {tolerance} * p.epsilon"
     return (
-        "p.dataset = g.dataset AND p.train_fraction = g.train_fraction AND p.defense = g.defense "
+        "g.papers AND p.dataset = g.dataset AND p.train_fraction = g.train_fraction AND p.defense = g.defense "
         "AND p.capacity = g.capacity AND p.metric = g.measure AND p.view = g.view "
         "AND p.attack IS NOT DISTINCT FROM g.attack AND p.threshold_rule IS NOT DISTINCT FROM g.threshold_rule "
         f"AND {near.format('evaluation_epsilon')} AND (g.defense = 'natural' OR {near.format('epsilon')})"
@@ -169,7 +174,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     UNION ALL
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value FROM leakage WHERE class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, c.settings
+    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
@@ -189,7 +194,7 @@ EPSILON_ORDER = _CURVE_ORDER.format("capacity", "epsilon, evaluation_epsilon")
 CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
     SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES},
-        min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, c.settings
+        min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL

@@ -14,7 +14,7 @@ from engine.control.project import hostname
 from engine.control.protocol import AnyAnswer, AnyCommand, RunRequest
 from engine.control.scheduler import Outcome
 from engine.control.server import Refusal
-from engine.events import Event
+from engine.events import Event, RunStarted
 from engine.place import Place
 from engine.spec import Experiment
 from engine.validation import SpecError, from_mapping
@@ -168,12 +168,15 @@ class Commands:
         """Take in a file piece by piece, then see to the runs it speaks of that are not at their end."""
         engine = self._engine
         lines = events.read_lines(absolute(command.path))
-        count, unreadable, run_ids = 0, [], set()
+        count, unreadable, run_ids, known = 0, [], set(), set()
         engine.importing += 1
         try:
             while piece := await engine.aside(lambda: list(itertools.islice(lines, IMPORT_LINES))):
-                taken = [event for _, event in piece if event is not None]
-                unreadable += [number for number, event in piece if event is None]
+                spoken_of = {event.run_id for _, event in piece if event is not None} - known
+                known |= set(await engine.writer.call(lambda store, ids=spoken_of: store.states(sorted(ids))))
+                known |= {event.run_id for _, event in piece if isinstance(event, RunStarted) and names_itself(event)}
+                taken = [event for _, event in piece if event is not None and event.run_id in known]
+                unreadable += [number for number, event in piece if event is None or event.run_id not in known]
                 self._refuse_running(taken)
                 await engine.writer.call(lambda store, taken=taken: store.apply(taken))
                 run_ids.update(event.run_id for event in taken)
@@ -201,6 +204,14 @@ class Commands:
             else:
                 self._engine.put_state(run_id, Outcome("failed", "the imported file ends before the run does", 0))
         await self._engine.writer.flush()
+
+
+def names_itself(event: RunStarted) -> bool:
+    """Whether a run has the id that its experiment gives it."""
+    try:
+        return Experiment.from_dict(event.experiment).run_id == event.run_id
+    except SpecError:
+        return False
 
 
 def absolute(path: str) -> Path:

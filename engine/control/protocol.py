@@ -125,7 +125,7 @@ class Count(Answer):
 
 
 class Imported(Answer):
-    """Events taken in, and the numbers of the lines that could not be read."""
+    """Events taken in, and the numbers of the lines that were not: unreadable, or of a run that no line begins."""
 
     events: int
     unreadable: list[int]

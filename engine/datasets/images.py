@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.datafiles import DatasetError
+
 CHUNK = 512
 
 
@@ -19,4 +21,7 @@ def shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if images.shape[-2:] == size:
         return pixels(images)
+    if size[0] > images.shape[-2] or size[1] > images.shape[-1]:
+        have, wanted = (f"{height}x{width}" for height, width in (tuple(images.shape[-2:]), size))
+        raise DatasetError(f"data.size: {wanted} is larger than the images, which are {have}")
     return torch.cat([functional.interpolate(pixels(part), size, mode="area") for part in images.split(CHUNK)])

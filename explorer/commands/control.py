@@ -117,8 +117,10 @@ def import_(path: Path, project: Project) -> int:
     with SyncClient(project) as client:
         answer = client.call(protocol.Import(path=str(path.absolute())))
     click.echo(f"{path}: {answer.events} events taken in", err=True)
-    for line in answer.unreadable:
-        click.echo(f"warning: {path} line {line} is torn or not an event; it is left out", err=True)
+    if answer.unreadable:
+        lines = ", ".join(map(str, answer.unreadable[:5])) + (", …" if len(answer.unreadable) > 5 else "")
+        said = f"{len(answer.unreadable)} lines left out ({lines}): torn, not an event, or of a run that no line begins"
+        click.echo(f"warning: {path}: {said}", err=True)
     return 0
 
 

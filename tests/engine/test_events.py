@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,26 @@ def test_columns_keep_their_types_and_values():
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"kind": "nothing"}', '{"kind": "notice"}', '{"run_id": "r"}'])
 def test_anything_else_is_no_event(line):
+    with pytest.raises(ValueError, match="not an event"):
+        events.from_json(line)
+
+
+@pytest.mark.parametrize(
+    ("event", "change"),
+    [
+        (OTHERS[2], {"metrics": None}),
+        (OTHERS[2], {"metrics": {"loss": "low"}}),
+        (OTHERS[2], {"step": "first"}),
+        (OTHERS[2], {"step": True}),
+        (OTHERS[2], {"run_id": ["r"]}),
+        (OTHERS[4], {"time": "now"}),
+        (OTHERS[0], {"ci_low": "none"}),
+        (SCORES, {"label": [1]}),
+        (SCORES, {"confidence": ["x", "y"]}),
+    ],
+)
+def test_a_field_of_another_kind_is_no_event(event, change):
+    line = json.dumps(json.loads(events.to_json(event)) | change)
     with pytest.raises(ValueError, match="not an event"):
         events.from_json(line)
 

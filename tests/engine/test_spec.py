@@ -68,6 +68,11 @@ def test_every_field_of_an_experiment_is_in_its_identity():
     assert set(identity) == {field.name for field in dataclasses.fields(Experiment)}
 
 
+def test_the_attacks_settings_count_only_where_something_is_attacked():
+    benign = [experiment(evaluation=Evaluation(epsilon=epsilon, views=("benign",))).run_id for epsilon in (0.1, 0.2)]
+    assert benign[0] == benign[1]
+
+
 def test_where_a_folder_lies_does_not_change_the_id():
     here = experiment(data=Data(name="folder:/a/faces", fingerprint="f"))
     there = experiment(data=Data(name="folder:/b/faces", fingerprint="f"))

@@ -139,10 +139,16 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
     command = [sys.executable, "-m", "engine", "tiny.toml", "--events", "out.jsonl", "--threads", "1"]
     source = {"PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run(command, cwd=tmp_path, env=os.environ | source, check=True, capture_output=True)
-    (tmp_path / "torn.jsonl").write_text((tmp_path / "out.jsonl").read_text() + '{"kind": "hist')
+    whole = (tmp_path / "out.jsonl").read_text()
+    begun = json.loads(whole.splitlines()[0])
+    stranger = json.dumps(begun | {"run_id": "../../evil"})
+    orphan = json.dumps(
+        {"kind": "accuracies", "run_id": "ghost", "view": "benign", "split": "test", "accuracy": 7, "n": 1}
+    )
+    (tmp_path / "torn.jsonl").write_text(f'{whole}{stranger}\n{orphan}\n{{"kind": "hist')
     told = mia(tmp_path, "import", "torn.jsonl").stderr
-    assert "events taken in" in told
-    assert "torn or not an event" in told
+    assert f"{len(whole.splitlines())} events taken in" in told
+    assert "3 lines left out" in told
     first = mia(tmp_path, "export", "leakage").stdout
     mia(tmp_path, "import", "out.jsonl")
     assert mia(tmp_path, "export", "leakage").stdout == first

@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 from engine.events import Accuracies, History, Leakage, RunEnded, RunStarted, Scores
-from engine.recipes import recipe_for
+from engine.recipes import NETWORK, recipe_for
 from engine.spec import Data, Evaluation, Experiment
 from store.store import Store
 
 FACT_TABLES = ("history", "accuracies", "scores", "leakage")
 
 
-def _experiment(defense="pgd", *, capacity=2.0, epsilon=0.1, seed=0, dataset="digits", **recipe):
+def _experiment(
+    defense="pgd", *, capacity=2.0, epsilon=0.1, seed=0, dataset="digits", size=None, network=None, **recipe
+):
     return Experiment(
-        data=Data(name=dataset),
-        network="small-cnn",
+        data=Data(name=dataset, size=size),
+        network=network or NETWORK[dataset],
         capacity=capacity,
         defense=defense,
         epsilon=0.0 if defense == "natural" else epsilon,

@@ -123,7 +123,7 @@ def test_a_reader_exports_too_and_quotes_in_a_path_are_harmless(filled, tmp_path
         ("run", "csv", "t.csv", {}, "allowed: runs, capacity"),
         ("runs", "xlsx", "t.xlsx", {}, "formats: csv, parquet, json"),
         ("runs", "csv", "nowhere/t.csv", {}, "no folder"),
-        ("runs", "csv", "", {}, "Is a directory"),
+        ("runs", "csv", "", {}, "not a regular file"),
         ("scores", "csv", "t.csv", {"limit": 3}, "filter of scores"),
         ("runs", "csv", "t.csv", {"path": "x"}, "filter of runs"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from store.queries import QUERIES, TABLES, filters_of
+from store.queries import QUERIES, TABLES
 from store.store import NewRun, StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def test_filters_choose_and_a_missing_one_means_all(store, sweep):
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_filter_of_every_query_works(store, sweep, name):
     required = dict.fromkeys(QUERIES[name].required, sweep[0].run_id)
-    for key in filters_of(name):
+    for key in QUERIES[name].filters:
         store.query(name, **(required | {key: ["digits", "done"]}))
         assert store.query(name, **(required | {key: "no such thing"})).rows == []
 
@@ -179,6 +179,12 @@ def test_the_papers_number_is_not_shown_for_another_fact(store, experiment, log,
     one = experiment(dataset="yale", capacity=8.0, epsilon=8 / 255)
     store.apply([*log(one), leakage(one.run_id, **change)])
     assert fact(store.query("capacity"), **(INFERENCE | change))["published"] is None
+
+
+@pytest.mark.parametrize("change", [{"size": "48x42"}, {"network": "small-cnn"}])
+def test_the_papers_number_is_not_shown_beside_another_model(store, experiment, log, change):
+    store.apply(log(experiment(dataset="yale", capacity=8.0, epsilon=8 / 255, **change)))
+    assert fact(store.query("capacity"), **INFERENCE)["published"] is None
 
 
 def test_classes_stand_beside_the_row_of_all_with_the_papers_numbers(store, experiment, log, leakage):
