@@ -49,8 +49,18 @@ def test_an_imported_run_takes_the_place_and_the_sweep_it_lacks(store, experimen
     store.apply(log(asked)[:2])
     assert store.pending()[0].place == {}
     assert store.enqueue("s", [new(asked)]) == []
-    store.enqueue("t", [new(asked, data_root="elsewhere")])
     assert store.pending()[0].place == {"data_root": "images"}
+    assert store.query("runs").rows[0][3] == "s"
+
+
+@pytest.mark.parametrize(("state", "place"), [("queued", "elsewhere"), ("failed", "elsewhere"), ("done", "images")])
+def test_a_run_asked_for_again_is_looked_for_where_its_data_lies_now(store, experiment, state, place):
+    asked = experiment()
+    store.enqueue("s", [new(asked)])
+    store.set_state(asked.run_id, state)
+    assert store.enqueue("t", [new(asked, data_root="elsewhere")]) == []
+    store.set_state(asked.run_id, "queued")
+    assert store.pending()[0].place == {"data_root": place}
     assert store.query("runs").rows[0][3] == "s"
 
 
