@@ -19,6 +19,10 @@ from engine.place import Job
 from engine.spec import Experiment
 from engine.validation import SpecError
 
+# The first optimiser makes torch import its compiler (3 s). Here that happens once, before jobs are forked, and not in
+# every job.
+torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+
 LOCK_PATIENCE = 30.0
 """Seconds to wait for an orphan of a killed engine to leave the run's folder."""
 
