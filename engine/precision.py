@@ -5,7 +5,7 @@ rounded to 10 bits of mantissa. `bfloat16`: autocast of the forward pass, with w
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -27,6 +27,8 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
             backend.fp32_precision = value
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
+def autocast(precision: str, device: torch.device) -> AbstractContextManager:
     """The context of a forward pass; it casts for `bfloat16` on CUDA only."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16" and device.type == "cuda")
+    if precision == "bfloat16" and device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
