@@ -1,5 +1,6 @@
 """One experiment from its spec to its events: the page to read first."""
 
+import contextlib
 import platform
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from engine.training import DivergedError, Stopped, Watcher, train
 from engine.validation import SpecError
 
 Emit = Callable[[events.Event], None]
+HISTORY_FILE = "history.jsonl"
 PROGRESS_SECONDS = 0.4
 """Progress leaves at most this often."""
 
@@ -52,6 +54,8 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
             versions=versions(),
         )
     )
+    for event in told_history(setting.folder):
+        emit(event)
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
@@ -80,7 +84,7 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
         except PredictionsError as error:
             _notice(emit, experiment.run_id, f"predictions computed again: {error}")
     data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)
-    meter = Meter(experiment, data, emit, should_stop)
+    meter = Meter(experiment, data, setting.folder, emit, should_stop)
     model = trained(experiment, data, setting, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
     predictions.save(path, answers)
@@ -153,10 +157,23 @@ def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str
     )
 
 
+def told_history(folder: Path) -> list[events.History]:
+    """The history that earlier processes of this run have told.
+
+    An engine that was killed may not have kept it, and training resumes behind it; telling it twice changes nothing.
+    """
+    path = folder / HISTORY_FILE
+    lines = events.read_lines(path) if path.exists() else ()
+    return [event for _, event in lines if isinstance(event, events.History)]
+
+
 class Meter(Watcher):
     """Turns what training and prediction tell into events, and weighs both so that one bar shows the whole run."""
 
-    def __init__(self, experiment: Experiment, data: Dataset, emit: Emit, should_stop: Callable[[], bool]):
+    def __init__(
+        self, experiment: Experiment, data: Dataset, folder: Path, emit: Emit, should_stop: Callable[[], bool]
+    ):
+        self._file = folder / HISTORY_FILE
         self._run_id, self._recipe, self._emit, self.should_stop = (
             experiment.run_id,
             experiment.recipe,
@@ -174,8 +191,11 @@ class Meter(Watcher):
         self._phase, self._phase_images, self._phase_start, self._said = "", 0, 0.0, 0.0
 
     def history(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
-        """Training metrics become history."""
-        self._emit(events.History(run_id=self._run_id, step=step, epoch=epoch, metrics=metrics))
+        """Training metrics become history, kept in the run's folder too; a full disk keeps it to the event alone."""
+        event = events.History(run_id=self._run_id, step=step, epoch=epoch, metrics=metrics)
+        with contextlib.suppress(OSError), open(self._file, "a", encoding="utf-8") as stream:
+            stream.write("\n" + events.to_json(event))  # a line torn by a kill spoils only itself
+        self._emit(event)
 
     def notice(self, message: str) -> None:
         """A line for the log."""

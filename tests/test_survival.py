@@ -32,7 +32,7 @@ SWEEP = {
     "dataset": "digits",
     "data": {"train_fraction": 0.3, "test_fraction": 0.1},
     "grid": {"defense": ["natural", "pgd"], "capacity": [1], "epsilon": [0.1], "seed": [0, 1, 2, 3]},
-    "recipe": {"steps": 500, "attack_steps": 2, "batch_size": 20},
+    "recipe": {"steps": 1200, "attack_steps": 2, "batch_size": 20},
     "evaluation": {"steps": 4},
 }
 PLACE = Place(data_root=".", checkpoint_seconds=0.1, device="cpu")
@@ -78,6 +78,13 @@ class Victim:
 
     def wait_randomly(self, longest):
         self.pause.wait(self.random.uniform(0, longest))
+
+    def wait_for_work(self, client):
+        """Until a run is under way, so that not every kill comes before the first one is."""
+        deadline = time.monotonic() + 60
+        while not client.call(protocol.GetStatus()).progress and not self.over(client):
+            assert time.monotonic() < deadline, "no run begins"
+            self.pause.wait(0.05)
 
     def states(self, client):
         rows = {row["run_id"]: row for row in EngineResults(client).query("runs")}
@@ -175,7 +182,7 @@ def test_killed_jobs_end_with_the_same_bits(victim, uninterrupted):
         # A run may crash twice before it fails, so no victim is taken a third time.
         taken = {}
         while killed < KILLS and not victim.over(client):
-            victim.wait_randomly(0.6)
+            victim.wait_randomly(0.4)
             for run in client.call(protocol.GetStatus()).progress:
                 lock = victim.project.run_folder(run.run_id) / "lock"
                 holders = [pid for pid in victim.jobs() if holds(pid, lock)]
@@ -203,7 +210,9 @@ def test_killed_engines_lose_nothing_they_acknowledged(victim, uninterrupted):
                 assert set(victim.submit(client)) == set(uninterrupted)
             now = victim.facts(client)
             assert all(now.get(key, 0) >= count for key, count in acknowledged.items())
-            victim.wait_randomly(2.5)
+            if attempt % 2:
+                victim.wait_for_work(client)
+            victim.wait_randomly(1.5)
             acknowledged = victim.facts(client)
             pid = victim.project.holder().pid
             kill(pid)

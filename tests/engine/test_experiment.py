@@ -103,16 +103,17 @@ def test_what_is_complete_is_not_computed_again(experiments, tmp_path, monkeypat
     monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("data loaded again"))
     second = collect(experiments["natural"], tmp_path)
     assert [event.value for event in of(second, events.Leakage)] == [e.value for e in of(first, events.Leakage)]
-    assert not of(second, events.History)
+    assert of(second, events.History) == of(first, events.History)
 
 
-def test_a_trained_model_is_only_asked_again_when_its_predictions_are_lost(experiments, tmp_path):
+def test_a_trained_model_is_only_asked_again_when_its_predictions_are_lost(experiments, tmp_path, monkeypatch):
     first = collect(experiments["natural"], tmp_path)
     path = tmp_path / "predictions.npz"
     path.write_bytes(path.read_bytes()[:1000])
+    monkeypatch.setattr("engine.experiment.train", lambda *_, **__: pytest.fail("trained again"))
     second = collect(experiments["natural"], tmp_path)
     assert "predictions computed again" in of(second, events.Notice)[0].message
-    assert not of(second, events.History)
+    assert of(second, events.History) == of(first, events.History)
     for before, after in zip(of(first, events.Scores), of(second, events.Scores), strict=True):
         assert np.array_equal(before.margin, after.margin)
 
@@ -136,6 +137,22 @@ def test_stopping_at_every_chance_and_going_on_gives_the_same_bits(experiments, 
     answers = [predictions.load(tmp_path / name / "predictions.npz").views for name in ("whole", "parts")]
     for view in answers[0]:
         assert np.array_equal(answers[0][view]["test"].logits, answers[1][view]["test"].logits)
+
+
+def test_history_that_an_engine_lost_is_told_again_on_resuming(experiments, tmp_path):
+    asked = 0
+
+    def later():
+        nonlocal asked
+        asked += 1
+        return asked == 20
+
+    lost = collect(experiments["pgd"], tmp_path, should_stop=later)
+    assert lost[-1].state == "queued"
+    with open(tmp_path / "history.jsonl", "a") as stream:
+        stream.write('{"kind": "hist')
+    kept = collect(experiments["pgd"], tmp_path)
+    assert {event.step for event in of(kept, events.History)} == set(range(1, 31))
 
 
 def test_divergence_is_an_end_with_a_reason(experiments, tmp_path, monkeypatch):
