@@ -150,7 +150,7 @@ def test_history_that_an_engine_lost_is_told_again_on_resuming(experiments, tmp_
     lost = collect(experiments["pgd"], tmp_path, should_stop=later)
     assert lost[-1].state == "queued"
     with open(tmp_path / "history.jsonl", "a") as stream:
-        stream.write('{"kind": "hist')
+        stream.write('\n{"kind": "hist')
     kept = collect(experiments["pgd"], tmp_path)
     assert {event.step for event in of(kept, events.History)} == set(range(1, 31))
 
