@@ -46,6 +46,11 @@ class Board:
         """All runs begin as queued."""
         self.runs = {run_id: RunBoard(run_id, kind) for run_id, kind in self.kinds.items()}
 
+    def add(self, run_id: str, kind: str) -> None:
+        """Watch one more run."""
+        if run_id not in self.runs:
+            self.runs[run_id] = RunBoard(run_id, kind)
+
     def put_state(self, run_id: str, state: str, error: str | None = None) -> bool:
         """Note a run's state; whether that is news about a run of this sweep."""
         run = self.runs.get(run_id)
@@ -80,20 +85,24 @@ class Board:
         whole = self._whole(run)
         return None if whole is None else whole * (1 - run.fraction)
 
-    def sweep_left(self) -> tuple[float | None, bool]:
-        """Seconds until all runs end, None while unknown, and whether kinds not seen yet make it a rough guess."""
+    def lengths(self) -> dict[str, float]:
+        """Mean seconds of a run's whole work, measured or extrapolated, for each kind that has been seen at work."""
         known: dict[str, list[float]] = {}
         for run in self.runs.values():
             if (whole := self._whole(run)) is not None:
                 known.setdefault(run.kind, []).append(whole)
-        if not known:
+        return {kind: sum(wholes) / len(wholes) for kind, wholes in known.items()}
+
+    def sweep_left(self) -> tuple[float | None, bool]:
+        """Seconds until all runs end, None while unknown, and whether kinds not seen yet make it a rough guess."""
+        means = self.lengths()
+        if not means:
             return None, True
-        means = {kind: sum(wholes) / len(wholes) for kind, wholes in known.items()}
         overall = sum(means.values()) / len(means)
         waiting = [run for run in self.runs.values() if run.state not in ENDED]
-        work = sum(means.get(run.kind, overall) * (1 - run.fraction) for run in waiting)
-        longest = max((means.get(run.kind, overall) * (1 - run.fraction) for run in waiting), default=0.0)
-        return max(longest, work / max(1, self.slots)), any(run.kind not in means for run in waiting)
+        lefts = [(self._whole(run) or means.get(run.kind, overall)) * (1 - run.fraction) for run in waiting]
+        longest = max(lefts, default=0.0)
+        return max(longest, sum(lefts) / max(1, self.slots)), any(run.kind not in means for run in waiting)
 
     def _whole(self, run: RunBoard) -> float | None:
         """Seconds of the run's whole work, measured or extrapolated."""

@@ -36,6 +36,15 @@ def percent(value: float | None) -> str | None:
     return None if value is None else f"{100 * value:.1f}"
 
 
+def epsilon(value: float) -> str:
+    """A budget as its field writes it: `8/255` for small multiples of a grey level, else a number."""
+    levels = 255 * value
+    # The tolerance is what rounding to 6 digits leaves: 0.0314 is not 8/255.
+    if 0.5 < levels < 16.5 and abs(levels - round(levels)) < 2e-4:
+        return f"{round(levels)}/255"
+    return f"{value:.4g}"
+
+
 def _is_share(value: Any) -> bool:
     return isinstance(value, str) and value.replace(".", "").replace("-", "").isdigit()
 

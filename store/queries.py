@@ -54,9 +54,10 @@ QUERIES: dict[str, Query] = {
         paged=True,
         orders={"confidence": "confidence DESC, margin DESC, run_id, view, member DESC, example"},
     ),
+    "roc": Query(statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)),
     "published": Query(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
 }
-TABLES = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "history", "scores", "published")
+TABLES = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "history", "scores", "roc", "published")
 """What can be exported."""
 
 

@@ -139,8 +139,10 @@ class SyncClient:
 class Client:
     """One connection on an event loop, for many calls at once. Use it as an asynchronous context manager."""
 
-    def __init__(self, project: Project):
+    def __init__(self, project: Project, reader: socket.socket | None = None):
+        """`reader`: a socket at whose other end a process reads the project's results, in place of the engine's."""
         self._project = project
+        self._reader = reader
         self._numbers = itertools.count(1)
         self._calls: dict[int, asyncio.Future[AnyAnswer]] = {}
         self._pushes: deque[Push] = deque(maxlen=MISSABLE)
@@ -156,20 +158,12 @@ class Client:
         await self.close()
 
     async def connect(self) -> None:
-        """Connect to the project's engine; EngineUnreachable if there is none."""
-        connection = socket.socket(socket.AF_UNIX)
-        connection.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(connection, socket_of(self._project))
-            require_ours(connection)
-            reader, self._writer = await asyncio.open_unix_connection(sock=connection)
-        except OSError:
-            connection.close()
-            raise EngineUnreachable(f"{self._project.root}: no engine answers here") from None
-        except EngineUnreachable:
-            connection.close()
-            raise
-        self._listener = asyncio.create_task(self._listen(reader))
+        """Connect to the project's engine unless connected; EngineUnreachable if there is none."""
+        if self.connected:
+            return
+        connection = self._reader or await self._reach_engine()
+        stream, self._writer = await asyncio.open_unix_connection(sock=connection)
+        self._listener = asyncio.create_task(self._listen(stream))
 
     @property
     def connected(self) -> bool:
@@ -211,11 +205,25 @@ class Client:
                 self._news.clear()
                 await self._news.wait()
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _reach_engine(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, socket_of(self._project))
+            require_ours(connection)
+        except OSError:
+            connection.close()
+            raise EngineUnreachable(f"{self._project.root}: no engine answers here") from None
+        except EngineUnreachable:
+            connection.close()
+            raise
+        return connection
+
+    async def _listen(self, stream: asyncio.StreamReader) -> None:
         try:
             while True:
-                size = frames.body_size(await reader.readexactly(frames.HEADER_SIZE))
-                self._take(frames.read_message(await reader.readexactly(size)))
+                size = frames.body_size(await stream.readexactly(frames.HEADER_SIZE))
+                self._take(frames.read_message(await stream.readexactly(size)))
         except (asyncio.IncompleteReadError, OSError, FrameError):
             pass
         finally:
@@ -238,4 +246,5 @@ class Client:
             call.set_exception(error)
 
     def _lost(self) -> EngineUnreachable:
-        return EngineUnreachable(f"{self._project.root}: the engine is gone")
+        who = "the engine" if self._reader is None else "the process that reads the results"
+        return EngineUnreachable(f"{self._project.root}: {who} is gone")

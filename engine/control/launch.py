@@ -92,7 +92,7 @@ class _Attempt:
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": _import_path()},
+            env=os.environ | {"PYTHONPATH": import_path()},
         )
         # Somebody has to take note of its end some day, or it would stay in the process table.
         threading.Thread(target=self._process.wait, daemon=True).start()
@@ -110,7 +110,7 @@ class _Attempt:
         return lines[-1] if lines else ""
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """PYTHONPATH with which a process started in any folder imports the same packages as this one."""
     given = os.environ.get("PYTHONPATH", "")
     ours = Path(engine.__file__).parents[1]

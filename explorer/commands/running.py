@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -21,6 +20,7 @@ from engine.recipes import SCALES
 from explorer import facts, options, text
 from explorer.access import EngineResults, ensure
 from explorer.board import Board
+from explorer.submitting import place_here, submission
 
 PLAIN_SECONDS = 5.0
 """A plain progress report at most this often, apart from the ends of runs."""
@@ -68,7 +68,7 @@ def run(
     if download:
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
-    place = Place(data_root=str(root), import_path=str(Path.cwd()), device=device)
+    place = place_here(root, device)
     ensure(project, EngineSettings(threads=threads))
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
@@ -97,10 +97,17 @@ def run(
 @click.command()
 @options.project
 @click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
-@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+@click.option("--plain", is_flag=True, help="Lines and tables instead of the app.")
 @click.pass_context
 def demo(context: click.Context, project: Project, detach: bool, plain: bool) -> int:
-    """Train, attack and compare natural and robust models on small digits: minutes, no data needed."""
+    """Train, attack and compare natural and robust models on small digits: minutes, no data needed.
+
+    On a terminal the app opens and shows it live; without one, or with --plain, lines tell how far it is.
+    """
+    if not plain and not detach and sys.stdin.isatty() and sys.stdout.isatty():
+        from explorer.opening import Opening, open_app
+
+        return open_app(Opening(project=project, begin="engine.demo"))
     return context.invoke(run, source="demo", project=project, detach=detach, plain=plain)
 
 
@@ -118,10 +125,7 @@ COMMANDS = (demo, run, presets)
 
 
 def _submit(client: SyncClient, sweep: sweeps.Sweep, place: Place, priority: int) -> list[str]:
-    requests = [
-        protocol.RunRequest(experiment=experiment.to_dict(), place=asdict(place)) for experiment in sweep.experiments
-    ]
-    return client.call(protocol.Submit(sweep=sweep.name, runs=requests, priority=priority)).run_ids
+    return client.call(submission(sweep, place, priority)).run_ids
 
 
 def _board(client: SyncClient, sweep: sweeps.Sweep) -> Board:

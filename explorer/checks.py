@@ -1,0 +1,187 @@
+"""What works on this machine, what does not, and the remedy: generators of findings, and a check-up of them all."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from engine import datafiles
+from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.control.project import Project
+from engine.spec import DATASETS, Data
+from engine.validation import SpecError
+from explorer import text
+
+PROBE = """
+import json, torch
+said = {"torch": torch.__version__, "gpus": []}
+for index in range(torch.cuda.device_count()):
+    free, total = torch.cuda.mem_get_info(index)
+    said["gpus"].append([torch.cuda.get_device_name(index), free, total])
+said["mps"] = torch.backends.mps.is_available()
+for name in ("torchvision", "sklearn"):
+    try:
+        __import__(name)
+        said[name] = "ok"
+    except Exception as error:
+        said[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+print(json.dumps(said))
+"""
+"""Run in a process of its own, for this one never imports torch."""
+PROBE_PATIENCE = 300.0
+"""Seconds; a driver in trouble may hang for ever."""
+LEAST_DISK = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that works or does not."""
+
+    works: bool
+    subject: str
+    said: str
+    remedy: str = ""
+    """What to do about it, where something is to be done."""
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
+    """Every check, the slow one first."""
+    return compute, partial(disk, project), partial(engine_at_work, project), partial(data_sets, data_root), terminal
+
+
+def compute() -> Iterator[Finding]:
+    """Torch, the GPUs it sees, and what goes with it; takes seconds."""
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-P", "-c", PROBE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield Finding(False, "torch", f"cannot be asked: {error}", "look at the GPU's driver and at free memory")
+        return
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+        remedy = "reinstall torch and torchvision together"
+        yield Finding(False, "torch", f"cannot be imported: {reason}", remedy)
+        return
+    said = json.loads(answer.stdout.splitlines()[-1])
+    yield Finding(True, "torch", f"{said['torch']} on Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    for index, (name, free, total) in enumerate(said["gpus"]):
+        yield Finding(True, f"cuda:{index}", f"{name}, {text.size(free)} of {text.size(total)} free")
+    if not said["gpus"]:
+        where = "Apple's, through mps" if said["mps"] else "none seen; runs use the CPU, quick scale suits it"
+        yield Finding(True, "GPU", where)
+    for name, remedy in (
+        ("torchvision", "install it together with torch, from the same place"),
+        ("sklearn", "needed for the digits"),
+    ):
+        works = said[name] == "ok"
+        yield Finding(works, name, said[name], "" if works else remedy)
+
+
+def disk(project: Project) -> Iterator[Finding]:
+    """Room for the project, and whether it can be written."""
+    folder = next(parent for parent in (project.root, *project.root.parents) if parent.exists())
+    free = shutil.disk_usage(folder).free
+    enough = free > LEAST_DISK
+    yield Finding(enough, "disk", f"{text.size(free)} free at {folder}", "" if enough else "make room")
+    if os.access(folder, os.W_OK):
+        yield Finding(True, "project", f"{project.root}")
+    else:
+        yield Finding(False, "project", f"{folder} cannot be written", "choose another --project")
+
+
+def engine_at_work(project: Project) -> Iterator[Finding]:
+    """Whether the project's engine runs; that it does not is no fault."""
+    try:
+        with SyncClient(project, timeout=5.0):
+            yield Finding(True, "engine", f"at work: {project.holder()}")
+    except (EngineUnreachable, EngineRefused):
+        yield Finding(True, "engine", "not running; `mia-explore run` starts it")
+
+
+def data_sets(root: Path) -> Iterator[Finding]:
+    """Every data set that has files of its own."""
+    for name in DATASETS:
+        try:
+            count = len(datafiles.files(Data(name=name), root))
+            place = f" in {root}" if name != "digits" else ""
+            yield Finding(True, name, f"{count} file{'s' if count > 1 else ''}{place}")
+        except SpecError as error:
+            said, _, remedy = str(error).removeprefix(f"{name}: ").partition("; ")
+            yield Finding(False, name, said, remedy)
+
+
+def terminal() -> Iterator[Finding]:
+    """Size, kind and encoding of the terminal."""
+    size = shutil.get_terminal_size()
+    # Not sys.stdout: while the app runs that is its own.
+    encoding = (getattr(sys.__stdout__, "encoding", None) or "").lower()
+    unicode = encoding.startswith("utf")
+    said = f"{size.columns}x{size.lines}, {os.environ.get('TERM', 'no TERM')}, {encoding}"
+    yield Finding(unicode, "terminal", said, "" if unicode else "set LANG to a UTF-8 locale for lines and marks")
+
+
+class Checkup:
+    """Runs the checks beside the event loop, each in a thread of its own; findings fill in as they come."""
+
+    def __init__(self, checks: Callable[[], tuple[Check, ...]]):
+        self.watchers: set[Callable[[], None]] = set()
+        """Called on the event loop after every finding, and when a check has ended."""
+        self._checks = checks
+        self._found: list[list[Finding]] = []
+        self._missing: set[int] = set()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, in the order of the checks."""
+        return [finding for found in self._found for finding in found]
+
+    @property
+    def over(self) -> bool:
+        """Whether all checks have been made."""
+        return bool(self._found) and not self._missing
+
+    def start(self) -> None:
+        """Make all checks now, unless they are under way."""
+        if self._missing:
+            return
+        checks = self._checks()
+        self._found, self._missing = [[] for _ in checks], set(range(len(checks)))
+        loop = asyncio.get_running_loop()
+        for index, check in enumerate(checks):
+            # Nobody waits for these threads: leaving the app does not wait for torch.
+            threading.Thread(target=self._run, args=(loop, index, check), name="check", daemon=True).start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop, index: int, check: Check) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before us
+            try:
+                for finding in check():
+                    loop.call_soon_threadsafe(self._take, index, finding)
+            except OSError as error:
+                loop.call_soon_threadsafe(self._take, index, Finding(False, "check", f"broke off: {error}"))
+            finally:
+                loop.call_soon_threadsafe(self._take, index, None)
+
+    def _take(self, index: int, finding: Finding | None) -> None:
+        if finding is None:
+            self._missing.discard(index)
+        else:
+            self._found[index].append(finding)
+        for watcher in tuple(self.watchers):
+            watcher()

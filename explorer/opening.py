@@ -1,0 +1,98 @@
+"""From the command line into the app and back out: exit codes, the crash report, how to come back."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.control.project import Project
+
+if TYPE_CHECKING:
+    from explorer.app import ExploreApp
+
+CRASHED = 70
+"""Exit code after a bug of the app itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How the app is opened."""
+
+    project: Project
+    read_only: bool = False
+    ascii: bool = False
+    theme: str = ""
+    """Empty: as `config.toml` says."""
+    begin: str = ""
+    """An action to carry out once the project is open."""
+
+
+def open_app(opening: Opening) -> int:
+    """Run the app until it is left, on one project after another; the exit code."""
+    while True:
+        with _skeleton(opening.project):
+            app = _app(opening)
+        code = app.run()
+        if not isinstance(code, Project):
+            break
+        opening = replace(opening, project=code, begin="")
+    back = come_back(opening.project, opening.read_only)
+    if app.crash is not None:
+        said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
+        print(said, file=sys.stderr)
+        return CRASHED
+    if app.live.board.count("running", "queued") and not code:
+        at_work = app.live.link == "engine" and not app.engine_stopped
+        said = "The engine goes on" if at_work else "The work waits for the next engine"
+        print(f"{said}. Back in: {back}", file=sys.stderr)
+    return code or 0
+
+
+def _app(opening: Opening) -> "ExploreApp":
+    from explorer import settings
+    from explorer.app import ExploreApp
+
+    sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
+    chosen, complaints = settings.load()
+    chosen = replace(chosen, ascii=chosen.ascii or opening.ascii, theme=opening.theme or chosen.theme)
+    app = ExploreApp(opening.project, chosen, opening.read_only, opening.begin)
+    for line in complaints:
+        app.live.note(line, "warn")
+    return app
+
+
+@contextmanager
+def _skeleton(project: Project) -> Iterator[None]:
+    """The app's first lines at once, for importing Textual takes longer than a person likes to wait in the dark."""
+    sys.stdout.write(f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H mia-explore  {project.root.name}\r\n opening …")
+    sys.stdout.flush()
+    try:
+        yield
+    except BaseException:
+        sys.stdout.write("\x1b[?25h\x1b[?1049l")
+        sys.stdout.flush()
+        raise
+
+
+def come_back(project: Project, read_only: bool = False) -> str:
+    """The command that opens the app again."""
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {project.root}"
+    return f"mia-explore{folder}{' --read-only' if read_only else ''}"
+
+
+def _report(error: BaseException) -> str:
+    """Write the crash report and say where it is; what happened comes first."""
+    from explorer.view import state_folder
+
+    said = f"{type(error).__name__}: {error}"
+    path = state_folder() / time.strftime("crash-%Y%m%d-%H%M%S.txt")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"{said}\n{''.join(traceback.format_exception(error))}"
+    return f"{said}\nReport: {path}"

@@ -1,0 +1,292 @@
+"""Pane 2: curves over capacity and epsilon, training histories and ROC curves, read by a crosshair."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from rich.cells import cell_len
+
+from explorer import curves, metrics, plot, zooming
+from explorer.curves import Drawing
+from explorer.look import Line
+from explorer.panes.pane import Page, Pane, plain
+from explorer.read_out import read_out, table_text
+from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
+
+COMPANIONS = {"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"}
+RULES = {"oracle": "oracle (the paper's)", "heldout": "held-out"}
+HISTORIES = ("loss", "train_accuracy", "test_accuracy", "learning_rate")
+ZOOM = 0.6
+"""The share of the x axis that a step of the zoom leaves."""
+HINTS = (
+    "{chart.left} {chart.right} read · {chart.previous} {chart.next} chart · {chart.metric} metric · "
+    "{chart.attack} attack · {chart.rule} threshold · {chart.scale} scale"
+)
+
+
+class Chart(Pane):
+    """Draws the runs that are on the chart; the second one (2b) shows what goes with the first."""
+
+    NUMBER, NAME, SCOPE = "2", "", "chart"
+    HELP = (
+        "Curves of the runs that are on the chart (space in Runs). Filled marks are final, hollow ones still gain "
+        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. The border reads out the "
+        "crosshair."
+    )
+
+    def __init__(self, number: str = "2") -> None:
+        super().__init__(number)
+        self.crosshair: float | None = None
+        self.x_range: zooming.Span | None = None
+        self.drawing = Drawing("")
+        self._drawn_kind = ""
+        self._picture: tuple[tuple[plot.Chart, int, int], list[Line]] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What is drawn; the companion draws what goes with the first chart's."""
+        return self.view.chart if self.NUMBER == Chart.NUMBER else COMPANIONS[self.view.chart]
+
+    @property
+    def companion(self) -> "Chart":
+        """The other chart."""
+        return self.main.query_one("#chartb" if self.NUMBER == Chart.NUMBER else "#chart")
+
+    def page(self, width: int, height: int) -> Page:
+        """The chart, or what is missing for one."""
+        self.look_up()
+        title = self.fitting_title([self.drawing.title, *self.drawing.shorter])
+        if self.drawing.chart is None:
+            return Page(self._empty(width, height), title=title, note=self.keyed("{chart.previous} {chart.next} chart"))
+        return Page(self._lines(self._seen(self.drawing.chart), width, height), title=title, note=self._note())
+
+    def look_up(self) -> None:
+        """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
+        visible = self.main.query_one("#runs").visible_runs()
+        on_chart = [run for run in visible if run["run_id"] not in self.view.off]
+        drawing = curves.draw_of(self.kind, self.live, self.view, on_chart)
+        if self.kind != self._drawn_kind:
+            self.crosshair = self.x_range = None
+        elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:
+            drawing = replace(self.drawing, asking=True)
+        self.drawing, self._drawn_kind = drawing, self.kind
+        self.available()  # asked for before a key needs it
+
+    def _empty(self, width: int, height: int) -> list[Line]:
+        words = [
+            plain(f"  {line}", "dim" if index else "")
+            for index, sentence in enumerate(map(self.keyed, self.drawing.empty))
+            for line in textwrap.wrap(sentence, max(10, width - 4))
+        ]
+        return [*[plain("")] * max(0, (height - len(words)) // 3), *words]
+
+    def _lines(self, chart: plot.Chart, width: int, height: int) -> list[Line]:
+        """The chart drawn, which takes long, so not again where nothing changed."""
+        wanted = (chart, width, height)
+        if self._picture is None or self._picture[0] != wanted:
+            self._picture = wanted, plot.draw(chart, width, height, plot.Look(self.app.settings.ascii))
+        return self._picture[1]
+
+    def _seen(self, chart: plot.Chart) -> plot.Chart:
+        """The chart with crosshair, zoom and the other chart's axis where they are to match."""
+        if self.crosshair is not None:
+            self.crosshair = plot.nearest(chart, self.crosshair, 0)
+        if self.x_range is not None:
+            self._see(zooming.panned(self.x_range, self._whole(), 0.0, chart.x_log))
+        y_range = self._shared_y_range(chart) if self.view.same_axes else None
+        return replace(chart, crosshair=self.crosshair, x_range=self.x_range, y_range=y_range)
+
+    def _shared_y_range(self, chart: plot.Chart) -> zooming.Span | None:
+        """One y axis for the pair of charts, so that heights can be compared."""
+        other = self.companion
+        if not other.display:
+            return None
+        other.look_up()
+        if other.drawing.chart is None or other.drawing.chart.y_percent != chart.y_percent:
+            return None
+        spans = [plot.spans(one).y for one in (chart, other.drawing.chart)]
+        return min(low for low, _ in spans), max(high for _, high in spans)
+
+    def _note(self) -> str:
+        """What the curves say at the crosshair, else the keys."""
+        if self.drawing.asking:
+            return "asking …"
+        if self.crosshair is None:
+            return self.keyed(HINTS)
+        full = read_out(self.drawing, self.crosshair)
+        return full if cell_len(full) <= self.border_room else read_out(self.drawing, self.crosshair, brief=True)
+
+    def line_to_copy(self) -> str:
+        """The read-out, or the whole title without a crosshair."""
+        return self.drawing.title if self.crosshair is None else read_out(self.drawing, self.crosshair)
+
+    # Which chart, which number
+
+    def action_previous(self) -> None:
+        """The chart before."""
+        self._step(-1)
+
+    def action_next(self, kind: str = "") -> None:
+        """The next chart, or the named one."""
+        self._step(1, kind)
+
+    def _step(self, step: int, kind: str = "") -> None:
+        self.view.chart = kind or CHARTS[(CHARTS.index(self.view.chart) + step) % len(CHARTS)]
+        if self.view.chart == "roc" and self.view.scale == "linear":
+            self.view.scale = "log xy"  # leakage at low false positive rates does not show on linear axes
+        elif self.view.chart != "roc" and self.view.scale == "log xy":
+            self.view.scale = "linear"
+
+    def choices_next(self) -> list[tuple[str, str]]:
+        """Charts for the palette."""
+        names = {"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"}
+        return [(names[kind], kind) for kind in CHARTS]
+
+    def available(self) -> list[dict]:
+        """What is stored about the latest run of each defense: the facts to choose from; empty while unknown."""
+        latest = {run["defense"]: run["run_id"] for run in self.live.runs.values() if run["state"] == "done"}
+        return (self.live.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
+
+    def choices_metric(self) -> list[tuple[str, str]]:
+        """Numbers that are stored."""
+        if self.kind == "history":
+            return [(curves.HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
+        rows = self.available()
+        return [
+            (metric.title, metric.id)
+            for metric in metrics.METRICS
+            if any(all(row[name] == value for name, value in metric.facts.items()) for row in rows)
+        ]
+
+    def action_metric(self, name: str = "") -> None:
+        """The next number, or the named one."""
+        field = "history" if self.kind == "history" else "metric"
+        setattr(self.view, field, name or _after(getattr(self.view, field), self.choices_metric()))
+
+    def choices_attack(self) -> list[tuple[str, tuple[str, str]]]:
+        """Attacks with the view they read, as stored."""
+        pairs = sorted({(row["attack"], row["view"]) for row in self.available() if row["attack"]})
+        return [(f"{attack} ({view})", (attack, view)) for attack, view in pairs]
+
+    def action_attack(self, pair: tuple[str, str] | None = None) -> None:
+        """The next attack, or the given one."""
+        choices = self.choices_attack()
+        if choices:
+            now = (self.view.attack, self.view.leak_view)
+            self.view.attack, self.view.leak_view = pair or _after(now, choices)
+
+    def choices_rule(self) -> list[tuple[str, str]]:
+        """How the threshold was chosen."""
+        return [(title, rule) for rule, title in RULES.items()]
+
+    def action_rule(self, rule: str = "") -> None:
+        """Oracle or held-out threshold."""
+        self.view.rule = rule or _after(self.view.rule, self.choices_rule())
+
+    # How it is drawn
+
+    def choices_scale(self) -> list[tuple[str, str]]:
+        """Axis scales."""
+        return [(scale, scale) for scale in SCALES]
+
+    def action_scale(self, scale: str = "") -> None:
+        """The next axis scale, or the named one."""
+        self.view.scale = scale or _after(self.view.scale, self.choices_scale())
+
+    def choices_interval(self) -> list[tuple[str, str]]:
+        """Ways to show intervals."""
+        return [(interval, interval) for interval in INTERVALS]
+
+    def action_interval(self, interval: str = "") -> None:
+        """The next way to show intervals, or the named one."""
+        self.view.interval = interval or _after(self.view.interval, self.choices_interval())
+
+    def choices_smooth(self) -> list[tuple[str, float]]:
+        """Weights of the moving average."""
+        return [("off" if not weight else f"{weight:g}", weight) for weight in SMOOTHINGS]
+
+    def action_smooth(self, weight: float | None = None) -> None:
+        """The next smoothing of histories, or the given one."""
+        self.view.smooth = _after(self.view.smooth, self.choices_smooth()) if weight is None else weight
+
+    def action_paper(self) -> None:
+        """The paper's points."""
+        self.view.paper = not self.view.paper
+
+    def action_same_axes(self) -> None:
+        """One y axis for both charts, or one each."""
+        self.view.same_axes = not self.view.same_axes
+
+    # Crosshair and zoom
+
+    def action_left(self) -> None:
+        """Crosshair to the previous x."""
+        self._move(-1)
+
+    def action_right(self) -> None:
+        """Crosshair to the next x."""
+        self._move(1)
+
+    def _move(self, step: int) -> None:
+        if (chart := self.drawing.chart) is None:
+            return
+        self.crosshair = plot.nearest(chart, self.crosshair, step * self._stride())
+        if self.x_range is not None and self.crosshair is not None:
+            self._see(zooming.showing(self.x_range, self._whole(), self.crosshair, chart.x_log))
+
+    def _stride(self) -> int:
+        """A dense curve is walked in a hundred steps."""
+        longest = max((len(curve.x) for curve in self.drawing.chart.series if curve.kind == "line"), default=0)
+        return 1 if self.crosshair is None else max(1, longest // 100)
+
+    def action_zoom_in(self) -> None:
+        """Less of the x axis, around the crosshair."""
+        self._zoom(ZOOM)
+
+    def action_zoom_out(self) -> None:
+        """More of the x axis."""
+        self._zoom(1 / ZOOM)
+
+    def action_zoom_reset(self) -> None:
+        """All of the x axis."""
+        self.x_range = None
+
+    def action_pan_left(self) -> None:
+        """Along the x axis to smaller values."""
+        self._pan(-0.25)
+
+    def action_pan_right(self) -> None:
+        """Along the x axis to larger values."""
+        self._pan(0.25)
+
+    def _whole(self) -> zooming.Span:
+        return plot.spans(self.drawing.chart).x
+
+    def _see(self, span: zooming.Span) -> None:
+        self.x_range = None if span == self._whole() or span[0] >= span[1] else span
+
+    def _zoom(self, share: float) -> None:
+        """Around the crosshair, else around the point nearest to the middle."""
+        if (chart := self.drawing.chart) is None:
+            return
+        span = self.x_range or self._whole()
+        middle = plot.nearest(chart, (span[0] + span[1]) / 2, 0) if self.crosshair is None else self.crosshair
+        if middle is not None:
+            self._see(zooming.zoomed(span, self._whole(), middle, share, chart.x_log))
+
+    def _pan(self, share: float) -> None:
+        if (chart := self.drawing.chart) is not None and self.x_range is not None:
+            self._see(zooming.panned(self.x_range, self._whole(), share, chart.x_log))
+
+    def action_read(self) -> None:
+        """The chart's numbers as text."""
+        self.main.verbs["copy"].copy(table_text(self.drawing), "the chart's numbers")
+
+
+def _after(now: Any, choices: Sequence[tuple[str, Any]]) -> Any:
+    """The choice that follows the present one."""
+    values = [value for _, value in choices]
+    if not values:
+        return now
+    return values[(values.index(now) + 1) % len(values)] if now in values else values[0]

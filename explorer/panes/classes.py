@@ -1,0 +1,192 @@
+"""Pane 3: what each class of the run under the cursor leaks, strategy by strategy or beside natural training."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from explorer import actions, class_table, metrics, progress, text
+from explorer.class_table import ClassRow
+from explorer.look import Line
+from explorer.panes.class_columns import CLASS, DIFFERENCE, Table, difference_table, strategy_table
+from explorer.panes.pane import Page, Pane, plain
+from explorer.panes.runs import short_name
+from explorer.panes.table import fit, header, row
+
+Row = dict[str, Any]
+RULES = {"oracle": "oracle", "heldout": "held-out"}
+SEPARATOR = " · "
+
+
+class Classes(Pane):
+    """A table of the classes; all classes together stand above them."""
+
+    NUMBER, NAME, SCOPE = "3", "Classes", "classes"
+    HELP = (
+        "Membership inference class by class on the run under the cursor. I_B, I_A, I_T, I_V: from answers to benign, "
+        "adversarial and targeted images and from certified bounds; `class`: a confidence threshold for each class. "
+        "N: members/non-members the number is reported on. ▸ is the best strategy of the row, chosen on the same "
+        "examples, so a little flattered. v shows how much more than natural training that is."
+    )
+    BINDINGS = actions.bindings("classes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label: int | None = None
+        """The class under the cursor, None for all."""
+        self.labels: list[int | None] = []
+        """As shown."""
+        self.sorts: list[str] = [""]
+        """Names of what the table can be sorted by."""
+
+    def page(self, width: int, height: int) -> Page:  # noqa: ARG002
+        """The table, or why there is none."""
+        run = self.live.runs.get(self.view.current)
+        if run is None:
+            return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
+        name = short_name(run, len({other["dataset"] for other in self.live.runs.values()}))
+        if run["state"] != "done":
+            return Page(_paragraph(self._unfinished(run, name), width), title=name)
+        facts = self._facts([run["run_id"]])
+        if facts is None:
+            return Page(_paragraph("reading …", width), title=name)
+        if not class_table.strategies(facts, self.view.rule):
+            return Page(_paragraph(self._without(facts, name), width), title=name)
+        if self.view.class_view == "differences":
+            return self._differences(run, name, facts, width)
+        return self._strategies(run, name, facts, width)
+
+    @property
+    def metric(self) -> str:
+        """The number shown: the chart's where classes have it, else inference accuracy."""
+        return "advantage" if self.view.metric == "advantage" else "inference_accuracy"
+
+    def _facts(self, run_ids: list[str]) -> list[Row] | None:
+        return self.live.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
+
+    # Why there is no table
+
+    def _unfinished(self, run: Row, name: str) -> str:
+        state, board = run["state"], self.live.board
+        if state == "running":
+            left = board.time_left(board.runs[run["run_id"]])
+            return f"No attack on {name} yet — it runs after training{f' ({text.duration(left)})' if left else ''}."
+        if state == "queued":
+            ahead = [other["run_id"] for other in progress.waiting(self.live.runs.values())].index(run["run_id"])
+            place = "next in the queue" if not ahead else f"queued behind {ahead} run{'s' if ahead > 1 else ''}"
+            return f"No attack on {name} yet — it is {place}." + self._offer(" U lets it start next." if ahead else "")
+        if state == "cancelled":
+            return f"No attack on {name}: it was cancelled." + self._offer(" r runs it again.")
+        return f"No attack on {name}: {state}, {run['error'] or 'no reason given'}." + self._offer(" r retries it.")
+
+    def _without(self, facts: list[Row], name: str) -> str:
+        rule, other = self.view.rule, "oracle" if self.view.rule == "heldout" else "heldout"
+        if class_table.strategies(facts, other):
+            return f"No class of {name} has numbers with {RULES[rule]} thresholds. T changes to {RULES[other]} ones."
+        attacks = ", ".join(sorted({fact["attack"] for fact in facts})) or "none"
+        return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
+
+    def _offer(self, words: str) -> str:
+        return "" if self.live.read_only else words
+
+    # The two tables
+
+    def _strategies(self, run: Row, name: str, facts: list[Row], width: int) -> Page:
+        published = self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
+        natural, of_natural = self._natural(run)
+        rows = class_table.rows(facts, self.view.rule, published, natural)
+        found = class_table.strategies(facts, self.view.rule)
+        papers = any(row.published is not None for row in rows)
+        table = strategy_table(rows, found, papers)
+        fitting = {column.name for column in fit(table.columns, width)}
+        hidden = sum(strategy.label not in fitting for strategy in found)
+        notes = [f"{hidden} more strategies: z zooms"] if hidden else []
+        notes += ["v best against natural", "▸ best", "± 95 % over examples"]
+        notes += ["PAPER: the ▸ strategy's"] if papers else []
+        return self._page(name, table, rows, notes + (of_natural if DIFFERENCE in fitting else []), width)
+
+    def _differences(self, run: Row, name: str, facts: list[Row], width: int) -> Page:
+        natural, of_natural = self._natural(run)
+        if not of_natural:
+            return Page(_paragraph(self._no_twin(run, name), width), title=name)
+        rows = class_table.rows(facts, self.view.rule, natural=natural)
+        return self._page(name, difference_table(rows), rows, ["v all strategies", *of_natural], width)
+
+    def _natural(self, run: Row) -> tuple[dict[int | None, float], list[str]]:
+        """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
+        twins = class_table.naturals(self.live.runs.values(), run) if run["defense"] != "natural" else []
+        facts = self._facts([twin["run_id"] for twin in twins]) or []
+        said = [f"natural: {'one run' if len(twins) == 1 else f'mean of {len(twins)} runs'}"] if twins else []
+        budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
+        if budgets:
+            said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
+        return class_table.natural_best(facts, self.view.rule), said
+
+    def _no_twin(self, run: Row, name: str) -> str:
+        if run["defense"] == "natural":
+            return f"{name} is natural training itself. v goes back to its strategies."
+        setting = f"{run['dataset']} {run['network']} capacity {run['capacity']:g}"
+        return f"No finished natural run on {setting} to compare {name} with. v goes back." + self._offer(
+            " n plans one."
+        )
+
+    def _page(self, name: str, table: Table, rows: list[ClassRow], notes: list[str], width: int) -> Page:
+        columns = fit(table.columns, width)
+        self.sorts = list(table.sorts)
+        sort = self.view.class_sort if self.view.class_sort in table.sorts else self.sorts[0]
+        rows = class_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
+        self.labels = [row.label for row in rows]
+        widths = {column.name: column.width for column in columns}
+        few = [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
+        what = metrics.BY_ID[self.metric].title + " %"
+        order = f"by {sort.lower() if sort.isupper() else sort} "
+        order += "▼" if self.view.class_reverse else "▲"
+        room = width - len(f" {self.NUMBER} {self.NAME}  ") - 3
+        return Page(
+            [row(table.cells(entry, widths), columns) for entry in rows],
+            head=[header(columns, sort, self.view.class_reverse)],
+            cursor=self.labels.index(self.label) if self.label in self.labels else 0,
+            title=_joined([name, f"{what} {RULES[self.view.rule]}", "this run", order], room),
+            note=_joined([*few, *notes], width - 4),
+        )
+
+    # Acting
+
+    def cursor_moved(self, index: int) -> None:
+        """Another class is the one that `y` copies."""
+        self.label = self.labels[index]
+        self.main.draw()
+
+    def action_view(self) -> None:
+        """The other table."""
+        self.view.class_view = "strategies" if self.view.class_view == "differences" else "differences"
+
+    def action_sort_next(self) -> None:
+        """The next column."""
+        now = self.sorts.index(self.view.class_sort) if self.view.class_sort in self.sorts else 0
+        following = (now + 1) % len(self.sorts)
+        self.view.class_sort = self.sorts[following] if following else ""
+        self.view.class_reverse = self.view.class_sort != CLASS
+
+    def action_sort_reverse(self) -> None:
+        """The other way round."""
+        self.view.class_reverse = not self.view.class_reverse
+
+    def line_to_copy(self) -> str:
+        """The run's whole id, then what the line says."""
+        return f"{self.view.current}  {super().line_to_copy()}"
+
+
+def _joined(words: Iterable[str], room: int) -> str:
+    """As many of the words as fit, the first ones first."""
+    kept = ""
+    for word in words:
+        longer = f"{kept}{SEPARATOR}{word}" if kept else word
+        if len(longer) > room:
+            break
+        kept = longer
+    return kept
+
+
+def _paragraph(words: str, width: int) -> list[Line]:
+    """A sentence in lines that fit."""
+    return [plain(f" {line}", "dim") for line in textwrap.wrap(words, max(10, width - 2))]

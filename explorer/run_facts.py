@@ -1,0 +1,217 @@
+"""What is known of one run, in order for showing: settings, accuracies, attacks and its natural twin. No Textual."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from engine.recipes import DEFENSES, Recipe
+from engine.spec import Data, Evaluation, Inference
+from explorer import text
+
+Row = Mapping[str, Any]
+Settings = dict[str, dict[str, str]]
+"""Group -> key -> value, as people read them."""
+
+RULES = {"oracle": "oracle", "heldout": "held-out"}
+"""Threshold rules in words."""
+METRICS = {
+    "inference_accuracy": "INF ACC",
+    "advantage": "ADVANTAGE",
+    "auc": "AUC",
+    "tpr_at_fpr_0.01": "TPR@1%",
+    "tpr_at_fpr_0.001": "TPR@0.1%",
+    "tpr": "TPR",
+    "fpr": "FPR",
+    "threshold": "CUT-OFF",
+}
+"""Metrics of an attack in the order of showing; those that are not here follow under their own names."""
+NO_SHARES = ("threshold",)
+"""Metrics that are shown as they are, not in percent."""
+
+
+# Settings
+
+
+def spec_of(row: Row) -> dict[str, Any]:
+    """The experiment of a row of the `run` query."""
+    return json.loads(row["spec"])
+
+
+def versions(row: Row) -> str:
+    """The releases that computed a row of the `run` query."""
+    return " · ".join(f"{name} {release}" for name, release in json.loads(row["versions"]).items())
+
+
+def settings(spec: Mapping[str, Any]) -> Settings:
+    """The settings of an experiment in the groups people think in; everything that names it is there."""
+    data = _in_order(spec["data"], Data)
+    if not data["name"].startswith("folder:"):
+        data.pop("test_share", None)
+    recipe = _in_order(spec["recipe"], DEFENSES.get(spec["defense"], Recipe))
+    network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
+    training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
+    if spec["defense"] == "natural":
+        del training["epsilon"]
+    groups = {
+        "data": data,
+        "network": network,
+        "recipe": training,
+        "evaluation": _in_order(spec["evaluation"], Evaluation),
+        "inference": _in_order(spec["inference"], Inference),
+    }
+    return {
+        title: {key.replace("_", " "): _shown(key, value) for key, value in pairs.items() if value not in (None, "")}
+        for title, pairs in groups.items()
+    }
+
+
+def _in_order(values: Mapping[str, Any], settings_of: type) -> dict[str, Any]:
+    """The values in the order in which the settings are declared; the store sorts them by name."""
+    order = [field.name for field in fields(settings_of)]
+    return {
+        key: values[key] for key in sorted(values, key=lambda key: order.index(key) if key in order else len(order))
+    }
+
+
+def _shown(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_shown(key, entry) for entry in value) or "none"
+    if isinstance(value, float):
+        return budget(value) if key == "epsilon" else f"{value:.10g}"
+    return str(value)
+
+
+def budget(epsilon: float) -> str:
+    """An epsilon as people write it: `8/255` where it is a whole number of 255ths, else a decimal."""
+    levels = epsilon * 255
+    whole = round(levels) > 0 and abs(levels - round(levels)) < 1e-9
+    return f"{round(levels)}/255" if whole and epsilon < 1 and len(f"{epsilon:.10g}") > 5 else f"{epsilon:.10g}"
+
+
+# Numbers
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval, which may be missing."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What one membership-inference attack finds on all classes."""
+
+    attack: str
+    view: str
+    rule: str
+    metrics: Mapping[str, Estimate]
+    n_member: int
+    n_nonmember: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from the run's other attacks."""
+        return (self.attack, self.view, self.rule)
+
+
+def attacks(rows: Iterable[Row]) -> list[Attack]:
+    """The attacks in rows of the `leakage` query, without those on single classes; the paper's threshold first."""
+    grouped: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row["class_label"] is None:
+            grouped.setdefault((row["attack"], row["view"], row["threshold_rule"]), []).append(row)
+    found = []
+    for key in sorted(grouped, key=lambda key: (key[0], key[1] != "benign", key[1], key[2] != "oracle")):
+        facts = {row["metric"]: Estimate(row["value"], row["ci_low"], row["ci_high"]) for row in grouped[key]}
+        order = [*METRICS, *sorted(facts.keys() - METRICS.keys())]
+        ordered = {metric: facts[metric] for metric in order if metric in facts}
+        found.append(Attack(*key, ordered, grouped[key][0]["n_member"], grouped[key][0]["n_nonmember"]))
+    return found
+
+
+def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
+    """View -> split -> (share of correct answers, number of images), benign and training split first."""
+    order = sorted(rows, key=lambda row: (row["view"] != "benign", row["view"], row["split"] != "train", row["split"]))
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    for row in order:
+        found.setdefault(row["view"], {})[row["split"]] = (row["accuracy"], row["n"])
+    return found
+
+
+def number(metric: str, estimate: Estimate) -> str:
+    """One number of an attack: shares in percent, a threshold as it is."""
+    return _written(metric, estimate.value)
+
+
+def with_interval(metric: str, estimate: Estimate) -> str:
+    """`60.8 [58.8, 62.7]`, or the number alone where no interval is known."""
+    if estimate.low is None or estimate.high is None:
+        return number(metric, estimate)
+    low, high = _written(metric, estimate.low), _written(metric, estimate.high)
+    return f"{number(metric, estimate)} [{low}, {high}]"
+
+
+def _written(metric: str, value: float) -> str:
+    return f"{value:.4g}" if metric in NO_SHARES else text.percent(value)
+
+
+# The run itself
+
+
+def took(run: Row) -> float | None:
+    """Seconds from the latest start to the end, or to now while it runs."""
+    if run["started"] is None or run["state"] == "queued":
+        return None
+    ended = time.time() if run["state"] == "running" else run["ended"]
+    return None if ended is None else ended - run["started"]
+
+
+def moment(seconds: float | None) -> str:
+    """A time of the store as local date and time."""
+    return "—" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def clock(seconds: float | None) -> str:
+    """The same without today's date."""
+    return moment(seconds).removeprefix(time.strftime("%Y-%m-%d "))
+
+
+def short_names(runs: Sequence[Row]) -> list[str]:
+    """The runs' names without what all of them share, the data set; where two are alike, their whole ids."""
+    shared = len({run["dataset"] for run in runs}) == 1 and len(runs) > 1
+    names = [run["name"].partition(f"-{run['defense']}-") if shared else ("", "", run["name"]) for run in runs]
+    told = ["".join(parts[1:]).removeprefix("-") or run["name"] for parts, run in zip(names, runs, strict=True)]
+    return [
+        run["run_id"].removeprefix(f"{run['dataset']}-") if told.count(name) > 1 else name
+        for name, run in zip(told, runs, strict=True)
+    ]
+
+
+def natural_twin(run: Row, runs: Iterable[Row]) -> Row | None:
+    """The natural run to hold a robust one against: the same data, network and capacity, if may be the same seed.
+
+    Among several the one attacked with the same epsilon, then a finished one, then the one asked for last.
+    """
+    if run["defense"] == "natural":
+        return None
+    same = ("dataset", "network", "capacity", "train_fraction")
+    twins = [
+        other for other in runs if other["defense"] == "natural" and all(other[name] == run[name] for name in same)
+    ]
+    return max(
+        twins,
+        key=lambda other: (
+            other["seed"] == run["seed"],
+            other["evaluation_epsilon"] == run["evaluation_epsilon"],
+            other["state"] == "done",
+            other["submission"],
+        ),
+        default=None,
+    )

@@ -1,0 +1,133 @@
+"""An app on a project made up for the test: no engine, no files."""
+
+import copy
+import time
+
+import pytest
+
+from engine.control.project import Project
+from explorer.app import ExploreApp
+from explorer.live import Live
+from explorer.settings import AppSettings
+
+
+def run_row(run_id, **fields):
+    """A row of the store's `runs`."""
+    name = run_id.rpartition("-")[0] or run_id
+    given = {
+        "run_id": run_id,
+        "submission": 1,
+        "name": name,
+        "sweep": "demo",
+        "dataset": "digits",
+        "network": "small-cnn",
+        "capacity": 1.0,
+        "defense": "pgd",
+        "epsilon": 0.1,
+        "evaluation_epsilon": 0.1,
+        "seed": 0,
+        "train_fraction": 1.0,
+        "state": "done",
+        "priority": 0,
+        "attempts": 0,
+        "device": "cpu",
+        "created": 1000.0,
+        "started": 1000.0,
+        "ended": 1010.0,
+        "error": None,
+    }
+    numbers = {
+        f"{view}_{what}": None
+        for view in ("benign", "adversarial", "certified")
+        for what in ("train_accuracy", "test_accuracy", "inference_accuracy")
+    }
+    return given | numbers | fields
+
+
+def small_project():
+    """Two natural and four robust runs; one of them running, one failed, one queued."""
+    rows = [
+        run_row("digits-natural-c1-s0-aa01", defense="natural", epsilon=0.0),
+        run_row("digits-natural-c2-s0-aa02", defense="natural", epsilon=0.0, capacity=2.0),
+        run_row("digits-pgd-c1-e0.1-s0-aa03"),
+        run_row("digits-pgd-c2-e0.1-s0-aa04", capacity=2.0, state="running", ended=None),
+        run_row("digits-pgd-c4-e0.1-s0-aa05", capacity=4.0, state="failed", error="CUDA out of memory"),
+        run_row("digits-pgd-c8-e0.1-s0-aa06", capacity=8.0, state="queued", started=None, ended=None),
+    ]
+    for index, row in enumerate(rows):
+        row["submission"] = index
+        if row["state"] == "done":
+            row["benign_inference_accuracy"] = 0.55 + index / 100
+            row["adversarial_inference_accuracy"] = 0.57 + index / 50
+            row["benign_test_accuracy"], row["adversarial_test_accuracy"] = 0.97, 0.8
+    return rows
+
+
+class FakeLive(Live):
+    """A project whose rows and answers are put in by hand; `asked` and `told` say what the app wanted."""
+
+    def __init__(self, project, rows=(), answers=None, link="files", read_only=False):
+        super().__init__(project, read_only)
+        self.given, self.given_answers, self.given_link = list(rows), answers or {}, link
+        self.asked, self.told = [], []
+
+    async def open(self):
+        self.put(self.given)
+        self._set_link(self.given_link)
+
+    def put(self, rows):
+        for row in rows:
+            self.runs[row["run_id"]] = copy.copy(row)
+            self.board.add(row["run_id"], row["defense"])
+            self.board.put_state(row["run_id"], row["state"], row["error"])
+            self.seen[row["run_id"]] = time.monotonic()
+        self._changed()
+
+    async def call(self, command):
+        self.told.append(command)
+        return self.given_answers.get(type(command).__name__)
+
+    def rows(self, name, max_age=None, **params):
+        self.asked.append((name, params))
+        answer = self.given_answers.get(name, [])
+        return answer(**params) if callable(answer) else answer
+
+    async def query(self, name, **params):
+        return self.rows(name, **params)
+
+
+@pytest.fixture
+def make_app(tmp_path, monkeypatch):
+    """A function making an app on made-up rows."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def make(rows=None, answers=None, link="files", read_only=False, **chosen):
+        app = ExploreApp(Project.at(tmp_path / "project"), AppSettings(**chosen), read_only)
+        app.live = FakeLive(app.live.project, small_project() if rows is None else rows, answers, link, read_only)
+        return app
+
+    return make
+
+
+@pytest.fixture
+def screen_text():
+    """A function giving the lines on an app's screen."""
+
+    def lines(app):
+        return [strip.text for strip in app.screen._compositor.render_strips()]
+
+    return lines
+
+
+@pytest.fixture
+def until():
+    """A coroutine function that waits for a condition while the app goes on, with a deadline."""
+
+    async def wait(pilot, condition, seconds=10.0):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            await pilot.pause(0.01)
+
+    return wait

@@ -1,0 +1,215 @@
+import json
+import time
+import tomllib
+
+import pytest
+
+from engine import sweeps
+from engine.control import protocol
+from explorer.screens.opening_runs import compare_runs, open_run
+from explorer.screens.run_detail import RunDetail
+
+FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")
+
+
+def experiment():
+    merged, data = sweeps.settle({"name": "one", "dataset": "digits", "grid": {"defense": ["pgd"]}}, "quick")
+    return next(sweeps.expand(merged, data, "quick"))
+
+
+def answers():
+    spec = experiment().to_dict()
+    whole = {"sweeps": "demo again", "spec": json.dumps(spec), "versions": '{"torch": "2.15"}', "place": "{}"}
+    leak = {"view": "adversarial", "class_label": None, "n_member": 600, "n_nonmember": 1197}
+    metrics = {"inference_accuracy": 0.608, "advantage": 0.216, "tpr": 0.855, "fpr": 0.638, "threshold": 0.496}
+    leakage = [
+        leak | {"attack": "confidence", "threshold_rule": rule, "metric": metric, "value": value}
+        | {"ci_low": value - 0.02, "ci_high": value + 0.02}
+        for rule in ("oracle", "heldout")
+        for metric, value in metrics.items()
+    ]  # fmt: skip
+    accuracies = [
+        {"view": view, "split": split, "accuracy": 0.983, "n": 1197}
+        for view in ("benign", "adversarial")
+        for split in ("train", "test")
+    ]
+    history = [
+        {"step": step, "epoch": 0, "metric": metric, "value": 1 / (step + 1)}
+        for step in range(40)
+        for metric in ("loss", "train_accuracy", "test_accuracy")
+    ]
+    rows = {"leakage": leakage, "accuracies": accuracies, "history": history}
+    rows = {name: [row | {"run_id": FINISHED} for row in found] for name, found in rows.items()}
+    return {"run": lambda run_id: [whole | {"run_id": each} for each in listed(run_id)], **rows}
+
+
+def listed(run_id):
+    return [run_id] if isinstance(run_id, str) else run_id
+
+
+async def until(pilot, wanted):
+    deadline = time.monotonic() + 10
+    while not wanted():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        await pilot.pause()
+
+
+async def opened(pilot, run_id=FINISHED):
+    open_run(pilot.app, run_id)
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunDetail) and pilot.app.screen.page.folder is not None)
+    await pilot.pause()
+    return pilot.app.screen.page
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_everything_of_a_run_is_on_its_page(make_app, size):
+    app = make_app(answers=answers())
+    async with app.run_test(size=size) as pilot:
+        page = await opened(pilot)
+        text = page.text()
+        for words in (
+            FINISHED,
+            "sweep demo, again",
+            "torch 2.15",
+            "60.8 [58.8, 62.8]",
+            "held-out",
+            "600/1197",
+            "0.496",
+        ):
+            assert words in text
+        for words in ("98.3 of 1197", "training loss", "batch size", "small-cnn", "No files of this run", "job.log"):
+            assert words in text
+        assert all(len(line) <= page.size.width for line in text.splitlines())
+
+
+async def test_the_keys_are_in_the_border_and_the_last_one_leaves(make_app, screen_text):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        assert screen_text(app)[-1].rstrip("━┛ ").endswith("esc back")
+        await pilot.press("escape")
+        assert not isinstance(app.screen, RunDetail)
+
+
+async def test_the_page_scrolls_and_goes_through_the_list(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await opened(pilot)
+        await pilot.press("G")
+        assert page.scroll_y > 0
+        await pilot.press("right_square_bracket")
+        assert (page.run_id, page.scroll_y) == (RUNNING, 0)
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert page.run_id == app.view.current == "digits-natural-c2-s0-aa02"
+
+
+async def test_the_history_changes_metric_smoothing_and_scale(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(pilot)
+        assert "measured" not in page.text()
+        await pilot.press("m", "w", "x")
+        text = page.text()
+        assert "accuracy % · smoothed 0.6 · log y" in text
+        for words in ("training accuracy", "test accuracy", "measured"):
+            assert words in text
+
+
+async def test_a_running_runs_page_follows_it(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(pilot, RUNNING)
+        progress = {"phase": "train", "label": "step 30/100", "fraction": 0.3, "rate": 1234.0}
+        app.live._take(protocol.RunProgress(run_id=RUNNING, **progress))
+        await until(pilot, lambda: "step 30/100" in page.text())
+        assert "1,234 img/s" in page.text()
+        app.live._take(protocol.StateChange(run_id=RUNNING, state="cancelled"))
+        await until(pilot, lambda: "– cancelled" in page.text())
+
+
+async def test_files_and_log_are_read(make_app):
+    app = make_app(answers=answers())
+    folder = app.live.project.run_folder(FINISHED)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(2000))
+    (folder / "job.log").write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
+    async with app.run_test(size=(120, 40)) as pilot:
+        text = (await opened(pilot)).text()
+        assert "model.safetensors" in text
+        assert "2.0 kB" in text
+        assert "line 29" in text
+        assert "of 30 lines" in text
+
+
+async def test_the_settings_are_copied_as_a_sweep_file(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: app.clipboard)
+        merged, data = sweeps.settle(tomllib.loads(app.clipboard), "quick")
+        assert list(sweeps.expand(merged, data, "quick")) == [experiment()]
+
+
+async def test_a_cancellation_asks_first(make_app):
+    app = make_app(answers=answers() | {"Cancel": protocol.Runs(run_ids=[RUNNING])}, link="engine")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, RUNNING)
+        await pilot.press("X")
+        await until(pilot, lambda: not isinstance(app.screen, RunDetail))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunDetail))
+        assert app.live.told == []
+        await pilot.press("X")
+        await until(pilot, lambda: not isinstance(app.screen, RunDetail))
+        await pilot.press("y")
+        await until(pilot, lambda: app.live.told)
+        assert app.live.told == [protocol.Cancel(run_ids=[RUNNING])]
+
+
+@pytest.mark.parametrize(("read_only", "run_id"), [(True, RUNNING), (False, FINISHED)])
+async def test_what_makes_no_sense_is_not_offered(make_app, screen_text, read_only, run_id):
+    app = make_app(answers=answers(), read_only=read_only)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, run_id)
+        assert "cancel" not in screen_text(app)[-1]
+        await pilot.press("X", "r")
+        await pilot.pause()
+        assert isinstance(app.screen, RunDetail)
+        assert app.live.told == []
+
+
+async def test_before_the_store_answers_the_page_says_so(make_app):
+    silent = dict.fromkeys(("run", "leakage", "accuracies", "history"), lambda **_: None)
+    app = make_app(answers=silent)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert (await opened(pilot)).text().count("asking …") == 4
+
+
+async def test_comparing_opens_the_natural_twin_first(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.view.current = FINISHED
+        compare_runs(app)
+        await pilot.pause()
+        assert app.screen.page.run_ids == ["digits-natural-c1-s0-aa01", FINISHED]
+
+
+async def test_marked_runs_are_compared(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.view.marked = [FAILED, "gone", FINISHED]
+        compare_runs(app)
+        await pilot.pause()
+        assert app.screen.page.run_ids == [FAILED, FINISHED]
+
+
+async def test_a_run_without_a_twin_is_a_notice(make_app):
+    app = make_app(answers=answers())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.view.current = "digits-pgd-c8-e0.1-s0-aa06"
+        before = app.screen
+        compare_runs(app)
+        await pilot.pause()
+        assert app.screen is before
+        assert any("no natural run" in notice.message for notice in app._notifications)

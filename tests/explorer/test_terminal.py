@@ -1,0 +1,130 @@
+"""The app in a real terminal: whatever happens to it, the terminal is restored and the engine goes on."""
+
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from engine import sweeps
+from engine.control import protocol
+from engine.control.client import EngineUnreachable, SyncClient
+from engine.control.launch import ensure_engine
+from engine.control.project import Project
+from engine.control.settings import EngineSettings
+from engine.place import Place
+from explorer.access import EngineResults
+
+MIA = Path(sys.executable).with_name("mia-explore")
+CRASHING = """
+from explorer.screens.main import MainScreen
+from explorer.opening import Opening, open_app
+from engine.control.project import Project
+import sys
+def broken(self):
+    raise RuntimeError("a bug")
+MainScreen.pulse = broken
+sys.exit(open_app(Opening(project=Project.at(sys.argv[1]))))
+"""
+SWEEP = {
+    "name": "terminal",
+    "dataset": "digits",
+    "data": {"train_fraction": 0.2, "test_fraction": 0.1},
+    "grid": {"defense": ["natural"], "capacity": [0.5]},
+    "recipe": {"steps": 4000},
+    "evaluation": {"steps": 2, "epsilon": 0.1},
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose engine is at work on a run of several seconds."""
+    found = Project.at(tmp_path / "project")
+    ensure_engine(found, EngineSettings(threads=1))
+    plan = sweeps.plan(SWEEP, "quick", [], ".")
+    place = Place(data_root=".", device="cpu", checkpoint_seconds=0.2)
+    runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
+    with SyncClient(found) as client:
+        client.call(protocol.Submit(sweep="terminal", runs=runs))
+    yield found
+    try:
+        with SyncClient(found) as client:
+            client.call(protocol.Subscribe())
+            client.call(protocol.Stop(grace=0.0))
+            list(client.pushes())
+    except EngineUnreachable:
+        pass
+
+
+@pytest.fixture
+def terminal(project, open_terminal):
+    """The app on that project, joined to the engine."""
+    opened = open_terminal(MIA, "--project", project.root)
+    opened.wait_for("1 running")
+    return opened
+
+
+def finished(project):
+    """Wait for the end of the only run; its state."""
+    with SyncClient(project, timeout=60.0) as client:
+        client.call(protocol.Subscribe())
+        asked = EngineResults(client)
+        pushes = client.pushes()
+        while asked.query("runs")[0]["state"] in ("queued", "running"):
+            next(pushes)
+        (run,) = asked.query("runs")
+        assert len(asked.query("accuracies", run_id=run["run_id"])) == 4
+        return run["state"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, terminal, number):
+    terminal.process.send_signal(number)
+    assert terminal.code() == 128 + number
+    assert terminal.restored
+    assert finished(project) == "done"
+
+
+def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
+    os.close(terminal.end)
+    terminal.process.wait(timeout=20)
+    assert finished(project) == "done"
+
+
+def test_a_killed_app_costs_nothing(project, terminal):
+    terminal.process.kill()
+    terminal.process.wait()
+    assert finished(project) == "done"
+
+
+def test_a_killed_engine_is_told_in_one_line_and_r_goes_on_from_the_checkpoint(project, terminal):
+    with SyncClient(project) as client:
+        pid = client.call(protocol.GetStatus()).pid
+    os.kill(pid, signal.SIGKILL)
+    terminal.wait_for("data safe to")
+    terminal.press("r")
+    terminal.wait_for("running")
+    assert finished(project) == "done"
+    terminal.press("d")
+    assert terminal.code() == 0
+    assert terminal.restored
+
+
+def test_a_bug_restores_the_terminal_writes_a_report_and_says_how_to_come_back(project, open_terminal, tmp_path):
+    broken = open_terminal(sys.executable, "-c", CRASHING, project.root)
+    assert broken.code(60) == 70
+    assert broken.restored
+    assert b"RuntimeError: a bug" in broken.output
+    assert b"Back in: mia-explore --project" in broken.output
+    (report,) = (tmp_path / "state" / "mia-explore").glob("crash-*.txt")
+    assert "in broken" in report.read_text()
+    assert finished(project) == "done"
+
+
+def test_leaving_says_that_the_engine_goes_on(terminal):
+    terminal.press("d")
+    assert terminal.code() == 0
+    assert terminal.restored
+    assert b"The engine goes on." in terminal.output
