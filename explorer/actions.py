@@ -60,7 +60,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("panes.show-6", "6", "Log: show and focus; again hides", "view: Go to Log"),
     Action("panes.next", "tab", "next pane"),
     Action("panes.previous", "shift+tab", "previous pane"),
-    Action("panes.filter", "slash", "filter or search here; tab: text or regex", "view: Filter this pane", "filter"),
+    Action(
+        "panes.filter", "slash", "filter or search this pane; tab: text or regex", "view: Filter this pane", "filter"
+    ),
     Action("panes.zoom", "z", "zoom this pane; again restores", "view: Zoom pane", "zoom"),
     Action("panes.back", "escape", "undo one layer: filter, zoom, crosshair", ""),
     Action("panes.reset", "", "panes and choices as on the first day", "view: Reset layout"),
@@ -71,10 +73,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy.diagnostics", "", "copy versions, engine and terminal", "app: Copy diagnostics"),
     Action("export.dialog", "e", "export a table to a file", "export: Choose table and file", "export"),
     Action("export.again", "E", "repeat the last export", "export: Repeat the last one"),
-    Action("export.everything", "", "every table as CSV into the project's folder", "export: Everything to a folder"),
+    Action(
+        "export.everything",
+        "",
+        "export every table as CSV to the project's csv folder",
+        "export: Everything to a folder",
+    ),
     Action("export.screen", "", "save the screen as SVG", "export: Screen as SVG"),
     Action("app.detach", "d", "detach: leave, the work goes on", "app: Detach", "detach"),
     Action("app.leave", "q,ctrl+q", "leave; asks what to do with work in progress", "app: Quit", "quit"),
+    Action("app.suspend", "ctrl+z", "suspend to the shell; `fg` comes back", "app: Suspend"),
     Action("app.theme", "", "change colours", "theme: {choice}"),
     Action("app.check", "", "check GPU, data, disk and terminal", "app: Check this machine"),
     Action("list.down", "j,down", "move down"),

@@ -61,6 +61,8 @@ class Board:
             run.took = (self.clock() - began) / max(1 - share, LEAST_SHARE)
         if state in ("queued", "running"):
             run.seen = None
+            if run.state == "done":
+                run.fraction = 0.0  # all of it again; others go on from their checkpoints
         run.state, run.error = state, error
         return True
 

@@ -84,7 +84,7 @@ def capacity(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     rows = facts(live, view, on_chart)
     if not rows:
         return _nothing_yet(drawing, live, view, on_chart, rows)
-    styles = series.styles(live.runs.values())
+    styles = series.styles([*live.runs.values(), *rows])
     groups = _grouped(rows, lambda row: (series.key(row), row["evaluation_epsilon"], row["settings"]))
     labels = _labels([(series.label(curve[0], styles), *curve[1:]) for curve in groups])
     unfinished = {(series.key(run), run["evaluation_epsilon"], run["capacity"]) for run in _unfinished(on_chart)}
@@ -189,14 +189,14 @@ def _labels(curves: Sequence[tuple[str, float, str]]) -> list[str]:
 
 
 def _attacked_words(epsilon: float) -> str:
-    return f"attacked {text.epsilon(epsilon)}"
+    return f"attacked {text.epsilon(epsilon) if epsilon else 'as trained'}"
 
 
 def _own_styles(groups: Iterable[Any], styles: Mapping[series.Key, tuple[int, str]]) -> list[tuple[int, str]]:
     """Mark and tone of each curve: as its runs have them, but a second curve of the same runs' key has its own."""
     found, seen = [], Counter()
     for curve in groups:
-        own, natural = styles.get(curve[0], (0, "1")), curve[0][3] == series.NATURAL
+        own, natural = styles[curve[0]], curve[0][3] == series.NATURAL
         if seen[curve[0]]:
             own = (series.natural_style if natural else series.style)(len(styles) + seen.total())
         seen[curve[0]] += 1

@@ -1,10 +1,10 @@
 """A run's settings as a sweep file that `mia-explore run` takes and makes the same run of."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engine.spec import Experiment
+from explorer import toml
 
 
 def sweep_file(spec: Mapping[str, Any]) -> str:
@@ -31,18 +31,4 @@ def sweep_file(spec: Mapping[str, Any]) -> str:
         "inference": spec["inference"],
     }
     labels = {"name": experiment.slug, "dataset": spec["data"]["name"], "network": spec["network"]}
-    return "\n".join([f"# {experiment.run_id}", *_pairs(labels), *_tables(tables)]) + "\n"
-
-
-def _tables(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for title, table in tables.items():
-        yield from ("", f"[{title}]", *_pairs(table))
-
-
-def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
-    return (f"{key} = {_value(value)}" for key, value in table.items() if value is not None)
-
-
-def _value(value: Any) -> str:
-    """A TOML value. JSON writes numbers, booleans, lists and text as TOML does, but for one character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return toml.document(experiment.run_id, labels | tables)

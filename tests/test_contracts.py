@@ -31,7 +31,10 @@ def test_format():
     ("module", "forbidden"),
     [
         ("explorer.cli", "torch duckdb sklearn numpy"),
+        ("explorer.app", "torch duckdb sklearn numpy plotext"),
+        ("explorer.reading", "torch duckdb sklearn numpy"),
         ("engine.control.client", "torch duckdb"),
+        ("engine.control.reader", "torch textual"),
         ("engine.control.service", "torch textual"),
         ("engine.sweeps", "torch duckdb numpy sklearn"),
         ("engine.inference", "torch duckdb"),
@@ -43,6 +46,18 @@ def test_format():
 )
 def test_what_a_process_really_loads(module, forbidden):
     code = f"import sys, {module}; print(*sorted(set({forbidden.split()}) & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == []
+
+
+def test_no_module_of_the_explorer_loads_torch_or_duckdb():
+    code = """
+import importlib, pkgutil, sys
+import explorer
+for module in pkgutil.walk_packages(explorer.__path__, "explorer."):
+    importlib.import_module(module.name)
+print(*sorted({"torch", "torchvision", "auto_LiRPA", "sklearn", "duckdb", "numpy"} & set(sys.modules)))
+"""
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
 

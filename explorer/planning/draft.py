@@ -1,6 +1,5 @@
 """What the New sweep form holds, and the sweep that it stands for."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from engine.recipes import DEFENSES, SCALES
 from engine.spec import DATASETS, Data
 from engine.sweeps import Sweep
 from engine.validation import SpecError, refuse, require, require_known
-from explorer import options
+from explorer import options, toml
 from explorer.planning import lists
 
 RUNS_LIMIT = 5000
@@ -96,13 +95,7 @@ class Draft:
 
     def to_toml(self) -> str:
         """A sweep file that `mia-explore run FILE.toml --scale SCALE` turns into the same runs; `SpecError`."""
-        table = self.table()
-        labels = [_pair(name, value) for name, value in table.items() if not isinstance(value, Mapping)]
-        lines = [f"# mia-explore run FILE.toml --scale {self.scale}", *labels]
-        for name, section in table.items():
-            if isinstance(section, Mapping):
-                lines += ["", f"[{name}]", *(_pair(key, value) for key, value in section.items())]
-        return "\n".join(lines) + "\n"
+        return toml.document(f"mia-explore run FILE.toml --scale {self.scale}", self.table())
 
     def _hidden(self) -> dict[str, Mapping[str, Any]]:
         """Each section of the preset's table, or empty ones once the draft is about another data set."""
@@ -235,8 +228,3 @@ READERS: dict[str, Callable[[Draft], Any]] = {
 
 LISTS = ("capacity", "epsilon", "seed", "train_fraction")
 """Fields that multiply the runs, under the names that they have in `[grid]`."""
-
-
-def _pair(key: str, value: Any) -> str:
-    """A line of TOML. JSON writes numbers, booleans, lists and text as TOML does, but for one character."""
-    return f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")

@@ -42,6 +42,10 @@ class ApplicationVerbs:
         elif not self._open(Leave):
             app.push_screen(Leave())
 
+    def action_suspend(self) -> None:
+        """To the shell for a while, as control-Z does with every program."""
+        self.screen.app.action_suspend_process()
+
     def _open(self, kind: type) -> bool:
         """Whether such a screen is open already, under another perhaps."""
         return any(isinstance(screen, kind) for screen in self.screen.app.screen_stack)

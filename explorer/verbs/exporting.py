@@ -1,5 +1,6 @@
 """Exports: the dialog, the last one again, everything at once, and the screen itself."""
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ class ExportVerbs:
         path = folder / time.strftime("screen-%Y%m%d-%H%M%S.svg")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.screen.app.export_screenshot(), encoding="utf-8")
+            path.write_text(without_fonts(self.screen.app.export_screenshot()), encoding="utf-8")
         except OSError as error:
             self._say(f"Not written: {error}", "error")
             return
@@ -55,3 +56,8 @@ class ExportVerbs:
 
     def _say(self, words: str, severity: str = "information") -> None:
         self.screen.notify(words, severity=severity, timeout=8, markup=False)
+
+
+def without_fonts(picture: str) -> str:
+    """The SVG without fonts that a viewer would fetch from elsewhere; its own monospace one serves."""
+    return re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)

@@ -111,6 +111,21 @@ def make_app(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def make_live(tmp_path):
+    """A function making a project of made-up rows without an app."""
+
+    def make(rows=None, answers=None, link="engine", **chosen):
+        live = FakeLive(
+            Project.at(tmp_path / "project"), small_project() if rows is None else rows, answers, link, **chosen
+        )
+        live.put(live.given)
+        live.link = link
+        return live
+
+    return make
+
+
+@pytest.fixture
 def screen_text():
     """A function giving the lines on an app's screen."""
 
@@ -131,3 +146,30 @@ def until():
             await pilot.pause(0.01)
 
     return wait
+
+
+@pytest.fixture
+def run():
+    """A function making a row of the store's `runs`."""
+    return run_row
+
+
+@pytest.fixture
+def fact():
+    """A function making a row of the store's `capacity`, which is one of its `epsilon` too."""
+
+    def make(mean, **fields):
+        given = {
+            **{"dataset": "digits", "network": "small-cnn", "defense": "pgd", "epsilon": 0.1, "capacity": 1.0},
+            **{
+                "evaluation_epsilon": 0.1,
+                "train_fraction": 1.0,
+                "measure": "inference_accuracy",
+                "view": "adversarial",
+            },
+            **{"split": None, "attack": "confidence", "threshold_rule": "oracle", "mean": mean, "std": 0.01},
+            **{"ci_low": mean - 0.02, "ci_high": mean + 0.02, "n_seeds": 2, "published": None, "settings": "aaaa1111"},
+        }
+        return given | ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields
+
+    return make

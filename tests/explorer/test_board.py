@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from explorer.board import Board
+from explorer.board import ENDED, Board
 
 
 class Clock:
@@ -83,3 +85,84 @@ def test_states_are_news_once_and_ends_are_final_for_progress(clock):
     sweep.put_state("b", "done")
     assert sweep.over
     assert sweep.headline() == "2/2 runs ended · 1 failed · 0 running · 0 queued"
+
+
+steps = st.tuples(
+    st.sampled_from("abcde"),
+    st.sampled_from(["progress", "queued", "running", "done", "failed", "cancelled"]),
+    st.floats(0, 1),
+    st.floats(0.1, 100),
+)
+
+
+def lived(steps, slots):
+    """A board that saw these steps; what became of it is a function of the slots only."""
+    clock = Clock()
+    sweep = Board(dict(zip("abcde", "xxyyz", strict=True)), slots=slots, clock=clock)
+    for run, step, fraction, seconds in steps:
+        clock.now += seconds
+        if step == "progress":
+            sweep.put_progress(run, "train", "", max(fraction, sweep.runs[run].fraction), 1.0)
+        else:
+            sweep.put_state(run, step)
+    return sweep
+
+
+@given(st.lists(steps, max_size=30), st.integers(1, 4))
+def test_the_time_left_is_never_negative_and_more_slots_never_take_longer(steps, slots):
+    (one, rough), (several, also_rough) = lived(steps, 1).sweep_left(), lived(steps, slots).sweep_left()
+    assert rough == also_rough
+    assert (one is None) == (several is None)
+    if one is not None:
+        assert 0 <= several <= one * (1 + 1e-9)
+        assert one <= several * slots * (1 + 1e-9)
+
+
+@given(st.lists(steps, max_size=30))
+def test_no_run_takes_longer_than_the_sweep(steps):
+    sweep = lived(steps, 4)
+    left, _ = sweep.sweep_left()
+    lengths = sweep.lengths()
+    for run in sweep.runs.values():
+        if run.state not in ENDED and run.kind in lengths:
+            assert lengths[run.kind] * (1 - run.fraction) <= left * (1 + 1e-9)
+
+
+@given(st.lists(steps, max_size=30))
+def test_a_sweep_that_is_over_has_no_time_left(steps):
+    sweep = lived([*steps, *((run, "cancelled", 0.0, 1.0) for run in "abcde")], 2)
+    assert sweep.over
+    assert sweep.sweep_left() in ((None, True), (0.0, False))
+
+
+@given(st.floats(10, 1e6), st.floats(0, 0.5), st.lists(st.floats(0.05, 0.999), min_size=1, max_size=5))
+def test_a_run_at_constant_speed_is_foretold_exactly(seconds, began, moments):
+    clock = Clock()
+    sweep = Board({"a": "x"}, clock=clock)
+    progress(sweep, "a", began)
+    for share in sorted(moments):
+        clock.now = share * seconds
+        progress(sweep, "a", began + share * (1 - began))
+        left = sweep.time_left(sweep.runs["a"])
+        if left is not None:
+            assert left + clock.now == pytest.approx(seconds)
+            assert sweep.sweep_left() == (pytest.approx(left), False)
+
+
+def test_a_finished_run_that_is_asked_for_again_begins_at_nothing(clock):
+    sweep = board(clock, a="x")
+    progress(sweep, "a", 0.0)
+    clock.now = 10.0
+    progress(sweep, "a", 1.0)
+    sweep.put_state("a", "done")
+    sweep.put_state("a", "queued")
+    assert sweep.sweep_left() == (pytest.approx(10.0), False)
+
+
+def test_a_failed_run_that_is_retried_goes_on_from_its_checkpoint(clock):
+    sweep = board(clock, a="x")
+    progress(sweep, "a", 0.5)
+    sweep.put_state("a", "failed")
+    sweep.put_state("a", "queued")
+    assert sweep.runs["a"].fraction == 0.5
+    assert sweep.time_left(sweep.runs["a"]) is None

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from explorer import text
 
@@ -28,3 +30,25 @@ def test_tables_align_numbers_right_and_words_left():
 @pytest.mark.parametrize(("n", "said"), [(5, "5 B"), (1500, "1.5 kB"), (78_600_000_000, "78.6 GB"), (2e12, "2.0 TB")])
 def test_sizes(n, said):
     assert text.size(n) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        *((8 / 255, "8/255"), (round(8 / 255, 6), "8/255"), (16 / 255, "16/255"), (1 / 255, "1/255")),
+        *((0.0, "0"), (0.1, "0.1"), (0.0314, "0.0314"), (17 / 255, "0.06667"), (1.0, "1")),
+    ],
+)
+def test_budgets_are_written_as_their_field_writes_them(value, said):
+    assert text.epsilon(value) == said
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_budgets_written_alike_are_alike(one, other):
+    if text.epsilon(one) == text.epsilon(other):
+        assert abs(one - other) <= 1e-3 * max(one, other)
+
+
+@given(st.floats(-10, 1e9))
+def test_durations_are_short(seconds):
+    assert len(text.duration(seconds)) <= 9

@@ -15,7 +15,7 @@ def value(run_id, view, label):
     return base + (0.1 if run_id == ROBUST else 0.0) + (0.02 if (view == "adversarial") == (label != 0) else 0.0)
 
 
-def facts(run_id, metric="inference_accuracy", attack="confidence-class", rules=("oracle",), **_):
+def facts(run_id=(), metric="inference_accuracy", attack="confidence-class", rules=("oracle",), **_):
     if isinstance(run_id, list):
         return [fact for one in run_id for fact in facts(one, metric, attack, rules)]
     scale = (lambda x: 2 * x - 1) if metric == "advantage" else (lambda x: x)

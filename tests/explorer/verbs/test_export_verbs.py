@@ -81,6 +81,7 @@ async def test_the_screen_is_saved_as_a_picture(writing_app, until):
         path = Path(said(app))
         assert path.parent == app.live.project.root / "csv"
         assert path.read_text().startswith("<svg")
+        assert "url(" not in path.read_text().replace("url(#", "")  # nothing that a viewer would fetch
 
 
 async def test_a_picture_that_cannot_be_saved_is_said(writing_app, until):
