@@ -97,7 +97,7 @@ def spread(left: Line, right: Line, width: int) -> Line:
     """Two groups at the ends of a line of exactly so many cells; the left one gives way first."""
     right = _cut(right, width)
     length = sum(cell_len(part) for part, _ in right)
-    left = _cut(left, max(0, width - length - 1))
+    left = _cut(left, max(0, width - length - 1) if length else width)
     used = sum(cell_len(part) for part, _ in left)
     return (*left, (" " * (width - used - length), ""), *right)
 

@@ -136,7 +136,7 @@ class Runs(Pane):
         """What makes a run's line."""
         view, styles = self.view, series.styles(self.live.runs.values())
         chosen, value_of = metrics.of(view).short, metrics.of_runs(self.live, view)
-        room = next(column.width for column in columns if column.name == "RUN")
+        room = next((column.width for column in columns if column.name == "RUN"), 0)
 
         def line(run: Row) -> Line:
             run_id, name = run["run_id"], short_name(run, datasets)
@@ -215,7 +215,7 @@ class Runs(Pane):
 
     def action_overlay_all(self) -> None:
         """All that are visible on the chart, or, if they are, none."""
-        visible = set(self.order)
+        visible = {run["run_id"] for run in self.visible_runs()}
         self.view.off = self.view.off - visible if self.view.off & visible else self.view.off | visible
 
     def choices_saved_filter(self) -> list[tuple[str, str]]:

@@ -1,6 +1,9 @@
 """What the screens beside the main one have in common: they act by the table of actions and follow the project."""
 
+from collections.abc import Awaitable
 from typing import Any, ClassVar
+
+from textual.screen import Screen
 
 from explorer import actions, clipboard
 from explorer.panes.sheet import Sheet
@@ -54,18 +57,7 @@ class ActingScreen:
             return
         outcome = getattr(self.sheet if action.scope == "list" else self, action.method)(*arguments)
         if outcome is not None:
-            self.run_worker(self._finish(outcome), exit_on_error=True)
-        self.draw()
-
-    async def _finish(self, work: Any) -> None:
-        """Await an action that takes its time; why it failed becomes a notice."""
-        from engine.control.client import EngineRefused, EngineUnreachable
-        from engine.validation import SpecError
-
-        try:
-            await work
-        except (EngineRefused, EngineUnreachable, SpecError, OSError) as error:
-            self.app.notify(str(error), severity="error", timeout=8)
+            self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()
 
     def say(self, text: str) -> None:
@@ -75,3 +67,15 @@ class ActingScreen:
     def copy(self, text: str, what: str) -> None:
         """Put a text on the clipboard of the person's terminal."""
         clipboard.copy(self.app, text, what)
+
+
+async def finish(screen: Screen, work: Awaitable[None]) -> None:
+    """Await an action that takes its time, then draw; why it failed becomes a notice."""
+    from engine.control.client import EngineRefused, EngineUnreachable
+    from engine.validation import SpecError
+
+    try:
+        await work
+    except (EngineRefused, EngineUnreachable, SpecError, OSError) as error:
+        screen.notify(str(error), severity="error", timeout=8, markup=False)
+    screen.draw()

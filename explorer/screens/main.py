@@ -22,6 +22,7 @@ from explorer.panes.prompt import Prompt
 from explorer.panes.queue import Queue
 from explorer.panes.runs import Runs
 from explorer.panes.welcome import Welcome
+from explorer.screens.acting import finish
 from explorer.screens.arrangement import NORMAL, WIDE, Arranged, arrange
 from explorer.verbs import verbs_of
 
@@ -198,15 +199,5 @@ class MainScreen(Screen):
         finally:
             self._acting = False
         if outcome is not None:  # a coroutine: it takes its time, the screen does not wait
-            self.run_worker(self._finish(outcome), exit_on_error=True)
-        self.draw()
-
-    async def _finish(self, work: Any) -> None:
-        from engine.control.client import EngineRefused, EngineUnreachable
-        from engine.validation import SpecError
-
-        try:
-            await work
-        except (EngineRefused, EngineUnreachable, SpecError, OSError) as error:
-            self.notify(str(error), severity="error", timeout=8)
+            self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from engine.control import protocol
+from explorer.screens.run_detail import RunDetail
 
 DONE = "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"
@@ -172,14 +173,14 @@ async def test_the_cursor_chooses_the_run_that_all_panes_speak_of(open_queue):
         assert app.screen.query_one("#queue").line_to_copy().startswith(f"{FAILED}  ✗")
 
 
-async def test_enter_opens_the_run_under_the_cursor(open_queue, monkeypatch):
+async def test_enter_opens_the_run_under_the_cursor(open_queue):
     app = open_queue()
-    opened = []
     async with app.run_test(size=(120, 40)) as pilot:
-        monkeypatch.setattr(type(app.screen), "open_run", lambda screen, run_id: opened.append(run_id), raising=False)
         await text_of(pilot, "queued")
         await pilot.press("4", "j", "enter")
-        assert opened == [RUNNING]
+        await pilot.pause()
+        assert isinstance(app.screen, RunDetail)
+        assert app.screen.page.run_id == RUNNING
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 15)])

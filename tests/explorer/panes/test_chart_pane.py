@@ -1,0 +1,366 @@
+import math
+from contextlib import asynccontextmanager
+
+import pytest
+
+from explorer import plot
+from explorer.panes.chart import COMPANIONS, HISTORIES
+from explorer.panes.pane import line_text
+from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
+
+DONE = "digits-pgd-c1-e0.1-s0-aa03"
+
+
+@pytest.fixture
+def answers(fact):
+    """What a small project has stored."""
+
+    def capacity(run_id=None, measure=None, attack=None, view=None, threshold_rule=None):
+        facts = [
+            *(fact(0.52 + c / 100, defense="natural", capacity=c) for c in (1.0, 2.0)),
+            *(fact(0.57 + c / 50, capacity=c, published=0.66 if c == 2 else None) for c in (1.0, 2.0, 4.0)),
+            fact(0.57, epsilon=0.05, evaluation_epsilon=0.05),
+            fact(0.55, attack="confidence-class"),
+            fact(0.53, view="benign"),
+            fact(0.58, threshold_rule="heldout"),
+            fact(0.2, measure="advantage"),
+            fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
+        ]
+        wanted = {"measure": measure, "attack": attack, "view": view, "threshold_rule": threshold_rule}
+        return [row for row in facts if all(value in (None, row[name]) for name, value in wanted.items())]
+
+    def history(run_id, metric):
+        return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
+
+    def roc(run_id):
+        return [{"run_id": run_id[0], "view": "benign", "fpr": x / 10, "tpr": x / 10} for x in range(11)]
+
+    return {"capacity": capacity, "history": history, "roc": roc}
+
+
+@pytest.fixture
+def open_chart(make_app, until, answers):
+    """A function opening an app with the chart focused; gives its pilot and the pane."""
+
+    @asynccontextmanager
+    async def opened(rows=None, size=(120, 40), given=None, **options):
+        app = make_app(rows, answers=given if given is not None else answers, link="engine", **options)
+        async with app.run_test(size=size) as pilot:
+            pane = app.screen.query_one("#chart")
+            await until(pilot, lambda: app.live.link == "engine" and pane.shown.lines)
+            app.screen.draw()
+            await pilot.press("2")
+            yield pilot, pane
+
+    return opened
+
+
+def labels(pane):
+    return [curve.label for curve in pane.drawing.chart.series]
+
+
+# What is drawn
+
+
+async def test_the_chart_shows_natural_and_robust_curves_with_what_they_are(open_chart):
+    async with open_chart() as (_, pane):
+        assert labels(pane) == ["natural", "pgd 0.05", "pgd 0.1", "pgd 0.1 paper"]
+        legend = line_text(pane.shown.lines[0])
+        assert "◆ natural" in legend
+        assert "● pgd 0.1" in legend or "■ pgd 0.1" in legend
+        assert pane.border_title == "2 Capacity  inf acc % · confidence (adversarial) · oracle · 95 % CI"
+        assert pane.border_subtitle.startswith("h l read · [ ] chart · m metric")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (160, 44), (200, 60)])
+async def test_titles_and_notes_are_never_cut_within_a_word(open_chart, size):
+    async with open_chart(size=size) as (pilot, pane):
+        for key in ("]", "]", "]", "]"):
+            for found in (pane, pane.companion):
+                if found.display:
+                    assert "…" not in found.border_title.removesuffix("asking …")
+                    assert "…" not in found.border_subtitle
+                    assert found.border_title.split()[0] == found.NUMBER
+            await pilot.press(key)
+
+
+async def test_brackets_and_the_palette_step_through_the_charts(open_chart):
+    async with open_chart() as (pilot, pane):
+        seen = []
+        for _ in CHARTS:
+            seen.append(pane.drawing.title.split()[0].lower())
+            await pilot.press("]")
+        assert tuple(seen) == CHARTS
+        await pilot.press("[")
+        assert pilot.app.view.chart == "roc"
+        assert [kind for _, kind in pane.choices_next()] == list(CHARTS)
+        pilot.app.screen.action_act("chart.next", "epsilon")
+        assert pilot.app.view.chart == "epsilon"
+
+
+async def test_a_roc_curve_begins_on_logarithmic_axes_and_leaves_none_behind(open_chart):
+    async with open_chart() as (pilot, _):
+        await pilot.press("[")
+        assert pilot.app.view.scale == "log xy"
+        await pilot.press("]")
+        assert pilot.app.view.scale == "linear"
+
+
+async def test_the_companion_draws_what_goes_with_the_chart(open_chart):
+    async with open_chart(size=(200, 60)) as (pilot, pane):
+        for kind in CHARTS:
+            assert pilot.app.view.chart == kind
+            assert pane.companion.kind == COMPANIONS[kind]
+            assert pane.companion.companion is pane
+            assert pane.companion.drawing.title.split()[0].lower() == COMPANIONS[kind]
+            await pilot.press("]")
+
+
+async def test_runs_taken_off_leave_the_chart_and_an_empty_one_says_which_key_helps(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("1", "A", "2")
+        assert "Nothing on the chart." in pane.text()
+        assert "space on a run adds it; A adds all visible." in pane.text()
+        assert pane.drawing.chart is None
+        for key in ("l", "h", "plus", "minus", "0", "m", "a", "y"):
+            await pilot.press(key)
+
+
+async def test_words_in_a_charts_place_are_wrapped(open_chart):
+    async with open_chart(size=(80, 24), given={}) as (_, pane):
+        lines = [line_text(line) for line in pane.shown.lines]
+        assert all(len(line) <= pane.size.width for line in lines)
+        assert "No inference accuracy % · confidence (adversarial) · oracle in the 3 finished runs." in " ".join(
+            " ".join(lines).split()
+        )
+
+
+async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_chart, answers):
+    async with open_chart() as (pilot, pane):
+        pilot.app.live.given_answers = answers | {"capacity": None}
+        before = pane.text()
+        pilot.app.view.filter = "digits"
+        pilot.app.screen.draw()
+        assert pane.text() == before
+        assert pane.border_subtitle == "asking …"
+        pilot.app.live.answers.trouble = "the engine is gone"
+        pilot.app.screen.draw()
+        assert "the engine is gone" in pane.text()
+
+
+async def test_another_chart_never_shows_the_picture_of_the_one_before(open_chart, answers):
+    async with open_chart() as (pilot, pane):
+        pilot.app.live.given_answers = answers | {"history": None}
+        await pilot.press("]", "]")
+        assert pane.text().split() == ["asking", "…"]
+
+
+async def test_an_unchanged_chart_is_not_drawn_again(open_chart, monkeypatch):
+    async with open_chart() as (pilot, pane):
+        drawn, draw = [], plot.draw
+        monkeypatch.setattr(plot, "draw", lambda *args: drawn.append(args) or draw(*args))
+        pilot.app.screen.draw()
+        await pilot.press("1", "j", "2")
+        assert drawn == []
+        await pilot.press("l")
+        assert len(drawn) == 1
+        assert pane.shown.lines
+
+
+# Which number
+
+
+async def test_metrics_go_round_those_that_are_stored(open_chart):
+    async with open_chart() as (pilot, pane):
+        assert [name for _, name in pane.choices_metric()] == ["inference_accuracy", "advantage", "benign_test"]
+        for name in ("advantage", "benign_test", "inference_accuracy"):
+            await pilot.press("m")
+            assert pilot.app.view.metric == name
+            assert pane.drawing.chart is not None
+
+
+async def test_a_history_has_metrics_of_its_own(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("]", "]")
+        assert [name for _, name in pane.choices_metric()] == list(HISTORIES)
+        await pilot.press("m")
+        assert pilot.app.view.history == "train_accuracy"
+        assert pilot.app.view.metric == "inference_accuracy"
+        assert pane.drawing.chart.y_percent
+
+
+async def test_attacks_go_round_those_that_are_stored_each_with_its_view(open_chart):
+    async with open_chart() as (pilot, pane):
+        assert pane.choices_attack() == [
+            ("confidence (adversarial)", ("confidence", "adversarial")),
+            ("confidence (benign)", ("confidence", "benign")),
+            ("confidence-class (adversarial)", ("confidence-class", "adversarial")),
+        ]
+        await pilot.press("a")
+        assert (pilot.app.view.attack, pilot.app.view.leak_view) == ("confidence", "benign")
+        pilot.app.screen.action_act("chart.attack", ("confidence-class", "adversarial"))
+        assert "confidence-class (adversarial)" in pane.drawing.title
+
+
+async def test_without_stored_numbers_the_choice_stays(open_chart):
+    async with open_chart(given={}) as (pilot, _):
+        await pilot.press("m", "a")
+        assert (pilot.app.view.metric, pilot.app.view.attack) == ("inference_accuracy", "confidence")
+
+
+async def test_the_threshold_rule_changes_what_is_drawn(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("T")
+        assert pilot.app.view.rule == "heldout"
+        assert "held-out" in pane.drawing.title
+        assert [curve.y for curve in pane.drawing.chart.series] == [(0.58,)]
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "values"),
+    [("x", "scale", SCALES), ("c", "interval", INTERVALS), ("w", "smooth", SMOOTHINGS)],
+)
+async def test_ways_to_draw_go_round(open_chart, key, field, values):
+    async with open_chart() as (pilot, pane):
+        assert tuple(value for _, value in getattr(pane, f"choices_{field}")()) == values
+        for value in (*values[1:], values[0]):
+            await pilot.press(key)
+            assert getattr(pilot.app.view, field) == value
+            assert len(pane.shown.lines) == pane.size.height
+
+
+async def test_the_papers_points_come_and_go(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("P")
+        assert "pgd 0.1 paper" not in labels(pane)
+        await pilot.press("P")
+        assert "pgd 0.1 paper" in labels(pane)
+
+
+# Crosshair and zoom
+
+
+async def test_the_crosshair_reads_every_curve_and_stops_at_the_ends(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("l")
+        assert pane.crosshair == 1.0
+        assert pane.border_subtitle.startswith("capacity 1: ")
+        assert "◆ natural 53.0 ±2.0" in pane.line_to_copy()
+        await pilot.press("h")
+        assert pane.crosshair == 1.0
+        await pilot.press("l", "l", "l", "l")
+        assert pane.crosshair == 4.0
+        assert any("┊" in line_text(line) for line in pane.shown.lines)
+
+
+async def test_a_read_out_without_room_for_names_keeps_marks_and_numbers(open_chart):
+    async with open_chart(size=(80, 24)) as (pilot, pane):
+        await pilot.press("l", "l")
+        assert pane.border_subtitle == "capacity 2: ◆ 54.0 ±2.0  □ 61.0 ±2.0  × 66.0"
+        assert "natural" in pane.line_to_copy()
+
+
+async def test_arrow_keys_move_the_crosshair_too(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("right", "right", "left")
+        assert pane.crosshair == 1.0
+        await pilot.press("1", "right")
+        assert pane.crosshair == 2.0
+
+
+async def test_a_dense_curve_is_walked_in_a_hundred_steps(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("]", "]", "l", "l")
+        assert pane.crosshair == 12.0
+        assert pane.border_subtitle.startswith("step 12: ")
+
+
+def inside(pane):
+    whole = plot.spans(pane.drawing.chart).x
+    return pane.x_range is None or whole[0] <= pane.x_range[0] < pane.x_range[1] <= whole[1]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("kind", CHARTS)
+async def test_zooming_and_panning_never_leave_the_data(open_chart, kind, scale):
+    async with open_chart() as (pilot, pane):
+        pilot.app.view.chart, pilot.app.view.scale = kind, scale
+        pilot.app.screen.draw()
+        act = pilot.app.screen.action_act
+        for name in (*["zoom-in"] * 12, *["pan-left"] * 5, *["pan-right"] * 9, *["zoom-out"] * 3, "right", "zoom-in"):
+            act(f"chart.{name}")
+            assert inside(pane)
+            assert len(pane.shown.lines) == pane.size.height
+        assert pane.x_range is not None
+        for _ in range(20):
+            act("chart.zoom-out")
+        assert pane.x_range is None
+        act("chart.zoom-in")
+        act("chart.zoom-reset")
+        assert pane.x_range is None
+
+
+async def test_zooming_is_at_the_crosshair_or_at_the_point_nearest_to_the_middle(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("plus", "plus", "plus", "plus")
+        low, high = pane.x_range
+        assert any(low <= x <= high for x in (1.0, 2.0, 4.0))
+        await pilot.press("0", "h", "h", "h", "l", "plus", "plus", "plus")
+        low, high = pane.x_range
+        assert low <= pane.crosshair <= high
+
+
+async def test_the_window_follows_the_crosshair(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("l", *["plus"] * 6)
+        assert pane.x_range[1] < 4.0
+        await pilot.press("l", "l")
+        low, high = pane.x_range
+        assert low <= 4.0 <= high
+
+
+async def test_another_chart_and_other_data_undo_a_zoom_that_makes_no_sense(open_chart, fact):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("l", *["plus"] * 4)
+        pilot.app.live.given_answers = {"capacity": [fact(0.6, capacity=50.0), fact(0.6, capacity=90.0)]}
+        pilot.app.screen.draw()
+        assert inside(pane)
+        assert pane.crosshair == 50.0
+        await pilot.press("]")
+        assert (pane.crosshair, pane.x_range) == (None, None)
+
+
+# Two charts
+
+
+async def test_matched_axes_hold_both_charts(open_chart):
+    async with open_chart(size=(200, 60)) as (pilot, pane):
+        await pilot.press("equals_sign")
+        mine, its = pane._picture[0][0], pane.companion._picture[0][0]
+        assert mine.y_range == its.y_range
+        assert mine.y_range is not None
+        await pilot.press("m", "m")
+        assert pilot.app.view.metric == "benign_test"
+        assert pane.companion.drawing.chart is None
+        await pilot.press("equals_sign")
+        assert pane._picture[0][0].y_range is None
+
+
+async def test_matching_axes_with_a_chart_that_is_not_there_changes_nothing(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("equals_sign")
+        assert pilot.app.view.same_axes
+        assert pane._picture[0][0].y_range is None
+
+
+async def test_keys_move_the_crosshair_of_the_chart_that_has_the_focus(open_chart):
+    async with open_chart(size=(200, 60)) as (pilot, pane):
+        pane.companion.focus()
+        await pilot.press("l")
+        assert pane.crosshair is None
+        assert pane.companion.crosshair == 0.05
+        assert pane.companion.border_subtitle.startswith("eps 0.05: ")
+        await pilot.press("escape")
+        assert pane.companion.crosshair is None
+        await pilot.press("]")
+        assert pilot.app.view.chart == "epsilon"
