@@ -14,12 +14,12 @@ from textual.filter import LineFilter
 
 from engine.control.project import Project
 from explorer import actions, look, settings, view
-from explorer.checks import Check, Checkup, all_checks
-from explorer.gauges import Machine
-from explorer.live import Live
-from explorer.machine_watch import MachineWatch
+from explorer.machine.checks import Check, Checkup, all_checks
+from explorer.machine.gauges import Machine
+from explorer.machine.machine_watch import MachineWatch
 from explorer.options import data_folder
 from explorer.palette import Commands
+from explorer.project.live import Live
 from explorer.screens.main import MainScreen
 
 ORPHAN_SECONDS = 5.0

@@ -32,7 +32,7 @@ def test_format():
     [
         ("explorer.cli", "torch duckdb sklearn numpy"),
         ("explorer.app", "torch duckdb sklearn numpy plotext"),
-        ("explorer.reading", "torch duckdb sklearn numpy"),
+        ("explorer.project.reading", "torch duckdb sklearn numpy"),
         ("engine.control.client", "torch duckdb"),
         ("engine.control.reader", "torch textual"),
         ("engine.control.service", "torch textual"),

@@ -24,7 +24,7 @@ from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from engine.experiment import Setting, run
 from engine.place import Place
-from explorer.access import EngineResults
+from explorer.project.access import EngineResults
 
 KILLS = 10
 SWEEP = {

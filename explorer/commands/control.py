@@ -10,7 +10,7 @@ from engine.control.client import SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from explorer import options, text
-from explorer.access import EngineResults, ensure, find_run
+from explorer.project.access import EngineResults, ensure, find_run
 
 
 @click.group()

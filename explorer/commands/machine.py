@@ -7,7 +7,8 @@ import click
 from engine import datafiles
 from engine.control.client import EngineUnreachable, socket_of
 from engine.control.project import Project
-from explorer import checks, options
+from explorer import options
+from explorer.machine import checks
 
 
 @click.command()

@@ -14,7 +14,7 @@ import click
 from engine.control.project import Project
 from engine.spec import INFERENCE_ATTACKS, Inference
 from explorer import options, text
-from explorer.access import Row, find_run, results
+from explorer.project.access import Row, find_run, results
 from store.queries import TABLES
 
 LEAKAGE_COLUMNS = (

@@ -17,10 +17,11 @@ from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from engine.place import Place
 from engine.recipes import SCALES
-from explorer import facts, options, text
-from explorer.access import EngineResults, ensure
-from explorer.board import Board
-from explorer.submitting import place_here, submission
+from explorer import options, text
+from explorer.project.access import EngineResults, ensure
+from explorer.project.board import Board
+from explorer.project.submitting import place_here, submission
+from explorer.tables import facts
 
 PLAIN_SECONDS = 5.0
 """A plain progress report at most this often, apart from the ends of runs."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from explorer import curves, metrics, plot, zooming
-from explorer.curves import Drawing
+from explorer.charts import curves, metrics, plot, zooming
+from explorer.charts.curves import Drawing
+from explorer.charts.read_out import read_out, table_text
 from explorer.look import Line
 from explorer.panes.pane import Page, Pane, plain
-from explorer.read_out import read_out, table_text
 from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
 COMPANIONS = {"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"}

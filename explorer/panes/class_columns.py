@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from explorer import text
-from explorer.class_table import ClassRow, Strategy
 from explorer.look import Segment
 from explorer.panes.table import Column, bar
+from explorer.tables.class_table import ClassRow, Strategy
 
 Sorts = dict[str, Callable[[ClassRow], float | None]]
 """What a table can be sorted by, its main number first."""

@@ -4,13 +4,16 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from explorer import actions, class_table, metrics, progress, text
-from explorer.class_table import ClassRow
+from explorer import actions, text
+from explorer.charts import metrics
 from explorer.look import Line
 from explorer.panes.class_columns import CLASS, DIFFERENCE, Table, difference_table, strategy_table
 from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.table import fit, header, row
+from explorer.project import progress
+from explorer.tables import class_table
+from explorer.tables.class_table import ClassRow
 
 Row = dict[str, Any]
 RULES = {"oracle": "oracle", "heldout": "held-out"}

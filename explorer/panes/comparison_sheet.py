@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from explorer import comparison, run_facts
-from explorer.comparison import Cell, Entry, Known
 from explorer.look import Line
 from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, heading
 from explorer.panes.table import sized
+from explorer.tables import comparison, run_facts
+from explorer.tables.comparison import Cell, Entry, Known
 
 Row = dict[str, Any]
 

@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from explorer import failures, run_commands, run_facts, run_files, text
+from explorer import text
 from explorer.look import Line
 from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, cut, wrapped
-from explorer.run_files import RunFolder
+from explorer.project import run_commands
+from explorer.tables import failures, run_facts, run_files
+from explorer.tables.run_files import RunFolder
 
 Row = dict[str, Any]
 

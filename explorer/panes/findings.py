@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from explorer import checks
 from explorer.look import Line, Segment
+from explorer.machine import checks
 from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, beside, cut, wrapped
 

@@ -3,10 +3,11 @@
 import os
 
 from engine.control.protocol import DeviceStatus
-from explorer import actions, gauges, machine_text
+from explorer import actions
 from explorer.look import Line
-from explorer.machine_text import gib
-from explorer.machine_watch import CELLS, History, memory_share
+from explorer.machine import gauges, machine_text
+from explorer.machine.machine_text import gib
+from explorer.machine.machine_watch import CELLS, History, memory_share
 from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.sheet import cut, wrapped

@@ -7,9 +7,11 @@ from rich.segment import Segment as RichSegment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from explorer import actions, machine_text, progress
+from explorer import actions
 from explorer.look import Line, style
+from explorer.machine import machine_text
 from explorer.panes.table import bar, sized
+from explorer.project import progress
 
 LEAST = (60, 15)
 """Columns and rows that the app needs to be of use."""

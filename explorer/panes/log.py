@@ -5,11 +5,11 @@ import time
 from functools import lru_cache
 
 from explorer import actions
-from explorer.engine_log import LogLine
 from explorer.look import Line
 from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.sheet import wrapped
+from explorer.project.engine_log import LogLine
 from explorer.view import View
 
 HANG = 10

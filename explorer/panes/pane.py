@@ -14,9 +14,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from explorer import actions, look
-from explorer.live import Live
 from explorer.look import Line
 from explorer.panes.table import fitted
+from explorer.project.live import Live
 from explorer.view import View
 
 if TYPE_CHECKING:

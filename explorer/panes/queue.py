@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from explorer import actions, progress, text
+from explorer import actions, text
 from explorer.look import Line, Segment
 from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.table import Column, bar, fit, header, row, sized
+from explorer.project import progress
 
 Row = dict[str, Any]
 

@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from explorer import plot, run_facts, text
-from explorer.board import MARKS, RunBoard
-from explorer.curves import HISTORY_AGE
+from explorer import text
+from explorer.charts import plot
+from explorer.charts.curves import HISTORY_AGE
 from explorer.look import Line
 from explorer.panes import run_sections
 from explorer.panes.pane import Page, plain
 from explorer.panes.runs import TONES
 from explorer.panes.sheet import Sheet, beside, cut, heading, wrapped
 from explorer.panes.table import bar
-from explorer.run_files import RunFolder
+from explorer.project.board import MARKS, RunBoard
+from explorer.tables import run_facts
+from explorer.tables.run_files import RunFolder
 
 Row = dict[str, Any]
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from explorer import run_facts, text
-from explorer.curves import HISTORY_TITLES, smoothed
+from explorer import text
+from explorer.charts.curves import HISTORY_TITLES, smoothed
+from explorer.charts.plot import Chart, Series
 from explorer.look import Line
 from explorer.panes.pane import plain
 from explorer.panes.sheet import beside, cut, heading, wrapped
 from explorer.panes.table import Column, header, row
-from explorer.plot import Chart, Series
-from explorer.run_facts import METRICS, RULES, Attack, Settings
-from explorer.run_files import RunFolder
+from explorer.tables import run_facts
+from explorer.tables.run_facts import METRICS, RULES, Attack, Settings
+from explorer.tables.run_files import RunFolder
 
 Row = Mapping[str, Any]
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from explorer import actions, metrics, series, text
-from explorer.board import ENDED
-from explorer.board import MARKS as MARKS_OF_STATE
+from explorer import actions, text
+from explorer.charts import metrics, series
+from explorer.charts.plot import MARKS
 from explorer.look import Line, Segment
 from explorer.panes.pane import LazyLines, Page, Pane, plain
 from explorer.panes.table import Column, bar, fit, header, row
-from explorer.plot import MARKS
+from explorer.project.board import ENDED
+from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.view import SAVED_FILTERS
 
 Row = dict[str, Any]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
-from explorer import actions, comparison, run_facts
+from explorer import actions
 from explorer.panes.comparison_sheet import ComparisonSheet
 from explorer.screens.acting import ActingScreen
+from explorer.tables import comparison, run_facts
 
 
 class Compare(ActingScreen, Screen):

@@ -16,9 +16,10 @@ from textual.widgets import Input, Static
 
 from engine.control.client import EngineRefused, EngineUnreachable
 from engine.validation import SpecError
-from explorer import exports, text
-from explorer.exports import FORMATS, Export
+from explorer import text
 from explorer.look import Line
+from explorer.project import exports
+from explorer.project.exports import FORMATS, Export
 from explorer.screens.box import Box, rich_text
 from explorer.screens.choice import Choice, field_head
 from store.queries import TABLES

@@ -6,9 +6,11 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from explorer import actions, run_commands, run_files
+from explorer import actions
 from explorer.panes.failure_sheet import FailureSheet
+from explorer.project import run_commands
 from explorer.screens.acting import ActingScreen
+from explorer.tables import run_files
 
 REPORT_LINES = 40
 """Lines of the log that go into a copied report."""

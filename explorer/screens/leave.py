@@ -13,8 +13,8 @@ from engine.control import protocol
 from engine.control.client import EngineRefused, EngineUnreachable
 from engine.place import Place
 from explorer import text
-from explorer.board import Board, RunBoard
 from explorer.opening import come_back
+from explorer.project.board import Board, RunBoard
 from explorer.screens.box import Box
 from explorer.screens.menu import Answer, Menu
 

@@ -10,7 +10,6 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from explorer import actions
-from explorer.live import Live
 from explorer.panes.chart import Chart
 from explorer.panes.classes import Classes
 from explorer.panes.footer import Footer
@@ -22,6 +21,7 @@ from explorer.panes.prompt import Prompt
 from explorer.panes.queue import Queue
 from explorer.panes.runs import Runs
 from explorer.panes.welcome import Welcome
+from explorer.project.live import Live
 from explorer.screens.acting import finish
 from explorer.screens.arrangement import NORMAL, WIDE, Arranged, arrange
 from explorer.verbs import verbs_of

@@ -20,9 +20,9 @@ from engine.validation import SpecError
 from explorer import text
 from explorer.look import Line
 from explorer.planning import Cost, Draft, cost, errors, plan
+from explorer.project.submitting import place_here, submission
 from explorer.screens.box import Box, rich_text
 from explorer.screens.choice import Choice, field_head
-from explorer.submitting import place_here, submission
 
 FIELDS = {
     "name": ("name", "what tables call the sweep"),

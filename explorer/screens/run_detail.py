@@ -6,13 +6,15 @@ import time
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from explorer import actions, run_commands, run_facts, run_files
+from explorer import actions
 from explorer.panes.run_page import RunPage
 from explorer.panes.runs import Runs
-from explorer.run_toml import sweep_file
+from explorer.project import run_commands
 from explorer.screens.acting import ActingScreen
 from explorer.screens.compare import push_with_twin
 from explorer.screens.confirm import Confirm
+from explorer.tables import run_facts, run_files
+from explorer.tables.run_toml import sweep_file
 from explorer.view import SMOOTHINGS
 
 FILES_SECONDS = 2.0

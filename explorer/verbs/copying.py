@@ -3,8 +3,9 @@
 import json
 from typing import TYPE_CHECKING
 
-from explorer import clipboard, diagnostics
-from explorer.run_toml import sweep_file
+from explorer import clipboard
+from explorer.machine import diagnostics
+from explorer.tables.run_toml import sweep_file
 
 if TYPE_CHECKING:
     from explorer.screens.main import MainScreen

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.control import protocol
-from explorer.answers import Row
+from explorer.project.answers import Row
 
 if TYPE_CHECKING:
-    from explorer.live import Live
+    from explorer.project.live import Live
     from explorer.screens.main import MainScreen
 
 FAILED = ("failed", "diverged")
@@ -52,7 +52,7 @@ class EngineVerbs:
         """Submit the packaged demo; what was computed before is not computed again."""
         from engine import sweeps
         from explorer.options import data_folder
-        from explorer.submitting import place_here, submission
+        from explorer.project.submitting import place_here, submission
 
         root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
         if self.live.link != "engine":
@@ -63,7 +63,7 @@ class EngineVerbs:
 
     async def action_repeat(self) -> None:
         """The sweep of the run under the cursor, with seeds it does not have."""
-        from explorer import run_commands
+        from explorer.project import run_commands
 
         if not self._without_run():
             self._say(await run_commands.repeat_sweep(self.live, self.run["run_id"]))
@@ -72,7 +72,7 @@ class EngineVerbs:
 
     async def action_retry(self) -> None:
         """The run under the cursor again; where no engine is at work, have one first of all."""
-        from explorer import run_commands
+        from explorer.project import run_commands
 
         if self.live.link != "engine":
             await self.action_start()
@@ -81,7 +81,7 @@ class EngineVerbs:
 
     async def action_retry_failed(self) -> None:
         """All that failed or diverged."""
-        from explorer import run_commands
+        from explorer.project import run_commands
 
         failed = [run_id for run_id, run in self.live.runs.items() if run["state"] in FAILED]
         if failed:
@@ -91,7 +91,7 @@ class EngineVerbs:
 
     async def action_cancel(self) -> None:
         """End the run under the cursor, or take it out of the queue; asks."""
-        from explorer import run_commands
+        from explorer.project import run_commands
         from explorer.screens.confirm import Confirm
 
         if self._without_run():
@@ -107,7 +107,7 @@ class EngineVerbs:
 
     async def action_first(self) -> None:
         """Before all others that wait."""
-        from explorer import run_commands
+        from explorer.project import run_commands
 
         if not self._without_run():
             self._say(await run_commands.prioritise(self.live, [self.run["run_id"]]))

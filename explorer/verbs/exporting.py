@@ -4,8 +4,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from explorer import exports
-from explorer.exports import Export, Written
+from explorer.project import exports
+from explorer.project.exports import Export, Written
 
 if TYPE_CHECKING:
     from explorer.screens.main import MainScreen

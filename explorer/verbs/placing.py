@@ -3,7 +3,7 @@
 import copy
 from typing import TYPE_CHECKING
 
-from explorer.live import Live
+from explorer.project.live import Live
 from explorer.view import View
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.control.project import Project
 from explorer.app import ExploreApp
-from explorer.live import Live
+from explorer.project.live import Live
 from explorer.settings import AppSettings
 
 

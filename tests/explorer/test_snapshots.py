@@ -47,8 +47,8 @@ def same_everywhere(monkeypatch):
     """What differs from machine to machine and from day to day stands still."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    monkeypatch.setattr("explorer.machine_watch.MachineWatch.start", lambda self: None)
-    monkeypatch.setattr("explorer.checks.Checkup.start", lambda *_: None)
+    monkeypatch.setattr("explorer.machine.machine_watch.MachineWatch.start", lambda self: None)
+    monkeypatch.setattr("explorer.machine.checks.Checkup.start", lambda *_: None)
     yield
     monkeypatch.undo()
     time.tzset()

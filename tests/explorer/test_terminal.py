@@ -15,7 +15,7 @@ from engine.control.launch import ensure_engine
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
 from engine.place import Place
-from explorer.access import EngineResults
+from explorer.project.access import EngineResults
 
 MIA = Path(sys.executable).with_name("mia-explore")
 CRASHING = """

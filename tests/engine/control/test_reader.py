@@ -14,8 +14,8 @@ from engine import events
 from engine.control import launch, protocol, reader
 from engine.control.client import Client, EngineRefused, EngineUnreachable
 from engine.control.project import EngineBusy, ProjectLock
-from explorer import reading
-from explorer.reading import open_reader
+from explorer.project import reading
+from explorer.project.reading import open_reader
 from store.export import FORMATS, export
 from store.queries import QUERIES
 from store.store import Store
@@ -236,7 +236,7 @@ import asyncio, subprocess, sys
 from pathlib import Path
 from engine.control import protocol
 from engine.control.project import Project
-from explorer import reading
+from explorer.project import reading
 popen = subprocess.Popen
 def spawn(*arguments, **settings):
     process = popen(*arguments, **settings)
@@ -265,7 +265,7 @@ def test_a_standard_input_that_is_no_socket_is_one_line():
 
 @pytest.mark.parametrize(
     ("module", "forbidden"),
-    [("engine.control.reader", "torch textual sklearn"), ("explorer.reading", "torch duckdb sklearn numpy")],
+    [("engine.control.reader", "torch textual sklearn"), ("explorer.project.reading", "torch duckdb sklearn numpy")],
 )
 def test_nothing_heavy_is_imported(module, forbidden):
     code = f"import sys, {module}; print(*sorted(set({forbidden.split()}) & set(sys.modules)))"

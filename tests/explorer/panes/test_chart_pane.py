@@ -3,7 +3,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from explorer import plot
+from explorer.charts import plot
 from explorer.panes.chart import COMPANIONS, HISTORIES
 from explorer.panes.pane import line_text
 from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from engine.control import protocol
-from explorer.gauges import Gpu, GpuProcess, Machine
+from explorer.machine.gauges import Gpu, GpuProcess, Machine
 from explorer.panes.pane import line_text
 
 GIB = 2**30
@@ -46,7 +46,7 @@ def gpu_app(make_app, monkeypatch):
             def close(self):
                 pass
 
-        monkeypatch.setattr("explorer.machine_watch.Gauges", Still)
+        monkeypatch.setattr("explorer.machine.machine_watch.Gauges", Still)
         app = make_app()
         app.view.hidden = []
         app.view.side = "5"

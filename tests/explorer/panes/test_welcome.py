@@ -1,6 +1,6 @@
 import pytest
 
-from explorer.checks import Finding
+from explorer.machine.checks import Finding
 from explorer.screens.check import CheckScreen
 from explorer.screens.open_folder import OpenFolder
 

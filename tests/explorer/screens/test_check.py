@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from explorer.checks import Finding
+from explorer.machine.checks import Finding
 from explorer.screens.check import CheckScreen
 
 FAR = "no files in " + "/a/folder/far/away" * 6

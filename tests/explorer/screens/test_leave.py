@@ -2,7 +2,7 @@ import pytest
 
 from engine.control import protocol
 from engine.control.client import EngineUnreachable
-from explorer.board import Board
+from explorer.project.board import Board
 from explorer.screens.leave import Leave, at_work
 
 

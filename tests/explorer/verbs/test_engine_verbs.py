@@ -6,9 +6,9 @@ from textual.screen import Screen
 
 from engine import sweeps
 from engine.control import protocol
-from explorer import run_commands
+from explorer.project import run_commands
+from explorer.project.submitting import place_here, submission
 from explorer.screens.confirm import Confirm
-from explorer.submitting import place_here, submission
 
 
 async def ready(app, pilot, until, run=""):

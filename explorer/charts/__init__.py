@@ -1,0 +1,1 @@
+"""Charts: from what is known and chosen to lines of text."""

@@ -1,0 +1,1 @@
+"""What the machine is doing, and whether everything works on it."""

@@ -1,0 +1,73 @@
+"""What somebody who helps from afar wants to know: versions, engine, terminal and sizes, as plain lines."""
+
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from explorer import text
+from explorer.project.live import Live
+from explorer.settings import config_file
+
+if TYPE_CHECKING:
+    from explorer.app import ExploreApp
+
+PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
+
+
+def report(app: "ExploreApp") -> str:
+    """All of it; names of files, nothing from the environment but what concerns the terminal."""
+    groups = {
+        "versions": _versions(),
+        "engine": _engine(app.live),
+        "terminal": _terminal(app),
+        "sizes": _sizes(app.live),
+    }
+    lines = [f"{name:9s} {line}" for name, found in groups.items() for line in found]
+    return "\n".join(lines) + "\n"
+
+
+def _versions() -> Iterator[str]:
+    yield f"python {platform.python_version()} on {platform.platform()}"
+    yield ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+
+
+def _version(package: str) -> str:
+    """The release that is installed, without importing it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _engine(live: Live) -> Iterator[str]:
+    yield f"project {live.project.root}{', read-only' if live.read_only else ''}"
+    yield f"link {live.link}{': ' + live.trouble if live.trouble else ''}"
+    if (status := live.status) is None:
+        return
+    held = "paused" if status.paused else status.hold or "starting runs"
+    versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
+    yield f"pid {status.pid} on {status.host}, {held}, {len(status.running)} running, {status.queued} queued"
+    yield versions
+    for device in status.devices:
+        yield f"{device.name} {device.label}: {len(device.running)} of {device.slots} slots at work"
+    yield f"disk {text.size(status.disk_free)} free"
+
+
+def _terminal(app: "ExploreApp") -> Iterator[str]:
+    around = [name for name in ("TMUX", "STY", "SSH_CONNECTION") if os.environ.get(name)]
+    yield f"{app.size.width}x{app.size.height}, theme {app.theme}{', ascii' if app.settings.ascii else ''}"
+    said = {name: os.environ.get(name) for name in ("TERM", "COLORTERM", "TERM_PROGRAM", "LANG", "LC_ALL", "NO_COLOR")}
+    yield ", ".join(f"{name}={value}" for name, value in said.items() if value) or "no TERM"
+    yield f"inside {', '.join(around) or 'nothing'}; encoding {sys.__stdout__.encoding if sys.__stdout__ else 'none'}"
+    yield f"settings {config_file()}{'' if config_file().exists() else ' (not there)'}"
+
+
+def _sizes(live: Live) -> Iterator[str]:
+    states = Counter(run["state"] for run in live.runs.values())
+    yield f"{len(live.runs)} runs: {', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}"
+    files = {"database": live.project.database, "engine's log": live.project.log}
+    yield ", ".join(f"{name} {text.size(path.stat().st_size)}" for name, path in files.items() if path.exists()) or "-"

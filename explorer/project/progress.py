@@ -1,0 +1,58 @@
+"""How far the work in hand is and what comes next, as the header and the queue both say it."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from explorer import text
+from explorer.project.board import ENDED, Board
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The sweeps that still have runs to do, taken together."""
+
+    ended: int
+    total: int
+    """Runs, those of the same sweeps that have ended included."""
+    share: float
+    """Of all their work, between 0 and 1."""
+    left: float | None
+    """Seconds, None while unknown."""
+    rough: bool
+    """Some kind of run has not been seen at work yet."""
+
+    @property
+    def eta(self) -> str:
+        """`ETA 1h52 (16:40) rough`: how long, until when, and whether it is much of a guess."""
+        if self.left is None:
+            return "ETA —"
+        return f"ETA {text.duration(self.left)} ({clock(self.left)}){' rough' if self.rough else ''}"
+
+
+def work(runs: Mapping[str, Row], board: Board) -> Work | None:
+    """The work in hand, None where there is none; `runs` are rows of the store's `runs` by id."""
+    known = [(runs[run_id]["sweep"], run) for run_id, run in board.runs.items() if run_id in runs]
+    pending = {sweep for sweep, run in known if run.state not in ENDED}
+    if not pending:
+        return None
+    members = [run for sweep, run in known if sweep in pending]
+    done = [1.0 if run.state in ENDED else run.fraction for run in members]
+    left, rough = board.sweep_left()
+    return Work(sum(run.state in ENDED for run in members), len(members), sum(done) / len(done), left, rough)
+
+
+def waiting(runs: Iterable[Row]) -> list[Row]:
+    """The queued runs, the next one first: by priority, then as submitted."""
+    return sorted(
+        (run for run in runs if run["state"] == "queued"), key=lambda run: (-run["priority"], run["submission"])
+    )
+
+
+def clock(seconds: float) -> str:
+    """The time of day so many seconds from now, with the weekday where it is not today."""
+    then = time.time() + seconds
+    return time.strftime("%H:%M" if seconds < 20 * 3600 else "%a %H:%M", time.localtime(then))

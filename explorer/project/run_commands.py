@@ -1,0 +1,103 @@
+"""What can be asked of the engine for runs: each command as a coroutine that returns its notice in one line.
+
+EngineRefused, EngineUnreachable and SpecError say in one line why it could not be done.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from engine.control import protocol
+from engine.spec import Experiment
+from engine.validation import SpecError
+from explorer.project.live import Live
+
+Row = Mapping[str, Any]
+
+
+async def retry(live: Live, run_ids: Sequence[str]) -> str:
+    """Queue failed, diverged and cancelled runs again; they go on from what they have saved."""
+    queued = (await live.call(protocol.Retry(run_ids=list(run_ids)))).run_ids
+    return _said(live, run_ids, queued, "queued again", "nothing to retry: only failed and cancelled runs can be")
+
+
+async def cancel(live: Live, run_ids: Sequence[str]) -> str:
+    """Take runs out of the queue and end those at work."""
+    ended = (await live.call(protocol.Cancel(run_ids=list(run_ids)))).run_ids
+    return _said(live, run_ids, ended, "cancelled", "nothing to cancel: it neither waits nor runs")
+
+
+async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
+    """Let queued runs start before all others that wait."""
+    waiting = [run for run in live.runs.values() if run["state"] == "queued"]
+    priority = max((run["priority"] for run in waiting), default=0) + 1
+    known = (await live.call(protocol.Prioritise(run_ids=list(run_ids), priority=priority))).run_ids
+    for run_id in known:
+        live.runs[run_id]["priority"] = priority  # the engine does not push it
+    return _said(live, run_ids, known, "next to start", "not in the queue")
+
+
+async def half_batch(live: Live, run_id: str) -> str:
+    """Queue a run's experiment with half of its batch size: another experiment, with its own id, in the same sweep."""
+    row = await _whole(live, run_id)
+    spec = json.loads(row["spec"])
+    half = halved(spec)
+    if half is None:
+        raise SpecError(f"{row['name']}: its batch is one image; it cannot be halved")
+    other = Experiment.from_dict(spec | {"recipe": spec["recipe"] | {"batch_size": half}})
+    queued = await _submit(live, row["sweep"] or row["name"], [(other, row)])
+    if queued:
+        return f"{other.run_id} queued: batch size {half}, another experiment with its own id"
+    return f"{other.run_id}, with batch size {half}, is known already"
+
+
+def halved(spec: Mapping[str, Any]) -> int | None:
+    """Half of an experiment's batch size; None where there is no half."""
+    return spec["recipe"].get("batch_size", 0) // 2 or None
+
+
+async def repeat_sweep(live: Live, run_id: str) -> str:
+    """Queue every experiment of a run's sweep again with seeds that the sweep does not have yet."""
+    sweep = live.runs[run_id]["sweep"]
+    if not sweep:
+        raise SpecError(f"{live.runs[run_id]['name']}: came in by import; it belongs to no sweep")
+    ids = [row["run_id"] for row in await live.query("runs", sweep=sweep)]
+    rows = await live.query("run", run_id=ids)
+    specs = [json.loads(row["spec"]) for row in rows]
+    seeds = [spec["seed"] for spec in specs]
+    shift = max(seeds) - min(seeds) + 1
+    others = [Experiment.from_dict(spec | {"seed": spec["seed"] + shift}) for spec in specs]
+    queued = await _submit(live, sweep, list(zip(others, rows, strict=True)))
+    seeds_of = _span(other.seed for other in others)
+    return f"{sweep}: {len(queued)} {'run' if len(queued) == 1 else 'runs'} queued with {seeds_of}"
+
+
+async def _submit(live: Live, sweep: str, asked: Sequence[tuple[Experiment, Row]]) -> list[str]:
+    """Queue experiments in the places of the runs they are made from; those newly queued."""
+    requests = []
+    for experiment, row in asked:
+        place = json.loads(row["place"] or "{}")
+        if not place:
+            raise SpecError(f"{row['name']}: came in by import; submit its sweep to run it here")
+        requests.append(protocol.RunRequest(experiment=experiment.to_dict(), place=place))
+    return (await live.call(protocol.Submit(sweep=sweep, runs=requests))).run_ids
+
+
+async def _whole(live: Live, run_id: str) -> Row:
+    rows = await live.query("run", run_id=run_id)
+    if not rows:
+        raise SpecError(f"{run_id}: no such run")
+    return rows[0]
+
+
+def _said(live: Live, asked: Sequence[str], changed: Sequence[str], done: str, nothing: str) -> str:
+    """The notice for some runs of which only some were changed."""
+    if len(asked) == 1:
+        name = live.runs[asked[0]]["name"] if asked[0] in live.runs else asked[0]
+        return f"{name} {done}" if changed else f"{name}: {nothing}"
+    return f"{len(changed)} of {len(asked)} runs {done}" if changed else nothing
+
+
+def _span(seeds: Iterable[int]) -> str:
+    known = sorted(set(seeds))
+    return f"seed {known[0]}" if len(known) == 1 else f"seeds {known[0]} to {known[-1]}"

@@ -1,0 +1,1 @@
+"""What is known of runs and classes, in order for people to read. No Textual."""

@@ -1,0 +1,377 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.charts import curves, read_out
+from explorer.charts.series import NATURAL_SHAPE
+from explorer.view import CHARTS, View
+
+values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size=30)
+
+
+@pytest.fixture
+def draw(make_live):
+    """A function drawing a chart of made-up answers; all runs are on it."""
+
+    def drawn(kind, answers=None, rows=None, live=None, **chosen):
+        live = live or make_live(rows, answers)
+        return curves.draw_of(kind, live, View(**chosen), list(live.runs.values()))
+
+    return drawn
+
+
+@pytest.fixture
+def swept(fact):
+    """Facts of natural and robust training over two capacities."""
+    return [
+        fact(0.52, defense="natural"),
+        fact(0.54, defense="natural", capacity=2.0),
+        fact(0.60),
+        fact(0.64, capacity=2.0, published=0.66),
+        fact(0.58, epsilon=0.05, evaluation_epsilon=0.05),
+    ]
+
+
+def by_label(drawing):
+    found = {curve.label: curve for curve in drawing.chart.series}
+    assert len(found) == len(drawing.chart.series), "labels must tell curves apart"
+    return found
+
+
+def looks(drawing):
+    return [(curve.mark, curve.tone) for curve in drawing.chart.series if curve.kind != "published"]
+
+
+# Capacity
+
+
+def test_a_capacity_curve_is_of_one_defense_and_epsilon(draw, swept):
+    found = by_label(draw("capacity", {"capacity": swept}))
+    assert list(found) == ["natural", "pgd 0.05", "pgd 0.1", "pgd 0.1 paper"]
+    assert found["pgd 0.1"].x == (1.0, 2.0)
+    assert found["pgd 0.1"].y == (0.60, 0.64)
+    assert found["pgd 0.1"].low == (0.58, 0.62)
+    assert (found["natural"].mark, found["natural"].tone) == (NATURAL_SHAPE, "dim")
+
+
+def test_points_whose_seeds_are_not_all_done_are_hollow(draw, swept):
+    found = by_label(draw("capacity", {"capacity": [*swept, fact_of(swept, capacity=8.0)]}))
+    assert found["natural"].hollow == (False, False)
+    assert found["pgd 0.1"].hollow == (False, True, True)  # capacity 2 runs, capacity 8 is queued
+
+
+def fact_of(swept, **fields):
+    return swept[2] | fields
+
+
+def test_the_papers_points_can_be_put_away(draw, swept):
+    shown = by_label(draw("capacity", {"capacity": swept}))["pgd 0.1 paper"]
+    assert (shown.x, shown.y, shown.kind) == ((2.0,), (0.66,), "published")
+    assert "pgd 0.1 paper" not in by_label(draw("capacity", {"capacity": swept}, paper=False))
+
+
+def test_settings_that_differ_in_nothing_else_are_told_apart(draw, fact):
+    drawing = draw("capacity", {"capacity": [fact(0.6), fact(0.7, settings="bbbb2222"), fact(0.5, defense="natural")]})
+    assert {"pgd 0.1 #aaaa", "pgd 0.1 #bbbb", "natural"} == set(by_label(drawing))
+    assert len(set(looks(drawing))) == 3
+
+
+def test_models_attacked_with_several_budgets_are_told_apart(draw, fact):
+    naturals = [fact(0.5, defense="natural"), fact(0.55, defense="natural", evaluation_epsilon=8 / 255)]
+    drawing = draw("capacity", {"capacity": naturals})
+    assert {"natural attacked 0.1", "natural attacked 8/255"} == set(by_label(drawing))
+    assert len(set(looks(drawing))) == 2
+    assert all(tone == "dim" for _, tone in looks(drawing))
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels"),
+    [
+        ({"dataset": "yale"}, {"pgd 0.1 digits", "pgd 0.1 yale"}),
+        ({"train_fraction": 0.5}, {"pgd 0.1 data 100%", "pgd 0.1 data 50%"}),
+        ({"network": "mlp"}, {"pgd 0.1 small-cnn", "pgd 0.1 mlp"}),
+    ],
+)
+def test_data_sets_fractions_and_networks_are_told_apart(draw, run, fact, fields, labels):
+    rows = [run("a-0001"), run("b-0002", **fields)]
+    drawing = draw("capacity", {"capacity": [fact(0.6), fact(0.7, **fields)]}, rows)
+    assert set(by_label(drawing)) == labels
+    assert len(set(looks(drawing))) == 2
+
+
+@pytest.mark.parametrize(
+    ("seeds", "interval", "words"),
+    [
+        ((1, 1), "bars", " · 1 seed"),
+        ((2, 2), "bars", " · 2 seeds, 95 % CI"),
+        ((1, 3), "band", " · 1-3 seeds, 95 % CI"),
+        ((3, 3), "off", " · 3 seeds"),
+    ],
+)
+def test_the_title_says_how_many_seeds_there_are_and_what_the_bars_mean(draw, fact, seeds, interval, words):
+    facts = [fact(0.6, n_seeds=seeds[0]), fact(0.6, capacity=2.0, n_seeds=seeds[1])]
+    drawing = draw("capacity", {"capacity": facts}, interval=interval)
+    assert drawing.title == f"Capacity  inference accuracy % · confidence (adversarial) · oracle{words}"
+    assert all(len(title) < len(drawing.title) for title in drawing.shorter)
+
+
+def test_means_that_are_no_numbers_are_gaps_in_words_too(draw, fact):
+    drawing = draw("capacity", {"capacity": [fact(math.nan), fact(0.6, capacity=2.0)]})
+    assert read_out.read_out(drawing, 1.0) == "capacity 1: nothing here"
+    assert "nan" not in read_out.table_text(drawing)
+
+
+def test_only_the_chosen_number_is_drawn(draw, fact):
+    facts = [fact(0.6), fact(0.7, threshold_rule="heldout"), fact(0.8, attack="confidence-class")]
+    assert [curve.y for curve in draw("capacity", {"capacity": facts}).chart.series] == [(0.6,)]
+    assert [curve.y for curve in draw("capacity", {"capacity": facts}, rule="heldout").chart.series] == [(0.7,)]
+
+
+def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
+    accuracy = fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None)
+    assert draw("capacity", {"capacity": [fact(0.6)]}).chart.level == 0.5
+    assert draw("capacity", {"capacity": [accuracy]}, metric="benign_test").chart.level is None
+
+
+def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_live, swept):
+    live = make_live(None, {"capacity": swept})
+    some = list(live.runs.values())[:3]
+    drawing = curves.draw_of("capacity", live, View(), some)
+    ids = sorted(run["run_id"] for run in some)
+    assert live.asked[-1][1]["run_id"] == ids
+    assert drawing.filters == {"run_id": ids}
+    assert curves.draw_of("capacity", live, View(), list(live.runs.values())).filters == {}
+
+
+# Epsilon
+
+
+def test_an_epsilon_curve_is_at_the_capacity_under_the_cursor(draw, swept):
+    drawing = draw("epsilon", {"capacity": swept}, current="digits-pgd-c1-e0.1-s0-aa03")
+    found = by_label(drawing)
+    assert found["pgd"].x == (0.05, 0.1)
+    assert found["pgd"].y == (0.58, 0.60)
+    assert drawing.title.startswith("Epsilon  capacity 1 · ")
+    assert drawing.chart.x_ticks == ((0.05, "0.05"), (0.1, "0.1"))
+
+
+def test_the_natural_baseline_is_a_grey_line_that_says_what_it_was_attacked_with(draw, swept):
+    found = by_label(draw("epsilon", {"capacity": swept}))
+    assert found["natural attacked 0.1"].y == (0.52, 0.52)
+    assert found["natural attacked 0.1"].tone == "dim"
+    benign = by_label(draw("epsilon", {"capacity": [row | {"view": "benign"} for row in swept]}, leak_view="benign"))
+    assert "natural" in benign
+
+
+def test_models_trained_with_one_epsilon_and_attacked_with_several_are_two_curves(draw, fact):
+    facts = [fact(0.5 + e, epsilon=e, evaluation_epsilon=e) for e in (0.05, 0.1)]
+    facts += [fact(0.4 + e, epsilon=e, evaluation_epsilon=0.2) for e in (0.05, 0.1)]
+    found = by_label(draw("epsilon", {"capacity": facts}))
+    assert {label: curve.y for label, curve in found.items()} == {
+        "pgd attacked as trained": (0.55, 0.6),
+        "pgd attacked 0.2": (0.45, 0.5),
+    }
+
+
+def test_one_fixed_budget_of_the_attack_is_one_curve(draw, fact):
+    facts = [fact(0.5 + e, epsilon=e, evaluation_epsilon=0.1) for e in (0.05, 0.1, 0.2)]
+    assert by_label(draw("epsilon", {"capacity": facts}))["pgd"].x == (0.05, 0.1, 0.2)
+
+
+def test_a_curve_over_one_epsilon_says_what_is_missing(draw, fact):
+    drawing = draw("epsilon", {"capacity": [fact(0.6, epsilon=8 / 255)]})
+    assert drawing.empty == (
+        "One epsilon so far at capacity 1 (8/255).",
+        "A curve needs two. {engine.new} plans a sweep.",
+    )
+
+
+# Histories
+
+
+@pytest.fixture
+def told(make_live):
+    """A project in which every run has a history of three steps."""
+
+    def history(run_id, metric):
+        return [
+            {"run_id": name, "step": step, "epoch": 0, "metric": metric, "value": value, "state": "done"}
+            for name in run_id
+            for step, value in ((10, 2.0), (20, 1.0), (30, math.nan))
+        ]
+
+    return make_live(None, {"history": history})
+
+
+def test_every_begun_run_has_a_history_and_the_one_under_the_cursor_is_marked(told, draw):
+    drawing = draw("history", live=told, current="digits-pgd-c1-e0.1-s0-aa03")
+    assert list(by_label(drawing)) == [
+        *("natural-c1-s0", "natural-c2-s0", "▸pgd-c1-e0.1-s0", "pgd-c2-e0.1-s0", "pgd-c4-e0.1-s0"),
+    ]
+    assert drawing.title == "History  training loss · 5 of 6 runs"
+    assert drawing.table == "history"
+
+
+def test_histories_keep_their_looks_as_the_cursor_moves(told, draw):
+    before, after = (draw("history", live=told, current=name) for name in list(told.runs)[:2])
+    assert looks(before) == looks(after)
+    assert [c.label.removeprefix("▸") for c in before.chart.series] == [
+        c.label.removeprefix("▸") for c in after.chart.series
+    ]
+
+
+def test_a_run_is_asked_for_by_itself_so_that_answers_last(told, draw):
+    draw("history", live=told)
+    assert [params["run_id"] for name, params in told.asked if name == "history"] == [
+        [run] for run in list(told.runs)[:5]
+    ]
+
+
+def test_the_run_under_the_cursor_and_marked_ones_are_among_the_few(run, make_live):
+    rows = [run(f"digits-pgd-s{seed}-{seed:04x}", seed=seed) for seed in range(20)]
+    live = make_live(rows)
+    last, marked = rows[-1]["run_id"], rows[15]["run_id"]
+    shown = [one["run_id"] for one in curves.shown_runs(View(current=last, marked=[marked]), list(live.runs.values()))]
+    assert len(shown) == curves.HISTORY_RUNS
+    assert {last, marked} <= set(shown)
+    assert shown == sorted(shown, key=list(live.runs).index)
+
+
+def test_runs_of_one_name_are_told_apart(run, make_live, draw):
+    rows = [
+        run("digits-pgd-c1-s0-aaaa1"),
+        run("digits-pgd-c1-s0-bbbb2"),
+        run("yale-pgd-c1-s0-cccc3", dataset="yale"),
+    ]
+    live = make_live(rows, {"history": lambda run_id, **_: [{"run_id": run_id[0], "step": 1, "value": 1.0}]})
+    assert list(by_label(draw("history", live=live))) == [
+        "pgd-c1-s0 digits #aaaa",
+        "pgd-c1-s0 digits #bbbb",
+        "pgd-c1-s0 yale #cccc",
+    ]
+
+
+def test_a_history_without_steps_says_so(draw):
+    assert draw("history", {"history": []}).empty == ("No history yet: it begins with training.",)
+
+
+@given(st.floats(-100, 100), st.integers(1, 20), st.sampled_from([0.0, 0.6, 0.9, 0.99]))
+def test_smoothing_leaves_a_constant_as_it_is(value, count, weight):
+    assert curves.smoothed([value] * count, weight) == pytest.approx((value,) * count)
+
+
+@given(values)
+def test_without_weight_nothing_is_smoothed(given_values):
+    assert curves.smoothed(given_values, 0.0) is not None
+    assert str(curves.smoothed(given_values, 0.0)) == str(tuple(given_values))
+
+
+@given(values, st.sampled_from([0.6, 0.9]))
+def test_smoothed_values_lie_among_those_seen_and_gaps_stay_gaps(given_values, weight):
+    seen = []
+    for value, smooth in zip(given_values, curves.smoothed(given_values, weight), strict=True):
+        if not read_out.is_number(value):
+            assert smooth is None
+            continue
+        seen.append(value)
+        assert min(seen) - 1e-6 <= smooth <= max(seen) + 1e-6
+
+
+# ROC
+
+
+def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_live, draw):
+    def roc(run_id):
+        points = ((0.0, 0.0), (0.5, 0.7), (1.0, 1.0))
+        return [
+            {"run_id": name, "view": view, "fpr": fpr, "tpr": tpr}
+            for name in run_id
+            for view in ("adversarial", "benign")
+            for fpr, tpr in points
+        ]
+
+    live = make_live(None, {"roc": roc})
+    drawing = draw("roc", live=live, current="digits-pgd-c1-e0.1-s0-aa03")
+    assert list(by_label(drawing)) == ["adversarial", "benign"]
+    assert drawing.title == "ROC  confidence · pgd-c1-e0.1-s0"
+    assert drawing.chart.diagonal
+    assert read_out.read_out(drawing, 0.5) == "FPR 50 %: ● adversarial 70.0  ● benign 70.0"
+    two = draw("roc", live=live, current="digits-pgd-c1-e0.1-s0-aa03", marked=["digits-natural-c1-s0-aa01"])
+    assert len(by_label(two)) == 4
+
+
+def test_a_roc_curve_needs_scores(draw, run):
+    assert draw("roc", {"roc": []}).empty == ("No scores of this run are stored.",)
+    assert draw("roc", rows=[run("a-0001", state="queued")]).empty[0] == "No finished run under the cursor."
+
+
+# What stands where no chart can
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_live):
+    live = make_live()
+    assert curves.draw_of(kind, live, View(), []).empty[0] == "Nothing on the chart."
+    assert "{runs.overlay}" in curves.draw_of(kind, live, View(), []).empty[1]
+    assert "{panes.back} clears the filter" in curves.draw_of(kind, live, View(filter="x"), []).empty[1]
+    assert curves.draw_of(kind, make_live([]), View(), []).empty == ("No runs yet. {engine.new} plans a sweep.",)
+    assert curves.draw_of(kind, make_live([], read_only=True), View(), []).empty == ("No runs yet.",)
+    assert curves.draw_of(kind, make_live([], link="opening"), View(), []).empty == ("opening …",)
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_live, draw):
+    live = make_live(None, {"capacity": None, "history": None, "roc": None})
+    asking = draw(kind, live=live)
+    assert asking.asking
+    assert asking.empty == ("asking …",)
+    live.answers.trouble = "the engine is gone"
+    failed = draw(kind, live=live)
+    assert not failed.asking
+    assert failed.empty == ("No answer.", "the engine is gone")
+
+
+def test_before_the_first_run_ends_the_chart_says_when_it_will(make_live, draw, run):
+    live = make_live([run("a-0001", state="running", ended=None), run("b-0002", state="queued")])
+    now = [0.0]
+    live.board.clock = lambda: now[0]
+    assert draw("capacity", live=live).empty == (
+        "No finished run on the chart yet (1 running, 2 in all).",
+        "Points appear as runs end.",
+    )
+    live.board.put_progress("a-0001", "train", "", 0.0, 0.0)
+    now[0] = 50.0
+    live.board.put_progress("a-0001", "train", "", 0.5, 0.0)
+    assert draw("capacity", live=live).empty[1] == "The first ends in 50s."
+
+
+def test_a_number_that_is_not_stored_is_named(draw):
+    drawing = draw("capacity", {"capacity": []}, metric="auc")
+    assert drawing.empty[0] == "No AUC % · confidence (adversarial) · oracle in the 3 finished runs."
+
+
+# Reading
+
+
+def test_the_read_out_names_every_curve_with_its_interval_and_state(draw, swept):
+    drawing = draw("capacity", {"capacity": swept})
+    assert read_out.read_out(drawing, 2.0) == (
+        "capacity 2: ◆ natural 54.0 ±2.0  □ pgd 0.1 64.0 ±2.0 unfinished  × pgd 0.1 paper 66.0"
+    )
+    assert read_out.read_out(drawing, 2.0, brief=True) == "capacity 2: ◆ 54.0 ±2.0  □ 64.0 ±2.0  × 66.0"
+    assert read_out.read_out(drawing, 3.0) == "capacity 3: nothing here"
+
+
+def test_an_uneven_interval_is_told_by_its_longer_half(draw, fact):
+    drawing = draw("capacity", {"capacity": [fact(0.6, ci_low=0.5, ci_high=0.63)]})
+    assert "60.0 ±10.0" in read_out.read_out(drawing, 1.0)
+
+
+def test_the_chart_as_a_table_has_every_point(draw, swept):
+    lines = read_out.table_text(draw("capacity", {"capacity": swept})).splitlines()
+    assert lines[0].startswith("Capacity  inference accuracy %")
+    assert lines[2].split() == ["curve", "capacity", "value", "from", "to"]
+    assert len(lines) == 4 + 6
+    assert lines[-1].split() == ["pgd", "0.1", "paper", "2", "66.0", "-", "-"]

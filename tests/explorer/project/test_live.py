@@ -1,0 +1,115 @@
+import asyncio
+import os
+import signal
+import time
+from dataclasses import asdict
+
+import pytest
+
+from engine import sweeps
+from engine.control import protocol
+from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.control.project import Project
+from engine.place import Place
+from explorer.project.live import Live
+
+SWEEP = {
+    "name": "tiny",
+    "dataset": "digits",
+    "data": {"train_fraction": 0.2, "test_fraction": 0.1},
+    "grid": {"defense": ["natural"], "capacity": [0.5], "seed": [0]},
+    "recipe": {"steps": 20},
+    "evaluation": {"steps": 2, "epsilon": 0.1},
+}
+
+
+async def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come about"
+        await asyncio.sleep(0.02)
+
+
+def submission(seed):
+    plan = sweeps.plan(SWEEP | {"grid": SWEEP["grid"] | {"seed": [seed]}}, "quick", [], ".")
+    place = Place(data_root=".", device="cpu")
+    runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
+    return protocol.Submit(sweep="tiny", runs=runs)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    found = Project.at(tmp_path_factory.mktemp("live") / "project")
+    yield found
+    try:
+        with SyncClient(found) as client:
+            client.call(protocol.Stop(grace=0.0))
+            list(client.pushes())
+    except EngineUnreachable:
+        pass
+
+
+async def test_an_empty_project_is_left_alone(tmp_path):
+    live = Live(Project.at(tmp_path / "nothing"))
+    await live.open()
+    assert live.link == "empty"
+    assert not (tmp_path / "nothing").exists()
+    await live.close()
+
+
+async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_their_end(project):
+    live = Live(project)
+    await live.open()
+    (run_id,) = (await live.call(submission(0))).run_ids
+    assert live.link == "engine"
+    await until(lambda: run_id in live.ended)
+    await until(lambda: live.runs[run_id]["benign_inference_accuracy"] is not None)
+    assert live.board.runs[run_id].state == live.runs[run_id]["state"] == "done"
+    assert any(line.run_id == run_id and "done" in line.message for line in live.log)
+    await until(lambda: live.rows("capacity", measure="accuracy") is not None)
+    assert live.rows("capacity", measure="accuracy") == await live.query("capacity", measure="accuracy")
+    await live.close()
+
+
+async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_is_joined(project):
+    live = Live(project)
+    await live.open()
+    os.kill(live.status.pid, signal.SIGKILL)
+    await until(lambda: live.link == "lost")
+    assert "died" in live.trouble
+    await until(lambda: live.runs)
+    assert len(await live.query("runs")) == 1
+    assert await live.start_engine()
+    assert live.link == "engine"
+    assert not live.trouble
+    await live.close()
+
+
+async def test_an_engine_started_by_somebody_else_is_joined(project):
+    live = Live(project)
+    await live.open()
+    other = Live(project)
+    await other.open()
+    await other.call(protocol.Stop(grace=0.0))
+    await until(lambda: live.link == "lost" and other.link == "lost")
+    assert live.trouble == "engine was stopped"
+    assert await other.start_engine()
+    await until(lambda: live.link == "engine")
+    await live.close()
+    await other.close()
+
+
+async def test_reading_only_starts_nothing_and_changes_nothing(project):
+    before = Live(project)
+    await before.open()
+    await before.call(protocol.Stop(grace=0.0))
+    await until(lambda: before.link == "lost")
+    await before.close()
+    live = Live(project, read_only=True)
+    await live.open()
+    assert live.link == "files"
+    assert len(live.runs) == 1
+    with pytest.raises(EngineRefused, match="read-only"):
+        await live.call(submission(1))
+    assert project.holder() is None
+    await live.close()

@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.tables.class_table import (
+    FEW,
+    Cell,
+    ClassRow,
+    Strategy,
+    natural_best,
+    naturals,
+    ordered,
+    rows,
+    strategies,
+)
+
+BENIGN, ADVERSARIAL = Strategy("confidence-class", "benign"), Strategy("confidence-class", "adversarial")
+
+
+def fact(label, value, view="benign", attack="confidence-class", rule="oracle", run_id="a", half=0.02, n=(500, 400)):
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return {
+        **{"run_id": run_id, "attack": attack, "view": view, "class_label": label, "threshold_rule": rule},
+        **{"value": value, "ci_low": low, "ci_high": high, "n_member": n[0], "n_nonmember": n[1]},
+    }
+
+
+def run(run_id, **fields):
+    given_fields = {"dataset": "digits", "network": "small-cnn", "capacity": 1.0, "train_fraction": 1.0}
+    return given_fields | {"run_id": run_id, "defense": "natural", "state": "done", "evaluation_epsilon": 0.1} | fields
+
+
+class_rows = st.lists(
+    st.tuples(st.none() | st.integers(0, 9), st.floats(0.3, 1.0), st.none() | st.floats(0.3, 1.0)),
+    unique_by=lambda row: row[0],
+).map(lambda found: [ClassRow(label, 9, 9, {BENIGN: Cell(value)}, natural) for label, value, natural in found])
+
+
+def test_only_attacks_that_went_class_by_class_are_strategies_and_those_of_one_rule_only():
+    facts = [
+        fact(0, 0.6, view="adversarial"),
+        fact(0, 0.6),
+        fact(None, 0.7, attack="confidence"),
+        fact(0, 0.6, attack="model-class", view="targeted", rule="heldout"),
+        fact(0, 0.6, attack="another", view="benign"),
+    ]
+    assert strategies(facts, "oracle") == [BENIGN, ADVERSARIAL, Strategy("another", "benign")]
+    assert [s.label for s in strategies(facts, "oracle")] == ["I_B class", "I_A class", "I_B another"]
+    assert [s.label for s in strategies(facts, "heldout")] == ["I_T model"]
+
+
+def test_a_row_has_its_strategies_intervals_papers_numbers_and_the_fewest_examples():
+    facts = [fact(3, 0.6, half=0.01), fact(3, 0.7, view="adversarial", half=None, n=(450, 600)), fact(None, 0.65)]
+    papers = [{**fact(3, 0.0, view="adversarial"), "published": 0.75}]
+    (three, whole) = rows(facts, "oracle", papers, {3: 0.55})
+    assert three.cells[BENIGN].half == pytest.approx(0.01)
+    assert three.cells[ADVERSARIAL].half is None
+    assert (three.n_member, three.n_nonmember) == (450, 400)
+    assert (three.best, three.value, three.published) == (ADVERSARIAL, 0.7, 0.75)
+    assert three.difference == pytest.approx(0.15)
+    assert (whole.name, whole.best, whole.difference) == ("all", BENIGN, None)
+
+
+@pytest.mark.parametrize(("n", "few"), [((FEW, FEW), False), ((FEW - 1, 900), True), ((900, FEW - 1), True)])
+def test_a_row_is_of_few_examples_where_one_side_is_small(n, few):
+    (row,) = rows([fact(0, 0.6, n=n)], "oracle")
+    assert row.few is few
+
+
+def test_natural_training_is_the_mean_of_each_runs_best_strategy():
+    facts = [
+        *(fact(0, 0.6, run_id="a"), fact(0, 0.5, view="adversarial", run_id="a")),
+        *(fact(0, 0.5, run_id="b"), fact(0, 0.7, view="adversarial", run_id="b"), fact(1, 0.9, run_id="b")),
+        fact(0, 0.99, run_id="b", rule="heldout"),
+    ]
+    assert natural_best(facts, "oracle") == pytest.approx({0: 0.65, 1: 0.9})
+
+
+def test_a_run_is_compared_with_finished_natural_runs_of_its_setting():
+    robust = run("r", defense="pgd", epsilon=0.1)
+    others = [run("a"), run("b", state="running"), run("c", capacity=2.0), run("d", defense="pgd"), robust]
+    assert [other["run_id"] for other in naturals(others, robust)] == ["a"]
+
+
+def test_natural_runs_attacked_with_the_runs_own_budget_go_before_others():
+    robust = run("r", defense="pgd")
+    other_budget = [run("a", evaluation_epsilon=0.2), run("b", evaluation_epsilon=0.3)]
+    assert [found["run_id"] for found in naturals(other_budget, robust)] == ["a", "b"]
+    assert [found["run_id"] for found in naturals([*other_budget, run("c")], robust)] == ["c"]
+
+
+@given(class_rows, st.booleans())
+def test_order_keeps_every_row_with_all_classes_first_and_unknown_ones_last(table, reverse):
+    found = ordered(table, lambda row: row.difference, reverse)
+    assert sorted(map(id, found)) == sorted(map(id, table))
+    labels = [row.label for row in found]
+    assert None not in labels[1:]
+    values = [row.difference for row in found if row.label is not None]
+    known = [value for value in values if value is not None]
+    assert values[len(known) :] == [None] * (len(values) - len(known))
+    assert known == sorted(known, reverse=reverse)

@@ -1,0 +1,102 @@
+import pytest
+
+from engine import sweeps
+from explorer.tables import run_facts
+
+
+def experiment(**overrides):
+    table = {"name": "one", "dataset": "digits", "grid": {"defense": ["pgd"], "epsilon": ["8/255"]}, **overrides}
+    merged, data = sweeps.settle(table, "quick")
+    return next(sweeps.expand(merged, data, "quick")).to_dict()
+
+
+def leak(metric, value, **fields):
+    given = {"attack": "confidence", "view": "benign", "threshold_rule": "oracle", "class_label": None}
+    numbers = {"metric": metric, "value": value, "ci_low": None, "ci_high": None, "n_member": 60, "n_nonmember": 90}
+    return given | numbers | fields
+
+
+def run(run_id, defense="pgd", **fields):
+    given = {"run_id": run_id, "name": run_id, "dataset": "digits", "network": "small-cnn", "capacity": 2.0}
+    more = {"train_fraction": 1.0, "seed": 0, "evaluation_epsilon": 0.1, "state": "done", "submission": 1}
+    return given | more | {"defense": defense} | fields
+
+
+def test_every_setting_of_the_recipe_is_shown():
+    spec = experiment()
+    shown = run_facts.settings(spec)
+    assert {key.replace("_", " ") for key in spec["recipe"]} <= shown["recipe"].keys()
+    assert list(shown) == ["data", "network", "recipe", "evaluation", "inference"]
+
+
+def test_natural_training_shows_no_epsilon():
+    shown = run_facts.settings(experiment(grid={"defense": ["natural"]}))
+    assert "epsilon" not in shown["recipe"]
+    assert shown["evaluation"]["epsilon"] == "0.1"
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "words"), [(8 / 255, "8/255"), (0.1, "0.1"), (0.0, "0"), (1.0, "1"), (0.2, "0.2"), (0.0314, "0.0314")]
+)
+def test_a_budget_reads_as_it_was_written(epsilon, words):
+    assert run_facts.budget(epsilon) == words
+
+
+def test_single_classes_are_no_attacks_of_their_own():
+    rows = [leak("advantage", 0.1), leak("advantage", 0.5, class_label=3)]
+    (attack,) = run_facts.attacks(rows)
+    assert attack.metrics["advantage"].value == 0.1
+
+
+def test_unknown_metrics_come_after_the_known_ones():
+    rows = [leak(metric, 0.5) for metric in ("zeta", "tpr", "inference_accuracy", "auc")]
+    assert list(run_facts.attacks(rows)[0].metrics) == ["inference_accuracy", "auc", "tpr", "zeta"]
+
+
+def test_the_papers_threshold_comes_first():
+    rows = [leak("advantage", 0.1, threshold_rule=rule) for rule in ("heldout", "oracle")]
+    assert [attack.rule for attack in run_facts.attacks(rows)] == ["oracle", "heldout"]
+
+
+def test_an_interval_stands_beside_its_number():
+    assert run_facts.with_interval("advantage", run_facts.Estimate(0.217, 0.15, 0.27)) == "21.7 [15.0, 27.0]"
+    assert run_facts.with_interval("advantage", run_facts.Estimate(0.217)) == "21.7"
+
+
+def test_accuracies_begin_with_the_training_split_of_the_benign_view():
+    rows = [
+        {"view": view, "split": split, "accuracy": 0.5, "n": 10}
+        for view in ("adversarial", "benign", "certified")
+        for split in ("test", "train")
+    ]
+    found = run_facts.accuracies(rows)
+    assert list(found) == ["benign", "adversarial", "certified"]
+    assert list(found["benign"]) == ["train", "test"]
+
+
+def test_the_twin_has_the_seed_if_there_is_one():
+    robust = run("r", seed=1)
+    twins = [run("n0", "natural", seed=0, submission=9), run("n1", "natural", seed=1)]
+    assert run_facts.natural_twin(robust, [robust, *twins])["run_id"] == "n1"
+    assert run_facts.natural_twin(robust, twins[:1])["run_id"] == "n0"
+
+
+def test_among_twins_the_one_under_the_same_attack_wins():
+    twins = [run("a", "natural", evaluation_epsilon=0.2, submission=5), run("b", "natural")]
+    assert run_facts.natural_twin(run("r"), twins)["run_id"] == "b"
+
+
+@pytest.mark.parametrize("other", [{"capacity": 4.0}, {"dataset": "yale"}, {"network": "x"}, {"train_fraction": 0.5}])
+def test_a_natural_run_of_something_else_is_no_twin(other):
+    assert run_facts.natural_twin(run("r"), [run("n", "natural", **other)]) is None
+
+
+def test_a_natural_run_has_no_twin():
+    assert run_facts.natural_twin(run("n", "natural"), [run("m", "natural")]) is None
+
+
+def test_names_are_shortened_only_where_they_stay_apart():
+    runs = [run("digits-pgd-c1-s0-aa", name="digits-pgd-c1-s0"), run("digits-pgd-c1-s0-bb", name="digits-pgd-c1-s0")]
+    assert run_facts.short_names(runs) == ["pgd-c1-s0-aa", "pgd-c1-s0-bb"]
+    assert run_facts.short_names([runs[0], run("x", name="digits-pgd-c2-s0")]) == ["pgd-c1-s0", "pgd-c2-s0"]
+    assert run_facts.short_names(runs[:1]) == ["digits-pgd-c1-s0"]

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from engine import tensorfile
+from explorer.tables import run_files
+from explorer.tables.run_files import JobLog
+
+CHAINED = """\
+Traceback (most recent call last):
+  File "/x/mine.py", line 1, in <module>
+    import notthere
+ModuleNotFoundError: No module named 'notthere'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/x/engine/job.py", line 41, in run_job
+    _run(job, emit, stop)
+    ^^^^^^^^^^^^^^^^^^^^^
+  File "/x/engine/networks.py", line 210, in build
+    raise SpecError(text)
+engine.validation.SpecError: network mine:build: ModuleNotFoundError: No module named 'notthere'
+"""
+OLD = CHAINED.replace("notthere", "gone")
+
+
+def log_of(text):
+    return JobLog(tuple(text.splitlines()), len(text.splitlines()))
+
+
+def test_a_folder_that_is_not_there_has_no_files(tmp_path):
+    folder = run_files.read(tmp_path / "no")
+    assert folder.files == ()
+    assert folder.checkpoint is None
+
+
+def test_the_newest_readable_checkpoint_tells_its_step(tmp_path):
+    for name, step in (("checkpoint-previous", 100), ("checkpoint", 200)):
+        tensorfile.write(tmp_path / f"{name}.safetensors", {"x": torch.zeros(3)}, {"step": str(step)})
+    assert run_files.read(tmp_path).checkpoint.step == 200
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"torn")
+    assert run_files.read(tmp_path).checkpoint.step == 100
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40, (5).to_bytes(8, "little") + b"[1,2]"])
+def test_what_is_no_checkpoint_is_none(tmp_path, content):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(content)
+    assert run_files.checkpoint(path) is None
+
+
+@pytest.mark.parametrize("text", ["", "one", "one\n", "one\ntwo\n", "x" * 200_000 + "\nlast\n"])
+def test_every_line_of_the_log_is_counted(tmp_path, text):
+    (tmp_path / "job.log").write_text(text)
+    log = run_files.read_log(tmp_path / "job.log")
+    assert log.count == len(text.splitlines())
+    assert log.lines[-1:] == tuple(text.splitlines()[-1:])
+
+
+def test_the_first_cause_is_told():
+    error = "network mine:build: ModuleNotFoundError: No module named 'notthere'"
+    lines = run_files.last_error(log_of(OLD + CHAINED), error)
+    assert lines[0].strip() == 'File "/x/mine.py", line 1, in <module>'
+    assert lines[-1] == "ModuleNotFoundError: No module named 'notthere'"
+
+
+def test_marks_under_the_code_are_left_out():
+    text = CHAINED.split("\n\n")[2].replace("raise SpecError(text)", "raise SpecError(text)\n    ~~~~^^^^")
+    lines = run_files.last_error(log_of(text), "network mine:build: ModuleNotFoundError: No module named 'notthere'")
+    assert [line.strip() for line in lines[:2]] == [
+        'File "/x/engine/networks.py", line 210, in build',
+        "raise SpecError(text)",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", OLD, "Traceback (most recent call last):\n"])
+def test_a_traceback_of_an_earlier_failure_is_not_this_ones(text):
+    assert run_files.last_error(log_of(text), "diverged at step 3: the loss is nan") == ()
+
+
+def test_a_full_disk_is_recognised():
+    frame = '  File "a.py", line 1, in f\n    g()\n'
+    text = f"Traceback (most recent call last):\n{frame}OSError: [Errno 28] No space left on device\n"
+    assert len(run_files.last_error(log_of(text), "the disk is full; make room and retry the run")) == 3
