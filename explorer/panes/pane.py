@@ -41,6 +41,8 @@ class Page:
     """In the upper border, behind the pane's number and name."""
     note: str = ""
     """In the lower border."""
+    foot: Sequence[Line] = ()
+    """Lines at the bottom of a window that has room for them besides all others."""
 
 
 class LazyLines(Sequence[Line]):
@@ -174,8 +176,8 @@ class Pane(ScrollView, can_focus=True):
 
     def _refresh_changed(self, old: Page) -> None:
         width, top = self.size.width, round(self.scroll_y)
-        for y in range(self.size.height):
-            if _row(old, y, top) != _row(self.shown, y, top):
+        for y in range(height := self.size.height):
+            if _row(old, y, top, height) != _row(self.shown, y, top, height):
                 self.refresh(Region(0, y, width, 1))
 
     def keep_in_sight(self, index: int) -> None:
@@ -188,7 +190,7 @@ class Pane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the window (Textual's line API)."""
-        row = _row(self.shown, y, round(self.scroll_y))
+        row = _row(self.shown, y, round(self.scroll_y), self.size.height)
         base = self.rich_style
         theme = self.app.theme
         if row is None:
@@ -273,12 +275,15 @@ class Pane(ScrollView, can_focus=True):
 
     def text(self) -> str:
         """What `Y` copies: the whole page."""
-        return "\n".join(line_text(line).rstrip() for line in (*self.shown.head, *self.shown.lines))
+        return "\n".join(line_text(line).rstrip() for line in (*self.shown.head, *self.shown.lines, *self.shown.foot))
 
 
-def _row(page: Page, y: int, top: int) -> tuple[Line, bool] | None:
+def _row(page: Page, y: int, top: int, height: int) -> tuple[Line, bool] | None:
     """What is in row `y` of the window, and whether it is under the cursor."""
     if y < len(page.head):
         return page.head[y], False
     index = y - len(page.head) + top
-    return (page.lines[index], index == page.cursor) if index < len(page.lines) else None
+    if index < len(page.lines):
+        return page.lines[index], index == page.cursor
+    below = y - height + len(page.foot)
+    return (page.foot[below], False) if below >= 0 else None

@@ -11,6 +11,7 @@ from explorer.charts import metrics, series
 from explorer.charts.plot import MARKS
 from explorer.look import Line, Segment
 from explorer.panes.pane import LazyLines, Page, Pane, plain
+from explorer.panes.run_summary import summary
 from explorer.panes.table import Column, bar, fit, header, row
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
@@ -24,8 +25,8 @@ ROOMY = 64
 
 
 def short_name(run: Row, among: int) -> str:
-    """The run's name without its hash, and without its data set where there is only one."""
-    name = run["name"]
+    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it."""
+    name = run["name"].replace(f"-e{run['epsilon']:.4g}-", f"-e{text.epsilon(run['epsilon'])}-")
     prefix = name.partition(f"-{run['defense']}-")[0] + "-"
     return name.removeprefix(prefix) if among < 2 else name
 
@@ -77,7 +78,7 @@ class Runs(Pane):
 
     # Drawing
 
-    def page(self, width: int, height: int) -> Page:  # noqa: ARG002
+    def page(self, width: int, height: int) -> Page:
         """The list, or why it is empty."""
         runs, view = self.visible_runs(), self.view
         self.order = [run["run_id"] for run in runs]
@@ -93,9 +94,18 @@ class Runs(Pane):
             LazyLines(len(runs), lambda index: line_of(runs[index])),
             head=[header(columns, self._sorted_by(), view.reverse)],
             cursor=cursor,
+            foot=self._foot(width, height - 2 - len(runs)),
             title=self.fitting_title(self._titles(len(runs))),
             note=self.keyed(keys if cursor is None else f"{cursor + 1}/{len(runs)} · {keys}"),
         )
+
+    def _foot(self, width: int, room: int) -> list[Line]:
+        """The run under the cursor in a few lines, where there are rows to spare."""
+        run = self.live.runs.get(self.view.current)
+        if run is None:
+            return []
+        lines = summary(run, self.live.board.runs[run["run_id"]].took, width)
+        return lines if len(lines) <= room else []
 
     def _settle_cursor(self) -> None:
         """The run under the cursor stays for as long as it is listed, here or in the pane that has the focus."""

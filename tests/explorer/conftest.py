@@ -97,6 +97,12 @@ class FakeLive(Live):
 
 
 @pytest.fixture
+def project_rows():
+    """The rows of `make_app`'s project."""
+    return small_project()
+
+
+@pytest.fixture
 def make_app(tmp_path, monkeypatch):
     """A function making an app on made-up rows."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

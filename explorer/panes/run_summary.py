@@ -1,0 +1,47 @@
+"""The run under the cursor in a few lines, below a list of runs that has room for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from explorer import text
+from explorer.look import Line
+from explorer.panes.table import sized
+
+Row = Mapping[str, Any]
+
+NAMES = 13
+"""Cells of the names in front of the facts."""
+
+
+def summary(run: Row, took: float | None, width: int) -> list[Line]:
+    """A rule, the run's name and settings, and what is known of it; numbers in percent."""
+    facts = [
+        ("data set", f"{run['dataset']}  {run['network']}" + _fraction(run["train_fraction"])),
+        ("defense", f"{run['defense']}  capacity {run['capacity']:g}" + _epsilon(run) + f"  seed {run['seed']}"),
+        *((view, _accuracies(run, view)) for view in ("benign", "adversarial", "certified")),
+        ("time", _time(run, took)),
+    ]
+    lines: list[Line] = [(("─" * width, "dim"),), ((sized(f" {run['run_id']}", width), "bold"),)]
+    return lines + [
+        ((sized(f" {name}", NAMES), "dim"), (sized(said, width - NAMES), "")) for name, said in facts if said
+    ]
+
+
+def _fraction(share: float) -> str:
+    return "" if share == 1 else f"  {text.percent(share)} % of it"
+
+
+def _epsilon(run: Row) -> str:
+    return f"  eps {text.epsilon(run['epsilon'])}" if run["epsilon"] else ""
+
+
+def _accuracies(run: Row, view: str) -> str:
+    """Accuracies of one view, and what the confidence attack infers from it."""
+    numbers = [("train", "train_accuracy"), ("test", "test_accuracy"), ("inference", "inference_accuracy")]
+    found = [(name, run[f"{view}_{column}"]) for name, column in numbers]
+    return "  ".join(f"{name} {text.percent(value)}" for name, value in found if value is not None)
+
+
+def _time(run: Row, took: float | None) -> str:
+    where = f" on {run['device'].split()[0]}" if run["device"] else ""
+    return f"{text.duration(took)}{where}" if run["state"] == "done" and took is not None else ""

@@ -1,0 +1,31 @@
+import pytest
+from rich.cells import cell_len
+
+from explorer.panes.pane import line_text
+from explorer.panes.run_summary import summary
+
+
+@pytest.mark.parametrize("width", [38, 50, 70])
+def test_every_line_has_the_panes_width(project_rows, width):
+    for run in project_rows:
+        assert {cell_len(line_text(line)) for line in summary(run, 12.0, width)} == {width}
+
+
+def test_only_what_is_known_is_told(project_rows):
+    done, queued = project_rows[2], project_rows[-1]
+    told = "\n".join(map(line_text, summary(done, 12.0, 60)))
+    assert "benign      test 97.0  inference 57.0" in told
+    assert "12s on cpu" in told
+    assert "certified" not in told
+    assert "benign" not in "\n".join(map(line_text, summary(queued, None, 60)))
+
+
+async def test_it_stands_below_a_list_that_leaves_room_for_it(make_app, screen_text, until):
+    app = make_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await until(pilot, lambda: app.live.runs)
+        await pilot.press("j")
+        assert any("defense     natural  capacity 2" in line for line in screen_text(app))
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert not any("defense     natural" in line for line in screen_text(app))
