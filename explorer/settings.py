@@ -16,6 +16,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 from explorer import actions
 
 THEMES = ("dark", "light", "mono")
+ALLOWED_KEYS = "allowed: a key such as 'o', 'f5', 'space' or 'ctrl+t'"
 KINDS = {bool: "true or false", dict: "a table"}
 _SIGNS = {unicodedata.name(sign).lower().replace("-", "_").replace(" ", "_") for sign in string.punctuation}
 NAMED_KEYS = {*(key.value for key in Keys), *(KEY_NAME_REPLACEMENTS.get(name, name) for name in _SIGNS)}
@@ -56,16 +57,16 @@ def load(path: Path | None = None) -> tuple[AppSettings, list[str]]:
         return AppSettings(), []
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return AppSettings(), [f"{path}: passed over: {error}"]
-    taken, problems = {}, {}
+    taken, problems = {}, []
     for key, value in given.items():
         if problem := _problem(key, value):
-            problems[key] = problem
+            problems.append((key, problem))
         else:
             taken[key] = float(value) if key == "fps" else value
     if "keymap" in taken:
         taken["keymap"], wrong = _keymap(taken["keymap"])
-        problems |= wrong
-    return AppSettings(**taken), [f"{path}{_line(written, key)}: {problem}" for key, problem in problems.items()]
+        problems += wrong
+    return AppSettings(**taken), [f"{path}{_line(written, key)}: {problem}" for key, problem in problems]
 
 
 def _line(written: str, key: str) -> str:
@@ -88,15 +89,15 @@ def _problem(key: str, value: Any) -> str:
     return "" if isinstance(value, wanted) else f"{key} is {value!r}; allowed: {KINDS[wanted]}"
 
 
-def _keymap(given: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Keys by action, and what is wrong with the others, by action too."""
-    taken, wrong = {}, {}
+def _keymap(given: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Keys by action, and the others each with what is wrong."""
+    taken, wrong = {}, []
     for action, key in given.items():
         if action not in actions.BY_ID:
             hint = _nearest(action, actions.BY_ID) or "allowed: an action such as runs.overlay"
-            wrong[action] = f"keymap: {action} is not known; {hint}"
+            wrong.append((action, f"keymap: {action} is not known; {hint}"))
         elif not isinstance(key, str) or not all(map(_is_key, key.split(","))):
-            wrong[action] = f"keymap: {action} is {key!r}; allowed: a key such as 'o', 'f5', 'space' or 'ctrl+t'"
+            wrong.append((action, f"keymap: {action} is {key!r}; {ALLOWED_KEYS}"))
         else:
             taken[action] = key
     return taken, wrong

@@ -306,6 +306,7 @@ def _legend(
     outside = level is not None and not chart.diagonal and (level < bottom or level > top)
     inside = chart.diagonal or (level is not None and bottom <= level <= top and not named)
     notes = (
+        (any(series.kind == "published" for series in chart.series), f"{PUBLISHED} paper", "dim"),
         (found["overlap"], f"{OVERLAP} overlap", "overlap"),
         (found["hollow"], "small letter = unfinished" if look.ascii else "hollow = unfinished", "dim"),
         (inside, f"╌ {name}", "level"),
@@ -314,7 +315,8 @@ def _legend(
         (found["cut"], "y cut", "dim"),
     )
     said = [((text, tone),) for due, text, tone in notes if due]
-    return _wrapped([*map(_entry, chart.series), *said], width, rows)
+    own = [series for series in chart.series if series.kind != "published"]
+    return _wrapped([*map(_entry, own), *said], width, rows)
 
 
 def _marks(series: Series) -> tuple[str, str]:

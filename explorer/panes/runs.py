@@ -123,7 +123,9 @@ class Runs(Pane):
         words += [f"filter {view.filter!r}"] if view.filter else []
         words += [view.saved_filter] if view.saved_filter != "all" else []
         words += [f"sort {self._sorted_by().lower()} {'▼' if view.reverse else '▲'}"] if view.sort else []
-        return [" · ".join([*words, *numbers.split(" · ")[1:]]) for numbers in metrics.titles(view)[1:]]
+        told = [title.split(" · ")[1:] for title in metrics.titles(view)[1:]]
+        numbers = [*map(" · ".join, told), " ".join(told[-1])]
+        return [" · ".join(filter(None, [*words, number])) for number in numbers]
 
     def _columns(self, runs: list[Row], datasets: int, roomy: bool) -> list[Column]:
         settings = [

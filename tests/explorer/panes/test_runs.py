@@ -41,7 +41,7 @@ async def test_every_run_has_a_line_with_its_mark_state_and_number(open_runs):
         assert line(pane, RUNNING).split() == ["○", "pgd-c2-e0.1-s0", "▶", "start", "—"]
         assert line(pane, FAILED).split()[-3:] == ["✗", "OOM", "—"]
         assert line(pane, QUEUED).split()[-3:] == ["◷", "queued", "—"]
-        assert pane.shown.title == "6 · confidence (adv) · oracle"
+        assert pane.shown.title == "6 · confidence (adv) oracle"
 
 
 async def test_a_wide_pane_has_the_settings_and_the_progress(open_runs):
@@ -269,7 +269,7 @@ async def test_the_column_shows_the_chosen_number_or_none(open_runs):
         await pilot.press("T")
         assert line(pane, DONE).split()[-1] == "58.3"
         assert line(pane, NATURAL).split()[-1] == "—"
-        assert pane.shown.title == "6 · confidence (adv) · held-out"
+        assert pane.shown.title == "6 · confidence (adv) held-out"
 
 
 async def test_a_chosen_accuracy_stands_in_the_table_once(open_runs):
