@@ -1,22 +1,18 @@
 """Pane 2: curves over capacity and epsilon, training histories and ROC curves, read by a crosshair."""
 
 import textwrap
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from rich.cells import cell_len
 
-from explorer.charts import curves, metrics, plot, zooming
+from explorer.charts import curves, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
 from explorer.look import Line
+from explorer.panes.chart_choices import ChartChoices
 from explorer.panes.pane import Page, Pane, plain
-from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
 COMPANIONS = {"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"}
-RULES = {"oracle": "oracle (the paper's)", "heldout": "held-out"}
-HISTORIES = ("loss", "train_accuracy", "test_accuracy", "learning_rate")
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 HINTS = (
@@ -25,7 +21,7 @@ HINTS = (
 )
 
 
-class Chart(Pane):
+class Chart(ChartChoices, Pane):
     """Draws the runs that are on the chart; the second one (2b) shows what goes with the first."""
 
     NUMBER, NAME, SCOPE = "2", "", "chart"
@@ -121,103 +117,6 @@ class Chart(Pane):
         """The read-out, or the whole title without a crosshair."""
         return self.drawing.title if self.crosshair is None else read_out(self.drawing, self.crosshair)
 
-    # Which chart, which number
-
-    def action_previous(self) -> None:
-        """The chart before."""
-        self._step(-1)
-
-    def action_next(self, kind: str = "") -> None:
-        """The next chart, or the named one."""
-        self._step(1, kind)
-
-    def _step(self, step: int, kind: str = "") -> None:
-        self.view.chart = kind or CHARTS[(CHARTS.index(self.view.chart) + step) % len(CHARTS)]
-        if self.view.chart == "roc" and self.view.scale == "linear":
-            self.view.scale = "log xy"  # leakage at low false positive rates does not show on linear axes
-        elif self.view.chart != "roc" and self.view.scale == "log xy":
-            self.view.scale = "linear"
-
-    def choices_next(self) -> list[tuple[str, str]]:
-        """Charts for the palette."""
-        names = {"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"}
-        return [(names[kind], kind) for kind in CHARTS]
-
-    def available(self) -> list[dict]:
-        """What is stored about the latest run of each defense: the facts to choose from; empty while unknown."""
-        latest = {run["defense"]: run["run_id"] for run in self.live.runs.values() if run["state"] == "done"}
-        return (self.live.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
-
-    def choices_metric(self) -> list[tuple[str, str]]:
-        """Numbers that are stored."""
-        if self.kind == "history":
-            return [(curves.HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
-        rows = self.available()
-        return [
-            (metric.title, metric.id)
-            for metric in metrics.METRICS
-            if any(all(row[name] == value for name, value in metric.facts.items()) for row in rows)
-        ]
-
-    def action_metric(self, name: str = "") -> None:
-        """The next number, or the named one."""
-        field = "history" if self.kind == "history" else "metric"
-        setattr(self.view, field, name or _after(getattr(self.view, field), self.choices_metric()))
-
-    def choices_attack(self) -> list[tuple[str, tuple[str, str]]]:
-        """Attacks with the view they read, as stored."""
-        pairs = sorted({(row["attack"], row["view"]) for row in self.available() if row["attack"]})
-        return [(f"{attack} ({view})", (attack, view)) for attack, view in pairs]
-
-    def action_attack(self, pair: tuple[str, str] | None = None) -> None:
-        """The next attack, or the given one."""
-        choices = self.choices_attack()
-        if choices:
-            now = (self.view.attack, self.view.leak_view)
-            self.view.attack, self.view.leak_view = pair or _after(now, choices)
-
-    def choices_rule(self) -> list[tuple[str, str]]:
-        """How the threshold was chosen."""
-        return [(title, rule) for rule, title in RULES.items()]
-
-    def action_rule(self, rule: str = "") -> None:
-        """Oracle or held-out threshold."""
-        self.view.rule = rule or _after(self.view.rule, self.choices_rule())
-
-    # How it is drawn
-
-    def choices_scale(self) -> list[tuple[str, str]]:
-        """Axis scales."""
-        return [(scale, scale) for scale in SCALES]
-
-    def action_scale(self, scale: str = "") -> None:
-        """The next axis scale, or the named one."""
-        self.view.scale = scale or _after(self.view.scale, self.choices_scale())
-
-    def choices_interval(self) -> list[tuple[str, str]]:
-        """Ways to show intervals."""
-        return [(interval, interval) for interval in INTERVALS]
-
-    def action_interval(self, interval: str = "") -> None:
-        """The next way to show intervals, or the named one."""
-        self.view.interval = interval or _after(self.view.interval, self.choices_interval())
-
-    def choices_smooth(self) -> list[tuple[str, float]]:
-        """Weights of the moving average."""
-        return [("off" if not weight else f"{weight:g}", weight) for weight in SMOOTHINGS]
-
-    def action_smooth(self, weight: float | None = None) -> None:
-        """The next smoothing of histories, or the given one."""
-        self.view.smooth = _after(self.view.smooth, self.choices_smooth()) if weight is None else weight
-
-    def action_paper(self) -> None:
-        """The paper's points."""
-        self.view.paper = not self.view.paper
-
-    def action_same_axes(self) -> None:
-        """One y axis for both charts, or one each."""
-        self.view.same_axes = not self.view.same_axes
-
     # Crosshair and zoom
 
     def action_left(self) -> None:
@@ -282,11 +181,3 @@ class Chart(Pane):
     def action_read(self) -> None:
         """The chart's numbers as text."""
         self.main.verbs["copy"].copy(table_text(self.drawing), "the chart's numbers")
-
-
-def _after(now: Any, choices: Sequence[tuple[str, Any]]) -> Any:
-    """The choice that follows the present one."""
-    values = [value for _, value in choices]
-    if not values:
-        return now
-    return values[(values.index(now) + 1) % len(values)] if now in values else values[0]

@@ -4,7 +4,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from explorer.charts import plot
-from explorer.panes.chart import COMPANIONS, HISTORIES
+from explorer.panes.chart import COMPANIONS
+from explorer.panes.chart_choices import HISTORIES
 from explorer.panes.pane import line_text
 from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
