@@ -275,7 +275,7 @@ class Pane(ScrollView, can_focus=True):
 
     def text(self) -> str:
         """What `Y` copies: the whole page."""
-        return "\n".join(line_text(line).rstrip() for line in (*self.shown.head, *self.shown.lines, *self.shown.foot))
+        return "\n".join(line_text(line).rstrip() for line in (*self.shown.head, *self.shown.lines))
 
 
 def _row(page: Page, y: int, top: int, height: int) -> tuple[Line, bool] | None:
