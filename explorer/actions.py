@@ -154,6 +154,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("engine.retry", "r", "retry the run under the cursor; start a lost engine", "run: Retry {run}", engine=True),
     Action("engine.retry-failed", "", "retry every failed run", "runs: Retry all that failed", "", engine=True),
     Action("engine.cancel", "X", "cancel the run under the cursor (asks)", "run: Cancel {run}", "", engine=True),
+    Action(
+        "engine.cancel-all", "", "cancel all that wait or run (asks)", "runs: Cancel all that wait or run", engine=True
+    ),
     Action("engine.first", "U", "let the queued run under the cursor start next", "run: Start {run} next", engine=True),
     Action("engine.pause", "", "start no more runs; those that run go on", "engine: Pause", "", engine=True),
     Action("engine.resume", "", "start runs again", "engine: Resume", "", engine=True),

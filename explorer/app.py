@@ -79,13 +79,14 @@ class ExploreApp(App[int | Project]):
         if self.settings.keymap:
             self.set_keymap(self.settings.keymap)
         self._heed_signals()
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
         self.machine_watch.start()
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:
         await self.live.open()
         if self.begin:
-            self.screen.action_act(self.begin)
+            self.screen.action_act(self.begin, True)
 
     def _heed_signals(self) -> None:
         """A signal, or a terminal that went away, ends the app as `d` does: the terminal is restored first."""

@@ -57,7 +57,7 @@ class Commands(click.Group):
 @click.option("--theme", type=click.Choice(("dark", "light", "mono")), help="Colours; default: config.toml, or dark.")
 @click.pass_context
 def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, theme: str | None) -> int:
-    r"""See what making a classifier robust costs in privacy.
+    """See what making a classifier robust costs in privacy.
 
     \b
     mia-explore                                       the terminal app on this folder's project
@@ -67,7 +67,7 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
     mia-explore ls                                    what has been run
     mia-explore export leakage --csv -                every number, complete
     mia-explore audit predictions.npz                 your own model's prediction file
-    """
+    """  # noqa: D301
     if context.invoked_subcommand is not None:
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -1,5 +1,6 @@
 """From the command line into the app and back out: exit codes, the crash report, how to come back."""
 
+import os
 import sys
 import time
 import traceback
@@ -14,8 +15,10 @@ from engine.control.project import Project
 if TYPE_CHECKING:
     from explorer.app import ExploreApp
 
-CRASHED = 70
-"""Exit code after a bug of the app itself."""
+UNUSABLE, CRASHED = 2, 70
+"""Exit codes: a terminal that cannot show the app, and a bug of the app itself."""
+HOPELESS = ("", "dumb", "unknown")
+"""Terminals that cannot move their cursor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +34,19 @@ class Opening:
     """An action to carry out once the project is open."""
 
 
+def terminal_problem() -> str:
+    """Why this terminal cannot show the app, in one line; empty where it can."""
+    name = os.environ.get("TERM", "")
+    if name not in HOPELESS:
+        return ""
+    return f"TERM={name or '(not set)'} cannot show the app; set TERM=xterm-256color, or see mia-explore --help"
+
+
 def open_app(opening: Opening) -> int:
     """Run the app until it is left, on one project after another; the exit code."""
+    if problem := terminal_problem():
+        print(f"error: {problem}", file=sys.stderr)
+        return UNUSABLE
     while True:
         with _skeleton(opening.project):
             app = _app(opening)

@@ -60,6 +60,7 @@ POSSIBLE: dict[str, Test] = {
     "engine.resume": lambda main: _engine(main) and _paused(main),
     "engine.start": lambda main: not _engine(main),
     "engine.stop": _engine,
+    "engine.cancel-all": lambda main: bool(main.app.live.board.count("queued", "running")),
     "engine.repeat": lambda main: _run(main) is not None,
     "copy.line": lambda main: main.pane is not None,
     "copy.pane": lambda main: main.pane is not None,

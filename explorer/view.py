@@ -77,13 +77,13 @@ class View:
         """
         if not self.filter:
             return True
-        if self.regex and (expression := _expression(self.filter)):
-            return expression.search(text) is not None
+        if self.regex and (found := expression(self.filter)):
+            return found.search(text) is not None
         return all(word in text.lower() for word in self.filter.lower().split())
 
 
 @lru_cache(16)
-def _expression(pattern: str) -> re.Pattern[str] | None:
+def expression(pattern: str) -> re.Pattern[str] | None:
     """The expression, None while it is none."""
     try:
         with warnings.catch_warnings(action="ignore"):  # of Python's doubts about a half-typed one

@@ -32,8 +32,11 @@ _ACCURACIES = ",\n".join(
 _INFERENCE = ",\n".join(f"max(value) FILTER (view = '{view}') AS {view}_inference_accuracy" for view in HEADLINE_VIEWS)
 _RUNS = f"""
 SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity, r.defense, r.epsilon,
-    r.evaluation_epsilon, r.seed, r.train_fraction, r.state, r.priority, r.attempts, r.device, r.created, r.started,
-    r.ended, r.error, a.* EXCLUDE run_id, l.* EXCLUDE run_id
+    r.evaluation_epsilon, r.seed, r.train_fraction,
+    CAST(json_extract_string(r.spec, '$.recipe.steps') AS BIGINT) AS steps,
+    json_extract_string(r.spec, '$.data.size') AS size,
+    r.state, r.priority, r.attempts, r.device, r.created, r.started, r.ended, r.error,
+    a.* EXCLUDE run_id, l.* EXCLUDE run_id
     /* more */
 FROM runs r
 LEFT JOIN (SELECT run_id, {_ACCURACIES} FROM accuracies GROUP BY run_id) a ON a.run_id = r.run_id

@@ -32,6 +32,8 @@ def socket_of(project: Project) -> str:
         raise EngineUnreachable(f"{project.root}: no engine runs here")
     if holder.host != hostname():
         raise EngineUnreachable(f"{project.root}: its engine runs on another machine: {holder}")
+    if holder.socket and os.path.basename(holder.socket) != project.socket_name:
+        raise EngineUnreachable(f"{project.root}: no engine runs here; its lock was copied from another project")
     if not holder.socket:
         raise EngineUnreachable(f"{project.root}: its engine is only just starting")
     return holder.socket

@@ -83,10 +83,14 @@ class Project:
         """Checkpoints, weights, predictions and `job.log` of one run."""
         return self.runs / run_id
 
+    @property
+    def socket_name(self) -> str:
+        """The socket's file name, made from the project's path: a copy of the project has another."""
+        return f"{hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()}.sock"
+
     def socket_path(self) -> Path:
-        """Where an engine started now would listen: a private folder, and a name made from the project's path."""
-        digest = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
-        path = socket_folder() / f"{digest}.sock"
+        """Where an engine started now would listen, in a private folder."""
+        path = socket_folder() / self.socket_name
         if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
             raise ProjectError(f"{path}: too long for a socket; set XDG_RUNTIME_DIR or TMPDIR to a shorter path")
         return path

@@ -23,6 +23,7 @@ MARKS = (
 """Shapes as filled, hollow, filled in ASCII, hollow in ASCII: there a small letter is a hollow mark."""
 
 FAR, NEAR = 1e100, 1e-100  # beyond lies no measurement, and below is nought, so that sums and ratios stay finite
+LEAST_SHARES = 0.04  # of a y axis of marked shares: less would make noise look like a finding
 TINY = 1e-90  # a range between such numbers is a range at nought
 
 
@@ -120,6 +121,10 @@ class Trace:
         """Every x that has a value."""
         return [x for x, y in zip(self.x, self.y, strict=True) if y is not None]
 
+    def valued_heights(self) -> list[float]:
+        """Every value."""
+        return [y for y in self.y if y is not None]
+
     def heights(self, interval: str) -> list[float]:
         """All values, and the ends of their intervals where those are drawn."""
         columns = (self.y,) if interval == "off" else (self.y, self.low, self.high)
@@ -144,10 +149,13 @@ def spans_of(chart: Chart, traces: Sequence[Trace]) -> Spans:
     """`spans` of a chart whose series have been put in order."""
     xs = [x for trace in traces for x in trace.valued()] + [x for x, _ in chart.x_ticks if abs(x) < FAR]
     ys = [y for trace in traces for y in trace.heights(chart.interval)]
+    if chart.y_percent and all(0 <= y <= 1 for trace in traces for y in trace.valued_heights()):
+        ys = [min(1.0, max(0.0, y)) for y in ys]  # an interval over few seeds ends where no share can be
     room = 0.03 if any(series.kind != "line" for series in chart.series) else 0.0
     return Spans(
         _wanted(chart.x_range, chart.x_log) or _holding(xs, chart.x_log, room, chart.x_percent, None),
-        _wanted(chart.y_range, chart.y_log) or _holding(ys, chart.y_log, 0.05, chart.y_percent, chart.level),
+        _wanted(chart.y_range, chart.y_log)
+        or _holding(ys, chart.y_log, 0.05, chart.y_percent, chart.level, LEAST_SHARES if room else 0.0),
     )
 
 
@@ -165,11 +173,18 @@ def _wanted(span: Span | None, log: bool) -> Span | None:
     return span if size < FAR and high - low > 1e-9 * size else None
 
 
-def _holding(values: Iterable[float], log: bool, room: float, share: bool, near: float | None) -> Span:
-    """A range with all values and some room, and with `near` if it is close; the range of shares ends at 0 and 1."""
+def _holding(
+    values: Iterable[float], log: bool, room: float, share: bool, near: float | None, least: float = 0.0
+) -> Span:
+    """A range with all values and some room, and with `near` if it is close; the range of shares ends at 0 and 1.
+
+    Shares on a linear axis get a range of `least` at the least.
+    """
     share = share and all(0 <= value <= 1 for value in values)
     places = [scaled(value, log) for value in values if value > NEAR or not log] or [-3.0, 0.0]
     low, high = min(places), max(places)
+    if share and not log and high - low < least:
+        low, high = (low + high - least) / 2, (low + high + least) / 2
     if near is not None and low - (high - low) / 3 <= (level := scaled(near, log)) <= high + (high - low) / 3:
         low, high = min(low, level), max(high, level)
     size = max(abs(low), abs(high), 1.0 if log else TINY)

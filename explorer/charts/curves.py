@@ -8,7 +8,7 @@ from typing import Any
 
 from explorer import text
 from explorer.charts import metrics, series
-from explorer.charts.plot import Chart, Series
+from explorer.charts.plot import MARKS, Chart, Series
 from explorer.charts.read_out import is_number
 from explorer.project.live import Live
 from explorer.view import View
@@ -333,12 +333,13 @@ def roc(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     if not runs:
         return replace(drawing, empty=("No finished run under the cursor.", "A ROC curve needs a run's scores."))
     curves, waits = [], False
-    for index, (run, name) in enumerate(zip(runs, names, strict=True)):
+    for run, name in zip(runs, names, strict=True):
         rows = live.rows("roc", run_id=[run["run_id"]])
         waits |= rows is None
         for which, points in _by_view(rows or (), run).items():
             label = f"{name} {which}" if len(runs) > 1 else which
-            curves.append(Series(label, index, _tone(len(curves)), *zip(*points, strict=True), kind="line"))
+            mark, tone = len(curves) % len(MARKS), _tone(len(curves))
+            curves.append(Series(label, mark, tone, *zip(*points, strict=True), kind="line"))
     if not curves:
         empty = replace(drawing, empty=("No scores of this run are stored.",))
         return _asking(drawing, live) if waits else empty

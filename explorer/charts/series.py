@@ -21,8 +21,8 @@ def style(index: int) -> tuple[int, str]:
 
 
 def natural_style(index: int) -> tuple[int, str]:
-    """The same among the natural ones: grey, and only the first is a diamond."""
-    return (NATURAL_SHAPE + index) % (len(SHAPES) + 1), "dim"
+    """The same among the natural ones: grey, the first a diamond, others shaped as the last of the robust ones."""
+    return (NATURAL_SHAPE, *reversed(SHAPES))[index % (len(SHAPES) + 1)], "dim"
 
 
 def key(row: Row) -> Key:

@@ -103,12 +103,12 @@ def export(
 @click.option("--per-class", default=500, show_default=True, help="Members and non-members a class threshold sees.")
 @click.option("--seed", default=0, show_default=True, help="Draws the examples of held-out thresholds.")
 def audit(path: Path, csv_path: str | None, per_class: int, seed: int) -> None:
-    r"""Run the inference attacks on anybody's prediction file; nothing is trained.
+    """Run the inference attacks on anybody's prediction file; nothing is trained.
 
     \b
     The npz holds output_train_VIEW and output_test_VIEW (softmax; rows are examples), train_label and test_label,
     with VIEW benign and, if there is one, adversarial.
-    """
+    """  # noqa: D301
     from engine import inference, predictions
 
     answers = predictions.load(path)

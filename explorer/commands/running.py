@@ -56,13 +56,13 @@ def run(
     detach: bool,
     plain: bool,
 ) -> int:
-    r"""Run a preset or a sweep file; runs that are already done are not computed again.
+    """Run a preset or a sweep file; runs that are already done are not computed again.
 
     \b
     mia-explore run yale --data-root ~/data
     mia-explore run figure3 --scale paper --detach
     mia-explore run mine.toml --set capacity=[1,2,4] --set recipe.steps=500 --set data.size=48x42
-    """
+    """  # noqa: D301
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
     table = sweeps.read(source)
     root = options.data_folder(data_root)
@@ -105,9 +105,9 @@ def demo(context: click.Context, project: Project, detach: bool, plain: bool) ->
 
     On a terminal the app opens and shows it live; without one, or with --plain, lines tell how far it is.
     """
-    if not plain and not detach and sys.stdin.isatty() and sys.stdout.isatty():
-        from explorer.opening import Opening, open_app
+    from explorer.opening import Opening, open_app, terminal_problem
 
+    if not plain and not detach and sys.stdin.isatty() and sys.stdout.isatty() and not terminal_problem():
         return open_app(Opening(project=project, begin="engine.demo"))
     return context.invoke(run, source="demo", project=project, detach=detach, plain=plain)
 
@@ -131,7 +131,9 @@ def _submit(client: SyncClient, sweep: sweeps.Sweep, place: Place, priority: int
 
 def _board(client: SyncClient, sweep: sweeps.Sweep) -> Board:
     """Every run's state as it is now; pushes keep it up to date from here on."""
-    kinds = {run.run_id: f"{run.data.label} {run.defense} {run.capacity}" for run in sweep.experiments}
+    kinds = {
+        run.run_id: f"{run.data.label} {run.defense} {run.capacity} {run.recipe.steps}" for run in sweep.experiments
+    }
     status = client.call(protocol.GetStatus())
     if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)

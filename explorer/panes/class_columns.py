@@ -14,6 +14,8 @@ Sorts = dict[str, Callable[[ClassRow], float | None]]
 CLASS, N, BEST, BY, PAPER, NATURAL, DIFFERENCE = "CLASS", "N", "BEST", "BY", "PAPER", "NATURAL", "Δ vs natural"
 CELL = 11
 """Cells of `▸62.5 ±10.9`."""
+BELOW = "▒"
+"""What bars below natural training are made of."""
 LONGEST = 30
 """Cells of a difference's bar at most."""
 
@@ -112,7 +114,9 @@ def _differences_of(rows: list[ClassRow]) -> Callable[[ClassRow, dict[str, int]]
             return ("—", "dim")
         share = abs(entry.difference) / largest if largest else 0.0
         blocks = bar(share, max(1, min(widths[DIFFERENCE] - 7, LONGEST))).rstrip("░")
-        return (f"{100 * entry.difference:+5.1f} {blocks}", "accent" if entry.difference > 0 else "dim")
+        if entry.difference < 0:
+            return (f"{100 * entry.difference:+5.1f} {BELOW * len(blocks)}", "dim")
+        return (f"{100 * entry.difference:+5.1f} {blocks}", "accent")
 
     return written
 

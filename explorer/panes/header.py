@@ -56,7 +56,7 @@ class Header(Widget):
         live, board = self.app.live, self.app.live.board
         name = live.project.root.name
         paused = self.screen.paused_at
-        said = f"PAUSED · {live.changes - paused} new  " if paused is not None else ""
+        said = f"PAUSED · {live.news - paused} new  " if paused is not None else ""
         left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
         counts = {name: board.count(*states) for name, (states, _) in COUNTED.items()}
         parts = [(f"{count} {name}", COUNTED[name][1]) for name, count in counts.items() if count]
@@ -83,6 +83,8 @@ class Header(Widget):
         board, live = self.app.live.board, self.app.live
         if live.status is not None and (live.status.paused or live.status.hold):
             return (("engine: " + (live.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
+        if trouble := live.answers.trouble or (live.trouble if live.link == "files" else ""):
+            return (("⚠ " + trouble, "bad"), (" ", ""))
         work = progress.work(live.runs, board)
         if work is None or live.link == "files":
             words = {

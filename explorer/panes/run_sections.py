@@ -113,7 +113,7 @@ def accuracies(found: Mapping[str, Mapping[str, tuple[float, int]]] | None, widt
     """Every view and split with its number of images."""
     lines = [heading("Accuracies", width, "%")]
     if not found:
-        return [*lines, plain(f" {ASKING if found is None else 'None yet: they follow training.'}", "dim")]
+        return [*lines, plain(f" {ASKING if found is None else 'None: they are measured after training.'}", "dim")]
     splits = list(dict.fromkeys(split for of_view in found.values() for split in of_view))
     columns = [Column("VIEW", max(11, *map(len, found)))]
     for split in splits:
@@ -165,7 +165,7 @@ def history_chart(rows: Sequence[Row], metrics: Sequence[str], smooth: float, lo
         steps, values = zip(*points, strict=True)
         name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
         if smooth:
-            curves.insert(index, Series("measured", index, "dim", steps, values, kind="line"))
+            curves.insert(index, Series("measured", index + 2, "dim", steps, values, kind="line"))
         curves.append(Series(name, index, str(index + 1), steps, smoothed(values, smooth), kind="line"))
     shares = all(metric.endswith("accuracy") for metric in metrics)
     return Chart(tuple(curves), y_percent=shares, y_log=log_y, x_label="step")

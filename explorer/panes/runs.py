@@ -15,7 +15,7 @@ from explorer.panes.run_summary import summary
 from explorer.panes.table import Column, bar, fit, header, row
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
-from explorer.view import SAVED_FILTERS
+from explorer.view import SAVED_FILTERS, expression
 
 Row = dict[str, Any]
 
@@ -136,7 +136,7 @@ class Runs(Pane):
         chosen = metrics.of(self.view).short
         return [
             Column("", 3),
-            Column("RUN", min(16, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
+            Column("RUN", min(13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
             Column("STATE", max(9, *(len(self._state(run)[0]) for run in runs))),
             *(settings if roomy else []),
             Column("SEED", 4, right=True, rank=7),
@@ -199,7 +199,11 @@ class Runs(Pane):
         hidden = len(self.live.runs)
         wanted = repr(self.view.filter) if self.view.filter else self.view.saved_filter
         words = f"No run matches {wanted}. {hidden} hidden. {{panes.back}} clears the filter."
-        if not hidden:
+        if self.view.regex and self.view.filter and expression(self.view.filter) is None:
+            words = f"{wanted} is no regular expression yet. tab in the filter goes back to plain text."
+        if not hidden and self.live.link == "files" and self.live.trouble:
+            words = f"The results cannot be read: {self.live.trouble}"
+        elif not hidden:
             words = "No runs yet." if self.live.read_only else "No runs yet. {engine.new} plans a sweep."
             words = "opening …" if self.live.link == "opening" else words
         return [plain(f" {line}", "dim") for line in textwrap.wrap(self.keyed(words), max(10, width - 2))]

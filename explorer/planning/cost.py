@@ -3,7 +3,8 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -26,7 +27,7 @@ class Cost:
     seconds: float | None
     """Until the last run ends; None where nothing tells how fast a network of one's own is."""
     rough: bool
-    """Some run has no finished one of its network and defense to go by."""
+    """Some run has no finished one of its network, defense, steps and image size to go by."""
     disk: int
     """Bytes when disk use is at its largest: all that is kept, and the checkpoints of runs at work at once."""
     basis: str
@@ -79,16 +80,15 @@ class Past:
         for row in finished:
             device = row.get("device")
             alike = device is None or device.startswith("cpu") != gpu
-            if alike and took(row) > 0 and row["defense"] in DEFENSES:
+            if alike and took(row) > 0 and row["defense"] in DEFENSES and row["steps"]:
                 self._by_data[row["dataset"], row["train_fraction"]].append(row)
 
     def estimate(self, experiment: Experiment) -> Estimate:
         """The time of one run, by the nearest finished runs.
 
-        First come those of the same data, network, defense and capacity. Then those of the same data, scaled by the
-        model of work: of the same network and defense, of the same network, of any family. A run's row does not say
-        its recipe and image size: the share of the training images tells most quick runs from the paper's, and for
-        the rest the experiment's own are taken.
+        First come those of the same data, image size, network, defense, steps and capacity. Then those of the same
+        data, scaled by the model of work: of another capacity only, of the same network and defense, of the same
+        network, of any family. A run's row does not say the rest of its recipe: see `recipe_of`.
         """
         evaluation = experiment.evaluation
         # One estimate serves all runs that differ in nothing that takes time.
@@ -103,25 +103,33 @@ class Past:
         candidates = self._by_data.get((experiment.data.label, experiment.data.train_fraction), [])
         same_network = [row for row in candidates if row["network"] == network]
         same_kind = [row for row in same_network if row["defense"] == defense]
-        if alike := [row for row in same_kind if row["capacity"] == experiment.capacity]:
+        effort = (experiment.recipe.steps, experiment.data.size)
+        same_effort = [row for row in same_kind if (row["steps"], row["size"]) == effort]
+        if alike := [row for row in same_effort if row["capacity"] == experiment.capacity]:
             return Estimate(median(map(took, alike)), "from {} like these", False, tuple(alike))
         known = network in work.PASS_NANOSECONDS
         families = [row for row in candidates if known and row["network"] in work.PASS_NANOSECONDS]
-        if rows := same_kind or same_network or families:
-            speed = median(took(row) / self._modelled(row, experiment) for row in rows)
-            scaled = speed * self._work(experiment, network, experiment.capacity, experiment.recipe)
-            return Estimate(scaled, "scaled from {}", not same_kind, tuple(rows))
+        if rows := same_effort or same_kind or same_network or families:
+            scaled = self._speed(rows, experiment) * self._modelled(experiment)
+            return Estimate(scaled, "scaled from {}", not same_effort, tuple(rows))
         if not known:
             return Estimate(None, f"no run of {network} has finished here", True)
-        modelled = self._work(experiment, network, experiment.capacity, experiment.recipe)
-        return Estimate(modelled, f"from {'a guess at a GPU' if self._gpu else 'a typical CPU core'}, rough", True)
+        basis = f"from {'a guess at a GPU' if self._gpu else 'a typical CPU core'}, rough"
+        return Estimate(self._modelled(experiment), basis, True)
 
-    def _modelled(self, row: Row, experiment: Experiment) -> float:
-        recipe = recipe_like(experiment, row["defense"])
-        return self._work(experiment, row["network"], row["capacity"], recipe)
+    def _speed(self, rows: Sequence[Row], experiment: Experiment) -> float:
+        """Seconds that the rows took for each one of the model's."""
 
-    def _work(self, experiment: Experiment, network: str, capacity: float, recipe: Recipe) -> float:
-        return work.seconds(experiment.data, network, capacity, recipe, experiment.evaluation, gpu=self._gpu)
+        @cache
+        def modelled(network: str, capacity: float, defense: str, steps: int, size: str | None) -> float:
+            data, recipe = replace(experiment.data, size=size), recipe_of(experiment, defense, steps)
+            return work.seconds(data, network, capacity, recipe, experiment.evaluation, gpu=self._gpu)
+
+        columns = ("network", "capacity", "defense", "steps", "size")
+        return median(took(row) / modelled(*(row[name] for name in columns)) for row in rows)
+
+    def _modelled(self, run: Experiment) -> float:
+        return work.seconds(run.data, run.network, run.capacity, run.recipe, run.evaluation, gpu=self._gpu)
 
 
 def took(row: Row) -> float:
@@ -130,12 +138,29 @@ def took(row: Row) -> float:
     return 0.0 if started is None or ended is None else ended - started
 
 
+def recipe_of(experiment: Experiment, defense: str, steps: int) -> Recipe:
+    """The recipe that a finished run of the same data most likely had.
+
+    The experiment's own, or the one beside it, with so many steps; another scale's where the steps are nearer to it.
+    """
+    family = experiment.data.family
+    scale = nearest_scale(family, steps)
+    if scale == nearest_scale(family, experiment.recipe.steps):
+        return replace(recipe_like(experiment, defense), steps=steps)
+    return recipe_for(defense, family, scale, {"steps": steps})
+
+
+def nearest_scale(family: str, steps: int) -> str:
+    """The scale whose recipe trains for about as many steps on this family of data."""
+    return min(SCALES, key=lambda scale: abs(math.log(RECIPES[scale][family]["steps"] / steps)))
+
+
 def recipe_like(experiment: Experiment, defense: str) -> Recipe:
     """The recipe that another defense would have had beside this experiment: its scale's, as many steps and images."""
     if defense == experiment.defense:
         return experiment.recipe
     family, ours = experiment.data.family, experiment.recipe
-    scale = min(SCALES, key=lambda scale: abs(math.log(RECIPES[scale][family]["steps"] / ours.steps)))
+    scale = nearest_scale(family, ours.steps)
     return recipe_for(defense, family, scale, {"steps": ours.steps, "batch_size": ours.batch_size})
 
 

@@ -26,6 +26,8 @@ GATHER_SECONDS = 0.2
 """News of runs are gathered for so long before their rows are asked for, in one question."""
 LOG_LINES = 2000
 QUIET_SECONDS = 15.0
+KIND = ("dataset", "size", "network", "defense", "capacity", "steps")
+"""Runs alike in these take about equally long."""
 PARTING_LOOKS, PARTING_SECONDS = 60, 0.05
 """A stopping engine closes its socket a little before it gives the project back."""
 
@@ -50,6 +52,8 @@ class Live:
         """Runs that ended since somebody took them from here."""
         self.changes = 0
         """Grows with every change; whoever draws compares it with the count drawn last."""
+        self.news = 0
+        """Grows with those of them that concern the project."""
         self.answers = Answers(self._ask, self._changed)
         self._client: Client | None = None
         self._stale: set[str] = set()
@@ -117,10 +121,13 @@ class Live:
         from explorer.project.reading import open_reader
 
         try:
-            await self._replace(await open_reader(self.project))
+            if self.link != link or self._client is None:
+                await self._replace(await open_reader(self.project))
             await self._load_runs()
         except (EngineUnreachable, EngineRefused, OSError) as error:
-            self.trouble = self.trouble or str(error)
+            self.trouble = str(error)
+        else:
+            self.trouble = "" if link == "files" and self.link == "files" else self.trouble
         self._set_link(link)
 
     async def _replace(self, client: Client) -> None:
@@ -165,8 +172,8 @@ class Live:
             self._changed()
 
     def touch(self) -> None:
-        """Count a change of something else that is shown, such as the machine's gauges."""
-        self._changed()
+        """Count a change of something else that is shown, such as the machine's gauges; it is no news."""
+        self.changes += 1
 
     def note(self, message: str, level: Level = "info", run_id: str | None = None) -> None:
         """Put a line of our own into the log."""
@@ -199,6 +206,8 @@ class Live:
             await asyncio.sleep(POLL_SECONDS)
             if self.link != "engine" and self.project.holder() is not None:
                 await self._join()
+            if self.link == "files" and self.trouble and not self.runs:
+                await self._read()
 
     async def _lose(self) -> None:
         killed = await self._was_killed()
@@ -233,7 +242,7 @@ class Live:
             self.runs = {}
         for row in found:
             self.runs[row["run_id"]] = row
-            self.board.add(row["run_id"], f"{row['dataset']} {row['network']} {row['defense']} {row['capacity']}")
+            self.board.add(row["run_id"], " ".join(str(row[name]) for name in KIND))
             self.board.put_state(row["run_id"], row["state"], row["error"])
             if row["state"] == "done" and row["started"] and row["ended"]:
                 self.board.runs[row["run_id"]].took = row["ended"] - row["started"]
@@ -284,6 +293,7 @@ class Live:
 
     def _changed(self) -> None:
         self.changes += 1
+        self.news += 1
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

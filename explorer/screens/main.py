@@ -28,6 +28,8 @@ from explorer.verbs import verbs_of
 
 TOLD = 3
 """Runs named in one notice."""
+LONG_SECONDS = 60.0
+"""A run that took so long is worth a notice when it is done; notices of shorter ones would never leave the screen."""
 SIDES = ("1", "3", "4", "5", "6")
 """Numbers of the panes that may stand beside the chart on a small terminal."""
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
@@ -65,7 +67,7 @@ class MainScreen(Screen):
         self.held: Live | None = None
         """The project as it was when the view was paused; None while it is not."""
         self.paused_at: int | None = None
-        """The project's count of changes then."""
+        """The project's count of news then."""
         self._acting = False
         self.verbs = verbs_of(self)
 
@@ -102,20 +104,29 @@ class MainScreen(Screen):
             self.query_one(Header).draw()
 
     def tell_ends(self) -> None:
-        """A notice for runs that ended, one for all of a moment."""
-        live, names = self.app.live, []
+        """Notices for runs that ended: every failure, long runs that are done, and the end of all work."""
+        live, ended = self.app.live, []
         while live.ended:
-            names.append(live.ended.popleft())
-        if not names:
-            return
-        runs = [live.runs[name] for name in names if name in live.runs]
+            ended.append(live.ended.popleft())
+        runs = [live.runs[run_id] for run_id in ended if run_id in live.runs]
+        failed = [run for run in runs if run["state"] in ("failed", "diverged")]
+        long = [run for run in runs if run["state"] == "done" and self._seconds(run) >= LONG_SECONDS]
+        if failed:
+            self._tell(failed, "error")
+        elif runs and live.board.over:
+            self.notify(f"all {len(live.board.runs)} runs have ended", markup=False)
+        elif long:
+            self._tell(long, "information")
+        if runs and self.app.settings.bell:
+            self.app.bell()
+
+    def _seconds(self, run: dict[str, Any]) -> float:
+        return self.app.live.board.runs[run["run_id"]].took or 0.0
+
+    def _tell(self, runs: list[dict[str, Any]], severity: str) -> None:
         said = [f"{run['name']} {run['state']}" for run in runs[:TOLD]]
         more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
-        failed = any(run["state"] in ("failed", "diverged") for run in runs)
-        if said:
-            self.notify(" · ".join(said + more), severity="error" if failed else "information", markup=False)
-        if self.app.settings.bell:
-            self.app.bell()
+        self.notify(" · ".join(said + more), severity=severity, markup=False)
 
     def draw(self) -> None:
         """Draw everything now, as a key press does; within an action that is left to its end."""

@@ -48,13 +48,16 @@ class EngineVerbs:
 
         self.screen.app.push_screen(NewSweep())
 
-    async def action_demo(self) -> None:
-        """Submit the packaged demo; what was computed before is not computed again."""
+    async def action_demo(self, sure: bool = False) -> None:
+        """Submit the packaged demo, beside other runs only if that is sure; nothing is computed twice."""
         from engine import sweeps
         from explorer.options import data_folder
         from explorer.project.submitting import place_here, submission
 
         root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
+        detail = f"24 small models on digits join the {len(self.live.runs)} runs of this project."
+        if not sure and self.live.runs and not await self._sure("Run the demo here?", detail, "run it"):
+            return
         if self.live.link != "engine":
             self._say("starting the engine …")
         sweep = await asyncio.to_thread(lambda: sweeps.plan(sweeps.read("demo"), "quick", (), root))
@@ -65,7 +68,12 @@ class EngineVerbs:
         """The sweep of the run under the cursor, with seeds it does not have."""
         from explorer.project import run_commands
 
-        if not self._without_run():
+        if self._without_run():
+            return
+        sweep = self.run["sweep"]
+        count = sum(run["sweep"] == sweep for run in self.live.runs.values())
+        detail = f"Its {count} runs are queued again with seeds that are new."
+        if await self._sure(f"Repeat {sweep}?", detail, "repeat it"):
             self._say(await run_commands.repeat_sweep(self.live, self.run["run_id"]))
 
     # Runs
@@ -104,6 +112,23 @@ class EngineVerbs:
         detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
         if await self.screen.app.push_screen_wait(Confirm(f"Cancel {run['name']}?", detail, "cancel it")):
             self._say(await run_commands.cancel(self.live, [run["run_id"]]))
+
+    async def action_cancel_all(self) -> None:
+        """End all runs at work and empty the queue; asks."""
+        from explorer.project import run_commands
+
+        ids = [run_id for run_id, run in self.live.runs.items() if run["state"] in ("queued", "running")]
+        if not ids:
+            self._say("nothing waits or runs")
+            return
+        detail = "What they have saved stays, and r takes one up again."
+        if await self._sure(f"Cancel all {len(ids)} runs?", detail, "cancel them"):
+            self._say(await run_commands.cancel(self.live, ids))
+
+    async def _sure(self, question: str, detail: str, yes: str) -> bool:
+        from explorer.screens.confirm import Confirm
+
+        return await self.screen.app.push_screen_wait(Confirm(question, detail, yes))
 
     async def action_first(self) -> None:
         """Before all others that wait."""

@@ -84,10 +84,12 @@ class PaneVerbs:
         self.screen.lay_out()
 
     def action_back(self) -> None:
-        """Undo one layer: search, filter, saved filter, zoom, crosshair."""
+        """Undo one layer: search, filter, saved filter, zoom of the pane, zoom of a chart, crosshair."""
         screen, view = self.screen, self.screen.app.view
         body, pane = screen.query_one("#body"), screen.pane
-        crossed = [chart for chart in screen.query("Chart") if chart.display and chart.crosshair is not None]
+        charts = [chart for chart in screen.query("Chart") if chart.display]
+        seen = [chart for chart in charts if chart.x_range is not None]
+        crossed = [chart for chart in charts if chart.crosshair is not None]
         if pane is not None and pane.search:
             pane.search = ""
         elif view.filter:
@@ -97,6 +99,8 @@ class PaneVerbs:
         elif body.zoomed:
             body.zoomed = ""
             screen.lay_out()
+        elif seen:
+            (pane if pane in seen else seen[0]).x_range = None
         elif crossed:
             (pane if pane in crossed else crossed[0]).crosshair = None
 
@@ -114,7 +118,7 @@ class PaneVerbs:
         """Hold the picture still, or let it go on."""
         screen, live = self.screen, self.screen.app.live
         screen.held = held(live) if screen.held is None else None
-        screen.paused_at = None if screen.held is None else live.changes
+        screen.paused_at = None if screen.held is None else live.news
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -27,6 +27,8 @@ def run_row(run_id, **fields):
         "evaluation_epsilon": 0.1,
         "seed": 0,
         "train_fraction": 1.0,
+        "steps": 750,
+        "size": None,
         "state": "done",
         "priority": 0,
         "attempts": 0,

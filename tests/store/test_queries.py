@@ -48,6 +48,19 @@ def sweep(store, experiment, log):
     return asked
 
 
+def test_runs_tell_the_steps_and_the_image_size_of_their_spec(store, experiment, log):
+    own, small = experiment(), experiment(dataset="yale", size="48x42", steps=30)
+    for one in (own, small):
+        store.apply(log(one))
+    table = store.query("runs")
+    after = table.columns.index("train_fraction") + 1
+    assert list(table.columns[after : after + 2]) == ["steps", "size"]
+    expected = {one.run_id: (one.recipe.steps, one.data.size) for one in (own, small)}
+    assert {row["run_id"]: (row["steps"], row["size"]) for row in records(table)} == expected
+    (row,) = records(store.query("run", run_id=small.run_id))
+    assert (row["steps"], row["size"]) == (30, "48x42")
+
+
 def test_the_runs_list_has_one_row_per_run_with_headline_numbers(store, sweep, experiment):
     rows = records(store.query("runs"))
     assert [row["submission"] for row in rows] == list(range(1, 14))

@@ -104,10 +104,16 @@ def test_a_path_too_long_for_a_socket_is_refused(runtime, monkeypatch):
         ("half of {", "no engine runs here"),
         ('{"pid": 1, "host": "elsewhere", "since": 0, "socket": "/s"}', "runs on another machine: pid 1 on elsewhere"),
         ('{"pid": 1, "host": "HERE", "since": 0, "socket": ""}', "only just starting"),
-        ('{"pid": 1, "host": "HERE", "since": 0, "socket": "/gone"}', "no engine answers here"),
+        ('{"pid": 1, "host": "HERE", "since": 0, "socket": "/gone/NAME"}', "no engine answers here"),
+        (
+            '{"pid": 1, "host": "HERE", "since": 0, "socket": "/an/other.sock"}',
+            "its lock was copied from another project",
+        ),
     ],
 )
 def test_a_client_without_an_engine_says_why_in_one_line(tmp_path, content, message):
-    (tmp_path / "engine.lock").write_text(content.replace("HERE", project_module.hostname()))
+    project = Project.at(tmp_path)
+    told = content.replace("HERE", project_module.hostname()).replace("NAME", project.socket_name)
+    (tmp_path / "engine.lock").write_text(told)
     with pytest.raises(EngineUnreachable, match=message):
-        SyncClient(Project.at(tmp_path))
+        SyncClient(project)

@@ -297,7 +297,7 @@ def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_live, draw):
     assert list(by_label(drawing)) == ["adversarial", "benign"]
     assert drawing.title == "ROC  confidence · pgd-c1-e0.1-s0"
     assert drawing.chart.diagonal
-    assert read_out.read_out(drawing, 0.5) == "FPR 50 %: ● adversarial 70.0  ● benign 70.0"
+    assert read_out.read_out(drawing, 0.5) == "FPR 50 %: ● adversarial 70.0  ■ benign 70.0"
     two = draw("roc", live=live, current="digits-pgd-c1-e0.1-s0-aa03", marked=["digits-natural-c1-s0-aa01"])
     assert len(by_label(two)) == 4
 

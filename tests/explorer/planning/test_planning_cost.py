@@ -30,6 +30,8 @@ def finished(experiment, seconds, **fields):
         "epsilon": experiment.epsilon,
         "seed": experiment.seed,
         "train_fraction": experiment.data.train_fraction,
+        "steps": experiment.recipe.steps,
+        "size": experiment.data.size,
         "started": 1000.0,
         "ended": 1000.0 + seconds,
         "device": "cpu",
@@ -70,6 +72,50 @@ def test_runs_of_another_capacity_or_defense_are_scaled():
     by_defense = cost([one(defenses=("pgd",))], [finished(one(), 10)], 1, False)
     assert 20 < by_defense.seconds < 50
     assert by_defense.rough
+
+
+def test_more_steps_take_longer_in_proportion_and_are_rough():
+    long, short = one(defenses=("pgd",), steps="7500"), one(defenses=("pgd",), steps="750")
+    up, down = cost([long], [finished(short, 10)], 1, False), cost([short], [finished(long, 100)], 1, False)
+    assert 80 < up.seconds <= 100
+    assert 10 <= down.seconds < 12.5
+    assert up.basis == down.basis == "scaled from 1 finished pgd run"
+    assert up.rough
+    assert down.rough
+
+
+def test_larger_images_take_longer_in_proportion_and_are_rough():
+    small, whole = (one(dataset="yale", size=size) for size in ("48x42", ""))
+    found = cost([whole], [finished(small, 10)], 1, False)
+    assert 120 < found.seconds <= 160  # 16 times the pixels
+    assert found.rough
+
+
+def test_quick_runs_scale_to_the_papers_recipe():
+    quick, paper = (one(dataset="yale", defenses=("pgd",), scale=scale) for scale in SCALES[::-1])
+    found = cost([paper], [finished(quick, 60)], 1, False)
+    proportion = work.seconds(paper.data, paper.network, paper.capacity, paper.recipe, paper.evaluation) / work.seconds(
+        quick.data, quick.network, quick.capacity, quick.recipe, quick.evaluation
+    )
+    assert found.seconds == pytest.approx(60 * proportion)
+
+
+def test_runs_of_as_many_steps_go_before_others_and_are_not_rough():
+    past = [
+        finished(one(seed="1"), 10),
+        finished(one(seed="1", steps="7500"), 1),
+        finished(one(seed="2", size="6x6"), 1),
+    ]
+    same = cost([one()], past, 1, False)
+    assert (same.seconds, same.rough, same.basis) == (10, False, "from 1 finished natural run like these")
+    other_capacity = cost([one(capacity="4")], past, 1, False)
+    assert (other_capacity.rough, other_capacity.basis) == (False, "scaled from 1 finished natural run")
+
+
+@pytest.mark.parametrize("steps", ["750", "20000"])
+def test_runs_of_another_defense_and_size_scale_without_trouble(steps):
+    past = [finished(one(defenses=("pgd",), seed="1", size="6x6"), 10)]
+    assert cost([one(steps=steps)], past, 1, False).rough
 
 
 def test_a_machine_twice_as_slow_doubles_what_is_scaled():

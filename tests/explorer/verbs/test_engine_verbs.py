@@ -43,7 +43,6 @@ def asked(monkeypatch):
         ("engine.retry", "aa05", ("retry", ["digits-pgd-c4-e0.1-s0-aa05"])),
         ("engine.retry-failed", "aa01", ("retry", ["digits-pgd-c4-e0.1-s0-aa05"])),
         ("engine.first", "aa06", ("prioritise", ["digits-pgd-c8-e0.1-s0-aa06"])),
-        ("engine.repeat", "aa01", ("repeat_sweep", "digits-natural-c1-s0-aa01")),
     ],
 )
 async def test_run_verbs_ask_for_the_run_under_the_cursor(make_app, until, asked, action, run, command):
@@ -54,6 +53,35 @@ async def test_run_verbs_ask_for_the_run_under_the_cursor(make_app, until, asked
         await until(pilot, lambda: asked)
         assert asked == [command]
         await until(pilot, lambda: said(app) == "done")
+
+
+@pytest.mark.parametrize(
+    ("action", "commands"),
+    [
+        ("engine.repeat", [("repeat_sweep", "digits-natural-c1-s0-aa01")]),
+        ("engine.cancel-all", [("cancel", ["digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c8-e0.1-s0-aa06"])]),
+    ],
+)
+async def test_what_concerns_many_runs_asks_first(make_app, until, asked, action, commands):
+    app = make_app(link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        main = await ready(app, pilot, until, "aa01")
+        for answer, wanted in (("escape", []), ("y", commands)):
+            main.action_act(action)
+            await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
+            await pilot.press(answer)
+            await until(pilot, lambda: app.screen is main)
+            await until(pilot, lambda wanted=wanted: asked == wanted)
+
+
+async def test_the_demo_asks_before_it_joins_other_runs(make_app, until):
+    app = make_app(link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(app, pilot, until, "aa01")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
+        await pilot.press("escape")
+        assert not app.live.told
 
 
 @pytest.mark.parametrize(("keys", "cancelled"), [(["enter"], False), (["escape"], False), (["y"], True)])
