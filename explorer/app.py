@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -86,7 +87,7 @@ class ExploreApp(App[int | Project]):
     async def _open(self) -> None:
         await self.live.open()
         if self.begin:
-            self.screen.action_act(self.begin, True)
+            self.screen_stack[0].action_act(self.begin, True)
 
     def _heed_signals(self) -> None:
         """A signal, or a terminal that went away, ends the app as `d` does: the terminal is restored first."""
@@ -154,9 +155,12 @@ class ExploreApp(App[int | Project]):
         if not path.exists() or not path.stat().st_size:
             self.notify(f"{path.name}: nothing in it yet", severity="warning")
             return
-        command = os.environ.get("PAGER", "less")
-        with self.suspend():
-            subprocess.run([*command.split(), str(path)], check=False)
+        command = shlex.split(os.environ.get("PAGER") or "less")
+        try:
+            with self.suspend():
+                subprocess.run([*command, str(path)], check=False)
+        except OSError as error:
+            self.notify(f"$PAGER cannot show it: {error}", severity="error", markup=False)
 
     # Failing
 

@@ -44,7 +44,8 @@ class Prompt(Horizontal):
         line = self.query_one(Input)
         line.value = self.before[0]
         self._label()
-        line.focus()
+        # `focus()` takes effect later, and letters typed until then would be commands.
+        self.screen.set_focus(line)
 
     @property
     def searches(self) -> bool:
@@ -88,5 +89,5 @@ class Prompt(Horizontal):
 
     def _leave(self) -> None:
         self.display = False
-        (self.pane or self.screen.query_one("#runs")).focus()
+        self.screen.set_focus(self.pane or self.screen.query_one("#runs"))
         self.screen.draw()

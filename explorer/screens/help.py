@@ -167,7 +167,7 @@ class Help(ModalScreen[None]):
     def action_filter(self) -> None:
         """Type words."""
         self.query_one(Input).display = True
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def action_back(self) -> None:
         """Out of the filter, or out of the help."""

@@ -150,7 +150,7 @@ class MainScreen(Screen):
         welcome, body = self.query_one(Welcome), self.query_one(Body)
         if welcome.display != empty:
             welcome.display, body.display = empty, not empty
-            (welcome if empty else self.query_one("#runs")).focus()
+            self.set_focus(welcome if empty else self.query_one("#runs"))
 
     def lay_out(self) -> None:
         """Arrange the panes anew."""
@@ -160,7 +160,7 @@ class MainScreen(Screen):
         for pane in standing:
             pane.display = True
         if standing and self.pane in body.query(Pane) and self.pane not in standing:
-            standing[0].focus()
+            self.set_focus(standing[0])
         for pane in body.query(Pane):
             pane.display = pane in standing or not standing
         body.refresh(layout=True)

@@ -59,7 +59,7 @@ class PaneVerbs:
                 view.side = number
         self.screen.lay_out()
         pane.display = True
-        pane.focus()
+        self.screen.set_focus(pane)
 
     def action_next(self) -> None:
         """The next pane on the screen."""
@@ -74,7 +74,7 @@ class PaneVerbs:
         if not panes:
             return
         now = panes.index(self.screen.pane) if self.screen.pane in panes else -max(0, step)
-        panes[(now + step) % len(panes)].focus()
+        self.screen.set_focus(panes[(now + step) % len(panes)])
 
     def action_zoom(self) -> None:
         """The focused pane takes the whole place, or gives it back."""
