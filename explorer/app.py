@@ -35,11 +35,8 @@ class ExploreApp(App[int | Project]):
 
     TITLE = "mia-explore"
     CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in ("main", "dialogs", "run", "check", "new_sweep")]
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS: ClassVar = {Commands}
     BINDINGS: ClassVar = [Binding("ctrl+c", "interrupt", show=False, priority=True)]
-    INLINE_PADDING = 0
 
     def __init__(
         self,

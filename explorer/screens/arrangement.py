@@ -9,8 +9,6 @@ from textual.widget import Widget
 WIDE, NORMAL = 160, 100
 TALL, MEDIUM, SHORT = 44, 30, 15
 """Columns and rows from which more is shown."""
-LEAST = (60, 12)
-"""Below these columns and rows of the panes' area nothing useful fits."""
 
 
 def arrange(width: int, height: int, shown: Collection[str], side: str, zoomed: str = "") -> dict[str, Region]:

@@ -23,7 +23,7 @@ from explorer.panes.runs import Runs
 from explorer.panes.welcome import Welcome
 from explorer.project.live import Live
 from explorer.screens.acting import finish
-from explorer.screens.arrangement import NORMAL, WIDE, Arranged, arrange
+from explorer.screens.arrangement import Arranged, arrange
 from explorer.verbs import verbs_of
 
 TOLD = 3
@@ -168,8 +168,6 @@ class MainScreen(Screen):
 
     def on_resize(self) -> None:
         """Another size may show other panes."""
-        self.set_class(self.size.width < NORMAL, "-narrow")
-        self.set_class(self.size.width >= WIDE, "-wide")
         self.call_after_refresh(self.lay_out)
 
     def on_descendant_focus(self) -> None:
