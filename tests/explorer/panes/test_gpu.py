@@ -47,6 +47,7 @@ def gpu_app(make_app, monkeypatch):
                 pass
 
         monkeypatch.setattr("explorer.machine.machine_watch.Gauges", Still)
+        monkeypatch.setattr(os, "getsid", {os.getpid(): os.getpid(), ALICE.pid: ALICE.pid}.get)
         app = make_app()
         app.view.hidden = []
         app.view.side = "5"
