@@ -1,4 +1,4 @@
-"""Adversarial examples: projected gradient descent in the l-infinity ball (Madry et al. 2018; Eq 9 of the paper)."""
+"""Adversarial examples: projected gradient descent in the l-infinity ball (Madry et al. 2018; the paper's Eq 9, 19)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +21,15 @@ def pgd(
     steps: int,
     random_start: bool = False,
     clip_start: bool = True,
+    targeted: bool = False,
 ) -> Tensor:
-    """Untargeted PGD: `steps` ascents on the cross-entropy by the gradient's sign; the last iterate.
+    """PGD: `steps` ascents on the cross-entropy of y by the gradient's sign (Eq 9); the last iterate.
 
     x: images (batch, channels, height, width), float32 in [0, 1]. y: true classes (batch,).
     epsilon, step_size: in pixels of [0, 1]. random_start: begin uniformly in the epsilon ball, drawn from torch's
     generator. clip_start: keep that start within [0, 1]; the authors' Yale and Fashion-MNIST code lets it leave until
-    the first projection, their CIFAR-10 code does not (protocol B1).
+    the first projection, their CIFAR-10 code does not (protocol B1). targeted: descend instead (Eq 19), towards y,
+    which are then classes other than the true ones.
     Returns images of x's shape, within epsilon of x and within [0, 1]. Only the input's gradient is computed, in
     float32; the model's mode (BatchNorm!) is the caller's.
     """
@@ -35,12 +37,13 @@ def pgd(
     adversarial = x + torch.empty_like(x).uniform_(-epsilon, epsilon) if random_start else x.clone()
     if clip_start:
         adversarial.clamp_(0, 1)
+    ascent = -step_size if targeted else step_size
     for _ in range(steps):
         adversarial.requires_grad_(True)
         loss = F.cross_entropy(model(adversarial).float(), y, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, adversarial)
         with torch.no_grad():
-            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=step_size), low, high)
+            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=ascent), low, high)
     return adversarial.detach()
 
 

@@ -96,6 +96,8 @@ class Scores(Event):
     """float64: log-odds of the true class, which do not saturate at 1."""
     correct: np.ndarray
     """bool: is the true class the most probable."""
+    risk: np.ndarray
+    """float32: chance that the example is a member given its score, before anything is known one half."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +110,13 @@ class Leakage(Event):
     class_label: int | None
     """The class it speaks of; None for all classes."""
     threshold_rule: str
-    """`oracle` (chosen on the examples it is reported on) or `heldout` (chosen on others)."""
+    """`oracle` (chosen on the examples it is reported on), `heldout` (on others) or `none` (nothing was chosen)."""
     metric: str
     value: float
     ci_low: float | None
     ci_high: float | None
+    leaks: bool | None
+    """Whether the interval lies above what a guess reaches; None for numbers of which that means nothing."""
     n_member: int
     n_nonmember: int
 
@@ -147,6 +151,7 @@ SCORE_TYPES = {
     "confidence": np.float32,
     "margin": np.float64,
     "correct": np.bool_,
+    "risk": np.float32,
 }
 
 
@@ -181,7 +186,9 @@ def _check_types(event: Event) -> None:
             continue
         kinds = typing.get_args(hint) if origin is types.UnionType else (origin or hint,)
         value = getattr(event, name)
-        if isinstance(value, bool) or not isinstance(value, (*kinds, int) if float in kinds else kinds):
+        if (isinstance(value, bool) and bool not in kinds) or not isinstance(
+            value, (*kinds, int) if float in kinds else kinds
+        ):
             raise TypeError(f"{name} is {value!r}")
     if isinstance(event, History) and not all(isinstance(value, (int, float)) for value in event.metrics.values()):
         raise TypeError("metrics are not numbers")

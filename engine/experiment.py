@@ -12,8 +12,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine import checkpoints, datafiles, datasets, events, inference, networks, predictions, tensorfile, views
+from engine import (
+    checkpoints,
+    datafiles,
+    datasets,
+    events,
+    inference,
+    networks,
+    pictures,
+    predictions,
+    tensorfile,
+    views,
+)
 from engine.datasets import Dataset
+from engine.inference import risk
 from engine.place import Place
 from engine.predictions import SPLITS, Predictions, PredictionsError
 from engine.seeds import seed_of
@@ -25,6 +37,8 @@ Emit = Callable[[events.Event], None]
 HISTORY_FILE = "history.jsonl"
 PROGRESS_SECONDS = 0.4
 """Progress leaves at most this often."""
+INFERRING = 0.99
+"""Where the bar stands during the inference attacks, which take seconds."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +70,18 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     )
     for event in told_history(setting.folder):
         emit(event)
+
+    def inferring(label: str) -> None:
+        if should_stop():
+            raise Stopped
+        emit(events.Progress(run_id=run_id, phase="infer", label=label, fraction=INFERRING, rate=0.0))
+
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
-        facts = conclude(run_id, answers, experiment)
+        if words := inference.scarcity(answers, experiment.inference):
+            _notice(emit, run_id, words)
+        facts = conclude(run_id, answers, experiment, lambda attack, view: inferring(f"{attack} ({view})"))
         if collapsed(answers):
             _notice(
                 emit,
@@ -87,6 +109,7 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
     meter = Meter(experiment, data, setting.folder, emit, should_stop)
     model = trained(experiment, data, setting, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
+    pictures.keep(model, data, answers, experiment.evaluation, setting.folder)
     predictions.save(path, answers)
     return answers
 
@@ -116,7 +139,12 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
     return model
 
 
-def conclude(run_id: str, answers: Predictions, experiment: Experiment) -> list[events.Event]:
+def conclude(
+    run_id: str,
+    answers: Predictions,
+    experiment: Experiment,
+    on_attack: Callable[[str, str], None] = lambda *_: None,
+) -> list[events.Event]:
     """Everything the answers say: accuracies and scores of each view, then what each inference attack finds."""
     facts: list[events.Event] = []
     for view, splits in answers.views.items():
@@ -127,7 +155,7 @@ def conclude(run_id: str, answers: Predictions, experiment: Experiment) -> list[
                 events.Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=len(correct[split]))
             )
         facts.append(scores_event(run_id, view, answers, correct))
-    for fact in inference.audit(answers, experiment.inference):
+    for fact in inference.audit(answers, experiment.inference, on_attack):
         facts.append(events.Leakage(run_id=run_id, **asdict(fact)))
     return facts
 
@@ -154,6 +182,7 @@ def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str
         confidence=column({split: splits[split].confidence(labels[split]) for split in SPLITS}, "confidence"),
         margin=column({split: splits[split].margin(labels[split]) for split in SPLITS}, "margin"),
         correct=column(correct, "correct"),
+        risk=column(risk.risks(answers, view), "risk"),
     )
 
 
@@ -182,7 +211,7 @@ class Meter(Watcher):
         )
         self._batch = min(self._recipe.batch_size, len(data.train.labels))
         self._image_work = {
-            view: views.passes_per_image(view, experiment.evaluation) for view in experiment.evaluation.views
+            view: experiment.evaluation.passes_per_image(view, data.num_classes) for view in experiment.evaluation.views
         }
         self._images = len(data.train.labels) + len(data.test.labels)
         self._train_work = self._recipe.steps * self._batch * self._recipe.passes_per_image
@@ -225,7 +254,7 @@ class Meter(Watcher):
         self._said = now
         seconds = now - self._phase_start
         rate = self._phase_images / seconds if seconds > 0 else 0.0
-        fraction = min(1.0, work / self._total)
+        fraction = INFERRING * min(1.0, work / self._total)
         self._emit(events.Progress(run_id=self._run_id, phase=phase, label=label, fraction=fraction, rate=rate))
 
 

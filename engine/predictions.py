@@ -2,6 +2,7 @@
 
 The file is an npz whose keys extend the paper's: `output_{train,test}_{view}` (softmax, float32), `train_label`,
 `test_label`; besides, `logits_{train,test}_{view}` (float32) and `{train,test}_index`, the rows in the data set.
+Either of output and logits is enough to be read; of the targeted view, which is large, only the logits are written.
 """
 
 import os
@@ -24,7 +25,11 @@ class PredictionsError(SpecError):
 
 @dataclass(frozen=True)
 class Answers:
-    """One view of one split."""
+    """One view of one split.
+
+    The targeted view has an answer for each wrong class: its arrays are (examples, classes - 1, classes), and what is
+    said of an example is the worst of its answers: the lowest confidence and margin; correct only if all are.
+    """
 
     probabilities: np.ndarray
     """float32 (examples, classes): softmax."""
@@ -34,18 +39,23 @@ class Answers:
     @classmethod
     def from_logits(cls, logits: np.ndarray) -> "Answers":
         """Answers whose softmax is taken in float64 before it is rounded."""
-        wide = logits.astype(np.float64)
-        wide -= wide.max(axis=1, keepdims=True)
-        powers = np.exp(wide)
-        return cls((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), logits)
+        return cls(np.exp(log_softmax(logits)).astype(np.float32), logits)
+
+    def log_probabilities(self) -> np.ndarray:
+        """float64, of the answers' shape; minus infinity where a file's softmax is 0."""
+        if self.logits is not None:
+            return log_softmax(self.logits)
+        with np.errstate(divide="ignore"):
+            return np.log(self.probabilities.astype(np.float64))
 
     def confidence(self, labels: np.ndarray) -> np.ndarray:
         """float32 (examples,): probability of the true class."""
-        return self.probabilities[np.arange(len(labels)), labels]
+        return worst(of_class(self.probabilities, labels))
 
     def correct(self, labels: np.ndarray) -> np.ndarray:
         """Bool (examples,): the true class is the most probable."""
-        return (self.probabilities if self.logits is None else self.logits).argmax(axis=1) == labels
+        guesses = (self.probabilities if self.logits is None else self.logits).argmax(axis=-1)
+        return worst(labels == guesses.T, axis=0)
 
     def margin(self, labels: np.ndarray) -> np.ndarray:
         """float64 (examples,): log-odds of the true class, log p - log(1 - p).
@@ -53,16 +63,36 @@ class Answers:
         From logits it is z_y - logsumexp of the others and never saturates; from a softmax alone it is infinite where
         the float32 confidence is 1 (or 0).
         """
-        rows = np.arange(len(labels))
         if self.logits is None:
-            true = self.confidence(labels).astype(np.float64)
+            true = np.minimum(of_class(self.probabilities, labels), 1.0).astype(np.float64)  # files hold 1.0000001
             with np.errstate(divide="ignore"):
-                return np.log(true) - np.log1p(-true)
-        wide = self.logits.astype(np.float64)
-        true = wide[rows, labels].copy()
-        wide[rows, labels] = -np.inf
-        top = wide.max(axis=1, keepdims=True)
-        return true - (top[:, 0] + np.log(np.exp(wide - top).sum(axis=1)))
+                return worst(np.log(true) - np.log1p(-true))
+        true, others = of_class(self.logits, labels).astype(np.float64), self.logits.astype(np.float64)
+        np.put_along_axis(others, _places(others, labels), -np.inf, axis=-1)
+        top = others.max(axis=-1, keepdims=True)
+        return worst(true - (top[..., 0] + np.log(np.exp(others - top).sum(axis=-1))))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """float64, over the last axis."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=-1, keepdims=True)
+    return wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True))
+
+
+def of_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(examples,) or (examples, targets): what (..., classes) says of each example's class."""
+    return np.take_along_axis(values, _places(values, labels), axis=-1)[..., 0]
+
+
+def worst(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """(examples,): the lowest over an example's targets, where it has several."""
+    return values.min(axis=axis) if values.ndim > 1 else values
+
+
+def _places(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels (examples,) as indices of the last axis of values (examples, [targets,] classes)."""
+    return np.broadcast_to(labels.reshape(-1, *[1] * (values.ndim - 1)), (*values.shape[:-1], 1))
 
 
 @dataclass(frozen=True)
@@ -78,7 +108,7 @@ class Predictions:
     @property
     def num_classes(self) -> int:
         """Classes the model tells apart."""
-        return next(iter(self.views.values()))["train"].probabilities.shape[1]
+        return next(iter(self.views.values()))["train"].probabilities.shape[-1]
 
 
 def save(path: Path, predictions: Predictions) -> None:
@@ -88,7 +118,8 @@ def save(path: Path, predictions: Predictions) -> None:
         arrays[f"{split}_label"] = predictions.labels[split]
         arrays[f"{split}_index"] = predictions.index[split]
         for view, answers in predictions.views.items():
-            arrays[f"output_{split}_{view}"] = answers[split].probabilities
+            if view != "targeted":
+                arrays[f"output_{split}_{view}"] = answers[split].probabilities
             if answers[split].logits is not None:
                 arrays[f"logits_{split}_{view}"] = answers[split].logits
     temporary = path.with_name(f"{path.name}.partial")
@@ -110,17 +141,25 @@ def load(path: Path) -> Predictions:
             raise PredictionsError(f"{path}: {split}_index must be one whole number for each {split}_label")
     views = {}
     for view in ALL_VIEWS:
-        present = [split for split in SPLITS if f"output_{split}_{view}" in arrays]
+        present = [split for split in SPLITS if _stored(arrays, split, view)]
         if len(present) == 1:
-            raise PredictionsError(f"{path}: holds output_{present[0]}_{view} but not the other split's")
+            raise PredictionsError(f"{path}: holds {_stored(arrays, present[0], view)[0]} but not the other split's")
         if present:
             views[view] = {split: _answers(path, arrays, split, view, labels[split]) for split in SPLITS}
     if not views:
-        raise PredictionsError(f"{path}: holds no output_train_VIEW and output_test_VIEW, VIEW one of {ALL_VIEWS}")
-    widths = {f"{split} {view}": views[view][split].probabilities.shape[1] for view in views for split in SPLITS}
+        raise PredictionsError(
+            f"{path}: holds no output_train_VIEW and output_test_VIEW (softmax) nor logits_train_VIEW and "
+            f"logits_test_VIEW, VIEW one of {ALL_VIEWS}"
+        )
+    widths = {f"{split} {view}": views[view][split].probabilities.shape[-1] for view in views for split in SPLITS}
     if len(set(widths.values())) > 1:
         raise PredictionsError(f"{path}: the views differ in their number of classes: {widths}")
     return Predictions(labels, index, views)
+
+
+def _stored(arrays: Mapping[str, np.ndarray], split: str, view: str) -> list[str]:
+    """The keys of one view of one split that are there: softmax, logits or both."""
+    return [key for key in (f"output_{split}_{view}", f"logits_{split}_{view}") if key in arrays]
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -149,24 +188,40 @@ def _labels(path: Path, arrays: Mapping[str, np.ndarray], split: str) -> np.ndar
 
 
 def _answers(path: Path, arrays: Mapping[str, np.ndarray], split: str, view: str, labels: np.ndarray) -> Answers:
-    key = f"output_{split}_{view}"
-    values = arrays[key]
-    if values.ndim != 2 or values.shape[1] < 2 or not np.issubdtype(values.dtype, np.floating):
-        raise PredictionsError(f"{path}: {key} must be floats (examples, classes), is {values.dtype} {values.shape}")
+    found = {key.partition("_")[0]: arrays[key] for key in _stored(arrays, split, view)}
+    for kind, values in found.items():
+        _check(path, f"{kind}_{split}_{view}", values, view, labels)
+    first = next(iter(found.values()))
+    outside = (labels < 0) | (labels >= first.shape[-1])
+    _refuse_row(path, f"{split}_label", outside, f"is not 0..{first.shape[-1] - 1}")
+    if "output" not in found:
+        return Answers.from_logits(found["logits"])
+    output, key = found["output"], f"output_{split}_{view}"
+    _refuse_row(path, key, _any((output < 0) | (output > 1 + 1e-4)), "is not a softmax")
+    _refuse_row(
+        path, key, _any(np.abs(output.sum(axis=-1, keepdims=True, dtype=np.float64) - 1) > 1e-3), "does not sum to one"
+    )
+    logits = found.get("logits")
+    if logits is not None and logits.shape != output.shape:
+        raise PredictionsError(f"{path}: logits_{split}_{view} is {logits.shape}, {key} {output.shape}")
+    return Answers(output, logits)
+
+
+def _check(path: Path, key: str, values: np.ndarray, view: str, labels: np.ndarray) -> None:
+    """Refuse anything but finite floats of one row (targeted: one row per wrong class) for each label."""
+    right, wanted = values.ndim == 2, "(examples, classes)"
+    if view == "targeted":
+        right, wanted = values.ndim == 3 and values.shape[1] == values.shape[2] - 1, "(examples, classes - 1, classes)"
+    if not right or values.shape[-1] < 2 or not np.issubdtype(values.dtype, np.floating):
+        raise PredictionsError(f"{path}: {key} must be floats {wanted}, is {values.dtype} {values.shape}")
     if len(values) != len(labels):
-        raise PredictionsError(f"{path}: {key} has {len(values)} rows, {split}_label {len(labels)}")
-    _refuse_row(path, key, ~np.isfinite(values).all(axis=1), "is not finite")
-    _refuse_row(path, key, (values < 0).any(axis=1) | (values > 1 + 1e-4).any(axis=1), "is not a softmax")
-    _refuse_row(path, key, np.abs(values.sum(axis=1, dtype=np.float64) - 1) > 1e-3, "does not sum to one")
-    _refuse_row(path, f"{split}_label", (labels < 0) | (labels >= values.shape[1]), f"is not 0..{values.shape[1] - 1}")
-    logits = arrays.get(f"logits_{split}_{view}")
-    if logits is not None:
-        if logits.shape != values.shape or not np.issubdtype(logits.dtype, np.floating):
-            raise PredictionsError(
-                f"{path}: logits_{split}_{view} is {logits.dtype} {logits.shape}, {key} {values.shape}"
-            )
-        _refuse_row(path, f"logits_{split}_{view}", ~np.isfinite(logits).all(axis=1), "is not finite")
-    return Answers(values, logits)
+        raise PredictionsError(f"{path}: {key} has {len(values)} rows, {len(labels)} labels")
+    _refuse_row(path, key, _any(~np.isfinite(values)), "is not finite")
+
+
+def _any(faults: np.ndarray) -> np.ndarray:
+    """Bool (examples,): whether an example has a fault anywhere."""
+    return faults.reshape(len(faults), -1).any(axis=1)
 
 
 def _refuse_row(path: Path, key: str, bad: np.ndarray, fault: str) -> None:

@@ -107,7 +107,7 @@ class PGDRecipe(Recipe):
 DEFENSES: dict[str, type[Recipe]] = {"natural": Recipe, "pgd": PGDRecipe}
 """Training methods by name, with the settings each one takes."""
 
-VIEWS: dict[str, tuple[str, ...]] = dict.fromkeys(DEFENSES, ("benign", "adversarial"))
+VIEWS: dict[str, tuple[str, ...]] = dict.fromkeys(DEFENSES, ("benign", "adversarial", "targeted"))
 """Views that a model of each defense can be asked for."""
 
 EPSILON = {"digits": 0.1, "yale": 8 / 255, "fashion-mnist": 0.1, "cifar10": 8 / 255, "folder": 8 / 255}

@@ -16,7 +16,11 @@ from engine.recipes import DEFENSES, VIEWS, Recipe
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
 DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
-INFERENCE_ATTACKS = ("confidence", "confidence-class")
+INFERENCE_ATTACKS = (
+    *("confidence", "confidence-class", "model-class"),
+    *("gap", "entropy", "entropy-class", "margin", "margin-class"),
+)
+"""Membership-inference attacks: the paper's first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +82,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The untargeted PGD attack (Eq 9) that makes the adversarial view, and the views wanted.
+    """The views wanted, and the PGD attack behind the adversarial (untargeted, Eq 9) and the targeted one (Eq 19).
 
     The paper's: 20 steps of epsilon/8 from the image itself, last iterate, network in inference mode.
     """
@@ -99,6 +103,15 @@ class Evaluation:
         require("benign" in self.views, "views", self.views, "a list with benign in it")
         require(len(set(self.views)) == len(self.views), "views", self.views, "each view once")
 
+    def passes_per_image(self, view: str, num_classes: int) -> float:
+        """Forward and backward passes that one image costs in a view."""
+        return questions_per_image(view, num_classes) * (1.0 if view == "benign" else 2.0 * self.steps + 1.0)
+
+
+def questions_per_image(view: str, num_classes: int) -> int:
+    """How often a view asks a model about one image: the targeted one once for each wrong class."""
+    return num_classes - 1 if view == "targeted" else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
@@ -106,16 +119,23 @@ class Inference:
 
     attacks: tuple[str, ...] = INFERENCE_ATTACKS
     per_class: int = 500
-    """Members and non-members of each class on which its threshold is chosen; half of the smaller side if fewer."""
+    """Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer."""
+    splits: int = 20
+    """Seeded splits into fitted and held out over which a held-out threshold's numbers are averaged."""
+    network_splits: int = 3
+    """The same for inference networks."""
+    restarts: int = 3
+    """Inference networks for each class and split, whose answers are averaged."""
     seed: int = 0
-    """Draws the examples a held-out threshold is chosen on."""
+    """Draws the splits, the networks' first weights, and the resamples behind intervals."""
 
     def __post_init__(self) -> None:
         """Refuse unknown attacks."""
         coerce_fields(self)
         for attack in self.attacks:
             require_known("attacks", attack, INFERENCE_ATTACKS)
-        require(self.per_class >= 1, "per_class", self.per_class, "1 or more")
+        for name in ("per_class", "splits", "network_splits", "restarts"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
 
 

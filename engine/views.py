@@ -1,38 +1,52 @@
-"""Asking a trained model: its logits on the images as they are and on their adversarial examples."""
+"""Asking a trained model: its logits on the images as they are and on their adversarial examples.
+
+A view asks one question of each image, the targeted one a question for each wrong class. Questions are answered in
+tiles, so memory is bounded by the tile, whatever the number of images and of classes.
+"""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from engine.attacks import frozen, pgd, tile_size
 from engine.datasets import Dataset, Split, pixels
 from engine.precision import arithmetic
 from engine.predictions import SPLITS, Answers, Predictions
-from engine.spec import Evaluation
+from engine.spec import Evaluation, questions_per_image
 from engine.training import DivergedError
 
 
-def benign(model: nn.Module, x: Tensor, _y: Tensor, _evaluation: Evaluation) -> Tensor:
+def benign(model: nn.Module, x: Tensor, _y: Tensor, _target: Tensor, _evaluation: Evaluation) -> Tensor:
     """Logits (batch, classes) of the images themselves."""
     return model(x)
 
 
-def adversarial(model: nn.Module, x: Tensor, y: Tensor, evaluation: Evaluation) -> Tensor:
+def adversarial(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation) -> Tensor:
     """Logits (batch, classes) of the untargeted PGD examples (Eq 9), started at the image, last iterate."""
+    return model(adversarial_examples(model, x, y, evaluation))
+
+
+def targeted(model: nn.Module, x: Tensor, _y: Tensor, target: Tensor, evaluation: Evaluation) -> Tensor:
+    """Logits (batch, classes) of the PGD examples towards one wrong class each (Eq 19), as many and as large steps."""
+    return model(adversarial_examples(model, x, target, evaluation, targeted=True))
+
+
+def adversarial_examples(
+    model: nn.Module, x: Tensor, y: Tensor, evaluation: Evaluation, *, targeted: bool = False
+) -> Tensor:
+    """The evaluation attack: images of x's shape, away from the classes y (batch,), or towards them."""
     step_size = evaluation.step_size * evaluation.epsilon
-    return model(pgd(model, x, y, epsilon=evaluation.epsilon, step_size=step_size, steps=evaluation.steps))
+    return pgd(model, x, y, epsilon=evaluation.epsilon, step_size=step_size, steps=evaluation.steps, targeted=targeted)
 
 
-VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Evaluation], Tensor]] = {
+VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation], Tensor]] = {
     "benign": benign,
     "adversarial": adversarial,
+    "targeted": targeted,
 }
-
-
-def passes_per_image(view: str, evaluation: Evaluation) -> float:
-    """Forward and backward passes that one image costs in a view."""
-    return {"benign": 1.0, "adversarial": 2.0 * evaluation.steps + 1.0}[view]
 
 
 def predict(
@@ -46,7 +60,7 @@ def predict(
     with frozen(model), arithmetic("float32", data.train.images.device):
         for view in evaluation.views:
             views[view] = {
-                split: ask(model, getattr(data, split), view, evaluation, lambda done, view=view: on_tile(view, done))
+                split: ask(model, getattr(data, split), view, evaluation, data.num_classes, partial(on_tile, view))
                 for split in SPLITS
             }
     splits = {split: getattr(data, split) for split in SPLITS}
@@ -55,15 +69,29 @@ def predict(
     return Predictions(labels, index, views)
 
 
-def ask(model: nn.Module, split: Split, view: str, evaluation: Evaluation, on_tile: Callable[[int], None]) -> Answers:
-    """One view of one split, tile by tile so that activations stay in fast memory."""
-    tile = tile_size(model, split.images[0])
+def ask(
+    model: nn.Module,
+    split: Split,
+    view: str,
+    evaluation: Evaluation,
+    num_classes: int,
+    on_tile: Callable[[int], None] = lambda _: None,
+) -> Answers:
+    """One view of one split, tile by tile so that activations stay in fast memory.
+
+    The targeted view's answers have the shape (examples, classes - 1, classes): wrong classes in their order.
+    """
+    tile, each = tile_size(model, split.images[0]), questions_per_image(view, num_classes)
     logits = []
-    for images, labels in zip(split.images.split(tile), split.labels.split(tile), strict=True):
-        answer = VIEWS[view](model, pixels(images), labels, evaluation)
+    for start in range(0, each * len(split.labels), tile):
+        question = torch.arange(start, min(start + tile, each * len(split.labels)), device=split.images.device)
+        image, wrong = question // each, question % each
+        labels = split.labels[image]
+        target = wrong + (wrong >= labels)  # the true class is skipped
+        answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation)
         logits.append(answer.detach().float().cpu().numpy())
-        on_tile(len(labels))
+        on_tile((start + len(question)) // each - start // each)
     whole = np.concatenate(logits)
     if not np.isfinite(whole).all():
         raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
-    return Answers.from_logits(whole)
+    return Answers.from_logits(whole.reshape(-1, each, num_classes) if view == "targeted" else whole)

@@ -37,7 +37,7 @@ def test_format():
         ("engine.control.reader", "torch textual"),
         ("engine.control.service", "torch textual"),
         ("engine.sweeps", "torch duckdb numpy sklearn"),
-        ("engine.inference", "torch duckdb"),
+        ("engine.inference", "duckdb textual"),
         ("engine.job", "duckdb textual msgspec torchvision sklearn scipy"),
         ("engine.__main__", "duckdb textual msgspec torchvision sklearn scipy"),
         ("store.store", "torch textual"),

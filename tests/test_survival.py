@@ -34,9 +34,10 @@ SWEEP = {
     "grid": {"defense": ["natural", "pgd"], "capacity": [1], "epsilon": [0.1], "seed": [0, 1, 2, 3]},
     "recipe": {"steps": 1200, "attack_steps": 2, "batch_size": 20},
     "evaluation": {"steps": 4},
+    "inference": {"attacks": ["confidence", "model-class", "gap"], "restarts": 1},
 }
 PLACE = Place(data_root=".", checkpoint_seconds=0.1, device="cpu")
-KEPT = ("history", "accuracies", "leakage", "scores")
+FACT = ("attack", "view", "class_label", "threshold_rule", "metric", "value", "ci_low", "ci_high", "leaks")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def plan():
 
 @pytest.fixture(scope="module")
 def uninterrupted(plan, tmp_path_factory):
-    """Weights and history points of every run computed in one go."""
+    """Weights, history points and leakage of every run computed in one go."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("uninterrupted")
     found = {}
@@ -55,7 +56,8 @@ def uninterrupted(plan, tmp_path_factory):
         where = folder / experiment.run_id
         run(experiment, Setting(where, PLACE, torch.device("cpu")), told.append)
         points = sum(len(event.metrics) for event in told if isinstance(event, events.History))
-        found[experiment.run_id] = ((where / "model.safetensors").read_bytes(), points)
+        facts = {tuple(getattr(event, name) for name in FACT) for event in told if isinstance(event, events.Leakage)}
+        found[experiment.run_id] = ((where / "model.safetensors").read_bytes(), points, facts)
     return found
 
 
@@ -125,11 +127,14 @@ class Victim:
     def check(self, client, uninterrupted):
         assert self.states(client) == dict.fromkeys(uninterrupted, "done")
         asked = EngineResults(client)
-        for run_id, (weights, points) in uninterrupted.items():
+        for run_id, (weights, points, facts) in uninterrupted.items():
             assert (self.project.run_folder(run_id) / "model.safetensors").read_bytes() == weights
             history = asked.query("history", run_id=run_id)
             assert len(history) == points
             assert len({(row["step"], row["metric"]) for row in history}) == points
+            leakage = [tuple(row[name] for name in FACT) for row in asked.query("leakage", run_id=run_id)]
+            assert len(leakage) == len(set(leakage))
+            assert set(leakage) == facts
 
     def end(self):
         try:
@@ -224,7 +229,7 @@ def test_killed_engines_lose_nothing_they_acknowledged(victim, uninterrupted):
 
 def test_killed_commands_leave_the_engine_at_work(victim, uninterrupted, tmp_path):
     lines = ['name = "survival"', 'dataset = "digits"']
-    for section in ("data", "grid", "recipe", "evaluation"):
+    for section in ("data", "grid", "recipe", "evaluation", "inference"):
         lines += [f"[{section}]", *(f"{key} = {value}".replace("'", '"') for key, value in SWEEP[section].items())]
     (tmp_path / "survival.toml").write_text("\n".join(lines))
     command = [sys.executable, "-c", "from explorer.cli import main; main()", "run", "survival.toml", "--plain"]

@@ -22,6 +22,7 @@ from engine.control.settings import EngineSettings
 from engine.control.writer import Item, StateWrite, Writer
 from engine.events import Event, Notice, Progress, RunEnded, RunStarted
 from engine.place import Job, Place
+from engine.spec import Experiment
 from engine.validation import SpecError, from_mapping
 from store.records import PendingRun
 from store.store import Reader, Store
@@ -141,6 +142,8 @@ class Engine:
         if not run.place:
             return "it came in by import; submit its sweep to run it here"
         try:
+            if Experiment.from_dict(run.experiment).run_id != run.run_id:
+                return "planned by another version of mia-explore, whose results differ; submit its sweep again"
             return self.scheduler.problem(from_mapping(Place, run.place, "place"))
         except SpecError as error:
             return str(error)

@@ -1,26 +1,51 @@
 """Membership inference: telling from a model's answer whether an image was in its training set.
 
-Each attack is one file with `audit(scores, settings) -> facts`; members are the training images, non-members the test
-images. Nothing here needs torch, so anybody's prediction file can be audited anywhere.
+Each attack is one file with `audit(predictions, view, settings, generator) -> facts`; members are the training images,
+non-members the test images.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from engine.inference import confidence, confidence_class
+import numpy as np
+
+from engine.inference import gap, model_class, threshold, threshold_class
 from engine.inference.facts import Fact
-from engine.inference.scores import ViewScores
-from engine.predictions import Predictions
+from engine.inference.scores import SCORES, fitting_size
+from engine.predictions import SPLITS, Predictions
 from engine.spec import Inference
 
-ATTACKS: dict[str, Callable[[ViewScores, Inference], Iterator[Fact]]] = {
-    "confidence": confidence.audit,
-    "confidence-class": confidence_class.audit,
+ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], Iterator[Fact]]] = {
+    **{score: partial(threshold.audit, attack=score, score=score) for score in SCORES},
+    **{f"{score}-class": partial(threshold_class.audit, attack=f"{score}-class", score=score) for score in SCORES},
+    "model-class": partial(model_class.audit, attack="model-class"),
+    "gap": partial(gap.audit, attack="gap"),
 }
 
 
-def audit(predictions: Predictions, settings: Inference) -> Iterator[Fact]:
-    """Run every attack of the settings on every view of the predictions."""
+def scarcity(predictions: Predictions, settings: Inference) -> str | None:
+    """A warning where inference networks see fewer of a class than they are meant to; None where they see enough."""
+    counts = [np.bincount(predictions.labels[split], minlength=predictions.num_classes) for split in SPLITS]
+    sizes = [fitting_size(*sides, settings.per_class) for sides in zip(*counts, strict=True)]
+    if "model-class" not in settings.attacks or min(sizes) >= settings.per_class:
+        return None
+    return (
+        f"inference networks see only {min(sizes)} members and as many non-members of the smallest class, "
+        f"not {settings.per_class}: they find less than they could"
+    )
+
+
+def audit(
+    predictions: Predictions, settings: Inference, on_attack: Callable[[str, str], None] = lambda *_: None
+) -> Iterator[Fact]:
+    """Run every attack of the settings on every view of the predictions.
+
+    Each attack draws from a generator of its own, so that leaving one out changes nothing for the others.
+    on_attack: called with attack and view before each; it may raise to stop.
+    """
     for view in predictions.views:
-        scores = ViewScores.of(predictions, view)
         for attack in settings.attacks:
-            yield from ATTACKS[attack](scores, settings)
+            on_attack(attack, view)
+            generator = np.random.default_rng([settings.seed, zlib.crc32(f"{attack} {view}".encode())])
+            yield from ATTACKS[attack](predictions, view, settings, generator)

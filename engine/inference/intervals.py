@@ -1,7 +1,9 @@
-"""Confidence intervals for shares and their differences, at 95 %."""
+"""Confidence intervals for shares and their differences, at 95 %, and what luck alone reaches."""
 
 import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from engine.inference.facts import Outcome
@@ -10,7 +12,7 @@ Z95 = 1.959963984540054
 """97.5 % point of the normal distribution."""
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927); it stays within [0, 1] and holds the share itself."""
     share = successes / n
     centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
@@ -26,3 +28,25 @@ def difference_interval(outcome: "Outcome") -> tuple[float, float]:
     low = tpr - fpr - math.hypot(tpr - tpr_low, fpr_high - fpr)
     high = tpr - fpr + math.hypot(tpr_high - tpr, fpr - fpr_low)
     return low, high
+
+
+def oracle_by_luck(n: int, m: int) -> tuple[float, float]:
+    """Mean and 95 % point of the oracle accuracy on n members and m non-members that no score tells apart.
+
+    For many untied scores it is 0.5 + D/2 with D the one-sided statistic of Smirnov (protocol G3).
+    """
+    unit = math.sqrt(1 / n + 1 / m)
+    return 0.5 + math.sqrt(math.pi / 32) * unit, 0.5 + 0.5 * math.sqrt(math.log(20) / 2) * unit
+
+
+def rate_by_luck(n: int, m: int, allowed: int) -> float:
+    """97.5 % point of the share of n members above all but so many of m non-members that no score tells apart.
+
+    Of untied scores their number is beta-binomial, whatever the scores; ties only make it smaller.
+    """
+    logs = np.append(0.0, np.cumsum(np.log(np.arange(1, n + m + 1))))  # of factorials
+    found, below = np.arange(n + 1), m - allowed - 1
+    ways = logs[n] - logs[found] - logs[n - found]
+    share = logs[found + allowed] + logs[n - found + below] - logs[n + m]
+    whole = logs[allowed] + logs[below] - logs[m]
+    return float(np.searchsorted(np.cumsum(np.exp(ways + share - whole)), 0.975)) / n

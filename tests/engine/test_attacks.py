@@ -20,6 +20,7 @@ def batch(n=5, classes=3):
 
 
 def plain_pgd(model, x, y, epsilon, step_size, steps):
+    """Towards y where the step size is below 0."""
     adversarial = x.clone()
     for _ in range(steps):
         adversarial = adversarial.detach().requires_grad_()
@@ -30,11 +31,12 @@ def plain_pgd(model, x, y, epsilon, step_size, steps):
     return adversarial
 
 
-@given(st.floats(0, 1), st.integers(1, 5), st.floats(0.01, 2), st.booleans())
+@given(st.floats(0, 1), st.integers(1, 5), st.floats(0.01, 2), st.booleans(), st.booleans())
 @settings(deadline=None)
-def test_examples_stay_in_the_ball_and_among_pixels(epsilon, steps, ratio, random_start):
+def test_examples_stay_in_the_ball_and_among_pixels(epsilon, steps, ratio, random_start, targeted):
     x, y = batch()
-    found = pgd(tiny(), x, y, epsilon=epsilon, step_size=ratio * epsilon, steps=steps, random_start=random_start)
+    settings = {"step_size": ratio * epsilon, "steps": steps, "random_start": random_start, "targeted": targeted}
+    found = pgd(tiny(), x, y, epsilon=epsilon, **settings)
     assert ((found - x).abs() <= epsilon + 1e-6).all()
     assert ((found >= 0) & (found <= 1)).all()
     assert found.shape == x.shape
@@ -47,16 +49,23 @@ def test_equals_a_plain_loop_over_backward():
     assert torch.allclose(ours, plain_pgd(tiny(), x, y, 0.1, 0.0125, 20), atol=1e-6)
 
 
-def test_one_step_goes_up_the_gradient_found_by_finite_differences():
+def test_towards_a_class_equals_a_plain_loop_that_descends():
+    x, y = batch()
+    ours = pgd(tiny(), x, (y + 1) % 3, epsilon=0.1, step_size=0.0125, steps=20, targeted=True)
+    assert torch.allclose(ours, plain_pgd(tiny(), x, (y + 1) % 3, 0.1, -0.0125, 20), atol=1e-6)
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_one_step_follows_the_gradient_found_by_finite_differences(targeted):
     model, (x, y) = tiny().double(), batch(1)
     x = x.double().clamp(0.2, 0.8)
-    found = pgd(model, x, y, epsilon=0.01, step_size=0.01, steps=1)
+    found = pgd(model, x, y, epsilon=0.01, step_size=0.01, steps=1, targeted=targeted)
     for index in range(16):
         nudge = torch.zeros(16, dtype=torch.double)
         nudge[index] = 1e-6
         nudge = nudge.reshape(x.shape)
         slope = F.cross_entropy(model(x + nudge), y) - F.cross_entropy(model(x - nudge), y)
-        assert torch.sign((found - x).flatten()[index]) == torch.sign(slope)
+        assert torch.sign((found - x).flatten()[index]) == torch.sign(-slope if targeted else slope)
 
 
 def test_the_attack_raises_the_loss_and_more_steps_raise_it_no_less_than_one():
@@ -65,6 +74,26 @@ def test_the_attack_raises_the_loss_and_more_steps_raise_it_no_less_than_one():
         F.cross_entropy(model(pgd(model, x, y, epsilon=0.3, step_size=0.3 / 8, steps=steps)), y) for steps in (1, 20)
     ]
     assert F.cross_entropy(model(x), y) < losses[0] < losses[1]
+
+
+def test_towards_a_class_its_loss_falls_for_every_image():
+    model, (x, y) = tiny(), batch(30)
+    for step in (1, 2):
+        target = (y + step) % 3
+        losses = [F.cross_entropy(model(x), target, reduction="none")]
+        for steps in (1, 20):
+            found = pgd(model, x, target, epsilon=0.3, step_size=0.3 / 8, steps=steps, targeted=True)
+            losses.append(F.cross_entropy(model(found), target, reduction="none"))
+        assert (losses[1] < losses[0]).all()
+        assert (losses[2] < losses[1]).all()
+
+
+def test_images_of_a_batch_are_attacked_each_by_itself():
+    model, (x, y) = tiny(), batch(6)
+    settings = {"epsilon": 0.2, "step_size": 0.025, "steps": 8, "targeted": True}
+    together = pgd(model, x, y, **settings)
+    alone = torch.cat([pgd(model, x[i : i + 1], y[i : i + 1], **settings) for i in range(6)])
+    assert torch.allclose(together, alone, atol=1e-6)
 
 
 def test_zero_epsilon_changes_nothing():
@@ -92,12 +121,15 @@ def test_random_start_follows_torchs_seed():
     assert not torch.equal(draws[0], draws[2])
 
 
-def test_no_gradient_reaches_the_weights_and_each_step_costs_one_forward():
+@pytest.mark.parametrize("targeted", [False, True])
+def test_no_gradient_reaches_the_weights_and_each_step_costs_one_forward(targeted):
     model, (x, y) = tiny(), batch()
     forwards = []
     model.register_forward_hook(lambda *_: forwards.append(1))
     with frozen(model):
-        pgd(model, x, y, epsilon=0.1, step_size=0.02, steps=7)
+        found = pgd(model, x, y, epsilon=0.1, step_size=0.02, steps=7, targeted=targeted)
+    assert not found.requires_grad
+    assert x.grad is None
     assert len(forwards) == 7
     assert all(parameter.grad is None for parameter in model.parameters())
 

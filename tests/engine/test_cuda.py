@@ -9,6 +9,7 @@ from engine.experiment import Setting, run
 from engine.place import Place
 from engine.spec import Data, Evaluation
 
+VIEWS = ("benign", "adversarial", "targeted")
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
@@ -25,23 +26,26 @@ def network(name):
 @pytest.mark.parametrize("name", ["small-cnn", "wide-resnet"])
 def test_cpu_and_gpu_agree_on_a_fixed_model(data, name):
     model = network(name)
-    evaluation = Evaluation(epsilon=0.1)
+    evaluation = Evaluation(epsilon=0.1, views=VIEWS)
     here = views.predict(model, data, evaluation)
     there = views.predict(copy.deepcopy(model).cuda(), data.to("cuda"), evaluation)
     for split in ("train", "test"):
         benign = [answers.views["benign"][split].logits for answers in (here, there)]
         assert np.abs(benign[0] - benign[1]).max() < 1e-4
-        right = [answers.views["adversarial"][split].correct(answers.labels[split]).mean() for answers in (here, there)]
-        assert abs(right[0] - right[1]) < 0.01
+        for view in VIEWS:
+            right = [answers.views[view][split].correct(answers.labels[split]).mean() for answers in (here, there)]
+            assert abs(right[0] - right[1]) < 0.01
 
 
 def test_float32_training_is_the_same_on_both(tmp_path):
     table = {"name": "cuda", "dataset": "digits", "grid": {"defense": ["natural"], "capacity": [1]}}
+    table |= {"evaluation": {"views": list(VIEWS)}, "inference": {"attacks": ["gap"]}}
     (experiment,) = sweeps.plan(table, "quick", ["recipe.steps=5"], ".").experiments
     weights = []
     for device in ("cpu", "cuda"):
         run(experiment, Setting(tmp_path / device, Place(data_root="."), torch.device(device)), lambda _: None)
         weights.append(tensorfile.read(tmp_path / device / "model.safetensors")[0])
+        assert len(list((tmp_path / device / "exposed").glob("*.pgm"))) == 24
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-5) for name in weights[0])
 
 
@@ -50,7 +54,7 @@ def test_float32_training_is_the_same_on_both(tmp_path):
 def test_every_precision_learns(tmp_path, precision, network):
     table = {"name": "cuda", "dataset": "digits", "network": network, "recipe": {"precision": precision, "steps": 150}}
     table["recipe"]["channels_last"] = True
-    table["grid"] = {"defense": ["pgd"], "capacity": [1]}
+    table |= {"grid": {"defense": ["pgd"], "capacity": [1]}, "inference": {"attacks": ["gap"]}}
     (experiment,) = sweeps.plan(table, "quick", [], ".").experiments
     told = []
     run(experiment, Setting(tmp_path, Place(data_root="."), torch.device("cuda")), told.append)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ SCORES = events.Scores(
     confidence=np.array([0.1, 1.0], np.float32),
     margin=np.array([-2.197224577336219, 35.1]),
     correct=np.array([False, True]),
+    risk=np.array([0.1, 0.5], np.float32),
 )
 LEAKAGE = events.Leakage(
     run_id="r",
@@ -25,6 +27,7 @@ LEAKAGE = events.Leakage(
     value=0.1 + 0.2,
     ci_low=None,
     ci_high=0.4,
+    leaks=None,
     n_member=1,
     n_nonmember=1,
 )
@@ -37,6 +40,12 @@ OTHERS = [
     events.Progress(run_id="r", phase="train", label="step 1/2", fraction=0.5, rate=10.0),
     events.RunEnded(run_id="r", state="failed", time=2.0, error="why"),
 ]
+
+
+@pytest.mark.parametrize("leaks", [None, True, False])
+def test_a_line_tells_no_leakage_from_nothing_known_of_it(leaks):
+    event = dataclasses.replace(LEAKAGE, leaks=leaks)
+    assert events.from_json(events.to_json(event)) == event
 
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.kind)
@@ -69,8 +78,11 @@ def test_anything_else_is_no_event(line):
         (OTHERS[2], {"run_id": ["r"]}),
         (OTHERS[4], {"time": "now"}),
         (OTHERS[0], {"ci_low": "none"}),
+        (OTHERS[0], {"leaks": "yes"}),
+        (OTHERS[0], {"leaks": 1}),
         (SCORES, {"label": [1]}),
         (SCORES, {"confidence": ["x", "y"]}),
+        (SCORES, {"risk": [0.5]}),
     ],
 )
 def test_a_field_of_another_kind_is_no_event(event, change):

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import itertools
 import json
 import pickle
 import subprocess
@@ -10,11 +11,11 @@ import pytest
 import torch
 
 from engine import datasets, events, inference, networks, predictions, sweeps, tensorfile
-from engine.datasets import Dataset
 from engine.experiment import Setting, choose_device, run
+from engine.inference import risk
 from engine.place import Place
+from engine.spec import INFERENCE_ATTACKS
 from engine.validation import SpecError
-from engine.views import predict
 
 TINY = [
     "grid.capacity=0.5",
@@ -24,13 +25,20 @@ TINY = [
     "data.test_fraction=0.1",
     "data.train_fraction=0.2",
     "evaluation.steps=3",
+    'inference.attacks=["confidence", "confidence-class", "gap"]',
 ]
+VIEWS = ("benign", "adversarial", "targeted")
+FACTS = (events.Accuracies, events.Scores, events.Leakage)
+
+
+def plan(*overrides):
+    sweep = sweeps.plan({"name": "tiny", "dataset": "digits"}, "quick", [*TINY, *overrides], ".")
+    return {experiment.defense: experiment for experiment in sweep.experiments}
 
 
 @pytest.fixture(scope="module")
 def experiments():
-    sweep = sweeps.plan({"name": "tiny", "dataset": "digits"}, "quick", TINY, ".")
-    return {experiment.defense: experiment for experiment in sweep.experiments}
+    return plan()
 
 
 def setting(folder, **place):
@@ -64,6 +72,21 @@ def of(told, kind):
     return [event for event in told if isinstance(event, kind)]
 
 
+def lines(told):
+    """What the run says of its results, as text in which not-a-number equals itself."""
+    return [events.to_json(event) for event in told if isinstance(event, (events.History, *FACTS))]
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A run that is asked for every view and inference attack: its experiment, what it told, and its folder."""
+    experiment = plan(f"evaluation.views={json.dumps(VIEWS)}", f"inference.attacks={json.dumps(INFERENCE_ATTACKS)}")[
+        "pgd"
+    ]
+    folder = tmp_path_factory.mktemp("everything")
+    return experiment, collect(experiment, folder), folder
+
+
 @pytest.mark.parametrize("defense", ["natural", "pgd"])
 def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
     experiment = experiments[defense]
@@ -76,16 +99,40 @@ def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
     assert {(a.view, a.split) for a in of(told, events.Accuracies)} == {
         (view, split) for view in ("benign", "adversarial") for split in ("train", "test")
     }
-    fractions = [event.fraction for event in of(told, events.Progress)]
-    assert fractions == sorted(fractions)
-    assert all(json.loads(events.to_json(event)) for event in told)
     for event in told:
+        assert events.to_json(events.from_json(events.to_json(event))) == events.to_json(event)
         WithoutTorch(io.BytesIO(pickle.dumps(event))).load()
 
 
-def test_scores_agree_with_accuracies_leakage_and_the_file(experiments, tmp_path):
-    told = collect(experiments["pgd"], tmp_path)
-    answers = predictions.load(tmp_path / "predictions.npz")
+def test_the_bar_only_grows_from_the_first_step_to_the_last_attack(experiments, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.experiment.PROGRESS_SECONDS", 0.0)
+    told = of(collect(experiments["pgd"], tmp_path), events.Progress)
+    fractions = [event.fraction for event in told]
+    assert fractions == sorted(fractions)
+    assert list(dict.fromkeys(event.phase for event in told)) == ["train", "predict", "infer"]
+    assert fractions[-1] <= 1
+
+
+def test_a_run_with_every_view_and_attack_tells_all_of_each(everything):
+    _, told, _ = everything
+    assert told[-1].state == "done", told[-1].error
+    assert {(one.view, one.split) for one in of(told, events.Accuracies)} == set(
+        itertools.product(VIEWS, predictions.SPLITS)
+    )
+    assert [one.view for one in of(told, events.Scores)] == list(VIEWS)
+    found = {(one.view, one.attack) for one in of(told, events.Leakage)}
+    assert found == set(itertools.product(VIEWS, INFERENCE_ATTACKS))
+    classes = {(one.view, one.class_label) for one in of(told, events.Leakage) if one.attack == "model-class"}
+    assert classes == set(itertools.product(VIEWS, (None, *range(10))))
+    assert {one.leaks for one in of(told, events.Leakage) if one.metric == "inference_accuracy"} <= {True, False}
+    assert len(
+        {(e.attack, e.view, e.class_label, e.threshold_rule, e.metric) for e in of(told, events.Leakage)}
+    ) == len(of(told, events.Leakage))
+
+
+def test_scores_agree_with_accuracies_leakage_and_the_file(everything):
+    experiment, told, folder = everything
+    answers = predictions.load(folder / "predictions.npz")
     shares = {(a.view, a.split): a for a in of(told, events.Accuracies)}
     for scores in of(told, events.Scores):
         for split, member in (("train", True), ("test", False)):
@@ -94,7 +141,10 @@ def test_scores_agree_with_accuracies_leakage_and_the_file(experiments, tmp_path
             assert scores.correct[rows].mean() == pytest.approx(shares[scores.view, split].accuracy)
             assert np.array_equal(scores.example[rows], answers.index[split])
         assert np.allclose(1 / (1 + np.exp(-scores.margin)), scores.confidence, atol=1e-6)
-    again = list(inference.audit(answers, experiments["pgd"].inference))
+        assert ((scores.risk >= 0) & (scores.risk <= 1)).all()
+        risks = risk.risks(answers, scores.view)
+        assert np.array_equal(scores.risk, np.concatenate([risks[split] for split in predictions.SPLITS]))
+    again = list(inference.audit(answers, experiment.inference))
     assert [fact.value for fact in again] == [event.value for event in of(told, events.Leakage)]
 
 
@@ -139,6 +189,31 @@ def test_stopping_at_every_chance_and_going_on_gives_the_same_bits(experiments, 
         assert np.array_equal(answers[0][view]["test"].logits, answers[1][view]["test"].logits)
 
 
+@pytest.mark.parametrize("attacks", [0, 3, 5])
+def test_a_run_stopped_while_it_is_attacked_goes_on_to_the_same_facts(experiments, tmp_path, monkeypatch, attacks):
+    """Two views with three attacks each; stopped before the first, between them, and before the last."""
+    whole = collect(experiments["pgd"], tmp_path / "whole")
+    told = []
+
+    def attacked():
+        return len([event for event in of(told, events.Progress) if event.phase == "infer"])
+
+    answered = tmp_path / "parts" / "predictions.npz"
+    run(
+        experiments["pgd"],
+        setting(tmp_path / "parts"),
+        told.append,
+        lambda: answered.exists() and attacked() == attacks,
+    )
+    assert (told[-1].kind, told[-1].state) == ("run_ended", "queued")
+    assert attacked() == attacks
+    assert not [event for event in told if isinstance(event, FACTS)]
+    monkeypatch.setattr(datasets, "load", lambda *_: pytest.fail("data loaded again"))
+    again = collect(experiments["pgd"], tmp_path / "parts")
+    assert again[-1].state == "done"
+    assert lines(again) == lines(whole)
+
+
 def test_history_that_an_engine_lost_is_told_again_on_resuming(experiments, tmp_path):
     asked = 0
 
@@ -162,18 +237,6 @@ def test_divergence_is_an_end_with_a_reason(experiments, tmp_path, monkeypatch):
     told = collect(experiments["natural"], tmp_path)
     assert told[-1].state == "diverged"
     assert told[-1].error.startswith("diverged at step 1:")
-
-
-def test_evaluation_tiles_do_not_change_the_answers(experiments, tmp_path, monkeypatch):
-    collect(experiments["natural"], tmp_path)
-    data = datasets.load(experiments["natural"].data, tmp_path)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
-    logits = []
-    for tile in (7, 64):
-        monkeypatch.setattr("engine.views.tile_size", lambda *_, tile=tile: tile)
-        logits.append(predict(model, data, experiments["natural"].evaluation).views["adversarial"]["test"].logits)
-    assert np.allclose(*logits, atol=1e-5)
-    assert isinstance(data, Dataset)
 
 
 def test_training_that_ended_at_chance_is_said(experiments, tmp_path, monkeypatch):

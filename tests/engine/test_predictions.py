@@ -12,18 +12,31 @@ from engine.predictions import Answers, Predictions, PredictionsError
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-60, 60, width=32))
 
 
+TARGETED = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 6), st.integers(2, 5)).map(lambda shape: (shape[0], shape[1] - 1, shape[1])),
+    elements=st.floats(-60, 60, width=32),
+)
+
+
 def sample(views=("benign",), size=6):
     generator = np.random.default_rng(0)
     labels = {"train": np.arange(size) % 3, "test": np.arange(size - 2) % 3}
     index = {split: np.arange(len(rows), dtype=np.int32)[::-1].copy() for split, rows in labels.items()}
-    answers = {
-        view: {
-            split: Answers.from_logits(generator.normal(size=(len(labels[split]), 3)).astype(np.float32))
-            for split in labels
-        }
-        for view in views
-    }
+
+    def logits(view, split):
+        shape = (2, 3) if view == "targeted" else (3,)
+        return generator.normal(size=(len(labels[split]), *shape)).astype(np.float32)
+
+    answers = {view: {split: Answers.from_logits(logits(view, split)) for split in labels} for view in views}
     return Predictions(labels, index, answers)
+
+
+def rewrite(path, change):
+    """Write the file again with what `change` makes of its arrays."""
+    with np.load(path) as archive:
+        content = {name: archive[name] for name in archive.files}
+    np.savez(path, **change(content))
 
 
 @given(LOGITS)
@@ -41,10 +54,66 @@ def test_margin_does_not_saturate_where_confidence_does():
     assert answers.margin(np.array([0, 0])).tolist() == [50.0, 60.0]
 
 
+def test_margin_of_a_softmax_is_its_log_odds_and_infinite_at_its_ends():
+    """A float32 softmax of another program may be a last digit above one."""
+    answers = Answers(np.float32([[0.25, 0.75], [1, 0], [0, 1], [1.0000001, 0]]), None)
+    margins = answers.margin(np.zeros(4, np.int64))
+    assert margins.tolist() == [pytest.approx(math.log(1 / 3)), math.inf, -math.inf, math.inf]
+
+
+def by_definition(probabilities, logits, labels):
+    """(confidence, margin, correct) of each example, the worst over its answers, by plain loops in float64."""
+    found = []
+    for row, (answers, label) in enumerate(zip(probabilities, labels, strict=True)):
+        confidences, margins, right = [], [], []
+        for target, answer in enumerate(answers):
+            confidences.append(float(answer[label]))
+            scores = answer if logits is None else logits[row, target]
+            right.append(int(scores.argmax()) == label)
+            if logits is None:
+                p = float(answer[label])
+                margins.append(math.inf if p == 1 else -math.inf if p == 0 else math.log(p) - math.log1p(-p))
+            else:
+                others = [float(z) for place, z in enumerate(scores) if place != label]
+                top = max(others)
+                margins.append(float(scores[label]) - top - math.log(sum(math.exp(z - top) for z in others)))
+        found.append((min(confidences), min(margins), all(right)))
+    return found
+
+
+@given(TARGETED, st.data())
+@pytest.mark.parametrize("kept", ["logits", "softmax"])
+def test_an_examples_targeted_numbers_are_the_worst_of_its_answers(kept, logits, data):
+    labels = np.array(
+        data.draw(st.lists(st.integers(0, logits.shape[2] - 1), min_size=len(logits), max_size=len(logits)))
+    )
+    answers = Answers.from_logits(logits)
+    if kept == "softmax":
+        answers, logits = Answers(answers.probabilities, None), None
+    told = zip(answers.confidence(labels), answers.margin(labels), answers.correct(labels), strict=True)
+    for (confidence, margin, correct), right in zip(
+        told, by_definition(answers.probabilities, logits, labels), strict=True
+    ):
+        assert confidence == np.float32(right[0])
+        assert margin == pytest.approx(right[1], abs=1e-9)
+        assert bool(correct) is right[2]
+
+
+def test_numbers_are_one_for_each_example_in_the_documented_types():
+    answers = sample(("benign", "targeted"))
+    for splits in answers.views.values():
+        for split, labels in answers.labels.items():
+            told = splits[split].confidence(labels), splits[split].margin(labels), splits[split].correct(labels)
+            assert [(values.dtype, values.shape) for values in told] == [
+                (np.dtype(kind), labels.shape) for kind in (np.float32, np.float64, np.bool_)
+            ]
+
+
 def test_a_file_gives_back_what_was_saved(tmp_path):
-    before = sample(("benign", "adversarial"))
+    before = sample(("benign", "adversarial", "targeted"))
     predictions.save(tmp_path / "p.npz", before)
     after = predictions.load(tmp_path / "p.npz")
+    assert list(after.views) == list(before.views)
     for split in predictions.SPLITS:
         assert np.array_equal(after.labels[split], before.labels[split])
         assert np.array_equal(after.index[split], before.index[split])
@@ -52,6 +121,48 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
             assert np.array_equal(after.views[view][split].probabilities, before.views[view][split].probabilities)
             assert np.array_equal(after.views[view][split].logits, before.views[view][split].logits)
     assert after.num_classes == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
+
+
+def test_of_the_targeted_view_only_the_logits_are_written(tmp_path):
+    before = sample(("benign", "targeted"))
+    predictions.save(tmp_path / "p.npz", before)
+    with np.load(tmp_path / "p.npz") as archive:
+        assert [name for name in archive.files if "targeted" in name] == [
+            "logits_train_targeted",
+            "logits_test_targeted",
+        ]
+        assert archive["logits_train_targeted"].shape == (6, 2, 3)
+        assert archive["logits_train_targeted"].dtype == np.float32
+
+
+def test_raw_logits_are_as_good_as_their_softmax(tmp_path):
+    predictions.save(tmp_path / "p.npz", sample(("benign", "adversarial", "targeted")))
+    both = predictions.load(tmp_path / "p.npz")
+    rewrite(tmp_path / "p.npz", lambda content: {key: content[key] for key in content if "output" not in key})
+    raw = predictions.load(tmp_path / "p.npz")
+    for view, splits in both.views.items():
+        for split, labels in both.labels.items():
+            ours, theirs = splits[split], raw.views[view][split]
+            assert np.array_equal(ours.probabilities, theirs.probabilities)
+            assert np.array_equal(ours.logits, theirs.logits)
+            assert np.array_equal(ours.margin(labels), theirs.margin(labels))
+
+
+@pytest.mark.parametrize("view", ["benign", "targeted"])
+def test_a_softmax_alone_will_do(tmp_path, view):
+    whole = sample((view,))
+    path = tmp_path / "p.npz"
+    outputs = {f"output_{split}_{view}": whole.views[view][split].probabilities for split in predictions.SPLITS}
+    np.savez(path, **outputs, train_label=whole.labels["train"], test_label=whole.labels["test"])
+    read = predictions.load(path)
+    assert read.views[view]["train"].logits is None
+    assert read.index["train"].tolist() == list(range(6))
+    for split, labels in whole.labels.items():
+        ours, theirs = whole.views[view][split], read.views[view][split]
+        assert np.array_equal(ours.confidence(labels), theirs.confidence(labels))
+        assert np.array_equal(ours.correct(labels), theirs.correct(labels))
+        assert np.allclose(ours.margin(labels), theirs.margin(labels), atol=1e-4)
 
 
 def test_the_file_has_the_keys_of_the_papers_files(tmp_path):
@@ -79,13 +190,33 @@ def broken(**changes):
     return {key: value for key, value in arrays.items() if value is not None}
 
 
+def targeted(train=None, test=None, kind="logits"):
+    """Changes that add a targeted view; two classes, so one wrong class each."""
+    whole = {"train": np.full((3, 1, 2), 0.5, np.float32), "test": np.full((2, 1, 2), 0.5, np.float32)}
+    given = {"train": train, "test": test}
+    return {f"{kind}_{split}_targeted": whole[split] if given[split] is None else given[split] for split in whole}
+
+
+def rows(*values):
+    return np.float32(values)[:, None]
+
+
+NAN = float("nan")
+SHAPE = r"must be floats \(examples, classes - 1, classes\), is"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"train_label": np.array([0, 1])}, "3 rows, train_label 2"),
+        ({"train_label": np.array([0, 1])}, "output_train_benign has 3 rows, 2 labels"),
+        ({"output_test_benign": np.full((3, 2), 0.5)}, "output_test_benign has 3 rows, 2 labels"),
+        ({"logits_test_benign": np.zeros((3, 2))}, "logits_test_benign has 3 rows, 2 labels"),
         ({"train_label": np.array([0, 1, 2])}, "train_label row 2 is not 0..1"),
+        ({"test_label": np.array([0, -1])}, "test_label row 1 is not 0..1"),
         ({"train_label": None}, "holds no train_label"),
         ({"train_label": np.array([0.0, 1.0, 0.0])}, "whole numbers"),
+        ({"train_label": np.array([[0], [1], [0]])}, r"train_label must be a list of whole numbers, is int64 \(3, 1\)"),
+        ({"test_label": np.array([], int), "output_test_benign": np.zeros((0, 2))}, "test_label must be a list"),
         ({"output_test_benign": None}, "not the other split's"),
         ({"output_train_benign": None, "output_test_benign": None}, "holds no output_train_VIEW"),
         ({"output_test_benign": np.float32([[0.5, 0.5], [np.nan, 1]])}, "output_test_benign row 1 is not finite"),
@@ -93,9 +224,35 @@ def broken(**changes):
         ({"output_test_benign": np.float32([[2.0, -1.0], [0.5, 0.5]])}, "row 0 is not a softmax"),
         ({"output_test_benign": np.float32([[0.2, 0.3, 0.5]] * 2)}, "differ in their number of classes"),
         ({"output_train_benign": np.zeros(3, np.float32)}, "must be floats"),
+        (
+            {"output_train_benign": np.ones((3, 1), np.float32)},
+            r"must be floats \(examples, classes\), is float32 \(3, 1\)",
+        ),
+        ({"output_train_benign": np.float32(1)}, "must be floats"),
         ({"logits_train_benign": np.full((3, 2), np.nan)}, "logits_train_benign row 0 is not finite"),
-        ({"logits_train_benign": np.full((3, 2), "a")}, "logits_train_benign is <U1"),
+        ({"logits_train_benign": np.full((3, 2), "a")}, "logits_train_benign must be floats .*, is <U1"),
+        ({"logits_train_benign": np.zeros((3, 2), int)}, "logits_train_benign must be floats .*, is int64"),
+        ({"logits_train_benign": np.zeros((3, 3))}, r"logits_train_benign is \(3, 3\), output_train_benign \(3, 2\)"),
         ({"train_index": np.zeros((2, 2), np.int32)}, "train_index must be one whole number"),
+        ({"train_index": np.zeros(2, np.int32)}, "train_index must be one whole number"),
+        ({"logits_train_targeted": np.zeros((3, 1, 2))}, "holds logits_train_targeted but not the other split's"),
+        (targeted(train=np.zeros((3, 2))), rf"logits_train_targeted {SHAPE} float64 \(3, 2\)"),
+        (targeted(train=np.zeros((3, 2, 2))), rf"logits_train_targeted {SHAPE} float64 \(3, 2, 2\)"),
+        (targeted(test=np.zeros((2, 2, 1))), rf"logits_test_targeted {SHAPE} float64 \(2, 2, 1\)"),
+        (targeted(train=np.zeros((3, 0, 1))), rf"logits_train_targeted {SHAPE} float64 \(3, 0, 1\)"),
+        (targeted(train=np.zeros((2, 1, 2))), "logits_train_targeted has 2 rows, 3 labels"),
+        (targeted(train=rows([0, 0], [0, 0], [0, NAN])), "logits_train_targeted row 2 is not finite"),
+        (targeted(test=rows([0, 0], [math.inf, 0])), "logits_test_targeted row 1 is not finite"),
+        (targeted(np.zeros((3, 2, 3)), np.zeros((2, 2, 3))), "differ in their number of classes"),
+        (
+            targeted(test=rows([0.5, 0.5], [0.5, 0.2]), kind="output"),
+            "output_test_targeted row 1 does not sum to one",
+        ),
+        (targeted(train=rows([2, -1], [1, 0], [1, 0]), kind="output"), "output_train_targeted row 0 is not a softmax"),
+        (
+            targeted() | targeted(train=rows([0.5, 0.5], [NAN, 1], [1, 0]), kind="output"),
+            "output_train_targeted row 1 is not finite",
+        ),
     ],
 )
 def test_unusable_files_are_refused_naming_the_fault(tmp_path, changes, said):
@@ -104,6 +261,19 @@ def test_unusable_files_are_refused_naming_the_fault(tmp_path, changes, said):
     with pytest.raises(PredictionsError, match=said) as caught:
         predictions.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_faulty_row_of_a_targeted_view_is_the_examples(tmp_path):
+    """Of three classes: two answers for each example, the second one of the fourth example torn."""
+    predictions.save(tmp_path / "p.npz", sample(("benign", "targeted")))
+
+    def tear(content):
+        content["logits_train_targeted"][3, 1, 2] = np.nan
+        return content
+
+    rewrite(tmp_path / "p.npz", tear)
+    with pytest.raises(PredictionsError, match="logits_train_targeted row 3 is not finite"):
+        predictions.load(tmp_path / "p.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut short"])

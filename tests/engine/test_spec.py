@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.recipes import DEFENSES, RECIPES, recipe_for
-from engine.spec import Data, Evaluation, Experiment, Inference
+from engine.spec import INFERENCE_ATTACKS, Data, Evaluation, Experiment, Inference
 from engine.validation import SpecError
 
 
@@ -46,8 +46,13 @@ RESULT_CHANGES = [
     {"evaluation": Evaluation(epsilon=0.2)},
     {"evaluation": Evaluation(epsilon=0.1, steps=10)},
     {"evaluation": Evaluation(epsilon=0.1, views=("benign",))},
+    {"evaluation": Evaluation(epsilon=0.1, views=("benign", "adversarial", "targeted"))},
     {"inference": Inference(seed=1)},
     {"inference": Inference(per_class=10)},
+    {"inference": Inference(splits=10)},
+    {"inference": Inference(network_splits=2)},
+    {"inference": Inference(restarts=1)},
+    {"inference": Inference(attacks=("confidence",))},
     {"data": Data(name="digits", fingerprint="g")},
     {"data": Data(name="digits", fingerprint="f", train_fraction=0.5)},
     {"data": Data(name="digits", fingerprint="f", size="4x4")},
@@ -94,7 +99,7 @@ def test_where_a_folder_lies_does_not_change_the_id():
         ({"defense": "natural", "epsilon": 0.1}, "epsilon: 0.1 is not allowed; allowed: 0 for the natural"),
         (
             {"evaluation": Evaluation(epsilon=0.1, views=("benign", "certified"))},
-            "evaluation.views: 'certified' is not allowed; allowed: benign, adversarial with the defense pgd",
+            "evaluation.views: 'certified' is not allowed; allowed: benign, adversarial, targeted with the defense pgd",
         ),
         ({"recipe": recipe_for("natural", "digits", "quick", {})}, "recipe: 'Recipe' is not allowed"),
     ],
@@ -122,6 +127,39 @@ def test_unknown_defense_is_refused_with_the_nearest_name():
 def test_impossible_data_is_refused(settings, said):
     with pytest.raises(SpecError, match=said):
         Data(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"attacks": ["confidence", "modelclass"]}, "attacks: 'modelclass' is not allowed.*did you mean 'model-class'"),
+        ({"splits": 0}, "splits: 0 is not allowed; allowed: 1 or more"),
+        ({"network_splits": -1}, "network_splits: -1 is not allowed; allowed: 1 or more"),
+        ({"restarts": 0}, "restarts: 0 is not allowed; allowed: 1 or more"),
+        ({"per_class": 0}, "per_class: 0 is not allowed; allowed: 1 or more"),
+        ({"seed": -1}, "seed: -1 is not allowed; allowed: 0 or more"),
+        ({"restarts": 1.5}, "restarts: 1.5 is not allowed; allowed: a whole number"),
+    ],
+)
+def test_impossible_inference_is_refused_in_one_line(settings, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        Inference(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_attack_there_is_may_be_asked_for_and_no_other():
+    from engine.inference import ATTACKS
+
+    assert set(INFERENCE_ATTACKS) == set(ATTACKS)
+    assert len(INFERENCE_ATTACKS) == len(ATTACKS)
+    assert experiment().inference.attacks == INFERENCE_ATTACKS
+
+
+@pytest.mark.parametrize("classes", [2, 10, 38])
+def test_the_targeted_view_costs_an_attack_for_each_wrong_class(classes):
+    evaluation = Evaluation(epsilon=0.1, steps=7)
+    cost = {view: evaluation.passes_per_image(view, classes) for view in ("benign", "adversarial", "targeted")}
+    assert cost == {"benign": 1, "adversarial": 2 * 7 + 1, "targeted": (classes - 1) * (2 * 7 + 1)}
 
 
 def test_unknown_keys_are_refused_by_their_full_name():

@@ -66,6 +66,8 @@ def test_overrides_reach_every_section():
         ({"recipe": {"steps": "many"}}, (), "recipe.steps: 'many' is not allowed; allowed: a whole number"),
         ({"recipe": {"stps": 1}}, (), "recipe.stps.*did you mean 'steps'"),
         ({"evaluation": {"views": ["benign", "seen"]}}, (), "evaluation.views: 'seen' is not allowed"),
+        ({"inference": {"attacks": ["gapp"]}}, (), "inference.attacks: 'gapp' is not allowed.*did you mean 'gap'"),
+        ({"inference": {"restart": 1}}, (), "inference.restart: 'restart' is not allowed.*did you mean 'restarts'"),
         ({"network": "big"}, (), "network"),
         ({"name": "a/b"}, (), "name: 'a/b' is not allowed"),
         ({}, ("steps",), "write it as key=value"),
@@ -94,6 +96,25 @@ def test_files_and_presets_are_read_and_neither_is_said(tmp_path):
         sweeps.read(str(tmp_path / "absent.toml"))
     with pytest.raises(SpecError, match="did you mean 'demo'"):
         sweeps.read("dmo")
+
+
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+@pytest.mark.parametrize("name", ["table7", "table7-yale"])
+def test_the_presets_of_table_7_ask_for_all_five_strategies(name, scale, monkeypatch):
+    """Thresholds on benign and adversarial answers, networks on benign, adversarial and targeted ones."""
+    monkeypatch.setattr("engine.datafiles.fingerprint", lambda data, root: "f")
+    sweep = plan(sweeps.presets()[name], scale=scale)
+    assert {run.defense for run in sweep.experiments} == {"natural", "pgd"}
+    for run in sweep.experiments:
+        assert run.evaluation.views == ("benign", "adversarial", "targeted")
+        assert {"confidence-class", "model-class"} <= set(run.inference.attacks)
+
+
+def test_attacks_and_views_are_lists_in_a_sweep_file():
+    table = {"inference": {"attacks": ["gap"], "restarts": 1}, "evaluation": {"views": ["benign", "targeted"]}}
+    (run,) = plan(DIGITS | table, "grid.defense=pgd", "inference.splits=3").experiments
+    assert (run.inference.attacks, run.inference.restarts, run.inference.splits) == (("gap",), 1, 3)
+    assert run.evaluation.views == ("benign", "targeted")
 
 
 @pytest.mark.parametrize("scale", ["quick", "paper"])

@@ -177,6 +177,7 @@ async def test_jobs_wait_while_more_is_kept_than_the_memory_allows(start, experi
     n = 50_000
     columns = {"example": np.arange(n, dtype=np.int32), "member": np.ones(n, bool), "label": np.zeros(n, np.int32)}
     columns |= {"confidence": np.ones(n, np.float32), "margin": np.ones(n), "correct": np.ones(n, bool)}
+    columns["risk"] = np.ones(n, np.float32)
     engine.executor.begin(run_id)
     engine.executor.deliver(Scores(run_id=run_id, view="benign", **columns))
     await eventually(lambda: not engine.executor.room.is_set())

@@ -223,19 +223,26 @@ def test_a_removed_socket_folder_is_made_again(bench, runtime, until):
 
 def test_runs_that_cannot_run_here_fail_with_the_reason(bench):
     bench.project.root.mkdir()
-    elsewhere, imported = bench.fresh(), bench.fresh()
+    elsewhere, imported, older = bench.fresh(), bench.fresh(), bench.fresh()
     store = Store(bench.project.database)
     place = {"data_root": "x", "device": "cuda:3"}
     store.enqueue("s", [NewRun(elsewhere.run_id, elsewhere.to_dict(), place)])
+    spec = older.to_dict()
+    del spec["inference"]["splits"], spec["inference"]["restarts"]
+    earlier_id = f"{older.slug}-0123456789"
+    bench.mine[earlier_id] = older
+    store.enqueue("s", [NewRun(earlier_id, spec, {"data_root": "quick", "device": "cpu"})])
     told = RunStarted(run_id=imported.run_id, experiment=imported.to_dict(), device="cuda:0", time=1000.0, versions={})
     store.apply([told])
     store.close()
     bench.start()
-    bench.wait_for({elsewhere.run_id: "failed", imported.run_id: "failed"})
+    bench.wait_for({elsewhere.run_id: "failed", imported.run_id: "failed", earlier_id: "failed"})
     assert {row["run_id"]: row["error"] for row in bench.rows()} == {
         elsewhere.run_id: "device: 'cuda:3' is not on this machine, which has cpu",
         imported.run_id: "it came in by import; submit its sweep to run it here",
+        earlier_id: "planned by another version of mia-explore, whose results differ; submit its sweep again",
     }
+    assert bench.starts(earlier_id) == []
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def scores(run_id, n=40):
         confidence=draw.random(n, dtype=np.float32),
         margin=draw.normal(size=n),
         correct=np.ones(n, np.bool_),
+        risk=np.full(n, 0.5, np.float32),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.control import writer as writer_module
 from engine.control.writer import StateWrite, Writer
-from engine.events import Accuracies, History, Scores
+from engine.events import SCORE_TYPES, Accuracies, History, Scores
 from store.errors import StoreError, StoreFull
 
 
@@ -145,7 +145,7 @@ async def test_what_was_written_before_the_disk_filled_is_not_written_again(writ
 
 async def test_too_much_that_waits_closes_the_door_until_it_is_written(writer, store):
     store.problem = StoreFull("full")
-    columns = {name: np.zeros(1000) for name in ("example", "member", "label", "confidence", "margin", "correct")}
+    columns = {name: np.zeros(1000) for name in SCORE_TYPES}
     assert writer.room.is_set()
     writer.put(Scores(run_id="a", view="benign", **columns), urgent=True)
     assert not writer.room.is_set()

@@ -1,10 +1,13 @@
+import math
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, kstwobign
 
 from engine.inference.facts import Outcome
-from engine.inference.intervals import difference_interval, wilson_interval
+from engine.inference.intervals import difference_interval, oracle_by_luck, wilson_interval
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -23,6 +26,11 @@ def test_difference_interval_holds_the_difference_and_mirrors(true_positives, fa
     assert np.allclose(mirrored, (-high, -low))
 
 
+def test_difference_interval_equals_a_published_example():
+    # Newcombe (1998), Table II (a), method 10: 56/70 against 48/80 gives 0.0524 to 0.3339.
+    assert np.allclose(difference_interval(Outcome(56, 48, 70, 80)), (0.0524, 0.3339), atol=5e-5)
+
+
 def test_difference_interval_covers_at_its_nominal_rate():
     generator = np.random.default_rng(0)
     hits = 0
@@ -31,3 +39,23 @@ def test_difference_interval_covers_at_its_nominal_rate():
         low, high = difference_interval(outcome)
         hits += low <= 0.2 <= high
     assert 0.935 <= hits / 2000 <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("sizes", "mean", "p95"),
+    [((1900, 514), 0.516, 0.530), ((50_000, 10_000), 0.5034, 0.5067), ((60_000, 10_000), 0.5034, 0.5066)],
+)
+def test_luck_equals_the_figures_of_protocol_g3(sizes, mean, p95):
+    digits = len(str(mean)) - 2
+    assert [round(value, digits) for value in oracle_by_luck(*sizes)] == [mean, p95]
+
+
+def test_luck_is_half_of_smirnovs_one_sided_statistic():
+    n, m = 700, 300
+    scale = math.sqrt(n * m / (n + m))
+    mean, p95 = ((value - 0.5) * 2 * scale for value in oracle_by_luck(n, m))
+    # P(scale * D > x) = exp(-2 x^2) of the one-sided statistic; its mean is the integral of that.
+    assert math.exp(-2 * p95**2) == pytest.approx(0.05)
+    grid = np.linspace(0, 8, 200_001)
+    assert mean == pytest.approx(np.trapezoid(np.exp(-2 * grid**2), grid), abs=1e-6)
+    assert mean < kstwobign.mean()  # the two-sided statistic is the larger

@@ -98,6 +98,7 @@ def scores(job, pipe, argument):
                 confidence=np.ones(n, np.float32),
                 margin=np.ones(n),
                 correct=np.ones(n, np.bool_),
+                risk=np.full(n, 0.5, np.float32),
             )
         )
     finish(job, pipe)

@@ -1,0 +1,109 @@
+"""Inference networks, one kind for each class (`model-infer`, section 5.2.5): they read a view's whole answers.
+
+For each class networks are fitted on k members and k non-members and reported on the rest; k is 500, or half of the
+smaller side. Their input are the log-probabilities of an example's answer, of the targeted view those of all its
+answers in the order of the wrong classes. Numbers are means over seeded splits; an AUC ranks each example by what the
+networks of those splits say of it that had not seen it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.inference import networks, resampling
+from engine.inference.facts import About, Fact, Repeated
+from engine.inference.networks import Task
+from engine.inference.ranking import Ranking
+from engine.inference.scores import by_class, fitting_size
+from engine.predictions import SPLITS, Answers, Predictions
+from engine.spec import Inference
+
+LOWEST = -10.0
+"""Log-probabilities are cut off here: outliers would drown the differences that count."""
+FEWEST = 2
+"""Members and non-members without which a class has no network: one to fit on, one to tell when to stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSplits:
+    """One class's examples, members first, and which of them each split fits on."""
+
+    label: int
+    features: np.ndarray
+    """float32 (examples, features)."""
+    member: np.ndarray
+    """bool (examples,)."""
+    fitted: np.ndarray
+    """bool (splits, examples)."""
+
+
+def features(answers: Answers) -> np.ndarray:
+    """float32 (examples, features): log-probabilities, of several answers one after another."""
+    logs = np.maximum(answers.log_probabilities(), LOWEST)
+    return logs.reshape(len(logs), -1).astype(np.float32)
+
+
+def audit(
+    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str
+) -> Iterator[Fact]:
+    """Facts per class and for all classes together; a class with under two of a kind to fit on is left out."""
+    classes = list(_splits(predictions, view, settings, generator))
+    if not classes:
+        return
+    seed = int(generator.integers(1 << 31))
+    tasks = [
+        Task(own.features[fitted], own.member[fitted], (seed, own.label, split))
+        for own in classes
+        for split, fitted in enumerate(own.fitted)
+    ]
+    answers = iter(networks.fit(tasks, settings.restarts))
+    repeated, everything = [], []
+    for own in classes:
+        odds = np.array([next(answers).log_odds(own.features) for _ in own.fitted])
+        found = repeated_of(own, odds)
+        repeated.append(found)
+        about, ranked = About(attack, view, own.label), _ranked([(own, odds)])
+        yield from about.held_out(found)
+        yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
+        everything.append((own, odds))
+    about, ranked = About(attack, view, None), _ranked(everything)
+    yield from about.held_out(sum(repeated[1:], repeated[0]))
+    yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
+
+
+def _splits(
+    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator
+) -> Iterator[ClassSplits]:
+    sides = [features(predictions.views[view][split]) for split in SPLITS]
+    for label, *rows in by_class(*(predictions.labels[split] for split in SPLITS)):
+        k = fitting_size(len(rows[0]), len(rows[1]), settings.per_class)
+        if k < FEWEST:
+            continue
+        masks = [np.broadcast_to(np.arange(len(own)) < k, (settings.network_splits, len(own))) for own in rows]
+        yield ClassSplits(
+            label,
+            np.concatenate([side[own] for side, own in zip(sides, rows, strict=True)]),
+            np.repeat([True, False], [len(own) for own in rows]),
+            np.concatenate([generator.permuted(mask, axis=1) for mask in masks], axis=1),
+        )
+
+
+def repeated_of(own: ClassSplits, odds: np.ndarray) -> Repeated:
+    """What the networks of each split answer on the rest; log-odds (splits, examples) of 0 and above say "member"."""
+    positive = (odds >= 0) & ~own.fitted
+    fitted = int((own.fitted[0] & own.member).sum()), int((own.fitted[0] & ~own.member).sum())
+    whole = int(own.member.sum()), int((~own.member).sum())
+    return Repeated((positive & own.member).sum(axis=1), (positive & ~own.member).sum(axis=1), fitted, whole)
+
+
+def _ranked(found: Sequence[tuple[ClassSplits, np.ndarray]]) -> Ranking:
+    """Examples by their mean log-odds over the splits that had not seen them; those that all had seen are left out."""
+    member, score = [], []
+    for own, odds in found:
+        unseen = ~own.fitted
+        count = unseen.sum(axis=0)
+        member.append(own.member[count > 0])
+        score.append((np.where(unseen, odds, 0.0).sum(axis=0) / np.maximum(count, 1))[count > 0])
+    members, scores = np.concatenate(member), np.concatenate(score)
+    return Ranking.of(scores[members], scores[~members])

@@ -1,0 +1,69 @@
+"""On answers that tell nothing of membership the intervals hold one half, for every attack and every rule."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from engine import inference
+from engine.inference.facts import About
+from engine.inference.ranking import Ranking
+from engine.inference.resampling import bootstrap
+from engine.predictions import Answers, Predictions
+from engine.spec import INFERENCE_ATTACKS, Inference
+
+REPEATS = 50
+CLASSES = 10
+EACH = 1000
+
+
+def without_leakage(seed):
+    """One model's answers dealt to members and non-members by lot: accurate, many sure to the last bit of float32."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, CLASSES, 2 * EACH)
+    logits = generator.normal(scale=3, size=(2 * EACH, CLASSES)).astype(np.float32)
+    logits[np.arange(2 * EACH), labels] += 4 + generator.exponential(8, 2 * EACH).astype(np.float32)
+    parts = dict(zip(("train", "test"), np.split(generator.permutation(2 * EACH), 2), strict=True))
+    return Predictions(
+        {split: labels[rows] for split, rows in parts.items()},
+        {split: rows.astype(np.int32) for split, rows in parts.items()},
+        {"benign": {split: Answers.from_logits(logits[rows]) for split, rows in parts.items()}},
+    )
+
+
+def test_the_answers_are_of_realistic_size():
+    answers = without_leakage(0)
+    confidence = answers.views["benign"]["train"].confidence(answers.labels["train"])
+    assert 0.05 < (confidence == 1).mean() < 0.3
+    assert 0.7 < answers.views["benign"]["train"].correct(answers.labels["train"]).mean() < 0.95
+
+
+@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
+def test_intervals_hold_one_half_without_leakage(attack):
+    found = defaultdict(list)
+    for seed in range(REPEATS):
+        settings = Inference(attacks=(attack,), network_splits=2, restarts=1, seed=seed)
+        for fact in inference.audit(without_leakage(seed), settings):
+            if fact.class_label is None and fact.metric in ("inference_accuracy", "auc"):
+                found[fact.threshold_rule, fact.metric].append(fact)
+    rules = {"gap": ("none",), "model-class": ("heldout",)}.get(attack, ("oracle", "heldout"))
+    assert {rule for rule, metric in found if metric == "inference_accuracy"} == set(rules)
+    assert ("none" if len(rules) == 2 else "heldout", "auc") in found or attack == "gap"
+    for key, facts in found.items():
+        assert len(facts) == REPEATS
+        holding = sum(fact.ci_low <= 0.5 <= fact.ci_high for fact in facts)
+        assert holding >= 44, key
+        assert sum(fact.leaks for fact in facts) <= REPEATS - 44, key
+        if key == ("heldout", "inference_accuracy"):
+            assert abs(np.mean([fact.value for fact in facts]) - 0.5) < 0.005
+
+
+@pytest.mark.parametrize("sizes", [(1000, 1000), (1900, 514), (450, 450)])
+def test_members_found_at_low_rates_are_rarely_called_a_leak_without_leakage(sizes):
+    """At 95 % an interval lies above the truth 2.5 times of 100."""
+    generator, leaks = np.random.default_rng(0), defaultdict(list)
+    for _ in range(100):
+        ranked = Ranking.of(*(generator.normal(size=size) for size in sizes))
+        for fact in About("margin", "benign", None).curve(ranked, bootstrap(ranked, generator)):
+            leaks[fact.metric].append(bool(fact.leaks))
+    assert {metric: sum(told) for metric, told in leaks.items() if sum(told) > 9} == {}
