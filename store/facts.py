@@ -12,7 +12,7 @@ from engine.events import SCORE_TYPES, Accuracies, History, Leakage, Scores
 from store.errors import StoreError
 
 Columns = Mapping[str, np.ndarray]
-MAY_BE_NULL = ("class_label", "ci_low", "ci_high")
+MAY_BE_NULL = ("class_label", "ci_low", "ci_high", "leaks")
 ACCURACY_KEY = ("run_id", "view", "split")
 LEAKAGE_KEY = ("run_id", "attack", "view", "class_label", "threshold_rule", "metric")
 
@@ -75,7 +75,7 @@ def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> 
 def put_leakage(cursor: DuckDBPyConnection, events: Sequence[Leakage]) -> None:
     """Store each fact's latest value."""
     if events:
-        rest = ("value", "ci_low", "ci_high", "n_member", "n_nonmember")
+        rest = ("value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks")
         replace(cursor, "leakage", LEAKAGE_KEY, _columns(events, LEAKAGE_KEY, *rest))
 
 

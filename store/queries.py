@@ -54,10 +54,29 @@ QUERIES: dict[str, Query] = {
         paged=True,
         orders={"confidence": "confidence DESC, margin DESC, run_id, view, member DESC, example"},
     ),
+    "exposed": Query(
+        statements.EXPOSED,
+        "run_id, risk DESC NULLS LAST, mean_risk DESC NULLS LAST, example",
+        statements.fact_filters("s"),
+        required=("run_id",),
+        paged=True,
+    ),
     "roc": Query(statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)),
     "published": Query(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
 }
-TABLES = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage", "history", "scores", "roc", "published")
+TABLES = (
+    "runs",
+    "capacity",
+    "epsilon",
+    "classes",
+    "accuracies",
+    "leakage",
+    "history",
+    "scores",
+    "exposed",
+    "roc",
+    "published",
+)
 """What can be exported."""
 
 

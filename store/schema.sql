@@ -1,4 +1,4 @@
--- Version 2. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 3. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -44,7 +44,8 @@ CREATE TABLE scores (
     label INTEGER,
     confidence FLOAT,
     margin DOUBLE,
-    correct BOOLEAN
+    correct BOOLEAN,
+    risk FLOAT                   -- chance of being a member given the score; NULL from before version 3
 );
 
 CREATE TABLE leakage (
@@ -58,7 +59,8 @@ CREATE TABLE leakage (
     ci_low DOUBLE,
     ci_high DOUBLE,
     n_member BIGINT,
-    n_nonmember BIGINT
+    n_nonmember BIGINT,
+    leaks BOOLEAN                -- whether the interval lies above a guess; NULL where that means nothing
 );
 
 -- The paper's numbers; columns in the order of published.csv. NULL where a fact has no such thing or the paper says N.A.

@@ -30,6 +30,7 @@ _ACCURACIES = ",\n".join(
     for split in ("train", "test")
 )
 _INFERENCE = ",\n".join(f"max(value) FILTER (view = '{view}') AS {view}_inference_accuracy" for view in HEADLINE_VIEWS)
+_LEAKS = ",\n".join(f"bool_or(leaks) FILTER (view = '{view}') AS {view}_leaks" for view in HEADLINE_VIEWS)
 _RUNS = f"""
 SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity, r.defense, r.epsilon,
     r.evaluation_epsilon, r.seed, r.train_fraction,
@@ -41,7 +42,7 @@ SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity
 FROM runs r
 LEFT JOIN (SELECT run_id, {_ACCURACIES} FROM accuracies GROUP BY run_id) a ON a.run_id = r.run_id
 LEFT JOIN (
-    SELECT run_id, {_INFERENCE} FROM leakage
+    SELECT run_id, {_INFERENCE}, {_LEAKS} FROM leakage
     WHERE attack = 'confidence' AND threshold_rule = 'oracle' AND metric = 'inference_accuracy' AND class_label IS NULL
     GROUP BY run_id
 ) l ON l.run_id = r.run_id
@@ -77,7 +78,8 @@ FROM accuracies a LEFT JOIN runs r ON r.run_id = a.run_id
 
 LEAKAGE = """
 SELECT l.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, l.attack, l.view, l.class_label,
-    l.threshold_rule, l.metric, l.value, l.ci_low, l.ci_high, l.n_member, l.n_nonmember
+    l.threshold_rule, l.metric, l.value, l.ci_low, l.ci_high, l.n_member, l.n_nonmember,
+    l.leaks
 FROM leakage l LEFT JOIN runs r ON r.run_id = l.run_id
 {where}"""
 
@@ -87,9 +89,23 @@ FROM history h LEFT JOIN runs r ON r.run_id = h.run_id
 {where}"""
 
 SCORES = """
-SELECT s.run_id, s.view, s.example, s.member, s.label, CAST(s.confidence AS DOUBLE) AS confidence, s.margin, s.correct
+SELECT s.run_id, s.view, s.example, s.member, s.label, CAST(s.confidence AS DOUBLE) AS confidence, s.margin, s.correct,
+    CAST(s.risk AS DOUBLE) AS risk
 FROM scores s
 {where}"""
+
+EXPOSED_VIEWS = (*HEADLINE_VIEWS[:2], "targeted", *HEADLINE_VIEWS[2:])
+_EXPOSED = ",\n".join(
+    f"CAST(max(s.{number}) FILTER (s.view = '{view}') AS DOUBLE) AS {view}_{number}"
+    for view in EXPOSED_VIEWS
+    for number in ("confidence", "risk")
+)
+EXPOSED = f"""
+SELECT s.run_id, s.example, s.label, CAST(max(s.risk) AS DOUBLE) AS risk, avg(s.risk) AS mean_risk, {_EXPOSED}
+FROM (SELECT * FROM scores WHERE member) s
+{{where}}
+GROUP BY s.run_id, s.example, s.label"""
+"""One row per training example, the most exposed first: its highest risk of all views, and what each view says."""
 
 # Along the curve a bin once left is never entered again: its last point is the one whose successor lies in another.
 ROC = """
@@ -197,22 +213,26 @@ _STUDENT = (
 )
 # Summed in the order of the seeds, so that the last digit is always the same.
 _VALUES = "list(f.value ORDER BY c.seed, c.run_id) AS seeds"
+_LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) END AS n_leaking"
+"""Seeds whose own interval lies above a guess."""
 _STATISTICS = f"""
 statistics AS (
     SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
         {_STUDENT} * std / sqrt(n_seeds) AS half
     FROM grouped
 )"""
-_SUMMARY = "g.mean, g.std, g.mean - g.half AS ci_low, g.mean + g.half AS ci_high, g.n_seeds"
+_SUMMARY = "g.mean, g.std, g.mean - g.half AS ci_low, g.mean + g.half AS ci_high, g.n_seeds, g.n_leaking"
 
 CURVE = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (
-    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value
+    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
+        CAST(NULL AS BOOLEAN) AS leaks
     FROM accuracies
     UNION ALL
-    SELECT run_id, metric, view, NULL, attack, threshold_rule, value FROM leakage WHERE class_label IS NULL
+    SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, c.settings, c.papers
+    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING},
+        c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
@@ -231,7 +251,7 @@ EPSILON_ORDER = _CURVE_ORDER.format("capacity", "epsilon, evaluation_epsilon")
 
 CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
-    SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES},
+    SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING},
         min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}

@@ -9,6 +9,7 @@ from engine.spec import Data, Evaluation, Experiment
 from store.store import Store
 
 FACT_TABLES = ("history", "accuracies", "scores", "leakage")
+GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 
 def _experiment(
@@ -37,6 +38,7 @@ def _scores(run_id, view="benign", members=6, nonmembers=4, seed=0):
         confidence=draw.random(n, dtype=np.float32),
         margin=draw.normal(size=n),
         correct=draw.random(n) < 0.9,
+        risk=draw.random(n, dtype=np.float32),
     )
 
 
@@ -51,6 +53,7 @@ def _leakage(run_id, metric="inference_accuracy", value=0.75, **change):
         "n_member": 6,
         "n_nonmember": 4,
     }
+    fact |= {"leaks": fact["ci_low"] > GUESSES[metric] if metric in GUESSES else None}
     return Leakage(run_id=run_id, metric=metric, value=value, **(fact | change))
 
 

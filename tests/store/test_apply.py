@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import History, Notice, Progress, RunEnded, RunStarted, from_json, to_json
+from engine.events import SCORE_TYPES, History, Notice, Progress, RunEnded, RunStarted, from_json, to_json
 from store.store import Store, StoreError
 
 
@@ -124,8 +124,19 @@ def test_scores_come_back_bit_for_bit(store, experiment, log, scores):
     store.apply([started, told])
     stored = store.query("scores", limit=1000)
     columns = dict(zip(stored.columns, zip(*stored.rows, strict=True), strict=True))
-    for name in ("example", "member", "label", "confidence", "margin", "correct"):
+    for name in SCORE_TYPES:
         np.testing.assert_array_equal(np.array(columns[name], getattr(told, name).dtype), getattr(told, name))
+
+
+@pytest.mark.parametrize("through_json", [False, True])
+@pytest.mark.parametrize("leaks", [[True], [False], [None], [True, False], [None, True], [False, None, True]])
+def test_whether_a_fact_leaks_comes_back_as_it_was_told(store, experiment, log, leakage, leaks, through_json):
+    run_id = experiment().run_id
+    told = [leakage(run_id, class_label=label, leaks=one) for label, one in enumerate(leaks)]
+    store.apply([log(experiment())[0], *([from_json(to_json(fact)) for fact in told] if through_json else told)])
+    table = store.query("leakage", run_id=run_id)
+    stored = [row[table.columns.index("leaks")] for row in table.rows]
+    assert [(type(one), one) for one in stored] == [(type(one), one) for one in leaks]
 
 
 def test_newer_facts_replace_older_ones_and_leave_others(store, experiment, log, leakage, scores):

@@ -38,7 +38,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store, n, count, full = Store(sys.argv[1]), 60_000, 40, 0
 views = [
     Scores(run_id="r", view=str(number), example=np.arange(n), member=np.ones(n), label=np.arange(n),
-           correct=np.ones(n), confidence=draw.random(n), margin=draw.normal(size=n))
+           correct=np.ones(n), confidence=draw.random(n), margin=draw.normal(size=n), risk=draw.random(n))
     for number, draw in enumerate(map(np.random.default_rng, range(count)))
 ]
 reader = store.reader()

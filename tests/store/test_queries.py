@@ -15,7 +15,7 @@ from store.store import NewRun, StoreError
 ROOT = Path(__file__).resolve().parents[2]
 LEAKAGE_COLUMNS = (
     "run_id,dataset,network,capacity,defense,epsilon,seed,attack,view,class_label,threshold_rule,metric,value,ci_low,"
-    "ci_high,n_member,n_nonmember"
+    "ci_high,n_member,n_nonmember,leaks"
 )
 
 
@@ -67,6 +67,22 @@ def test_the_runs_list_has_one_row_per_run_with_headline_numbers(store, sweep, e
     assert rows[0]["run_id"] == sweep[0].run_id
     assert (rows[0]["benign_train_accuracy"], rows[0]["adversarial_test_accuracy"]) == (0.9, 0.6)
     assert (rows[0]["benign_inference_accuracy"], rows[0]["certified_inference_accuracy"]) == (0.6, None)
+
+
+def test_the_runs_list_says_whether_its_headline_numbers_tell_of_leakage(store, experiment, log, leakage):
+    """Neither another attack, threshold rule, metric nor class counts."""
+    one = experiment()
+    others = {"attack": "gap"}, {"threshold_rule": "heldout"}, {"class_label": 3}
+    facts = [leakage(one.run_id, leaks=False)] + [leakage(one.run_id, leaks=True, **other) for other in others]
+    facts += [leakage(one.run_id, "advantage", leaks=True), leakage(one.run_id, view="adversarial", leaks=True)]
+    facts += [leakage(one.run_id, view="certified", leaks=None)]
+    store.apply([log(one)[0], *facts])
+    store.apply(log(experiment(seed=1), state="failed"))
+    for query in ("runs", "run"):
+        (row,) = records(store.query(query, run_id=one.run_id))
+        found = [row[f"{view}_leaks"] for view in ("benign", "adversarial", "certified")]
+        assert found == [False, True, None]
+    assert [records(store.query("runs"))[1][f"{view}_leaks"] for view in ("benign", "adversarial")] == [None, None]
 
 
 def test_one_run_is_told_whole(store, sweep):
@@ -121,6 +137,30 @@ def test_a_single_seed_has_no_interval(store, experiment, log):
     store.apply(log(experiment()))
     row = fact(store.query("capacity"), **INFERENCE)
     assert (row["mean"], row["n_seeds"], row["std"], row["ci_low"], row["ci_high"]) == (0.75, 1, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("leaks", "n_leaking"),
+    [
+        ([True, True, True], 3),
+        ([True, False, True], 2),
+        ([False, False, False], 0),
+        ([False], 0),
+        ([None, None], None),
+    ],
+)
+def test_a_curve_counts_the_seeds_that_leak(store, experiment, log, leakage, leaks, n_leaking):
+    for seed, one in enumerate(leaks):
+        run_id = experiment(seed=seed).run_id
+        own = [leakage(run_id, leaks=one), leakage(run_id, class_label=0, leaks=one)]
+        store.apply([*log(experiment(seed=seed)), *own])
+    for name in ("capacity", "epsilon", "classes"):
+        table = store.query(name)
+        assert table.columns.index("n_leaking") == table.columns.index("n_seeds") + 1
+        row = fact(table, **INFERENCE | ({"class_label": 0} if name == "classes" else {}))
+        assert (row["n_seeds"], row["n_leaking"]) == (len(leaks), n_leaking)
+        assert type(row["n_leaking"]) is type(n_leaking)
+        assert {row["n_leaking"] for row in records(table) if row["measure"] in ("accuracy", "threshold")} == {None}
 
 
 @pytest.mark.parametrize("n", [2, 31, 32, 60])

@@ -26,6 +26,7 @@ def told(run_id, member, margin, view="benign"):
         confidence=np.ones(n, np.float32),
         margin=np.asarray(margin, np.float64),
         correct=np.ones(n, np.bool_),
+        risk=np.full(n, 0.5, np.float32),
     )
 
 

@@ -9,44 +9,128 @@ import pytest
 from store.schema import PUBLISHED, VERSION
 from store.store import Store, StoreError
 
-VERSION_1 = """
-CREATE TABLE schema_version (version INTEGER);
-INSERT INTO schema_version VALUES (1);
-CREATE TABLE runs (run_id VARCHAR PRIMARY KEY, name VARCHAR, sweep VARCHAR, dataset VARCHAR, network VARCHAR,
-    capacity DOUBLE, defense VARCHAR, epsilon DOUBLE, seed BIGINT, train_fraction DOUBLE, spec JSON, state VARCHAR,
-    device VARCHAR, created DOUBLE, started DOUBLE, ended DOUBLE, error VARCHAR, versions JSON);
+FACTS = """
 CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR, value DOUBLE);
 CREATE TABLE accuracies (run_id VARCHAR, view VARCHAR, split VARCHAR, accuracy DOUBLE, n BIGINT);
 CREATE TABLE scores (run_id VARCHAR, view VARCHAR, example INTEGER, member BOOLEAN, label INTEGER, confidence FLOAT,
     margin DOUBLE, correct BOOLEAN);
 CREATE TABLE leakage (run_id VARCHAR, attack VARCHAR, view VARCHAR, class_label INTEGER, threshold_rule VARCHAR,
     metric VARCHAR, value DOUBLE, ci_low DOUBLE, ci_high DOUBLE, n_member BIGINT, n_nonmember BIGINT);
-CREATE TABLE published (dataset VARCHAR, value DOUBLE);
 """
+VERSIONS = {
+    1: f"""
+CREATE TABLE schema_version (version INTEGER);
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE runs (run_id VARCHAR PRIMARY KEY, name VARCHAR, sweep VARCHAR, dataset VARCHAR, network VARCHAR,
+    capacity DOUBLE, defense VARCHAR, epsilon DOUBLE, seed BIGINT, train_fraction DOUBLE, spec JSON, state VARCHAR,
+    device VARCHAR, created DOUBLE, started DOUBLE, ended DOUBLE, error VARCHAR, versions JSON);
+{FACTS}
+CREATE TABLE published (dataset VARCHAR, value DOUBLE);
+""",
+    2: f"""
+CREATE TABLE schema_version (version INTEGER);
+INSERT INTO schema_version VALUES (2);
+CREATE TABLE runs (run_id VARCHAR PRIMARY KEY, submission BIGINT, name VARCHAR, sweep VARCHAR, dataset VARCHAR,
+    network VARCHAR, capacity DOUBLE, defense VARCHAR, epsilon DOUBLE, evaluation_epsilon DOUBLE, seed BIGINT,
+    train_fraction DOUBLE, spec JSON, place JSON, state VARCHAR, priority INTEGER, attempts INTEGER, device VARCHAR,
+    created DOUBLE, started DOUBLE, ended DOUBLE, error VARCHAR, versions JSON);
+CREATE TABLE sweeps (sweep VARCHAR, run_id VARCHAR, position INTEGER, PRIMARY KEY (sweep, run_id));
+{FACTS}
+CREATE TABLE published (printed_in VARCHAR, dataset VARCHAR, train_fraction DOUBLE, defense VARCHAR, epsilon DOUBLE,
+    epsilon_text VARCHAR, capacity DOUBLE, class_label INTEGER, metric VARCHAR, attack VARCHAR, view VARCHAR,
+    split VARCHAR, threshold_rule VARCHAR, value DOUBLE, source VARCHAR);
+COPY published FROM '{PUBLISHED}' (FORMAT csv, HEADER, NULLSTR '');
+UPDATE published SET value = 0.123 WHERE metric = 'inference_accuracy';
+""",
+}
 COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+BY_MIGRATION = {"schema_version", "published"}
+"""Tables whose content a migration replaces."""
+
+
+def put(connection, table, **values):
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request):
+    return request.param
 
 
 @pytest.fixture
-def old(path, experiment):
-    """A file as version 1 left it: one finished run of a sweep, one imported run, some facts."""
+def old(path, experiment, version):
+    """A file as an earlier version left it: one finished run of a sweep, one imported run, some facts of each."""
     connection = duckdb.connect(path)
-    connection.execute(VERSION_1)
+    connection.execute(VERSIONS[version])
     for seed, (sweep, created) in enumerate([("first", 20.0), (None, 10.0)]):
         asked = experiment(seed=seed)
-        row = (asked.run_id, asked.slug, sweep, "digits", "small-cnn", 2.0, "pgd", 0.1, seed, 1.0)
-        rest = (json.dumps(asked.to_dict()), "done", "cpu", created, created, created + 5, None, "{}")
-        connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 18)})", [*row, *rest])
-        connection.execute("INSERT INTO accuracies VALUES (?, 'benign', 'test', 0.9, 10)", [asked.run_id])
-        connection.execute("INSERT INTO history VALUES (?, 7, 0, 'loss', 0.5)", [asked.run_id])
+        run = {"run_id": asked.run_id, "name": asked.slug, "sweep": sweep, "dataset": "digits", "network": "small-cnn"}
+        run |= {"capacity": 2.0, "defense": "pgd", "epsilon": 0.1, "seed": seed, "train_fraction": 1.0}
+        run |= {"spec": json.dumps(asked.to_dict()), "state": "done", "device": "cpu", "versions": "{}"}
+        run |= {"created": created, "started": created, "ended": created + 5}
+        if version > 1:
+            run |= {"submission": 2 - seed, "evaluation_epsilon": 0.1, "priority": 0, "attempts": 0}
+        put(connection, "runs", **run)
+        put(connection, "accuracies", run_id=asked.run_id, view="benign", split="test", accuracy=0.9, n=10)
+        put(connection, "history", run_id=asked.run_id, step=7, epoch=0, metric="loss", value=0.5)
+        fact = {"attack": "confidence", "threshold_rule": "oracle", "metric": "inference_accuracy", "value": 0.6}
+        put(connection, "leakage", run_id=asked.run_id, view="benign", **fact, ci_low=0.55, n_member=2, n_nonmember=1)
+        for example, member in enumerate((True, True, False)):
+            answer = {"label": 3, "confidence": 0.25 * example, "margin": -1.0, "correct": False}
+            put(connection, "scores", run_id=asked.run_id, view="benign", example=example, member=member, **answer)
+    if version > 1:
+        put(connection, "sweeps", sweep="first", run_id=experiment(seed=0).run_id, position=0)
     connection.close()
     return path
+
+
+def content(path, columns):
+    """The named columns of every row, as a stranger reads them."""
+    with duckdb.connect(path, read_only=True) as connection:
+        return {
+            table: connection.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY ALL").fetchall()
+            for table, names in columns.items()
+        }
+
+
+def columns_of(path):
+    with duckdb.connect(path, read_only=True) as connection:
+        found = {}
+        for table, column, _ in connection.execute(COLUMNS).fetchall():
+            found.setdefault(table, []).append(column)
+        return found
 
 
 def test_an_old_file_gets_the_tables_of_a_new_one(old, tmp_path):
     with Store(old) as forward, Store(tmp_path / "new.duckdb") as fresh:
         assert forward.session.fetch(COLUMNS) == fresh.session.fetch(COLUMNS)
         assert forward.query("published") == fresh.query("published")
+        assert len(forward.query("published").rows) == len(published())
         assert forward.session.fetch("FROM schema_version")[1] == [(VERSION,)]
+
+
+def test_an_old_file_keeps_everything_it_had(old):
+    columns = {table: names for table, names in columns_of(old).items() if table not in BY_MIGRATION}
+    before = content(old, columns)
+    for _ in range(2):
+        Store(old).close()
+        assert content(old, columns) == before
+
+
+def test_what_an_old_file_did_not_know_is_null(old, experiment):
+    with Store(old) as store:
+        assert store.session.fetch("SELECT DISTINCT leaks FROM leakage")[1] == [(None,)]
+        assert store.session.fetch("SELECT DISTINCT risk FROM scores")[1] == [(None,)]
+        run_id = experiment(seed=0).run_id
+        exposed = store.query("exposed", run_id=run_id)
+        names = ("example", "label", "risk", "mean_risk", "benign_confidence", "benign_risk", "adversarial_confidence")
+        rows = [tuple(row[exposed.columns.index(name)] for name in names) for row in exposed.rows]
+        assert rows == [(0, 3, None, None, 0.0, None, None), (1, 3, None, None, 0.25, None, None)]
+        runs, curve = store.query("runs", run_id=run_id), store.query("capacity", attack="confidence")
+        assert runs.rows[0][runs.columns.index("benign_inference_accuracy")] == 0.6
+        assert runs.rows[0][runs.columns.index("benign_leaks")] is None
+        assert [row[curve.columns.index("n_leaking")] for row in curve.rows] == [None]
 
 
 def test_an_old_file_keeps_its_runs_and_goes_on(old, experiment, log):
@@ -54,32 +138,37 @@ def test_an_old_file_keeps_its_runs_and_goes_on(old, experiment, log):
         row = "SELECT seed, submission, evaluation_epsilon, priority, attempts FROM runs ORDER BY submission"
         assert store.session.fetch(row)[1] == [(1, 1, 0.1, 0, 0), (0, 2, 0.1, 0, 0)]
         assert store.session.fetch("FROM sweeps")[1] == [("first", experiment(seed=0).run_id, 0)]
-        assert [row[12] for row in store.query("capacity").rows] == [0.9]
+        assert [row[12] for row in store.query("capacity", measure="accuracy").rows] == [0.9]
         store.apply(log(experiment(seed=0)))
         store.apply(log(experiment(seed=2)))
         assert [row[1] for row in store.query("history", run_id=experiment(seed=0).run_id).rows] == [7, 10, 10]
         assert store.query("runs").rows[-1][1] == 3
+        told = "SELECT run_id, leaks FROM leakage WHERE metric = 'inference_accuracy' AND class_label IS NULL"
+        leaks = {(experiment(seed=seed).run_id, leaks) for seed, leaks in ((0, True), (1, None), (2, True))}
+        assert set(store.session.fetch(f"{told} AND view = 'benign'")[1]) == leaks
     Store(old).close()
 
 
-def test_an_old_file_is_not_changed_by_reading(old):
-    with pytest.raises(StoreError, match="schema 1 must become 2 first"):
+def test_an_old_file_is_not_changed_by_reading(old, version):
+    before = old.read_bytes()
+    with pytest.raises(StoreError, match=f"schema {version} must become {VERSION} first"):
         Store(old, read_only=True)
+    assert old.read_bytes() == before
     with Store(old):
         pass
     Store(old, read_only=True).close()
 
 
-def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old):
+def test_a_migration_that_fails_leaves_the_old_file_as_it_was(old, version):
+    """The table that the last statements need is missing: the statements before them are undone."""
     connection = duckdb.connect(old)
     connection.execute("DROP TABLE published")
     connection.close()
+    before = columns_of(old)
     with pytest.raises(StoreError):
         Store(old)
-    connection = duckdb.connect(old)
-    assert connection.execute("FROM schema_version").fetchall() == [(1,)]
-    assert len(connection.execute("FROM duckdb_columns() WHERE table_name = 'runs'").fetchall()) == 18
-    connection.close()
+    assert columns_of(old) == before
+    assert content(old, {"schema_version": ["version"]}) == {"schema_version": [(version,)]}
 
 
 @pytest.mark.parametrize("read_only", [False, True])
