@@ -1,7 +1,8 @@
 """Everything a key or a palette entry can do, in one table: bindings, footer, help and palette are made from it.
 
 An action's id is `scope.name`; the object that stands for the scope carries it out in its method `action_name`. Scopes
-named after a pane belong to that pane, the others to the objects in `explorer.verbs`.
+named after a pane belong to that pane, the others to the objects in `explorer.verbs`. The chart's keys work in every
+pane, but one that has an action of the same name keeps the key to itself: `v` is the next view of what has the focus.
 """
 
 from collections.abc import Iterable
@@ -111,14 +112,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("chart.pan-right", "shift+right,greater_than_sign", "pan right"),
     Action("chart.same-axes", "equals_sign", "same axis from chart to chart", "chart: Match axes"),
     Action("chart.metric", "m", "next metric", "chart: Metric — {choice}", "metric"),
-    Action("chart.attack", "a", "next attack", "chart: Attack — {choice}", "attack"),
+    Action("chart.attack", "a", "next attack on the same view", "chart: Attack — {choice}", "attack"),
+    Action(
+        "chart.view",
+        "v",
+        "next view of the model's answers: benign, adversarial, targeted, certified",
+        "chart: View — {choice}",
+    ),
     Action("chart.rule", "T", "threshold rule: oracle (the paper's) or held-out", "chart: Threshold — {choice}"),
     Action("chart.scale", "x", "axis scale: linear, log x, log y, both", "chart: Axis — {choice}", "scale"),
     Action("chart.interval", "c", "interval: bars, band, off", "chart: Interval — {choice}"),
     Action("chart.smooth", "w", "smoothing of histories: off, .6, .9", "chart: Smoothing — {choice}"),
     Action("chart.paper", "P", "the paper's points: show or hide", "chart: The paper's points"),
     Action("chart.read", "", "the chart's numbers as text, copied", "chart: Read out"),
-    Action("classes.view", "v", "other view: strategies, difference to natural", "classes: Other view", "view"),
+    Action("classes.view", "v", "next view: strategies, scores, difference to natural", "classes: Next view", "view"),
+    Action(
+        "classes.rule", "T", "threshold rule of classes: held-out or oracle", "classes: Other threshold rule", "rule"
+    ),
     Action("gpu.view", "v", "other view: bars, history", "gpu: Other view", "view"),
     Action("log.follow", "F", "follow the end: on, off", "log: Follow the end", "follow"),
     Action("log.pager", "o", "the engine's log in the pager", "log: Open in the pager", "pager"),
@@ -129,6 +139,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.metric", "m", "history: next metric", "", "metric"),
     Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
     Action("detail.scale", "x", "history: linear or log y", "", "log y"),
+    Action("detail.image", "i", "most exposed training images: show them, then the next one", "", "image"),
     Action("detail.next", "right_square_bracket", "next run of the list", "", "next run"),
     Action("detail.previous", "left_square_bracket", "previous run of the list"),
     Action("detail.copy", "y", "copy the settings as a sweep file", "", "copy"),

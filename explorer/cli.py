@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 MODULES = {
     "running": ("demo", "run", "presets"),
-    "results": ("ls", "show", "export", "audit"),
+    "results": ("ls", "show", "scores", "export"),
+    "auditing": ("audit",),
     "control": ("engine", "cancel", "retry", "import"),
     "machine": ("check", "locate"),
 }

@@ -70,7 +70,12 @@ THEMES = {
 
 @lru_cache(256)
 def style(theme: str, tone: str) -> Style:
-    """The rich style of a tone under a theme; `a b` adds the tones up, `cursor` marks the row under the cursor."""
+    """The rich style of a tone under a theme; `a b` adds the tones up, `cursor` marks the row under the cursor.
+
+    Pixels of a picture bring their own colours: `#rrggbb` or `#rrggbb on #rrggbb`.
+    """
+    if tone.startswith("#"):
+        return Style() if theme == "mono" else Style.parse(tone)
     if " " in tone:
         return Style.combine([style(theme, part) for part in tone.split()])
     if tone == "cursor":
@@ -97,6 +102,7 @@ _PLAIN = {
     **{"✱": "%", "×": "x", "✚": "+", "·": ".", "…": "~", "—": "-", "–": "-", "±": "~", "→": ">", "←": "<", "↑": "^"},
     **{"↓": "v", "▶": ">", "▸": ">", "✔": "v", "✗": "x", "◷": ".", "◌": "?", "Δ": "d", "╳": "X", "⚠": "!", "°": " "},
     **{"≥": ">", "≤": "<", "“": '"', "”": '"', "’": "'", "▾": "v", "▴": "^", "☐": "-", "☑": "x", "•": "*", "⏸": "="},
+    **{"≈": "?"},
 }
 _TO_ASCII = str.maketrans(_PLAIN)
 

@@ -46,7 +46,8 @@ def epsilon(value: float) -> str:
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, str) and value.replace(".", "").replace("-", "").isdigit()
+    """A number written out, with or without a mark behind it."""
+    return isinstance(value, str) and value.rstrip(" ≈").replace(".", "").replace("-", "").isdigit()
 
 
 def duration(seconds: float | None) -> str:

@@ -26,7 +26,8 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "scale": SCALES,
     "interval": INTERVALS,
     "smooth": SMOOTHINGS,
-    "class_view": ("strategies", "differences"),
+    "class_view": ("strategies", "scores", "differences"),
+    "class_rule": ("heldout", "oracle"),
     "side": ("1", "2", "3", "4", "5", "6"),
 }
 """Values of the fields that take only some."""
@@ -62,6 +63,8 @@ class View:
     paper: bool = True
     same_axes: bool = False
     class_view: str = "strategies"
+    class_rule: str = "heldout"
+    """Classes have few examples, on which a threshold of their own fits mostly noise; so held-out ones come first."""
     class_sort: str = ""
     class_reverse: bool = True
     hidden: list[str] = field(default_factory=lambda: ["5"])

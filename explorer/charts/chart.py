@@ -21,7 +21,6 @@ MARKS = (
     ("◣", "◺", "L", "l"),
 )
 """Shapes as filled, hollow, filled in ASCII, hollow in ASCII: there a small letter is a hollow mark."""
-
 FAR, NEAR = 1e100, 1e-100  # beyond lies no measurement, and below is nought, so that sums and ratios stay finite
 LEAST_SHARES = 0.04  # of a y axis of marked shares: less would make noise look like a finding
 TINY = 1e-90  # a range between such numbers is a range at nought
@@ -43,6 +42,8 @@ class Series:
     """Ends of each point's interval."""
     hollow: tuple[bool, ...] = ()
     """Which points are provisional."""
+    like_guess: tuple[bool, ...] = ()
+    """Which points are not told apart from a guess."""
     kind: str = "points"
     """`points`: marks joined by dots; `line`: a dense curve; `published`: crosses, not joined."""
 
@@ -116,6 +117,7 @@ class Trace:
     low: list[float | None]
     high: list[float | None]
     hollow: list[bool]
+    like_guess: list[bool]
 
     def valued(self) -> list[float]:
         """Every x that has a value."""
@@ -133,7 +135,7 @@ class Trace:
 
 
 def trace_of(series: Series) -> Trace:
-    """The series' points that have an x; missing ends of intervals and marks count as none and as filled."""
+    """The series' points that have an x; missing ends of intervals count as none, missing flags as not set."""
     count = min(len(series.x), len(series.y))
     columns = [
         [value if value is not None and abs(value) < FAR else None for value in column[:count]]
@@ -141,8 +143,8 @@ def trace_of(series: Series) -> Trace:
         for column in (series.x, series.y, series.low, series.high)
     ]
     order = sorted((at for at in range(count) if columns[0][at] is not None), key=columns[0].__getitem__)
-    hollow = [at < len(series.hollow) and series.hollow[at] for at in order]
-    return Trace(series, *([column[at] for at in order] for column in columns), hollow)
+    flags = [[at < len(column) and column[at] for at in order] for column in (series.hollow, series.like_guess)]
+    return Trace(series, *([column[at] for at in order] for column in columns), *flags)
 
 
 def spans_of(chart: Chart, traces: Sequence[Trace]) -> Spans:
@@ -168,9 +170,10 @@ def scaled(value: float, log: bool) -> float:
 
 def _wanted(span: Span | None, log: bool) -> Span | None:
     """The range asked for, if it can be drawn."""
-    low, high = (scaled(end, log) for end in span or (1, 1))
+    span = span or (1, 1)
+    low, high = (scaled(end, log) for end in span)
     size = max(abs(low), abs(high), 1.0 if log else TINY)
-    return span if size < FAR and high - low > 1e-9 * size else None
+    return span if max(*map(abs, span), size) < FAR and high - low > 1e-9 * size else None
 
 
 def _holding(

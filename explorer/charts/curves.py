@@ -145,7 +145,8 @@ def _over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     count = f"{few}-{many} seeds" if few < many else f"{many} seeds" if many > 1 else "1 seed"
     interval = ", 95 % CI" if many > 1 and view.interval != "off" else ""
     short = interval.removeprefix(", ") or count
-    shorter = tuple(f"{title} · {short}" for title in drawing.shorter)
+    *_, last = drawing.shorter
+    shorter = *(f"{title} · {short}" for title in drawing.shorter), last.replace(" · ", " "), last
     return replace(drawing, title=f"{drawing.title} · {count}{interval}", shorter=shorter)
 
 
@@ -211,7 +212,7 @@ def _curve(
     """A curve over one column of its rows, and the paper's own numbers of the same settings."""
     x = tuple(row[over] for row in rows)
     mean, low, high = (tuple(row[name] for row in rows) for name in ("mean", "ci_low", "ci_high"))
-    curve = Series(label, mark, tone, x, mean, low, high, tuple(hollow))
+    curve = Series(label, mark, tone, x, mean, low, high, tuple(hollow), tuple(map(metrics.like_guess, rows)))
     published = [(row[over], row["published"]) for row in rows if view.paper and row["published"] is not None]
     if not published:
         return [curve]
@@ -220,7 +221,8 @@ def _curve(
 
 def _flat(label: str, mark: int, row: Row, budgets: Sequence[float]) -> Series:
     """The natural baseline, which is trained without epsilon: the same at each."""
-    return Series(label, mark, "dim", tuple(budgets), (row["mean"],) * len(budgets))
+    mean, like_guess = ((value,) * len(budgets) for value in (row["mean"], metrics.like_guess(row)))
+    return Series(label, mark, "dim", tuple(budgets), mean, like_guess=like_guess)
 
 
 def _name_over_epsilon(curve: tuple[series.Key, float, str], among: Iterable[series.Key], view: View) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from explorer.charts.canvas import NOWHERE, Cell, Frame, Place, reach, shown, word
 from explorer.charts.chart import MARKS, TONES, Chart, Look, Series, Spans, Trace, nearest, spans, spans_of, trace_of
+from explorer.tables.leakage import NOT_TOLD_APART
 
 __all__ = ["MARKS", "TONES", "Chart", "Look", "Series", "draw", "nearest", "spans"]
 
@@ -27,6 +28,7 @@ Line = tuple[Segment, ...]
 
 UNICODE = Look()
 PUBLISHED, OVERLAP = "×", "✱"
+LIKE_GUESS = f"{NOT_TOLD_APART} may be luck"
 FEWEST_COLUMNS, FEWEST_ROWS = 20, 5
 """A smaller chart is told in words."""
 
@@ -37,7 +39,7 @@ _FIGURE = Lock()  # plotext has one figure for the whole process
 _ASCII = {
     **{ord(mark): letter for marks in MARKS for mark, letter in zip(marks[:2], marks[2:], strict=True)},
     **{0x2800 + dots: "." for dots in range(256)},
-    **str.maketrans("·╌┊│┬┴┤└─┼░×✱…↓↑≤ε▸", ".-||||++-+:x%>v^<e>"),
+    **str.maketrans("·╌┊│┬┴┤└─┼░×✱…↓↑≤ε▸≈", ".-||||++-+:x%>v^<e>?"),
 }
 
 
@@ -104,12 +106,12 @@ class _Picture:
     strokes: list[tuple[str, str, list[Cell]]] = field(default_factory=list)
     """Character, tone and the ends of straight lines: joints of marks, and over them the stems of intervals."""
     caps: dict[Cell, Segment] = field(default_factory=dict)
-    """Ends of intervals, under the marks."""
+    """Ends of intervals and signs beside marks, under the marks."""
     marks: dict[Cell, Segment] = field(default_factory=dict)
     owners: dict[Cell, int] = field(default_factory=dict)
     """The series whose mark lies in a cell, -1 for several."""
     found: Counter[str] = field(default_factory=Counter)
-    """What the legend has to explain: cells with an `overlap`, `hollow` marks, values `left out` by a log axis."""
+    """What the legend has to explain: cells with an `overlap`, `hollow` marks, values `left out` by a log axis, ..."""
 
 
 def _picture(chart: Chart, frame: Frame, traces: Sequence[Trace]) -> _Picture:
@@ -159,6 +161,10 @@ def _add_marks(picture: _Picture, trace: Trace, index: int, cells: Mapping[int, 
             picture.owners[cell], picture.marks[cell] = -1, (OVERLAP, "overlap")
             picture.found["overlap"] += 1
         picture.found["hollow"] += trace.hollow[at] and filled != hollow
+        if trace.like_guess[at]:
+            beside = cell[0] + (1 if cell[0] + 1 < picture.frame.x.cells else -1)
+            picture.caps[beside, cell[1]] = (NOT_TOLD_APART, "dim")
+            picture.found["like_guess"] += 1
 
 
 def _add_intervals(picture: _Picture, trace: Trace, chosen: Iterable[int]) -> None:
@@ -316,7 +322,11 @@ def _legend(
     )
     said = [((text, tone),) for due, text, tone in notes if due]
     own = [series for series in chart.series if series.kind != "published"]
-    return _wrapped([*map(_entry, own), *said], width, rows)
+    lines = _wrapped([*map(_entry, own), *said], width, rows)
+    if not found["like_guess"]:
+        return lines
+    explained = _wrapped([*map(_entry, own), *said, ((LIKE_GUESS, "dim"),)], width, rows)
+    return explained if _length(explained[-1]) <= width else lines  # help says it too
 
 
 def _marks(series: Series) -> tuple[str, str]:
@@ -330,8 +340,8 @@ def _entry(series: Series) -> Line:
 
 def _newest(trace: Trace, percent: bool) -> Line:
     """The last value, for want of room to draw."""
-    values = [y for y in trace.y if y is not None]
-    return tuple((f" {100 * y:.1f}" if percent else f" {y:.4g}", "") for y in values[-1:])
+    valued = [(y, NOT_TOLD_APART * own) for y, own in zip(trace.y, trace.like_guess, strict=True) if y is not None]
+    return tuple((f" {100 * y:.1f}{sign}" if percent else f" {y:.4g}{sign}", "") for y, sign in valued[-1:])
 
 
 def _wrapped(entries: Iterable[Line], width: int, rows: int) -> list[Line]:
@@ -339,7 +349,7 @@ def _wrapped(entries: Iterable[Line], width: int, rows: int) -> list[Line]:
     lines: list[Line] = [()]
     for entry in entries:
         longer = lines[-1] + (("  ", ""),) * bool(lines[-1]) + entry
-        if lines[-1] and sum(len(text) for text, _ in longer) > width and len(lines) < rows:
+        if lines[-1] and _length(longer) > width and len(lines) < rows:
             lines.append(entry)
         else:
             lines[-1] = longer
@@ -348,11 +358,15 @@ def _wrapped(entries: Iterable[Line], width: int, rows: int) -> list[Line]:
 
 def _fit(line: Line, width: int) -> Line:
     """The line filled to the width, or cut with `…`."""
-    missing = width - sum(len(text) for text, _ in line)
+    missing = width - _length(line)
     if missing < 0:
         cells = [(character, tone) for text, tone in line for character in text][: max(0, width - 1)]
         return _merged([*cells, ("…", "dim")] if width > 0 else [])
     return _merged([*line, (" " * missing, "")])
+
+
+def _length(line: Line) -> int:
+    return sum(len(text) for text, _ in line)
 
 
 def _merged(parts: Iterable[Segment]) -> Line:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from explorer import text
-from explorer.charts.plot import MARKS, Series
+from explorer.charts.plot import LIKE_GUESS, MARKS, Series
+from explorer.tables.leakage import NOT_TOLD_APART, even
 
 if TYPE_CHECKING:
     from explorer.charts.curves import Drawing
@@ -24,16 +25,27 @@ def read_out(drawing: "Drawing", x: float, brief: bool = False) -> str:
         found = _at(curve, x)
         if found is None:
             continue
-        value, half, hollow = found
-        sign = "×" if curve.kind == "published" else MARKS[curve.mark][1 if hollow else 0]
-        words = _value(value, chart.y_percent) + (f" ±{_value(half, chart.y_percent)}" if half is not None else "")
-        parts.append(f"{sign} {words}" if brief else f"{sign} {curve.label} {words}{' unfinished' if hollow else ''}")
+        sign = "×" if curve.kind == "published" else MARKS[curve.mark][1 if found.hollow else 0]
+        words = _value(found.value, chart.y_percent)
+        words += (f" ±{_value(found.half, chart.y_percent)}" if found.half is not None else "") + found.mark
+        unfinished = " unfinished" if found.hollow else ""
+        parts.append(f"{sign} {words}" if brief else f"{sign} {curve.label} {words}{unfinished}")
     place = text.epsilon(x) if drawing.x_name == "eps" else f"{100 * x:.3g} %" if drawing.x_name == "FPR" else f"{x:g}"
     return f"{drawing.x_name} {place}: " + ("  ".join(parts) or "nothing here")
 
 
-def _at(curve: Series, x: float) -> tuple[float, float | None, bool] | None:
-    """Value, half interval and hollowness at x; a dense curve answers with its last point up to there."""
+class _Found(NamedTuple):
+    """A curve at one place."""
+
+    value: float
+    half: float | None
+    """Half of the interval, the longer one."""
+    hollow: bool
+    mark: str
+
+
+def _at(curve: Series, x: float) -> _Found | None:
+    """The curve at x; a dense one answers with its last point up to there."""
     if curve.kind == "line":
         index = max((i for i, place in enumerate(curve.x) if place <= x and is_number(curve.y[i])), default=None)
     else:
@@ -42,7 +54,7 @@ def _at(curve: Series, x: float) -> tuple[float, float | None, bool] | None:
         return None
     ends = [ends[index] for ends in (curve.low, curve.high) if ends and is_number(ends[index])]
     half = max((abs(end - curve.y[index]) for end in ends), default=None)
-    return curve.y[index], half, bool(curve.hollow and curve.hollow[index])
+    return _Found(curve.y[index], half, bool(curve.hollow and curve.hollow[index]), _mark(curve, index))
 
 
 def _value(value: float, percent: bool) -> str:
@@ -51,13 +63,20 @@ def _value(value: float, percent: bool) -> str:
 
 def table_text(drawing: "Drawing") -> str:
     """The chart's numbers as a plain table: one line per point."""
-    percent = drawing.chart is not None and drawing.chart.y_percent
+    curves, percent = (drawing.chart.series, drawing.chart.y_percent) if drawing.chart else ((), False)
+    points = [(curve, index) for curve in curves for index in range(len(curve.x))]
+    values = [(_shown(curve.y, index, percent) or "-") + _mark(curve, index) for curve, index in points]
     lines = [
-        [curve.label, f"{x:g}", *(_shown(values, index, percent) for values in (curve.y, curve.low, curve.high))]
-        for curve in (drawing.chart.series if drawing.chart else ())
-        for index, x in enumerate(curve.x)
+        [curve.label, f"{curve.x[index]:g}", value, *(_shown(ends, index, percent) for ends in (curve.low, curve.high))]
+        for (curve, index), value in zip(points, even(values), strict=True)
     ]
-    return f"{drawing.title}\n\n{text.table(['curve', drawing.x_name, 'value', 'from', 'to'], lines)}"
+    table = text.table(["curve", drawing.x_name, "value", "from", "to"], lines)
+    marked = any(_mark(*point) for point in points)
+    return f"{drawing.title}\n\n{table}" + (f"\n\n{LIKE_GUESS}" if marked else "")
+
+
+def _mark(curve: Series, index: int) -> str:
+    return NOT_TOLD_APART if curve.like_guess and curve.like_guess[index] else ""
 
 
 def _shown(values: Sequence[float | None], index: int, percent: bool) -> str | None:

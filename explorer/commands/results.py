@@ -1,26 +1,20 @@
-"""Commands that show and export results: ls, show, export, audit."""
+"""Commands that show and export results: ls, show, scores, export."""
 
-import csv
 import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from engine.control.project import Project
-from engine.spec import INFERENCE_ATTACKS, Inference
 from explorer import options, text
 from explorer.project.access import Row, find_run, results
+from explorer.tables import exposed, leakage
+from explorer.tables.run_files import EXPOSED
+from store.errors import StoreError
 from store.queries import TABLES
-
-LEAKAGE_COLUMNS = (
-    *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
-    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember"),
-)
 
 
 @click.command()
@@ -31,17 +25,22 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     """List the project's runs with their headline numbers in percent."""
     with results(project) as asked:
         rows = asked.query("runs", sweep=sweep, state=state)
-    numbers = {
-        "test": "benign_test_accuracy",
-        "adv-test": "adversarial_test_accuracy",
-        "I_B": "benign_inference_accuracy",
-        "I_A": "adversarial_inference_accuracy",
+    if not rows:
+        click.echo("no runs", err=True)
+        return
+    columns = {
+        "run": [row["run_id"] for row in rows],
+        "sweep": [row["sweep"] for row in rows],
+        "state": [row["state"] for row in rows],
+        "test": [text.percent(row["benign_test_accuracy"]) for row in rows],
+        "adv-test": [text.percent(row["adversarial_test_accuracy"]) for row in rows],
+        "I_B": _marked(rows, "benign"),
+        "I_A": _marked(rows, "adversarial"),
+        "took": [_took(row) for row in rows],
     }
-    lines = [
-        [row["run_id"], row["sweep"], row["state"], *(text.percent(row[name]) for name in numbers.values()), _took(row)]
-        for row in rows
-    ]
-    click.echo(text.table(["run", "sweep", "state", *numbers, "took"], lines) if lines else "no runs", err=not lines)
+    click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
+    if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
+        click.echo(f"{leakage.NOT_TOLD_APART} not told apart from a guess", err=True)
 
 
 @click.command()
@@ -52,14 +51,42 @@ def show(run: str, project: Project) -> None:
     with results(project) as asked:
         found = find_run(asked, run)
         accuracies = asked.query("accuracies", run_id=found["run_id"])
-        leakage = asked.query("leakage", run_id=found["run_id"])
+        facts = asked.query("leakage", run_id=found["run_id"])
     click.echo(f"{found['run_id']}  {found['state']}{': ' + found['error'] if found['error'] else ''}")
     click.echo(f"sweeps   {found['sweeps']}\ndevice   {found['device'] or '-'}   took {_took(found) or '-'}")
     click.echo(f"files    {project.run_folder(found['run_id'])}")
     click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
     lines = [[row["view"], row["split"], text.percent(row["accuracy"]), row["n"]] for row in accuracies]
     click.echo(text.table(["view", "split", "accuracy %", "n"], lines) + "\n")
-    click.echo(leakage_table([row for row in leakage if row["class_label"] is None]))
+    click.echo(leakage.table(facts))
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--top", default=20, show_default=True, type=click.IntRange(min=1), help="So many images.")
+@click.option("--view", type=click.Choice(leakage.VIEWS), help="Only this view, ranked by its risk.")
+@options.project
+def scores(run: str, top: int, view: str | None, project: Project) -> None:
+    """Show the training images that a run exposes most. RUN may be any part of its name that is unique.
+
+    The most exposed first: by the highest risk of all views, or by the risk in --view. All of them, complete and at
+    full precision: mia-explore export exposed --run RUN
+    """
+    with results(project) as asked:
+        found = find_run(asked, run)
+        rows = exposed.most_exposed(asked.query, found["run_id"], top, view)
+    if nothing := exposed.why_none(rows, found["state"]):
+        click.echo(f"{found['run_id']} ({found['state']}): {nothing}", err=True)
+        return
+    there = exposed.views(rows)
+    if view is not None and view not in there:
+        raise StoreError(f"{found['run_id']} has no {view} view; it has {', '.join(there)}")
+    shown = [view] if view else there
+    click.echo(f"{found['run_id']}: its most exposed training images\n")
+    click.echo(f"{exposed.table(rows, shown)}\n\n{exposed.legend(shown)}")
+    pictures = project.run_folder(found["run_id"]) / EXPOSED
+    if pictures.is_dir():
+        click.echo(f"pictures of the first of them: {pictures}")
 
 
 @click.command()
@@ -97,58 +124,14 @@ def export(
                 click.echo(f"{path}: {rows} rows of {table}", err=True)
 
 
-@click.command()
-@click.argument("path", type=click.Path(path_type=Path), metavar="FILE.npz")
-@click.option("--csv", "csv_path", metavar="PATH|-", help="Write every number as CSV there; - is stdout.")
-@click.option("--per-class", default=500, show_default=True, help="Members and non-members a class threshold sees.")
-@click.option("--seed", default=0, show_default=True, help="Draws the examples of held-out thresholds.")
-def audit(path: Path, csv_path: str | None, per_class: int, seed: int) -> None:
-    """Run the inference attacks on anybody's prediction file; nothing is trained.
-
-    \b
-    The npz holds output_train_VIEW and output_test_VIEW (softmax; rows are examples), train_label and test_label,
-    with VIEW benign and, if there is one, adversarial.
-    """  # noqa: D301
-    from engine import inference, predictions
-
-    answers = predictions.load(path)
-    settings = Inference(attacks=INFERENCE_ATTACKS, per_class=per_class, seed=seed)
-    rows = [asdict(fact) for fact in inference.audit(answers, settings)]
-    if csv_path != "-":
-        missing = {"benign", "adversarial"} - answers.views.keys()
-        click.echo(leakage_table([row for row in rows if row["class_label"] is None]))
-        if missing:
-            click.echo(f"not in the file, so not audited: the {', '.join(sorted(missing))} view", err=True)
-    if csv_path == "-":
-        _write_leakage(rows, path.stem, sys.stdout)
-    elif csv_path:
-        with open(csv_path, "w", newline="", encoding="utf-8") as stream:
-            _write_leakage(rows, path.stem, stream)
-        click.echo(f"{csv_path}: {len(rows)} rows", err=True)
-
-
-def leakage_table(rows: list[Row]) -> str:
-    """Attacks on all classes together, one line per attack, view and threshold rule."""
-    lines = []
-    for row in rows:
-        if row["metric"] == "inference_accuracy":
-            same = [
-                other for other in rows if all(other[key] == row[key] for key in ("attack", "view", "threshold_rule"))
-            ]
-            found = {other["metric"]: other["value"] for other in same}
-            interval = f"{text.percent(row['ci_low'])} to {text.percent(row['ci_high'])}"
-            shares = [text.percent(found[metric]) for metric in ("advantage", "tpr", "fpr")]
-            head = [row["attack"], row["view"], row["threshold_rule"], text.percent(row["value"]), interval]
-            lines.append([*head, *shares, row["n_member"], row["n_nonmember"]])
-    columns = ["attack", "view", "threshold", "accuracy %", "95 % interval", "advantage", "TPR", "FPR"]
-    return text.table([*columns, "members", "non-members"], lines)
-
-
-def _write_leakage(rows: list[Row], name: str, stream: TextIO) -> None:
-    writer = csv.DictWriter(stream, LEAKAGE_COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: "" if value is None else value for key, value in row.items()} | {"run_id": name})
+def _marked(rows: list[Row], view: str) -> list[str | None]:
+    """The view's inference accuracies, marked where they are not told apart from a guess."""
+    values = [row[f"{view}_inference_accuracy"] for row in rows]
+    cells = [
+        "-" if value is None else text.percent(value) + leakage.mark(row[f"{view}_leaks"])
+        for row, value in zip(rows, values, strict=True)
+    ]
+    return leakage.even(cells)
 
 
 def _took(row: Row) -> str | None:
@@ -158,4 +141,4 @@ def _took(row: Row) -> str | None:
     return text.duration(seconds.total_seconds() if hasattr(seconds, "total_seconds") else seconds)
 
 
-COMMANDS = (ls, show, export, audit)
+COMMANDS = (ls, show, scores, export)

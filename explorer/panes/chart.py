@@ -17,7 +17,7 @@ ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 HINTS = (
     "{chart.left} {chart.right} read · {chart.previous} {chart.next} chart · {chart.metric} metric · "
-    "{chart.attack} attack · {chart.rule} threshold · {chart.scale} scale"
+    "{chart.attack} attack · {chart.view} view · {chart.rule} threshold · {chart.scale} scale"
 )
 
 
@@ -27,8 +27,8 @@ class Chart(ChartChoices, Pane):
     NUMBER, NAME, SCOPE = "2", "", "chart"
     HELP = (
         "Curves of the runs that are on the chart (space in Runs). Filled marks are final, hollow ones still gain "
-        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. The border reads out the "
-        "crosshair."
+        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. ≈ stands beside what is not told "
+        "apart from a guess: in half of the seeds or more, luck may explain it. The border reads out the crosshair."
     )
 
     def __init__(self, number: str = "2") -> None:

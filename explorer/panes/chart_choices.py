@@ -41,14 +41,15 @@ class ChartChoices:
         return (self.live.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
 
     def choices_metric(self) -> list[tuple[str, str]]:
-        """Numbers that are stored."""
+        """Numbers that are stored: of an attack's those of the chosen one, if it is stored at all."""
         if self.kind == "history":
             return [(curves.HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
-        rows = self.available()
+        rows, chosen = self.available(), (self.view.attack, self.view.leak_view)
+        own = [row for row in rows if (row["attack"], row["view"]) == chosen] or rows
         return [
             (metric.title, metric.id)
             for metric in metrics.METRICS
-            if any(all(row[name] == value for name, value in metric.facts.items()) for row in rows)
+            if any(metric.facts.items() <= row.items() for row in (own if metric.inference else rows))
         ]
 
     def action_metric(self, name: str = "") -> None:
@@ -56,17 +57,29 @@ class ChartChoices:
         field = "history" if self.kind == "history" else "metric"
         setattr(self.view, field, name or _after(getattr(self.view, field), self.choices_metric()))
 
-    def choices_attack(self) -> list[tuple[str, tuple[str, str]]]:
-        """Attacks with the view they read, as stored."""
-        pairs = sorted({(row["attack"], row["view"]) for row in self.available() if row["attack"]})
-        return [(f"{attack} ({view})", (attack, view)) for attack, view in pairs]
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Attacks with their views that have the chosen number stored; all of them where it is no attack's."""
+        rows, metric = [row for row in self.available() if row["attack"]], metrics.of(self.view)
+        own = [row for row in rows if row["measure"] == metric.facts["measure"]]
+        return metrics.ordered((row["attack"], row["view"]) for row in own or rows)
 
-    def action_attack(self, pair: tuple[str, str] | None = None) -> None:
-        """The next attack, or the given one."""
-        choices = self.choices_attack()
-        if choices:
-            now = (self.view.attack, self.view.leak_view)
-            self.view.attack, self.view.leak_view = pair or _after(now, choices)
+    def choices_attack(self) -> list[tuple[str, str]]:
+        """Attacks, the paper's first."""
+        return [(attack, attack) for attack in dict.fromkeys(attack for attack, _ in self._pairs())]
+
+    def action_attack(self, attack: str = "") -> None:
+        """The next attack, or the named one, on the same view, or on the nearest that it was carried out on."""
+        self.view.attack = attack or _after(self.view.attack, self.choices_attack())
+        if views := [view for _, view in self.choices_view()]:
+            self.view.leak_view = metrics.nearest_view(self.view.leak_view, views)
+
+    def choices_view(self) -> list[tuple[str, str]]:
+        """Views that the attack was carried out on."""
+        return [(view, view) for attack, view in self._pairs() if attack == self.view.attack]
+
+    def action_view(self, view: str = "") -> None:
+        """The next view of the model's answers, or the named one, by the same attack."""
+        self.view.leak_view = view or _after(self.view.leak_view, self.choices_view())
 
     def choices_rule(self) -> list[tuple[str, str]]:
         """How the threshold was chosen."""

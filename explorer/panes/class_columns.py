@@ -1,19 +1,20 @@
 """The two tables of the pane of classes: their columns, what they can be sorted by, and what stands in their cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from explorer import text
 from explorer.look import Segment
 from explorer.panes.table import Column, bar
+from explorer.tables import class_cells
+from explorer.tables.class_cells import FORMS
 from explorer.tables.class_table import ClassRow, Strategy
+from explorer.tables.leakage import MISSING
 
 Sorts = dict[str, Callable[[ClassRow], float | None]]
 """What a table can be sorted by, its main number first."""
 
 CLASS, N, BEST, BY, PAPER, NATURAL, DIFFERENCE = "CLASS", "N", "BEST", "BY", "PAPER", "NATURAL", "Δ vs natural"
-CELL = 11
-"""Cells of `▸62.5 ±10.9`."""
 BELOW = "▒"
 """What bars below natural training are made of."""
 LONGEST = 30
@@ -30,41 +31,54 @@ class Table:
     """A row's cells; the widths of the columns that fit are given."""
 
 
+_CLASS = Column(CLASS, 6)
+_N = Column(N, 11, right=True, rank=3)
 _DIFFERENCE = Column(DIFFERENCE, 14, stretch=True, rank=5)
 
 
-def strategy_table(rows: list[ClassRow], found: list[Strategy], papers: bool) -> Table:
-    """Every strategy side by side, the paper's numbers where it has some, and the difference to natural training."""
+def strategy_table(rows: Sequence[ClassRow], shown: Sequence[Strategy], papers: bool, width: int) -> Table:
+    """Every strategy side by side, the paper's numbers where it has some, and the difference to natural training.
+
+    A strategy's cell says as much as leaves room for all of them: its interval and the paper's number, the interval,
+    or neither. Without the paper's numbers there is a column with the one for the best strategy.
+    """
+    for form in FORMS:
+        numbers = class_cells.texts(rows, shown, form)
+        strategies = [_column(own.label, [of_row[own] for of_row in numbers]) for own in shown]
+        if sum(column.width + 1 for column in (_CLASS, *strategies)) - 1 <= width:
+            break
+    papers = papers and not form.papers
     compared = any(row.difference is not None for row in rows)
-    columns = [
-        Column(CLASS, 6),
-        Column(N, 11, right=True, rank=3),
-        *(Column(strategy.label, max(CELL, len(strategy.label) + 1), right=True, rank=1) for strategy in found),
-        *([Column(PAPER, 6, right=True, rank=2)] if papers else []),
-        *([_DIFFERENCE] if compared else []),
-    ]
+    columns = [_CLASS, _N, *strategies]
     sorts: Sorts = {BEST: lambda row: row.value, CLASS: lambda row: row.label, N: _fewest}
-    for strategy in found:
+    for strategy in shown:
         sorts[strategy.label] = lambda row, own=strategy: row.cells[own].value if own in row.cells else None
-    sorts |= {PAPER: lambda row: row.published} if papers else {}
-    sorts |= {DIFFERENCE: lambda row: row.difference} if compared else {}
+    if papers:
+        columns.append(Column(PAPER, 6, right=True, rank=2))
+        sorts[PAPER] = lambda row: row.published
+    if compared:
+        columns.append(_DIFFERENCE)
+        sorts[DIFFERENCE] = lambda row: row.difference
     differences = _differences_of(rows)
+    by_label = {entry.label: of_row for entry, of_row in zip(rows, numbers, strict=True)}
 
     def cells(entry: ClassRow, widths: dict[str, int]) -> dict[str, Segment]:
-        values = {strategy.label: _number(entry, strategy) for strategy in found}
-        paper = (text.percent(entry.published) or "—", "dim")
+        values = {own.label: (words, _tone(entry, own)) for own, words in by_label[entry.label].items()}
+        paper = (text.percent(entry.published) or MISSING, "dim")
         return _first_cells(entry) | values | {PAPER: paper, DIFFERENCE: differences(entry, widths)}
 
     return Table(columns, sorts, cells)
 
 
-def difference_table(rows: list[ClassRow]) -> Table:
+def difference_table(rows: Sequence[ClassRow]) -> Table:
     """The best strategy beside the best one on natural training."""
+    shown = list({row.best: None for row in rows})
+    numbers = class_cells.texts(rows, shown, FORMS[1])
+    best = {row.label: of_row[row.best].lstrip(class_cells.BEST) for row, of_row in zip(rows, numbers, strict=True)}
     columns = [
-        Column(CLASS, 6),
-        Column(N, 11, right=True, rank=4),
-        Column(BEST, CELL, right=True, rank=2),
-        Column(BY, max(len(row.best.label) for row in rows), rank=3),
+        *(_CLASS, Column(N, 11, right=True, rank=4)),
+        _column(BEST, best.values(), rank=2),
+        Column(BY, max(len(strategy.label) for strategy in shown), rank=3),
         Column(NATURAL, 8, right=True, rank=1),
         _DIFFERENCE,
     ]
@@ -79,13 +93,18 @@ def difference_table(rows: list[ClassRow]) -> Table:
 
     def cells(entry: ClassRow, widths: dict[str, int]) -> dict[str, Segment]:
         return _first_cells(entry) | {
-            BEST: _number(entry, entry.best, mark=""),
+            BEST: (best[entry.label], "bold"),
             BY: (entry.best.label, "dim"),
-            NATURAL: (text.percent(entry.natural) or "—", ""),
+            NATURAL: (text.percent(entry.natural) or MISSING, ""),
             DIFFERENCE: differences(entry, widths),
         }
 
     return Table(columns, sorts, cells)
+
+
+def _column(name: str, cells: Iterable[str], rank: int = 1) -> Column:
+    """A column of numbers, as wide as they are; its name may carry an arrow."""
+    return Column(name, max(len(name) + 1, *map(len, cells)), right=True, rank=rank)
 
 
 def _first_cells(entry: ClassRow) -> dict[str, Segment]:
@@ -95,23 +114,21 @@ def _first_cells(entry: ClassRow) -> dict[str, Segment]:
     }
 
 
-def _number(entry: ClassRow, strategy: Strategy, mark: str = "▸") -> Segment:
-    """What a strategy reaches, the row's best in bold and with its mark."""
+def _tone(entry: ClassRow, strategy: Strategy) -> str:
+    """The best strategy's is bold; what is under another threshold rule than the table steps back."""
     cell = entry.cells.get(strategy)
-    if cell is None:
-        return ("—", "dim")
-    half = "" if cell.half is None else f" ±{100 * cell.half:.1f}"
-    best = strategy == entry.best
-    return (f"{mark if best else ''}{text.percent(cell.value)}{half}", "bold" if best else "")
+    if cell is None or not cell.chosen:
+        return "dim"
+    return "bold" if strategy == entry.best else ""
 
 
-def _differences_of(rows: list[ClassRow]) -> Callable[[ClassRow, dict[str, int]], Segment]:
+def _differences_of(rows: Sequence[ClassRow]) -> Callable[[ClassRow, dict[str, int]], Segment]:
     """A function writing a row's difference to natural, `+18.9 ██████▌`; the bars of one table have one scale."""
     largest = max((abs(row.difference) for row in rows if row.difference is not None), default=0.0)
 
     def written(entry: ClassRow, widths: dict[str, int]) -> Segment:
         if entry.difference is None or DIFFERENCE not in widths:
-            return ("—", "dim")
+            return (MISSING, "dim")
         share = abs(entry.difference) / largest if largest else 0.0
         blocks = bar(share, max(1, min(widths[DIFFERENCE] - 7, LONGEST))).rstrip("░")
         if entry.difference < 0:

@@ -7,16 +7,16 @@ from typing import Any
 from explorer import actions, text
 from explorer.charts import metrics
 from explorer.look import Line
-from explorer.panes.class_columns import CLASS, DIFFERENCE, Table, difference_table, strategy_table
+from explorer.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
 from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.table import fit, header, row
 from explorer.project import progress
-from explorer.tables import class_table
-from explorer.tables.class_table import ClassRow
+from explorer.tables import class_cells, class_table
+from explorer.tables.class_table import PAPERS, ClassRow, Strategy
+from explorer.tables.leakage import NOT_TOLD_APART, RULES
 
 Row = dict[str, Any]
-RULES = {"oracle": "oracle", "heldout": "held-out"}
 SEPARATOR = " · "
 
 
@@ -25,10 +25,12 @@ class Classes(Pane):
 
     NUMBER, NAME, SCOPE = "3", "Classes", "classes"
     HELP = (
-        "Membership inference class by class on the run under the cursor. I_B, I_A, I_T, I_V: from answers to benign, "
-        "adversarial and targeted images and from certified bounds; `class`: a confidence threshold for each class. "
-        "N: members/non-members the number is reported on. ▸ is the best strategy of the row, chosen on the same "
-        "examples, so a little flattered. v shows how much more than natural training that is."
+        "Membership inference class by class on the run under the cursor, by the paper's strategies: a confidence "
+        "threshold (conf) or an inference network (model) for each class, on answers to benign (B), adversarial (A) "
+        "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
+        "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
+        "examples, so a little flattered; ≈ is not told apart from a guess. N: members/non-members. v: other scores, "
+        "then how much more than natural training the best is."
     )
     BINDINGS = actions.bindings("classes")
 
@@ -40,6 +42,8 @@ class Classes(Pane):
         """As shown."""
         self.sorts: list[str] = [""]
         """Names of what the table can be sorted by."""
+        self.views: list[str] = ["strategies"]
+        """What `v` goes through on this run."""
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The table, or why there is none."""
@@ -52,15 +56,25 @@ class Classes(Pane):
         facts = self._facts([run["run_id"]])
         if facts is None:
             return Page(_paragraph("reading …", width), title=name)
-        if not class_table.strategies(facts, self.view.rule):
+        tables = self._tables(facts)
+        if not tables:
             return Page(_paragraph(self._without(facts, name), width), title=name)
-        if self.view.class_view == "differences":
-            return self._differences(run, name, facts, width)
-        return self._strategies(run, name, facts, width)
+        self.views = [*tables, "differences"]
+        view = self.view.class_view if self.view.class_view in self.views else self.views[0]
+        if view == "differences":
+            return self._differences(run, name, facts, next(iter(tables.values())), width)
+        return self._strategies(run, name, facts, tables[view], width)
+
+    def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
+        """The strategies of each view that has some, with the threshold rule each is shown under."""
+        there_are = class_table.strategies(facts, self.view.class_rule)
+        papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
+        scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
+        return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
 
     @property
     def metric(self) -> str:
-        """The number shown: the chart's where classes have it, else inference accuracy."""
+        """The number shown: the advantage where the chart shows it, else inference accuracy."""
         return "advantage" if self.view.metric == "advantage" else "inference_accuracy"
 
     def _facts(self, run_ids: list[str]) -> list[Row] | None:
@@ -82,39 +96,47 @@ class Classes(Pane):
         return f"No attack on {name}: {state}, {run['error'] or 'no reason given'}." + self._offer(" r retries it.")
 
     def _without(self, facts: list[Row], name: str) -> str:
-        rule, other = self.view.rule, "oracle" if self.view.rule == "heldout" else "heldout"
-        if class_table.strategies(facts, other):
-            return f"No class of {name} has numbers with {RULES[rule]} thresholds. T changes to {RULES[other]} ones."
+        if class_table.strategies(facts, "oracle"):
+            return f"No class of {name} has enough examples for a held-out threshold. T changes to oracle ones."
         attacks = ", ".join(sorted({fact["attack"] for fact in facts})) or "none"
         return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
 
     def _offer(self, words: str) -> str:
         return "" if self.live.read_only else words
 
-    # The two tables
+    # The tables
 
-    def _strategies(self, run: Row, name: str, facts: list[Row], width: int) -> Page:
+    def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
         published = self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
-        natural, of_natural = self._natural(run)
-        rows = class_table.rows(facts, self.view.rule, published, natural)
-        found = class_table.strategies(facts, self.view.rule)
-        papers = any(row.published is not None for row in rows)
-        table = strategy_table(rows, found, papers)
+        natural, of_natural = self._natural(run, shown)
+        rows = class_table.rows(facts, self.view.class_rule, shown, published, natural)
+        papers = any(cell.published is not None for row in rows for cell in row.cells.values())
+        table = strategy_table(rows, list(shown), papers, width)
         fitting = {column.name for column in fit(table.columns, width)}
-        hidden = sum(strategy.label not in fitting for strategy in found)
+        hidden = sum(strategy.label not in fitting for strategy in shown)
         notes = [f"{hidden} more strategies: z zooms"] if hidden else []
-        notes += ["v best against natural", "▸ best", "± 95 % over examples"]
-        notes += ["PAPER: the ▸ strategy's"] if papers else []
+        notes += [*self._marks(rows), f"{class_cells.BEST} best"]
+        if papers:
+            notes.append("PAPER: the ▸ strategy's" if PAPER in table.sorts else "(…) the paper's")
+        notes += [f"v {self._next_view()}", "± 95 % over examples"]
         return self._page(name, table, rows, notes + (of_natural if DIFFERENCE in fitting else []), width)
 
-    def _differences(self, run: Row, name: str, facts: list[Row], width: int) -> Page:
-        natural, of_natural = self._natural(run)
+    def _differences(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
+        natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = class_table.rows(facts, self.view.rule, natural=natural)
-        return self._page(name, difference_table(rows), rows, ["v all strategies", *of_natural], width)
+        rows = class_table.rows(facts, self.view.class_rule, shown, natural=natural)
+        notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
+        return self._page(name, difference_table(rows), rows, notes, width)
 
-    def _natural(self, run: Row) -> tuple[dict[int | None, float], list[str]]:
+    def _marks(self, rows: list[ClassRow]) -> list[str]:
+        """What the marks mean that are there."""
+        said = [f"{NOT_TOLD_APART} not told apart from a guess"] if class_cells.marked(rows) else []
+        said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
+        said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
+        return said
+
+    def _natural(self, run: Row, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
         """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
         twins = class_table.naturals(self.live.runs.values(), run) if run["defense"] != "natural" else []
         facts = self._facts([twin["run_id"] for twin in twins]) or []
@@ -122,7 +144,7 @@ class Classes(Pane):
         budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
-        return class_table.natural_best(facts, self.view.rule), said
+        return class_table.natural_best(facts, self.view.class_rule, shown), said
 
     def _no_twin(self, run: Row, name: str) -> str:
         if run["defense"] == "natural":
@@ -139,7 +161,6 @@ class Classes(Pane):
         rows = class_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
         self.labels = [row.label for row in rows]
         widths = {column.name: column.width for column in columns}
-        few = [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "
         order += "▼" if self.view.class_reverse else "▲"
@@ -148,8 +169,8 @@ class Classes(Pane):
             [row(table.cells(entry, widths), columns) for entry in rows],
             head=[header(columns, sort, self.view.class_reverse)],
             cursor=self.labels.index(self.label) if self.label in self.labels else 0,
-            title=_joined([name, f"{what} {RULES[self.view.rule]}", "this run", order], room),
-            note=_joined([*few, *notes], width - 4),
+            title=_joined([name, f"{what} {RULES[self.view.class_rule]}", "this run", order], room),
+            note=_joined(notes, width - 4),
         )
 
     # Acting
@@ -160,8 +181,17 @@ class Classes(Pane):
         self.main.draw()
 
     def action_view(self) -> None:
-        """The other table."""
-        self.view.class_view = "strategies" if self.view.class_view == "differences" else "differences"
+        """The next table."""
+        self.view.class_view = self._next_view()
+
+    def _next_view(self) -> str:
+        """The one that `v` changes to."""
+        now = self.views.index(self.view.class_view) if self.view.class_view in self.views else 0
+        return self.views[(now + 1) % len(self.views)]
+
+    def action_rule(self) -> None:
+        """Thresholds chosen on other examples, or on the very ones."""
+        self.view.class_rule = "oracle" if self.view.class_rule == "heldout" else "heldout"
 
     def action_sort_next(self) -> None:
         """The next column."""

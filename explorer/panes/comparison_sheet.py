@@ -7,7 +7,7 @@ from typing import Any
 
 from explorer.look import Line
 from explorer.panes.pane import Page, plain
-from explorer.panes.sheet import Sheet, heading
+from explorer.panes.sheet import Sheet, heading, wrapped
 from explorer.panes.table import sized
 from explorer.tables import comparison, run_facts
 from explorer.tables.comparison import Cell, Entry, Known
@@ -74,7 +74,10 @@ class ComparisonSheet(Sheet):
             lines += [heading(section.title, width)]
             for entry in section.entries:
                 lines += _entry_lines(entry, shown, each)
-        if not self.known().complete:
+        known = self.known()
+        if words := comparison.legend(known):
+            lines += [(), *wrapped(words, width - 1, "dim", hang=1)]
+        if not known.complete:
             lines += [(), plain(" asking …", "dim")]
         names = self.names()
         head = _entry_lines(Entry("", tuple(Cell(name) for name in names)), shown, each, "bold")

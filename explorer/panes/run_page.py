@@ -6,13 +6,13 @@ from explorer import text
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
 from explorer.look import Line
-from explorer.panes import run_sections
-from explorer.panes.pane import Page, plain
+from explorer.panes import exposed, leakage_section, run_sections
+from explorer.panes.pane import Page, line_text, plain
 from explorer.panes.runs import TONES
 from explorer.panes.sheet import Sheet, beside, cut, heading, wrapped
 from explorer.panes.table import bar
 from explorer.project.board import MARKS, RunBoard
-from explorer.tables import run_facts
+from explorer.tables import leakage, run_facts
 from explorer.tables.run_files import RunFolder
 
 Row = dict[str, Any]
@@ -32,6 +32,8 @@ class RunPage(Sheet):
         self.run_id = run_id
         self.metric = "loss"
         self.log_y = False
+        self.image = 0
+        """Which of the most exposed training images is shown."""
         self.folder: RunFolder | None = None
         """The run's folder as last read; None before."""
 
@@ -57,6 +59,19 @@ class RunPage(Sheet):
         """What of the history can be drawn."""
         return list(run_sections.metric_groups(self.history() or []))
 
+    def next_image(self) -> None:
+        """Bring the most exposed training images into sight; where they are, choose the next one."""
+        lines = self.shown.lines
+        first = next((index for index, line in enumerate(lines) if exposed.TITLE in line_text(line)), None)
+        if first is None:
+            return
+        height, top = self.size.height, round(self.scroll_y)
+        in_sight = top <= first and first + exposed.picture_rows(height) + 2 <= top + height
+        if in_sight or top == min(first, self.max_scroll_y):
+            self.image += 1
+        else:
+            self.scroll_to(y=first, animate=False, immediate=True)
+
     # Drawing
 
     def page(self, width: int, height: int) -> Page:
@@ -68,11 +83,13 @@ class RunPage(Sheet):
             left = (width - 3) * 54 // 100
             right = width - 3 - left
             numbers = _stacked([*self._numbers(left), self._settings(left)])
-            pictures = _stacked([self._history(right, max(10, min(20, height // 2))), *self._files(right)])
+            chart = self._history(right, max(10, min(20, height // 2)))
+            pictures = _stacked([chart, self._exposed(right, height), *self._files(right)])
             lines += beside([(numbers, left), (pictures, right)], gap=3)
         else:
             chart = self._history(width, max(8, min(16, height * 2 // 5)))
-            lines += _stacked([*self._numbers(width), chart, self._settings(width), *self._files(width)])
+            blocks = [*self._numbers(width), chart, self._exposed(width, height), self._settings(width)]
+            lines += _stacked([*blocks, *self._files(width)])
         state = f"{MARKS[self.run['state']]} {self.run['state']}"
         return Page(lines, title=f"{self.run['name']}  {state}", note=self.keys(width))
 
@@ -118,7 +135,7 @@ class RunPage(Sheet):
         attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
         running = self.run["state"] in OF_RUNNING
         return [
-            run_sections.leakage(None if attacks is None else run_facts.attacks(attacks), width, running),
+            leakage_section.section(None if attacks is None else leakage.attacks(attacks), width, running),
             run_sections.accuracies(None if accuracies is None else run_facts.accuracies(accuracies), width),
         ]
 
@@ -136,6 +153,11 @@ class RunPage(Sheet):
         title = " · ".join([f"{name.replace('_', ' ')}{unit}", *chosen, f"m: {len(groups)} metrics"])
         drawn = plot.draw(chart, width - 1, height, plot.Look(self.app.settings.ascii))
         return [heading("History", width, title), *(((" ", ""), *line) for line in drawn)]
+
+    def _exposed(self, width: int, height: int) -> list[Line]:
+        rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
+        look = exposed.Look(self.app.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
+        return exposed.section(rows, self.run["state"], self.folder, self.image, (width, height), look)
 
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole

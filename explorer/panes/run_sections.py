@@ -1,4 +1,4 @@
-"""The sections of a run's page as lines: leakage, accuracies, settings, history, files and log. Pure functions."""
+"""The sections of a run's page as lines: accuracies, settings, history, files and log. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,8 +10,7 @@ from explorer.look import Line
 from explorer.panes.pane import plain
 from explorer.panes.sheet import beside, cut, heading, wrapped
 from explorer.panes.table import Column, header, row
-from explorer.tables import run_facts
-from explorer.tables.run_facts import METRICS, RULES, Attack, Settings
+from explorer.tables.run_facts import Settings
 from explorer.tables.run_files import RunFolder
 
 Row = Mapping[str, Any]
@@ -19,10 +18,6 @@ Row = Mapping[str, Any]
 GROUP_WIDTH = 37
 """Cells that a group of settings needs."""
 LOG_LINES = 12
-WITH_INTERVAL = ("inference_accuracy",)
-"""Metrics whose interval stands beside them in the list of attacks."""
-SIZES = "MEMBERS/OTHERS"
-NO_ATTACK = "No attack yet: the attacks follow training."
 ASKING = "asking …"
 KINDS = {
     "model.safetensors": "the trained weights",
@@ -36,76 +31,8 @@ KINDS = {
 """What the files of a run's folder are."""
 
 
-def leakage(attacks: Sequence[Attack] | None, width: int, running: bool = False) -> list[Line]:
-    """Every attack with every metric there is; where a line does not hold all, the table goes on below."""
-    lines = [heading("Leakage", width, "membership inference, all classes, % [95 % interval], guess 50")]
-    if not attacks:
-        words = ASKING if attacks is None else NO_ATTACK if running else "No attack on this run is stored."
-        return [*lines, plain(f" {words}", "dim")]
-    first, *others = _fitting(attacks, width - 1)
-    lines += _attack_table(attacks, first, width - 1)
-    for metrics in others:
-        lines += _attack_table([a for a in attacks if a.metrics.keys() & set(metrics)], metrics, width - 1)
-    words = "oracle: the threshold is chosen on the examples it is reported on; held-out: on others."
-    return [*lines, *wrapped(words, width - 1, "dim", hang=1)]
-
-
-def _columns(metrics: Iterable[str], attacks: Sequence[Attack]) -> list[Column]:
-    views = max(len(attack.view) for attack in attacks)
-    shown = [Column("", 1), Column("VIEW", max(11, views)), Column("THRESHOLD", 9)]
-    for metric in metrics:
-        shown.append(_column(_title(metric), [_number(metric, attack) for attack in attacks]))
-    return [*shown, _column(SIZES, [_sizes(attack) for attack in attacks])]
-
-
-def _column(name: str, cells: Iterable[str]) -> Column:
-    """A column of numbers as wide as they are."""
-    return Column(name, max(len(name), *map(len, cells)), right=True)
-
-
-def _fitting(attacks: Sequence[Attack], width: int) -> list[list[str]]:
-    """The metrics there are, in as many groups as lines of the width need."""
-    there_are = dict.fromkeys(metric for attack in attacks for metric in attack.metrics)
-    order = [*(m for m in METRICS if m in there_are), *(m for m in there_are if m not in METRICS)]
-    groups: list[list[str]] = [[]]
-    for metric in order:
-        columns = _columns([*groups[-1], metric], attacks)
-        if groups[-1] and sum(column.width + 1 for column in columns) - 1 > width:
-            groups.append([])
-        groups[-1].append(metric)
-    return groups
-
-
-def _attack_table(attacks: Sequence[Attack], metrics: Sequence[str], width: int) -> list[Line]:
-    columns = _columns(metrics, attacks)
-    lines, last = [_indented(header(columns), width)], ""
-    for attack in attacks:
-        if attack.attack != last:
-            last = attack.attack
-            lines.append(plain(f" {last}", "accent"))
-        cells = {"VIEW": (attack.view, ""), "THRESHOLD": (RULES.get(attack.rule, attack.rule), "")}
-        cells[SIZES] = (_sizes(attack), "dim")
-        for metric in metrics:
-            cells[_title(metric)] = (_number(metric, attack), "")
-        lines.append(_indented(row(cells, columns), width))
-    return lines
-
-
-def _number(metric: str, attack: Attack) -> str:
-    if (estimate := attack.metrics.get(metric)) is None:
-        return "—"
-    return (run_facts.with_interval if metric in WITH_INTERVAL else run_facts.number)(metric, estimate)
-
-
-def _title(metric: str) -> str:
-    return METRICS.get(metric, metric.replace("_", " ").upper())
-
-
-def _sizes(attack: Attack) -> str:
-    return f"{attack.n_member}/{attack.n_nonmember}"
-
-
-def _indented(line: Line, width: int) -> Line:
+def indented(line: Line, width: int) -> Line:
+    """A blank, then the line in exactly so many cells."""
     return ((" ", ""), *cut(line, width))
 
 
@@ -118,12 +45,12 @@ def accuracies(found: Mapping[str, Mapping[str, tuple[float, int]]] | None, widt
     columns = [Column("VIEW", max(11, *map(len, found)))]
     for split in splits:
         columns += [Column(split.upper(), 7, right=True), Column(f"n {split}", 8)]
-    lines.append(_indented(header(columns), width - 1))
+    lines.append(indented(header(columns), width - 1))
     for view, of_view in found.items():
         cells = {"VIEW": (view, "")}
         for split, (share, n) in of_view.items():
             cells |= {split.upper(): (text.percent(share), ""), f"n {split}": (f"of {n}", "dim")}
-        lines.append(_indented(row(cells, columns), width - 1))
+        lines.append(indented(row(cells, columns), width - 1))
     return lines
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from explorer import text
 from explorer.look import Line
 from explorer.panes.table import sized
+from explorer.tables.leakage import mark
 
 Row = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ def summary(run: Row, took: float | None, width: int) -> list[Line]:
     facts = [
         ("data set", f"{run['dataset']}  {run['network']}" + _fraction(run["train_fraction"])),
         ("defense", f"{run['defense']}  capacity {run['capacity']:g}" + _epsilon(run) + f"  seed {run['seed']}"),
-        *((view, _accuracies(run, view)) for view in ("benign", "adversarial", "certified")),
+        *((view, _accuracies(run, view, width - NAMES)) for view in ("benign", "adversarial", "certified")),
         ("time", _time(run, took)),
     ]
     lines: list[Line] = [(("─" * width, "dim"),), ((sized(f" {run['run_id']}", width), "bold"),)]
@@ -35,11 +36,15 @@ def _epsilon(run: Row) -> str:
     return f"  eps {text.epsilon(run['epsilon'])}" if run["epsilon"] else ""
 
 
-def _accuracies(run: Row, view: str) -> str:
-    """Accuracies of one view, and what the confidence attack infers from it."""
+def _accuracies(run: Row, view: str, room: int) -> str:
+    """Accuracies of one view, and what the confidence attack infers from it with its mark, which has room first."""
     numbers = [("train", "train_accuracy"), ("test", "test_accuracy"), ("inference", "inference_accuracy")]
     found = [(name, run[f"{view}_{column}"]) for name, column in numbers]
-    return "  ".join(f"{name} {text.percent(value)}" for name, value in found if value is not None)
+    words = [f"{name} {text.percent(value)}" for name, value in found if value is not None]
+    sign = mark(run[f"{view}_leaks"])
+    while len(words) > 1 and len("  ".join(words) + sign) > room:
+        del words[0]
+    return "  ".join(words) + sign
 
 
 def _time(run: Row, took: float | None) -> str:

@@ -8,18 +8,21 @@ from typing import Any
 
 from explorer import actions, text
 from explorer.charts import metrics, series
-from explorer.charts.plot import MARKS
+from explorer.charts.metrics import Number
+from explorer.charts.plot import LIKE_GUESS, MARKS
 from explorer.look import Line, Segment
-from explorer.panes.pane import LazyLines, Page, Pane, plain
+from explorer.panes.pane import LazyLines, Page, Pane, line_text, plain
 from explorer.panes.run_summary import summary
 from explorer.panes.table import Column, bar, fit, header, row
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
+from explorer.tables.leakage import NOT_TOLD_APART, mark
 from explorer.view import SAVED_FILTERS, expression
 
 Row = dict[str, Any]
 
 TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", "queued": "dim", "cancelled": "dim"}
+KEYS = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
 ROOMY = 64
 """Columns from which the settings stand in columns of their own; below, names tell them."""
 
@@ -36,8 +39,9 @@ class Runs(Pane):
 
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
-        "One line for each run: its mark on the chart, name, state, leakage and progress. The other panes follow the "
-        "run under the cursor."
+        "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
+        "that the chart shows; ≈ behind it: not told apart from a guess. The other panes follow the run under the "
+        "cursor."
     )
     BINDINGS = actions.bindings("runs")
 
@@ -68,7 +72,8 @@ class Runs(Pane):
         if view.filter or view.saved_filter != "all":
             runs = [run for run in runs if self.passes(run)]
         if view.sort in SORTS:
-            value = SORTS[view.sort] or metrics.of_runs(self.live, view)
+            number_of = metrics.of_runs(self.live, view)
+            value = SORTS[view.sort] or (lambda run: number_of(run).value)
             valued = [(value(run), run) for run in runs]
             known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=view.reverse)
             runs = [run for _, run in known] + [run for value, run in valued if value is None]
@@ -89,15 +94,22 @@ class Runs(Pane):
         columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
         cursor = self.order.index(view.current) if view.current in self.order else None
-        keys = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
+        foot = self._foot(width, height - 2 - len(runs))
         return Page(
             LazyLines(len(runs), lambda index: line_of(runs[index])),
             head=[header(columns, self._sorted_by(), view.reverse)],
             cursor=cursor,
-            foot=self._foot(width, height - 2 - len(runs)),
+            foot=foot,
             title=self.fitting_title(self._titles(len(runs))),
-            note=self.keyed(keys if cursor is None else f"{cursor + 1}/{len(runs)} · {keys}"),
+            note=self.keyed(" · ".join(self._notes(runs, cursor, foot))),
         )
+
+    def _notes(self, runs: list[Row], cursor: int | None, foot: list[Line]) -> list[str]:
+        """Where the cursor is, what the mark behind a number means where there is one, and keys."""
+        number_of = metrics.of_runs(self.live, self.view)
+        marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
+        notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
+        return [*notes, *[LIKE_GUESS] * marked, KEYS]
 
     def _foot(self, width: int, room: int) -> list[Line]:
         """The run under the cursor in a few lines, where there are rows to spare."""
@@ -124,8 +136,10 @@ class Runs(Pane):
         words += [view.saved_filter] if view.saved_filter != "all" else []
         words += [f"sort {self._sorted_by().lower()} {'▼' if view.reverse else '▲'}"] if view.sort else []
         told = [title.split(" · ")[1:] for title in metrics.titles(view)[1:]]
-        numbers = [*map(" · ".join, told), " ".join(told[-1])]
-        return [" · ".join(filter(None, [*words, number])) for number in numbers]
+        numbers = [joint.join(parts) for parts in told for joint in (" · ", " ")]
+        titles = [" · ".join(filter(None, [*words, number])) for number in numbers]
+        alone = numbers[-1:] if len(words) == 1 else []  # rather what the numbers are than how many
+        return [*titles, *alone, titles[-2]]
 
     def _columns(self, runs: list[Row], datasets: int, roomy: bool) -> list[Column]:
         settings = [
@@ -136,11 +150,11 @@ class Runs(Pane):
         chosen = metrics.of(self.view).short
         return [
             Column("", 3),
-            Column("RUN", min(13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
+            Column("RUN", min(16 if roomy else 13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
             Column("STATE", max(9, *(len(self._state(run)[0]) for run in runs))),
             *(settings if roomy else []),
             Column("SEED", 4, right=True, rank=7),
-            Column(chosen, len(chosen) + 1, right=True, rank=1),
+            Column(chosen, max(len(chosen) + 1, len("100.0≈")), right=True, rank=1),
             Column(_beside(chosen), 8, right=True, rank=6 if roomy else 4),
             Column("PROGRESS", 17, rank=3 if roomy else 6),
         ]
@@ -148,7 +162,7 @@ class Runs(Pane):
     def _lines(self, columns: list[Column], datasets: int) -> Callable[[Row], Line]:
         """What makes a run's line."""
         view, styles = self.view, series.styles(self.live.runs.values())
-        chosen, value_of = metrics.of(view).short, metrics.of_runs(self.live, view)
+        chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
 
         def line(run: Row) -> Line:
@@ -164,8 +178,8 @@ class Runs(Pane):
                 "CAP": (_capacity(run), ""),
                 "EPS": (_epsilon(run), ""),
                 "SEED": (str(run["seed"]), ""),
-                chosen: _number(value_of(run)),
-                _beside(chosen): _number(run[BESIDE[_beside(chosen)]]),
+                chosen: _number(number_of(run)),
+                _beside(chosen): _share(run[BESIDE[_beside(chosen)]]),
                 "PROGRESS": self._progress(run),
             }
             return row(cells, columns)
@@ -278,7 +292,13 @@ def _epsilon(run: Row) -> str:
     return text.epsilon(run["epsilon"]) if run["epsilon"] else "—"
 
 
-def _number(value: float | None) -> Segment:
+def _number(number: Number) -> Segment:
+    """In percent, with a blank where others have a mark, so that digits are aligned."""
+    shown, tone = _share(number.value)
+    return shown + (mark(number.leaks) or " "), tone
+
+
+def _share(value: float | None) -> Segment:
     return ("—", "dim") if value is None else (text.percent(value), "")
 
 

@@ -93,7 +93,7 @@ class Past:
         evaluation = experiment.evaluation
         # One estimate serves all runs that differ in nothing that takes time.
         kind = (experiment.data, experiment.network, experiment.capacity, experiment.defense, experiment.recipe)
-        kind += (evaluation.steps, evaluation.views)
+        kind += (evaluation.steps, evaluation.views, experiment.inference)
         if kind not in self._seen:
             self._seen[kind] = self._estimate(experiment)
         return self._seen[kind]
@@ -123,13 +123,15 @@ class Past:
         @cache
         def modelled(network: str, capacity: float, defense: str, steps: int, size: str | None) -> float:
             data, recipe = replace(experiment.data, size=size), recipe_of(experiment, defense, steps)
-            return work.seconds(data, network, capacity, recipe, experiment.evaluation, gpu=self._gpu)
+            asked = experiment.evaluation, experiment.inference
+            return work.seconds(data, network, capacity, recipe, *asked, gpu=self._gpu)
 
         columns = ("network", "capacity", "defense", "steps", "size")
         return median(took(row) / modelled(*(row[name] for name in columns)) for row in rows)
 
     def _modelled(self, run: Experiment) -> float:
-        return work.seconds(run.data, run.network, run.capacity, run.recipe, run.evaluation, gpu=self._gpu)
+        asked = run.evaluation, run.inference
+        return work.seconds(run.data, run.network, run.capacity, run.recipe, *asked, gpu=self._gpu)
 
 
 def took(row: Row) -> float:

@@ -47,7 +47,8 @@ class Compare(ActingScreen, Screen):
 
     def action_copy(self) -> None:
         """The whole comparison as text, all runs."""
-        self.copy(comparison.as_text(self.page.names(), self.page.sections()), "the comparison")
+        page = self.page
+        self.copy(comparison.as_text(page.names(), page.sections(), comparison.legend(page.known())), "the comparison")
 
     def action_back(self) -> None:
         """Where one came from."""

@@ -35,7 +35,8 @@ CONTENTS = {
     "accuracies": "every run's accuracy by view and split",
     "leakage": "every number of every inference attack",
     "history": "training metrics step by step",
-    "scores": "every example's confidence and margin (large)",
+    "scores": "every example's confidence, margin and risk (large)",
+    "exposed": "every training image with its risk, most first (large)",
     "roc": "ROC points of every run and view",
     "published": "the paper's own numbers",
 }

@@ -89,6 +89,10 @@ class RunDetail(ActingScreen, Screen):
         """A linear or a logarithmic y axis."""
         self.page.log_y = not self.page.log_y
 
+    def action_image(self) -> None:
+        """The most exposed training images, then the next of them."""
+        self.page.next_image()
+
     def action_next(self) -> None:
         """The next run of the list."""
         self._step(1)
@@ -103,7 +107,7 @@ class RunDetail(ActingScreen, Screen):
             return
         now = order.index(self.page.run_id) if self.page.run_id in order else 0
         self.page.run_id = self.app.view.current = order[(now + step) % len(order)]
-        self.page.folder = None
+        self.page.folder, self.page.image = None, 0
         self.page.scroll_to(y=0, animate=False, immediate=True)
         self._look_at_files()
         self.app.screen_stack[0].draw()  # its cursor went along

@@ -3,21 +3,27 @@
 A strategy is an attack on a view that was carried out class by class (section 5.2.5 of the paper).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from explorer.tables.leakage import LETTERS, VIEWS
 
 Row = Mapping[str, Any]
 
 FEW = 200
 """Members or non-members below which a class's number is to be taken with care."""
-VIEW_LETTERS = {"benign": "B", "adversarial": "A", "targeted": "T", "certified": "V"}
-"""As the paper writes its strategies; V are verified bounds."""
-ATTACK_WORDS = {"confidence": "conf", "confidence-class": "class", "model-class": "model"}
+ATTACK_WORDS = {
+    "confidence-class": "conf",
+    "model-class": "model",
+    "entropy-class": "entropy",
+    "margin-class": "margin",
+}
+"""Attacks class by class as tables write them."""
 SAME_SETTING = ("dataset", "network", "capacity", "train_fraction")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Strategy:
     """An attack on a view."""
 
@@ -26,8 +32,18 @@ class Strategy:
 
     @property
     def label(self) -> str:
-        """A table's header: `I_A class`."""
-        return f"I_{VIEW_LETTERS.get(self.view, self.view)} {ATTACK_WORDS.get(self.attack, self.attack)}"
+        """A table's header: `conf A`."""
+        return f"{ATTACK_WORDS.get(self.attack, self.attack)} {LETTERS.get(self.view, self.view)}"
+
+
+PAPERS = tuple(
+    Strategy(f"{attack}-class", view)
+    for attack, view in (
+        *(("confidence", "benign"), ("model", "benign"), ("confidence", "adversarial"), ("model", "adversarial")),
+        *(("model", "targeted"), ("confidence", "certified")),
+    )
+)
+"""The strategies of the paper's Table 7 in its order, then the one on certified bounds."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +51,13 @@ class Cell:
     """What one strategy reaches on one class."""
 
     value: float
-    half: float | None = None
-    """Half of the 95 % interval over the class's examples."""
+    spread: float | None = None
+    """Behind ±: half of the 95 % interval over the class's examples, or the standard deviation over seeds."""
     published: float | None = None
+    leaks: bool | None = None
+    """Whether the interval lies above what a guess reaches."""
+    chosen: bool = True
+    """Whether it is under the threshold rule of the table; those that have none of it are shown held out."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +85,9 @@ class ClassRow:
 
     @property
     def best(self) -> Strategy:
-        """The strategy that reaches most."""
-        return max(self.cells, key=lambda strategy: self.cells[strategy].value)
+        """The strategy that reaches most; a held-out number does not compete with those of oracle thresholds."""
+        fair = [strategy for strategy, cell in self.cells.items() if cell.chosen] or self.cells
+        return max(fair, key=lambda strategy: self.cells[strategy].value)
 
     @property
     def value(self) -> float:
@@ -84,43 +105,57 @@ class ClassRow:
         return None if self.natural is None else self.value - self.natural
 
 
-def strategies(facts: Iterable[Row], rule: str) -> list[Strategy]:
-    """Every strategy that some class has a number of under the threshold rule, in the order in which to show them."""
-    order, views = ({name: index for index, name in enumerate(names)} for names in (ATTACK_WORDS, VIEW_LETTERS))
-    found = {
-        Strategy(fact["attack"], fact["view"])
-        for fact in facts
-        if fact["class_label"] is not None and fact["threshold_rule"] == rule
-    }
-    return sorted(
-        found, key=lambda s: (order.get(s.attack, len(order)), s.attack, views.get(s.view, len(views)), s.view)
-    )
+def strategies(facts: Iterable[Row], rule: str) -> dict[Strategy, str]:
+    """Every strategy that some class has a number of -> the threshold rule it is shown under, in order.
+
+    That is the rule asked for, or held-out for strategies such as the inference networks that have no other; the
+    paper's strategies come first.
+    """
+    there_are: dict[Strategy, set[str]] = {}
+    for fact in facts:
+        if fact["class_label"] is not None:
+            there_are.setdefault(Strategy(fact["attack"], fact["view"]), set()).add(fact["threshold_rule"])
+    shown = {own: rule if rule in rules else "heldout" for own, rules in there_are.items() if {rule, "heldout"} & rules}
+    return {strategy: shown[strategy] for strategy in sorted(shown, key=_place)}
+
+
+def _place(strategy: Strategy) -> tuple:
+    words = tuple(ATTACK_WORDS)
+    own = PAPERS.index(strategy) if strategy in PAPERS else len(PAPERS)
+    attack = words.index(strategy.attack) if strategy.attack in words else len(words)
+    return own, attack, strategy.attack, VIEWS.index(strategy.view) if strategy.view in VIEWS else len(VIEWS)
 
 
 def rows(
-    facts: Sequence[Row], rule: str, published: Iterable[Row] = (), natural: Mapping[int | None, float] | None = None
+    facts: Iterable[Row],
+    rule: str,
+    shown: Mapping[Strategy, str],
+    published: Iterable[Row] = (),
+    natural: Mapping[int | None, float] | None = None,
 ) -> list[ClassRow]:
-    """The table of one run, by class number, all classes last; empty where no attack went class by class.
+    """The table of one run, by class number, all classes last.
 
     facts: rows of the query `leakage` of one run and one metric.
+    shown: the strategies, as `strategies` gives them.
     published: rows of the query `classes` of the same run and metric.
     natural: as `natural_best` gives it.
     """
-    shown = set(strategies(facts, rule))
-    papers = {_place(fact): fact["published"] for fact in published}
+    papers = {_fact_id(fact): fact["published"] for fact in published}
     grouped: dict[int | None, list[Row]] = {}
     for fact in facts:
-        if fact["threshold_rule"] == rule and Strategy(fact["attack"], fact["view"]) in shown:
+        if shown.get(Strategy(fact["attack"], fact["view"])) == fact["threshold_rule"]:
             grouped.setdefault(fact["class_label"], []).append(fact)
+
+    def cell(fact: Row) -> Cell:
+        chosen = fact["threshold_rule"] == rule
+        return Cell(fact["value"], _half(fact), papers.get(_fact_id(fact)), fact.get("leaks"), chosen)
+
     return [
         ClassRow(
             label,
             min(fact["n_member"] for fact in grouped[label]),
             min(fact["n_nonmember"] for fact in grouped[label]),
-            {
-                Strategy(fact["attack"], fact["view"]): Cell(fact["value"], _half(fact), papers.get(_place(fact)))
-                for fact in grouped[label]
-            },
+            {Strategy(fact["attack"], fact["view"]): cell(fact) for fact in grouped[label]},
             (natural or {}).get(label),
         )
         for label in sorted(grouped, key=lambda label: (label is None, label))
@@ -141,8 +176,8 @@ def naturals(runs: Iterable[Row], run: Row) -> list[Row]:
     return same_budget or found
 
 
-def natural_best(facts: Iterable[Row], rule: str) -> dict[int | None, float]:
-    """What the best strategy reaches on each class of natural runs, in the mean over these runs.
+def natural_best(facts: Iterable[Row], rule: str, shown: Mapping[Strategy, str]) -> dict[int | None, float]:
+    """What the best of the strategies reaches on each class of natural runs, in the mean over these runs.
 
     facts: rows of the query `leakage` of natural runs and one metric.
     """
@@ -151,7 +186,7 @@ def natural_best(facts: Iterable[Row], rule: str) -> dict[int | None, float]:
         by_run.setdefault(fact["run_id"], []).append(fact)
     found: dict[int | None, list[float]] = {}
     for own in by_run.values():
-        for row in rows(own, rule):
+        for row in rows(own, rule, shown):
             found.setdefault(row.label, []).append(row.value)
     return {label: sum(values) / len(values) for label, values in found.items()}
 
@@ -164,7 +199,7 @@ def ordered(table: Iterable[ClassRow], key: Callable[[ClassRow], float | None], 
     return whole + sortable + [row for row in known if key(row) is None]
 
 
-def _place(fact: Row) -> tuple:
+def _fact_id(fact: Row) -> tuple:
     return (fact["attack"], fact["view"], fact["class_label"], fact["threshold_rule"])
 
 

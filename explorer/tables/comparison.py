@@ -5,20 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer import text
-from explorer.tables import run_facts
-from explorer.tables.run_facts import RULES, Attack
+from explorer.tables import leakage, run_facts
+from explorer.tables.leakage import MISSING, Attack, Number
 
 Row = Mapping[str, Any]
 
-METRICS = {
-    "inference_accuracy": "inference acc.",
-    "advantage": "advantage",
-    "auc": "AUC",
-    "tpr_at_fpr_0.01": "TPR at 1 % FPR",
-    "tpr_at_fpr_0.001": "TPR at 0.1 % FPR",
-}
+METRICS = tuple(dict.fromkeys(number.metric for number in leakage.NUMBERS))
 """Metrics of an attack that are held against each other."""
-MISSING = "—"
+WITH_INTERVAL = (leakage.ORACLE, leakage.HELD_OUT, leakage.AUC)
 
 
 @dataclass(frozen=True)
@@ -110,39 +104,53 @@ def _accuracies(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
 
 
 def _attacks(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
-    by_run: dict[str, dict[tuple, Attack]] = {
+    by_run: dict[str, dict[tuple[str, str], Attack]] = {
         run["run_id"]: {
-            found.key: found for found in run_facts.attacks(row for row in rows if row["run_id"] == run["run_id"])
+            found.key: found for found in leakage.attacks(row for row in rows if row["run_id"] == run["run_id"])
         }
         for run in runs
     }
-    for key in dict.fromkeys(key for found in by_run.values() for key in found):
-        attacks = [by_run[run["run_id"]].get(key) for run in runs]
-        entries = [_metric(metric, attacks) for metric in METRICS if any(a and metric in a.metrics for a in attacks)]
-        sizes = [f"{attack.n_member}/{attack.n_nonmember}" if attack else MISSING for attack in attacks]
-        name, view, rule = key
-        entries.append(Entry("members/others", tuple(map(Cell, sizes))))
-        yield Section(f"{name} ({view}) %, {RULES.get(rule, rule)} threshold", tuple(entries))
+    there_are = {found.key: found for attacks in by_run.values() for found in attacks.values()}
+    for attack in leakage.in_order(there_are.values()):
+        attacks = [by_run[run["run_id"]].get(attack.key) for run in runs]
+        entries = [_number(number, attacks) for number in leakage.NUMBERS if any(a and number.of(a) for a in attacks)]
+        sizes = Entry("members/others", tuple(Cell(found.sizes if found else MISSING) for found in attacks))
+        yield Section(f"{attack.attack} ({attack.view}) %", (*entries, sizes))
 
 
-def _metric(metric: str, attacks: Sequence[Attack | None]) -> Entry:
-    found = [attack.metrics.get(metric) if attack else None for attack in attacks]
-    shown = [run_facts.with_interval(metric, estimate) if estimate else MISSING for estimate in found]
-    return _entry(METRICS[metric], shown, [estimate.value if estimate else None for estimate in found])
+def _number(number: Number, attacks: Sequence[Attack | None]) -> Entry:
+    found = [number.of(attack) if attack else None for attack in attacks]
+    write = leakage.with_interval if number in WITH_INTERVAL else leakage.number
+    shown = [write(number.metric, estimate) for estimate in found]
+    if number == leakage.LUCK:  # it belongs to the accuracy above; luck has no more or less of its own
+        return Entry(number.words, tuple(map(Cell, shown)))
+    return _entry(number.words, shown, [estimate.value if estimate else None for estimate in found])
+
+
+def legend(known: Known) -> str:
+    """What the words and marks of the attacks mean."""
+    rows = known.leakage or ()
+    return leakage.legend(
+        [
+            attack
+            for run_id in dict.fromkeys(row["run_id"] for row in rows)
+            for attack in leakage.attacks(row for row in rows if row["run_id"] == run_id)
+        ]
+    )
 
 
 def _entry(label: str, shown: Sequence[str], values: Sequence[float | None]) -> Entry:
     """A line of shares with their differences to the first one."""
     first = values[0]
     differences = [
-        "" if index == 0 or first is None or value is None else f"{100 * (value - first):+.1f}"
+        "" if index == 0 or first is None or value is None else f"{round(100 * (value - first), 1) + 0.0:+.1f}"
         for index, value in enumerate(values)
     ]
     return Entry(label, tuple(map(Cell, shown, differences)))
 
 
-def as_text(names: Sequence[str], sections: Sequence[Section]) -> str:
-    """The whole comparison as plain tables; a difference stands behind its number."""
+def as_text(names: Sequence[str], sections: Sequence[Section], words: str = "") -> str:
+    """The whole comparison as plain tables with words below them; a difference stands behind its number."""
     blocks = []
     for section in sections:
         rows = [
@@ -150,4 +158,4 @@ def as_text(names: Sequence[str], sections: Sequence[Section]) -> str:
             for entry in section.entries
         ]
         blocks.append(text.table([section.title, *names], rows))
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, *([words] if words else [])]) + "\n"

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer import text
+from explorer.tables import class_cells, leakage
+from explorer.tables.class_table import PAPERS, Cell, ClassRow, Strategy
 
 Row = Mapping[str, Any]
 
@@ -31,8 +33,12 @@ NUMBERS: dict[str, dict[str, Any]] = {
 LEGEND = (
     "accuracies in %; I_B, I_A: membership-inference accuracy in % by benign and adversarial confidence, guessing is "
     "50;\nI_B, I_A with the paper's oracle threshold, `held` with one chosen on other examples; ± is the standard "
-    "deviation over seeds"
+    "deviation over seeds;\n≈ not told apart from a guess: the 95 % interval reaches 50 in half of the seeds or more;\n"
+    "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B), "
+    "adversarial (A),\ntargeted (T) and certified (V) answers, held out; ▸ the best of a row, (…) the paper's number"
 )
+TOLD = {"capacity": "capacity ", "evaluation_epsilon": "attacked "}
+"""Words before settings in a column's name."""
 
 
 def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
@@ -57,26 +63,72 @@ def curve(rows: Sequence[Row], by: str) -> str:
         numbers = [_number(_find(facts, wanted)) for wanted in NUMBERS.values()]
         lines.append([*head, seeds, *numbers, *_published(facts)])
     columns = ["dataset", *held, by, "attack eps", *telling, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
-    return text.table(*_without_empty_columns(columns, lines, keep=6 + len(telling)))
+    columns, lines = _without_empty_columns(columns, lines, keep=6 + len(telling))
+    return text.table(columns, list(zip(*map(_even, zip(*lines, strict=True)), strict=True)))
 
 
 def classes(rows: Sequence[Row]) -> str:
-    """The per-class table: classes down, models of the largest capacity across, held-out class thresholds."""
-    rows = [row for row in rows if all(row[name] == value for name, value in SHOWN["classes"].items())]
+    """The per-class tables of each data set's models of the largest capacity, with held-out numbers.
+
+    Where inference networks were at work, a table for each model with the paper's strategies across; else one table
+    for all models with the threshold on each class's confidence.
+    """
+    rows = [row for row in rows if _wanted(row, SHOWN["classes"])]
     if not rows:
         return "no class has enough examples for a held-out threshold"
-    largest = max(row["capacity"] for row in rows)
-    found = sorted(models(row for row in rows if row["capacity"] == largest), key=lambda group: list(group[0].values()))
-    telling = ["defense", "epsilon", *_telling([model for model, _ in found])]
-    labels = sorted({row["class_label"] for row in rows}, key=lambda label: (label is None, label))
-    names, cells = [f"class (capacity {largest:g})"], [["all" if label is None else str(label)] for label in labels]
+    largest: dict[str, float] = {}
+    for row in rows:
+        largest[row["dataset"]] = max(row["capacity"], largest.get(row["dataset"], 0.0))
+    shown = [row for row in rows if row["capacity"] == largest[row["dataset"]]]
+    found = sorted(models(shown), key=lambda group: list(group[0].values()))
+    telling = _telling([model for model, _ in found])
+    if any(row["attack"] == "model-class" for row in shown):
+        blocks = [f"{_title(model, facts, telling)}\n\n{_strategies(facts)}" for model, facts in found]
+    else:
+        blocks = [_thresholds(found, telling)]
+    others = sorted({(row["dataset"], row["capacity"]) for row in rows} - set(largest.items()))
+    named = ", ".join(f"{dataset} {capacity:g}" for dataset, capacity in others)
+    return "\n\n".join([*blocks, *([f"smaller capacities ({named}): classes.csv"] if others else [])])
+
+
+def _title(model: Row, facts: Sequence[Row], telling: Sequence[str]) -> str:
+    words = [model["dataset"], " ".join(filter(None, (model["defense"], _setting("epsilon", model["epsilon"]))))]
+    words += [f"capacity {model['capacity']:g}", f"attacked with eps {_setting('', model['evaluation_epsilon'])}"]
+    words += [f"{name.replace('_', ' ')} {_setting(name, model[name])}" for name in telling]
+    seeds = max(row["n_seeds"] for row in facts)
+    return " · ".join([*words, f"{seeds} seed{'s' if seeds > 1 else ''}"])
+
+
+def _strategies(facts: Sequence[Row]) -> str:
+    """Classes down, the paper's strategies across, the best of each class marked; all classes together last."""
+    by_label: dict[int | None, dict[Strategy, Row]] = {}
+    for fact in facts:
+        strategy = Strategy(fact["attack"], fact["view"])
+        if strategy in PAPERS:
+            by_label.setdefault(fact["class_label"], {})[strategy] = fact
+    shown = [strategy for strategy in PAPERS if any(strategy in found for found in by_label.values())]
+    table = []
+    for label in sorted(by_label, key=_all_last):
+        found = by_label[label]
+        sizes = (min(fact[name] for fact in found.values()) for name in ("n_member", "n_nonmember"))
+        cells = {own: Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact)) for own, fact in found.items()}
+        table.append(ClassRow(label, *sizes, cells))
+    return class_cells.plain(table, shown)
+
+
+def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) -> str:
+    """Classes down, models across."""
+    labels = sorted({row["class_label"] for _, facts in found for row in facts}, key=_all_last)
+    names, columns = ["class"], [["all" if label is None else str(label) for label in labels]]
+    told = _differing([model for model, _ in found], ("dataset", "capacity", "evaluation_epsilon"))
     for model, facts in found:
-        title = " ".join(word for name in telling if (word := _setting(name, model[name])))
-        for view, strategy in (("benign", "I_B"), ("adversarial", "I_A")):
-            names.append(f"{title} {strategy}")
-            for label, line in zip(labels, cells, strict=True):
-                line.append(_number(_find(facts, {"view": view, "class_label": label})))
-    return text.table(names, cells)
+        words = [_setting(name, model[name]) for name in ("defense", "epsilon", *telling)]
+        words += [f"{TOLD.get(name, '')}{_setting(name, model[name])}" for name in told]
+        for view, letter in (("benign", "I_B"), ("adversarial", "I_A")):
+            names.append(" ".join(filter(None, [*words, letter])))
+            numbers = (_number(_find(facts, {"view": view, "class_label": label})) for label in labels)
+            columns.append(leakage.even([number or "-" for number in numbers]))
+    return text.table(names, list(zip(*columns, strict=True)))
 
 
 def _telling(found: Sequence[Row]) -> list[str]:
@@ -99,6 +151,21 @@ def _setting(name: str, value: Any) -> str | None:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
+def _differing(found: Sequence[Row], names: Iterable[str]) -> list[str]:
+    """The settings in which not all of these models are alike."""
+    return [name for name in names if len({model[name] for model in found}) > 1]
+
+
+def _all_last(label: int | None) -> tuple[bool, int | None]:
+    """What classes are sorted by; None stands for all of them."""
+    return label is None, label
+
+
+def _wanted(row: Row, filters: Mapping[str, Any]) -> bool:
+    """Whether a row passes filters of its query."""
+    return all(row[name] in (value if isinstance(value, list) else [value]) for name, value in filters.items())
+
+
 def _find(rows: Iterable[Row], wanted: Mapping[str, Any]) -> Row | None:
     return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
 
@@ -106,8 +173,19 @@ def _find(rows: Iterable[Row], wanted: Mapping[str, Any]) -> Row | None:
 def _number(row: Row | None) -> str | None:
     if row is None:
         return None
-    mean = text.percent(row["mean"])
-    return f"{mean} ±{100 * row['std']:.1f}" if row["std"] is not None else mean
+    spread = "" if row["std"] is None else f" ±{100 * row['std']:.1f}"
+    return f"{text.percent(row['mean'])}{spread}{leakage.mark(_leaks(row))}"
+
+
+def _even(cells: Sequence[Any]) -> list[Any]:
+    """A column with its marks below each other; cells without a number stay as they are."""
+    even = iter(leakage.even([cell for cell in cells if isinstance(cell, str)]))
+    return [next(even) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _leaks(row: Row) -> bool | None:
+    """Whether a number is told apart from a guess in most of the seeds; None where that means nothing."""
+    return None if row["n_leaking"] is None else 2 * row["n_leaking"] > row["n_seeds"]
 
 
 def _published(facts: Sequence[Row]) -> list[str | None]:
@@ -130,11 +208,15 @@ FOLDS: dict[str, Callable[[Sequence[Row]], str]] = {
 SHOWN: dict[str, dict[str, Any]] = {
     "capacity": {"measure": ["accuracy", "inference_accuracy"]},
     "epsilon": {"measure": ["accuracy", "inference_accuracy"]},
-    "classes": {"attack": "confidence-class", "measure": "inference_accuracy", "threshold_rule": "heldout"},
+    "classes": {
+        "attack": ["confidence-class", "model-class"],
+        "measure": "inference_accuracy",
+        "threshold_rule": "heldout",
+    },
 }
 """The rows of each long table that its fold shows: filters of the query."""
 TITLES = {
     "capacity": "Leakage over capacity",
     "epsilon": "Leakage over epsilon",
-    "classes": "Leakage per class, with held-out thresholds of each class",
+    "classes": "Leakage per class, by a threshold or a network of each class, held out",
 }

@@ -1,34 +1,17 @@
-"""What is known of one run, in order for showing: settings, accuracies, attacks and its natural twin. No Textual."""
+"""What is known of one run, in order for showing: settings, accuracies and its natural twin. No Textual."""
 
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from engine.recipes import DEFENSES, Recipe
 from engine.spec import Data, Evaluation, Inference
-from explorer import text
 
 Row = Mapping[str, Any]
 Settings = dict[str, dict[str, str]]
 """Group -> key -> value, as people read them."""
-
-RULES = {"oracle": "oracle", "heldout": "held-out"}
-"""Threshold rules in words."""
-METRICS = {
-    "inference_accuracy": "INF ACC",
-    "advantage": "ADVANTAGE",
-    "auc": "AUC",
-    "tpr_at_fpr_0.01": "TPR@1%",
-    "tpr_at_fpr_0.001": "TPR@0.1%",
-    "tpr": "TPR",
-    "fpr": "FPR",
-    "threshold": "CUT-OFF",
-}
-"""Metrics of an attack in the order of showing; those that are not here follow under their own names."""
-NO_SHARES = ("threshold",)
-"""Metrics that are shown as they are, not in percent."""
 
 
 # Settings
@@ -92,50 +75,6 @@ def budget(epsilon: float) -> str:
     return f"{round(levels)}/255" if whole and epsilon < 1 and len(f"{epsilon:.10g}") > 5 else f"{epsilon:.10g}"
 
 
-# Numbers
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, which may be missing."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class Attack:
-    """What one membership-inference attack finds on all classes."""
-
-    attack: str
-    view: str
-    rule: str
-    metrics: Mapping[str, Estimate]
-    n_member: int
-    n_nonmember: int
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells it from the run's other attacks."""
-        return (self.attack, self.view, self.rule)
-
-
-def attacks(rows: Iterable[Row]) -> list[Attack]:
-    """The attacks in rows of the `leakage` query, without those on single classes; the paper's threshold first."""
-    grouped: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        if row["class_label"] is None:
-            grouped.setdefault((row["attack"], row["view"], row["threshold_rule"]), []).append(row)
-    found = []
-    for key in sorted(grouped, key=lambda key: (key[0], key[1] != "benign", key[1], key[2] != "oracle")):
-        facts = {row["metric"]: Estimate(row["value"], row["ci_low"], row["ci_high"]) for row in grouped[key]}
-        order = [*METRICS, *sorted(facts.keys() - METRICS.keys())]
-        ordered = {metric: facts[metric] for metric in order if metric in facts}
-        found.append(Attack(*key, ordered, grouped[key][0]["n_member"], grouped[key][0]["n_nonmember"]))
-    return found
-
-
 def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
     """View -> split -> (share of correct answers, number of images), benign and training split first."""
     order = sorted(rows, key=lambda row: (row["view"] != "benign", row["view"], row["split"] != "train", row["split"]))
@@ -143,23 +82,6 @@ def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
     for row in order:
         found.setdefault(row["view"], {})[row["split"]] = (row["accuracy"], row["n"])
     return found
-
-
-def number(metric: str, estimate: Estimate) -> str:
-    """One number of an attack: shares in percent, a threshold as it is."""
-    return _written(metric, estimate.value)
-
-
-def with_interval(metric: str, estimate: Estimate) -> str:
-    """`60.8 [58.8, 62.7]`, or the number alone where no interval is known."""
-    if estimate.low is None or estimate.high is None:
-        return number(metric, estimate)
-    low, high = _written(metric, estimate.low), _written(metric, estimate.high)
-    return f"{number(metric, estimate)} [{low}, {high}]"
-
-
-def _written(metric: str, value: float) -> str:
-    return f"{value:.4g}" if metric in NO_SHARES else text.percent(value)
 
 
 # The run itself

@@ -2,9 +2,13 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from explorer.tables import picture
+from explorer.tables.picture import Picture
 
 TAIL_BYTES = 65536
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint-previous.safetensors")
@@ -12,6 +16,11 @@ LOG = "job.log"
 CAUSE = "The above exception was the direct cause"
 HEADER_LIMIT = 2**24
 """Bytes of the longest header that is believed to be one."""
+EXPOSED = "exposed"
+"""The folder with pictures of the most exposed training images."""
+PICTURE = re.compile(r"(\d{1,9}-(?:image|adversarial))\.p[gp]m")
+PICTURES = 48
+"""Pictures that are read at most."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class RunFolder:
     checkpoint: Checkpoint | None = None
     """The newest one whose header can be read."""
     log: JobLog = JobLog()
+    pictures: Mapping[str, Picture | None] = field(default_factory=dict)
+    """`17-image` and `17-adversarial`, averaged down, of the training image 17; None for a file that is no picture."""
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -66,7 +77,8 @@ def read(path: Path) -> RunFolder:
         return RunFolder(path)
     files = [RunFile(name, status.st_size, status.st_mtime) for name, status in sorted(known)]
     found = (checkpoint(path / name) for name in CHECKPOINTS)
-    return RunFolder(path, tuple(files), next((each for each in found if each), None), read_log(path / LOG))
+    newest = next((each for each in found if each), None)
+    return RunFolder(path, tuple(files), newest, read_log(path / LOG), read_pictures(path / EXPOSED))
 
 
 def checkpoint(path: Path) -> Checkpoint | None:
@@ -95,6 +107,16 @@ def read_log(path: Path) -> JobLog:
         return JobLog()
     count += bool(tail) and not tail.endswith(b"\n")
     return JobLog(tuple(tail.decode(errors="replace").splitlines()[-min(count, 1000) :]), count)
+
+
+def read_pictures(path: Path) -> dict[str, Picture | None]:
+    """The pictures in a folder by their names without the ending; none where there is no such folder."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return {}
+    found = [(match[1], path / name) for name in names if (match := PICTURE.fullmatch(name))]
+    return {name: picture.read(file) for name, file in found[:PICTURES]}
 
 
 def last_error(log: JobLog, error: str) -> tuple[str, ...]:

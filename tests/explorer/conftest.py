@@ -41,13 +41,14 @@ def run_row(run_id, **fields):
     numbers = {
         f"{view}_{what}": None
         for view in ("benign", "adversarial", "certified")
-        for what in ("train_accuracy", "test_accuracy", "inference_accuracy")
+        for what in ("train_accuracy", "test_accuracy", "inference_accuracy", "leaks")
     }
     return given | numbers | fields
 
 
 def small_project():
-    """Two natural and four robust runs; one of them running, one failed, one queued."""
+    """Two natural and four robust runs; one of them running, one failed, one queued; the first natural one leaks
+    nothing that could be told from a guess in its adversarial view."""
     rows = [
         run_row("digits-natural-c1-s0-aa01", defense="natural", epsilon=0.0),
         run_row("digits-natural-c2-s0-aa02", defense="natural", epsilon=0.0, capacity=2.0),
@@ -61,6 +62,7 @@ def small_project():
         if row["state"] == "done":
             row["benign_inference_accuracy"] = 0.55 + index / 100
             row["adversarial_inference_accuracy"] = 0.57 + index / 50
+            row["benign_leaks"], row["adversarial_leaks"] = True, index > 0
             row["benign_test_accuracy"], row["adversarial_test_accuracy"] = 0.97, 0.8
     return rows
 
@@ -178,6 +180,7 @@ def fact():
             **{"split": None, "attack": "confidence", "threshold_rule": "oracle", "mean": mean, "std": 0.01},
             **{"ci_low": mean - 0.02, "ci_high": mean + 0.02, "n_seeds": 2, "published": None, "settings": "aaaa1111"},
         }
-        return given | ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields
+        given |= ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields
+        return {"n_leaking": given["n_seeds"] if given["attack"] else None} | given
 
     return make

@@ -13,7 +13,8 @@ import pytest
 from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
-from explorer.commands.results import LEAKAGE_COLUMNS
+from engine.spec import INFERENCE_ATTACKS
+from explorer.commands.auditing import COLUMNS
 from store.queries import TABLES
 
 MIA = Path(sys.executable).with_name("mia-explore")
@@ -79,12 +80,13 @@ def test_the_same_sweep_is_not_computed_again(swept):
 def test_leakage_csv_has_the_promised_columns_and_words(swept):
     folder, _ = swept
     found = rows(mia(folder, "export", "leakage", "--csv", "-").stdout)
-    assert list(found[0]) == list(LEAKAGE_COLUMNS)
-    assert {row["attack"] for row in found} == {"confidence", "confidence-class"}
+    assert list(found[0]) == list(COLUMNS)
+    assert {row["attack"] for row in found} == set(INFERENCE_ATTACKS)
     assert {row["view"] for row in found} == {"benign", "adversarial"}
-    assert {row["threshold_rule"] for row in found} == {"oracle", "heldout"}
-    assert {row["metric"] for row in found} == {"inference_accuracy", "advantage", "threshold", "tpr", "fpr"}
-    assert len({tuple(row[key] for key in LEAKAGE_COLUMNS[:12]) for row in found}) == len(found)
+    assert {row["threshold_rule"] for row in found} == {"oracle", "heldout", "none"}
+    assert {row["metric"] for row in found} > {"inference_accuracy", "advantage", "threshold", "tpr", "fpr", "auc"}
+    assert {row["leaks"] for row in found} == {"true", "false", ""}
+    assert len({tuple(row[key] for key in COLUMNS[:12]) for row in found}) == len(found)
 
 
 def test_every_table_is_the_same_with_and_without_an_engine_and_in_every_format(swept, tmp_path):
@@ -105,14 +107,14 @@ def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
     run = rows(mia(folder, "export", "runs").stdout)[0]["run_id"]
     audited = rows(mia(folder, "audit", f"mia-results/runs/{run}/predictions.npz", "--csv", "-").stdout)
     kept = rows(mia(folder, "export", "leakage", "--run", run).stdout)
-    key = LEAKAGE_COLUMNS[7:]
+    key = COLUMNS[7:]
     assert {tuple(row[name] for name in key) for row in audited} == {tuple(row[name] for name in key) for row in kept}
 
 
 @pytest.mark.parametrize("name", ["yale-natural", "yale-pgd", "yale-ibp"])
 def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_path, name):
     golden = shared / "data" / "golden"
-    answer = mia(tmp_path, "audit", str(golden / f"{name}.npz"), "--csv", "-")
+    answer = mia(tmp_path, "audit", str(golden / f"{name}.npz"), "--attack", "confidence", "--csv", "-")
     ours = {
         row["view"]: float(row["value"])
         for row in rows(answer.stdout)
@@ -128,9 +130,31 @@ def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_p
 def test_show_finds_a_run_by_part_of_its_name(swept):
     folder, _ = swept
     shown = mia(folder, "show", "natural-c0.5").stdout
-    assert "heldout" in shown
+    assert "held-out" in shown
     assert '"defense": "natural"' in shown
     assert "runs match" in mia(folder, "show", "digits", check=2).stderr
+
+
+def test_scores_lists_the_most_exposed_training_images(swept):
+    folder, _ = swept
+    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    shown = mia(folder, "scores", "natural-c0.5", "--top", "3").stdout
+    lines = [line.split() for line in shown.splitlines()]
+    head = lines.index(["rank", "image", "class", "risk", "benign", "risk", "B", "adversarial", "risk", "A"])
+    assert [line[1] for line in lines[head + 2 : head + 5]] == [row["example"] for row in whole[:3]]
+    assert "at 50 % the answer tells nothing" in " ".join(shown.split())
+    assert "pictures of the first of them" in shown
+    assert len(whole) == len({row["example"] for row in whole})
+    assert {row["targeted_risk"] for row in whole} == {""}
+
+
+def test_scores_of_one_view_are_ranked_by_its_risk(swept):
+    folder, _ = swept
+    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    highest = max(float(row["adversarial_risk"]) for row in whole)
+    first = mia(folder, "scores", "natural-c0.5", "--top", "1", "--view", "adversarial").stdout.splitlines()[4]
+    assert first.split()[-1] == f"{100 * highest:.1f}"
+    assert "has no certified view" in mia(folder, "scores", "natural-c0.5", "--view", "certified", check=2).stderr
 
 
 def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
@@ -169,6 +193,8 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
         (["run", "demo", "--device", "tpu"], "device: 'tpu' is not allowed"),
         (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
         (["export", "nothing"], "'nothing' is not one of"),
+        (["scores", "x", "--project", "empty"], "holds no results yet"),
+        (["audit", "nan.npz", "--attack", "magic"], "'magic' is not one of"),
         (["ls", "--project", "empty"], "holds no results yet"),
         (["audit", "absent.npz"], "No such file"),
         (["audit", "broken.npz"], "not a readable npz file"),

@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 from textual.command import CommandList, CommandPalette
 
@@ -45,14 +43,6 @@ async def test_every_action_has_somebody_who_carries_it_out(make_app, scope):
 def test_scopes_are_panes_verbs_or_screens():
     scopes = {action.scope for action in actions.ACTIONS}
     assert scopes - {"list", *PANES} - set(verbs_of(None)) <= {"detail", "failure", "compare", "check"}
-
-
-@pytest.mark.parametrize("pane", PANES)
-def test_no_two_actions_that_are_bound_together_share_a_key(pane):
-    bound = actions.of({"list", pane, *MAIN})
-    keys = [(key, action.id) for action in bound for key in action.keys.split(",") if key]
-    for (key, one), (other_key, other) in itertools.combinations(keys, 2):
-        assert key != other_key, f"{one} and {other} share {key}"
 
 
 def test_every_title_is_a_known_group_and_a_verb_phrase():

@@ -128,7 +128,7 @@ async def test_a_remapped_key_works_and_the_old_one_does_not(make_app, until):
 
 async def test_footer_notes_and_help_show_the_new_key(make_app, until, screen_text):
     app = make_app(keymap={"runs.overlay": "o"})
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.view.current)
         lines = screen_text(app)
         assert " o on chart" in lines[-1]

@@ -349,7 +349,7 @@ def test_before_the_first_run_ends_the_chart_says_when_it_will(make_live, draw, 
 
 def test_a_number_that_is_not_stored_is_named(draw):
     drawing = draw("capacity", {"capacity": []}, metric="auc")
-    assert drawing.empty[0] == "No AUC % · confidence (adversarial) · oracle in the 3 finished runs."
+    assert drawing.empty[0] == "No AUC % · confidence (adversarial) in the 3 finished runs."
 
 
 # Reading

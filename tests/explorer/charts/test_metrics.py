@@ -1,7 +1,12 @@
+import numpy as np
 import pytest
 
+from engine import inference
 from engine.control.project import Project
+from engine.predictions import Answers, Predictions
+from engine.spec import INFERENCE_ATTACKS, Inference
 from explorer.charts import metrics
+from explorer.charts.metrics import Number
 from explorer.project.live import Live
 from explorer.view import View
 
@@ -25,18 +30,20 @@ def row(run):
         benign_test_accuracy=0.97,
         adversarial_test_accuracy=0.8,
         adversarial_train_accuracy=0.9,
+        benign_leaks=False,
+        adversarial_leaks=True,
     )
 
 
 @pytest.mark.parametrize(
     ("chosen", "value"),
     [
-        ({}, 0.6),
-        ({"leak_view": "benign"}, 0.55),
-        ({"metric": "advantage"}, pytest.approx(0.2)),
-        ({"metric": "benign_test"}, 0.97),
-        ({"metric": "adversarial_train", "attack": "confidence-class", "rule": "heldout"}, 0.9),
-        ({"metric": "unheard of"}, 0.6),
+        ({}, (0.6, True)),
+        ({"leak_view": "benign"}, (0.55, False)),
+        ({"metric": "advantage"}, (pytest.approx(0.2), True)),
+        ({"metric": "benign_test"}, (0.97, None)),
+        ({"metric": "adversarial_train", "attack": "confidence-class", "rule": "heldout"}, (0.9, None)),
+        ({"metric": "unheard of"}, (0.6, True)),
     ],
 )
 def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
@@ -48,23 +55,23 @@ def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
     "chosen", [{"rule": "heldout"}, {"attack": "confidence-class"}, {"leak_view": "targeted"}, {"metric": "auc"}]
 )
 def test_another_number_is_never_passed_off_as_the_chosen_one(row, chosen):
-    assert metrics.of_run(row, View(**chosen)) is None
+    assert metrics.of_run(row, View(**chosen)) == Number()
     assert not metrics.in_rows(View(**chosen))
 
 
 def test_a_view_without_a_number_has_none_even_where_another_view_has_one(run):
-    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), View()) is None
+    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), View()) == Number()
 
 
 def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
     facts = [
-        {"run_id": "a", "class_label": None, "value": 0.58},
-        {"run_id": "a", "class_label": 3, "value": 0.7},
-        {"run_id": "b", "class_label": None, "value": 0.52},
+        {"run_id": "a", "class_label": None, "value": 0.58, "leaks": True},
+        {"run_id": "a", "class_label": 3, "value": 0.7, "leaks": True},
+        {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False},
     ]
     live = Asked(tmp_path, facts)
-    value_of = metrics.of_runs(live, View(rule="heldout"))
-    assert [value_of({"run_id": name}) for name in "abc"] == [0.58, 0.52, None]
+    number_of = metrics.of_runs(live, View(rule="heldout"))
+    assert [number_of({"run_id": name}) for name in "abc"] == [(0.58, True), (0.52, False), (None, None)]
     wanted = {
         "metric": "inference_accuracy",
         "attack": "confidence",
@@ -72,12 +79,12 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
         "threshold_rule": "heldout",
     }
     assert live.asked == [("leakage", wanted)]
-    assert metrics.of_runs(live, View())(row) == 0.6
+    assert metrics.of_runs(live, View())(row) == (0.6, True)
     assert len(live.asked) == 1
 
 
 def test_nothing_is_known_before_the_answer(tmp_path, row):
-    assert metrics.of_runs(Asked(tmp_path, None), View(rule="heldout"))(row) is None
+    assert metrics.of_runs(Asked(tmp_path, None), View(rule="heldout"))(row) == Number()
 
 
 def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
@@ -88,10 +95,77 @@ def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
 
 
 @pytest.mark.parametrize("metric", [metric.id for metric in metrics.METRICS])
+@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
 @pytest.mark.parametrize("rule", ["oracle", "heldout"])
-def test_titles_name_the_threshold_rule_and_shrink(metric, rule):
-    titles = metrics.titles(View(metric=metric, rule=rule))
-    assert metrics.title(View(metric=metric, rule=rule)) == titles[0]
+def test_titles_name_the_rule_where_a_threshold_was_chosen_and_shrink(metric, attack, rule):
+    view = View(metric=metric, attack=attack, rule=rule, leak_view="targeted")
+    titles = metrics.titles(view)
+    assert metrics.title(view) == titles[0]
     assert [len(title) for title in titles] == sorted((len(title) for title in titles), reverse=True)
-    if metrics.BY_ID[metric].inference:
-        assert all(title.endswith(metrics.RULES[rule]) and "confidence" in title for title in titles)
+    if not metrics.BY_ID[metric].inference:
+        return
+    assert f"· {attack} (targeted)" in titles[0]
+    named = {"oracle": rule == "oracle", "held-out": rule == "heldout"}
+    if attack == "model-class":
+        named = {"oracle": False, "held-out": True}
+    elif attack == "gap" or metric.startswith(("auc", "tpr_at")):
+        named = {"oracle": False, "held-out": False}
+    assert all(title.endswith(f"· {word}") is there for word, there in named.items() for title in titles)
+
+
+# What is stored
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Every attack's facts on all classes of a small model's answers."""
+    draw = np.random.default_rng(0)
+    labels = {split: np.repeat([0, 1], 12) for split in ("train", "test")}
+    answers = {split: Answers.from_logits(draw.normal(size=(24, 2)).astype(np.float32)) for split in labels}
+    predictions = Predictions(labels, dict.fromkeys(labels, np.arange(24, dtype=np.int32)), {"benign": answers})
+    facts = inference.audit(predictions, Inference(splits=2, network_splits=1, restarts=1))
+    return [fact for fact in facts if fact.class_label is None]
+
+
+@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
+@pytest.mark.parametrize("chosen", ["oracle", "heldout"])
+def test_every_number_that_an_attack_has_is_found_under_its_rule(found, attack, chosen):
+    rules = {}
+    for fact in found:
+        if fact.attack == attack:
+            rules.setdefault(fact.metric, set()).add(fact.threshold_rule)
+    measures = {metric.facts["measure"] for metric in metrics.METRICS if metric.inference} & rules.keys()
+    assert {"inference_accuracy", "advantage"} <= measures
+    for measure in measures:
+        assert metrics.threshold_rule(attack, measure, chosen) in rules[measure]
+
+
+def test_every_number_of_an_attack_has_a_guess_and_no_accuracy_has_one():
+    assert all((metric.guess is not None) is metric.inference for metric in metrics.METRICS)
+    assert metrics.BY_ID["tpr_at_fpr_0.001"].guess == 0.001
+
+
+# Attacks and views
+
+
+def test_attacks_come_as_the_paper_has_them_then_those_that_nobody_knows():
+    pairs = [("later", "benign"), ("gap", "benign"), ("confidence", "later"), ("confidence", "targeted")]
+    pairs += [("model-class", "benign"), ("confidence", "adversarial"), ("gap", "benign")]
+    assert metrics.ordered(pairs) == [
+        *(("confidence", "adversarial"), ("confidence", "targeted"), ("confidence", "later")),
+        *(("model-class", "benign"), ("gap", "benign"), ("later", "benign")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "among", "nearest"),
+    [
+        ("targeted", ["benign", "adversarial", "targeted"], "targeted"),
+        ("targeted", ["benign", "adversarial"], "adversarial"),
+        ("targeted", ["adversarial", "certified"], "adversarial"),
+        ("benign", ["targeted", "certified"], "targeted"),
+        ("unheard of", ["benign", "certified"], "certified"),
+    ],
+)
+def test_where_an_attack_has_not_the_view_the_nearest_is_taken(wanted, among, nearest):
+    assert metrics.nearest_view(wanted, among) == nearest

@@ -45,6 +45,7 @@ SERIES = st.builds(
     low=many(MAYBE, 10),
     high=many(MAYBE, 10),
     hollow=many(st.booleans(), 10),
+    like_guess=many(st.booleans(), 10),
     kind=st.sampled_from(["points", "line", "published"]),
 )
 CHARTS = st.builds(
@@ -257,8 +258,9 @@ def test_the_legend_says_what_the_canvas_does_not_show():
 
 
 def test_a_range_that_cannot_be_drawn_is_automatic():
-    for impossible in ((1, 1), (2, 1), (math.nan, 1), (0, math.inf), (0.5, 0.5 + 1e-16)):
+    for impossible in ((1, 1), (2, 1), (math.nan, 1), (0, math.inf), (0.5, 0.5 + 1e-16), (1, 1e306)):
         assert spans(replace(CAPACITY, x_range=impossible)) == spans(CAPACITY)
+        assert spans(replace(ROC, x_range=impossible)) == spans(ROC)
     assert spans(replace(ROC, x_range=(0, 1))) == spans(ROC)
     assert spans(replace(CAPACITY, x_range=(1, 2), y_range=(0.5, 0.6))) == ((1, 2), (0.5, 0.6))
 

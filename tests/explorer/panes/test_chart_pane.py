@@ -1,59 +1,9 @@
-import math
-from contextlib import asynccontextmanager
-
 import pytest
 
 from explorer.charts import plot
 from explorer.panes.chart import COMPANIONS
-from explorer.panes.chart_choices import HISTORIES
 from explorer.panes.pane import line_text
-from explorer.view import CHARTS, INTERVALS, SCALES, SMOOTHINGS
-
-DONE = "digits-pgd-c1-e0.1-s0-aa03"
-
-
-@pytest.fixture
-def answers(fact):
-    """What a small project has stored."""
-
-    def capacity(run_id=None, measure=None, attack=None, view=None, threshold_rule=None):
-        facts = [
-            *(fact(0.52 + c / 100, defense="natural", capacity=c) for c in (1.0, 2.0)),
-            *(fact(0.57 + c / 50, capacity=c, published=0.66 if c == 2 else None) for c in (1.0, 2.0, 4.0)),
-            fact(0.57, epsilon=0.05, evaluation_epsilon=0.05),
-            fact(0.55, attack="confidence-class"),
-            fact(0.53, view="benign"),
-            fact(0.58, threshold_rule="heldout"),
-            fact(0.2, measure="advantage"),
-            fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
-        ]
-        wanted = {"measure": measure, "attack": attack, "view": view, "threshold_rule": threshold_rule}
-        return [row for row in facts if all(value in (None, row[name]) for name, value in wanted.items())]
-
-    def history(run_id, metric):
-        return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
-
-    def roc(run_id):
-        return [{"run_id": run_id[0], "view": "benign", "fpr": x / 10, "tpr": x / 10} for x in range(11)]
-
-    return {"capacity": capacity, "history": history, "roc": roc}
-
-
-@pytest.fixture
-def open_chart(make_app, until, answers):
-    """A function opening an app with the chart focused; gives its pilot and the pane."""
-
-    @asynccontextmanager
-    async def opened(rows=None, size=(120, 40), given=None, **options):
-        app = make_app(rows, answers=given if given is not None else answers, link="engine", **options)
-        async with app.run_test(size=size) as pilot:
-            pane = app.screen.query_one("#chart")
-            await until(pilot, lambda: app.live.link == "engine" and pane.shown.lines)
-            app.screen.draw()
-            await pilot.press("2")
-            yield pilot, pane
-
-    return opened
+from explorer.view import CHARTS, SCALES
 
 
 def labels(pane):
@@ -136,9 +86,9 @@ async def test_words_in_a_charts_place_are_wrapped(open_chart):
         )
 
 
-async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_chart, answers):
+async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_chart, chart_answers):
     async with open_chart() as (pilot, pane):
-        pilot.app.live.given_answers = answers | {"capacity": None}
+        pilot.app.live.given_answers = chart_answers | {"capacity": None}
         before = pane.text()
         pilot.app.view.filter = "digits"
         pilot.app.screen.draw()
@@ -149,9 +99,9 @@ async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_cha
         assert "the engine is gone" in pane.text()
 
 
-async def test_another_chart_never_shows_the_picture_of_the_one_before(open_chart, answers):
+async def test_another_chart_never_shows_the_picture_of_the_one_before(open_chart, chart_answers):
     async with open_chart() as (pilot, pane):
-        pilot.app.live.given_answers = answers | {"history": None}
+        pilot.app.live.given_answers = chart_answers | {"history": None}
         await pilot.press("]", "]")
         assert pane.text().split() == ["asking", "…"]
 
@@ -166,76 +116,6 @@ async def test_an_unchanged_chart_is_not_drawn_again(open_chart, monkeypatch):
         await pilot.press("l")
         assert len(drawn) == 1
         assert pane.shown.lines
-
-
-# Which number
-
-
-async def test_metrics_go_round_those_that_are_stored(open_chart):
-    async with open_chart() as (pilot, pane):
-        assert [name for _, name in pane.choices_metric()] == ["inference_accuracy", "advantage", "benign_test"]
-        for name in ("advantage", "benign_test", "inference_accuracy"):
-            await pilot.press("m")
-            assert pilot.app.view.metric == name
-            assert pane.drawing.chart is not None
-
-
-async def test_a_history_has_metrics_of_its_own(open_chart):
-    async with open_chart() as (pilot, pane):
-        await pilot.press("]", "]")
-        assert [name for _, name in pane.choices_metric()] == list(HISTORIES)
-        await pilot.press("m")
-        assert pilot.app.view.history == "train_accuracy"
-        assert pilot.app.view.metric == "inference_accuracy"
-        assert pane.drawing.chart.y_percent
-
-
-async def test_attacks_go_round_those_that_are_stored_each_with_its_view(open_chart):
-    async with open_chart() as (pilot, pane):
-        assert pane.choices_attack() == [
-            ("confidence (adversarial)", ("confidence", "adversarial")),
-            ("confidence (benign)", ("confidence", "benign")),
-            ("confidence-class (adversarial)", ("confidence-class", "adversarial")),
-        ]
-        await pilot.press("a")
-        assert (pilot.app.view.attack, pilot.app.view.leak_view) == ("confidence", "benign")
-        pilot.app.screen.action_act("chart.attack", ("confidence-class", "adversarial"))
-        assert "confidence-class (adversarial)" in pane.drawing.title
-
-
-async def test_without_stored_numbers_the_choice_stays(open_chart):
-    async with open_chart(given={}) as (pilot, _):
-        await pilot.press("m", "a")
-        assert (pilot.app.view.metric, pilot.app.view.attack) == ("inference_accuracy", "confidence")
-
-
-async def test_the_threshold_rule_changes_what_is_drawn(open_chart):
-    async with open_chart() as (pilot, pane):
-        await pilot.press("T")
-        assert pilot.app.view.rule == "heldout"
-        assert "held-out" in pane.drawing.title
-        assert [curve.y for curve in pane.drawing.chart.series] == [(0.58,)]
-
-
-@pytest.mark.parametrize(
-    ("key", "field", "values"),
-    [("x", "scale", SCALES), ("c", "interval", INTERVALS), ("w", "smooth", SMOOTHINGS)],
-)
-async def test_ways_to_draw_go_round(open_chart, key, field, values):
-    async with open_chart() as (pilot, pane):
-        assert tuple(value for _, value in getattr(pane, f"choices_{field}")()) == values
-        for value in (*values[1:], values[0]):
-            await pilot.press(key)
-            assert getattr(pilot.app.view, field) == value
-            assert len(pane.shown.lines) == pane.size.height
-
-
-async def test_the_papers_points_come_and_go(open_chart):
-    async with open_chart() as (pilot, pane):
-        await pilot.press("P")
-        assert "pgd 0.1 paper" not in labels(pane)
-        await pilot.press("P")
-        assert "pgd 0.1 paper" in labels(pane)
 
 
 # Crosshair and zoom

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from engine.control.project import Project
+from explorer.view import View
 
 NATURAL, ROBUST = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"
@@ -15,20 +16,28 @@ def value(run_id, view, label):
     return base + (0.1 if run_id == ROBUST else 0.0) + (0.02 if (view == "adversarial") == (label != 0) else 0.0)
 
 
-def facts(run_id=(), metric="inference_accuracy", attack="confidence-class", rules=("oracle",), **_):
+def facts(run_id=(), metric="inference_accuracy", attacks=("confidence-class",), rules=("heldout",), half=0.03, **_):
     if isinstance(run_id, list):
-        return [fact for one in run_id for fact in facts(one, metric, attack, rules)]
+        return [fact for one in run_id for fact in facts(one, metric, attacks, rules, half)]
     scale = (lambda x: 2 * x - 1) if metric == "advantage" else (lambda x: x)
     return [
         {
             **{"run_id": run_id, "attack": attack, "view": view, "class_label": label, "threshold_rule": rule},
-            **{"metric": metric, "value": scale(value(run_id, view, label)), "ci_low": 0.4, "ci_high": 0.46},
-            **{"n_member": 60 if label == 1 else 500, "n_nonmember": 400},
+            **{"metric": metric, "value": scale(own), "ci_low": scale(own - half), "ci_high": scale(own + half)},
+            **{"n_member": 60 if label == 1 else 500, "n_nonmember": 400, "leaks": own - half > 0.5},
         }
-        for rule in rules
-        for view in ("benign", "adversarial")
-        for label in (LABELS if attack == "confidence-class" else (None,))
+        for attack in attacks
+        for rule in (("heldout",) if attack == "model-class" else rules)
+        for view in ("benign", "adversarial", *(("targeted",) if attack == "model-class" else ()))
+        for label in (LABELS if attack.endswith("-class") else (None,))
+        for own in [value(run_id, view, label)]
     ]
+
+
+def suite(**params):
+    """All strategies of the paper, and two other scores."""
+    attacks = ("confidence-class", "model-class", "margin-class")
+    return facts(**{"attacks": attacks, "rules": ("oracle", "heldout"), **params})
 
 
 @pytest.fixture
@@ -60,11 +69,11 @@ def line(said, name):
 async def test_classes_stand_below_all_of_them_the_leakiest_first_with_the_best_strategy_marked(open_pane):
     app = open_pane()
     async with app.run_test(size=(120, 40)) as pilot:
-        said = await text_of(pilot, "I_A class")
-        assert "pgd-c1-e0.1-s0 · inference accuracy % oracle · this run" in said
+        said = await text_of(pilot, "conf A")
+        assert "pgd-c1-e0.1-s0 · inference accuracy % held-out · this run" in said
         assert [row.split()[0] for row in said.splitlines()[2:-1]] == ["all", "2", "1*", "0"]
-        assert "500/400   70.0 ±3.0  ▸72.0 ±3.0" in line(said, "2")
-        assert "▸62.0 ±3.0   60.0 ±3.0" in line(said, "0")
+        assert "500/400  70.0 ±3.0 ▸72.0 ±3.0" in line(said, "2")
+        assert "▸62.0 ±3.0  60.0 ±3.0" in line(said, "0")
 
 
 async def test_few_examples_carry_a_star_and_the_border_says_what_it_means(open_pane):
@@ -80,7 +89,7 @@ async def test_v_changes_to_the_difference_to_natural_training_and_back(open_pan
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("3", "v")
         said = await text_of(pilot, "natural: one run")
-        assert line(said, "2").split()[2:7] == ["72.0", "±3.0", "I_A", "class", "62.0"]
+        assert line(said, "2").split()[2:7] == ["72.0", "±3.0", "conf", "A", "62.0"]
         assert line(said, "2").split()[7].startswith("+10.0")
         await pilot.press("v")
         await text_of(pilot, "▸72.0")
@@ -89,7 +98,7 @@ async def test_v_changes_to_the_difference_to_natural_training_and_back(open_pan
 async def test_s_sorts_by_the_next_column_and_shift_s_turns_it_round(open_pane):
     app = open_pane()
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_of(pilot, "I_A class")
+        await text_of(pilot, "conf A")
         await pilot.press("3", "s")
         said = await text_of(pilot, "CLASS▲")
         assert [row.split()[0] for row in said.splitlines()[2:-1]] == ["all", "0", "1*", "2"]
@@ -102,7 +111,7 @@ async def test_s_sorts_by_the_next_column_and_shift_s_turns_it_round(open_pane):
 async def test_sorting_comes_round_to_the_first_order(open_pane):
     app = open_pane()
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_of(pilot, "I_A class")
+        await text_of(pilot, "conf A")
         await pilot.press("3")
         for _ in app.screen.query_one("#classes").sorts:
             await pilot.press("s")
@@ -117,31 +126,83 @@ async def test_advantage_is_shown_where_it_is_what_the_chart_shows(open_pane):
         assert "▸44.0" in line(said, "2")
 
 
-async def test_the_papers_numbers_stand_beside_a_run_of_its_setting(open_pane):
-    def published(**params):
-        return [{**fact, "published": 0.7088 if fact["class_label"] == 2 else None} for fact in facts(**params)]
+def published(**params):
+    """The paper prints numbers for class 2."""
+    return [{**fact, "published": 0.7088 if fact["class_label"] == 2 else None} for fact in suite(**params)]
 
-    app = open_pane(answers={"leakage": facts, "classes": published})
+
+async def test_the_papers_numbers_stand_beside_a_run_of_its_setting(open_pane):
+    app = open_pane(answers={"leakage": suite, "classes": published})
     async with app.run_test(size=(120, 40)) as pilot:
-        said = await text_of(pilot, "PAPER")
-        assert "70.9" in line(said, "2").split()
-        assert "—" in line(said, "1*").split()
+        said = await text_of(pilot, "PAPER: the ▸ strategy's")
+        assert line(said, "2").split()[-1] == "70.9"
+        assert line(said, "1*").split()[-1] == "—"
     assert ("classes", {"run_id": [ROBUST], "measure": "inference_accuracy"}) in app.live.asked
+
+
+async def test_every_strategy_has_the_papers_number_beside_it_where_there_is_room(open_pane):
+    app = open_pane(answers={"leakage": suite, "classes": published})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "z")
+        said = await text_of(pilot, "(…) the paper's")
+        assert line(said, "2").count("(70.9)") == 5
+        assert "PAPER" not in said
+
+
+@pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 40), (200, 60)])
+async def test_the_papers_five_strategies_always_fit_in_its_order(open_pane, size):
+    app = open_pane(answers={"leakage": suite, "classes": published})
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3", "z")
+        said = await text_of(pilot, "* under 200 a side")
+        header = " ".join(said.splitlines()[1].split())
+        assert "conf B model B conf A model A model T" in header
+        assert "…" not in "".join(line(said, name) for name in ("all", "0", "1*", "2"))
+        assert ("±3.0" in said) == (size[0] > 60)
+
+
+async def test_numbers_not_told_apart_from_a_guess_are_marked(open_pane):
+    app = open_pane(NATURAL)
+    async with app.run_test(size=(120, 40)) as pilot:
+        said = await text_of(pilot, "≈ not told apart from a guess")
+        assert "52.0 ±3.0≈" in line(said, "0")
+        assert "≈" not in line(said, "2")
+
+
+async def test_other_scores_are_a_view_of_their_own(open_pane):
+    app = open_pane(answers={"leakage": suite})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_of(pilot, "v scores")
+        await pilot.press("3", "v")
+        said = await text_of(pilot, "v differences")
+        assert " ".join(said.splitlines()[1].split()).startswith("CLASS N margin B margin A")
+        await pilot.press("v")
+        await text_of(pilot, "v strategies")
+        await pilot.press("v")
+        await text_of(pilot, "conf B")
+
+
+async def test_t_changes_the_threshold_rule_of_this_pane_only(open_pane):
+    app = open_pane(answers={"leakage": suite})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await text_of(pilot, "held-out · this run")
+        await pilot.press("3", "T")
+        said = await text_of(pilot, "oracle · this run")
+        assert "models are held-out" in said
+        assert line(said, "2").split()[2:7] == ["70.0", "±3.0", "70.0", "±3.0", "▸72.0"]
+        assert app.view.rule == View().rule
+        await pilot.press("T")
+        await text_of(pilot, "held-out · this run")
 
 
 async def test_strategies_that_do_not_fit_are_counted(open_pane):
     def many(**params):
-        return [f for attack in ("confidence-class", "model-class", "x", "y") for f in renamed(attack, **params)]
-
-    def renamed(attack, **params):
-        return [{**fact, "attack": attack} for fact in facts(**params)]
+        return facts(**params, attacks=("confidence-class", "model-class", "a-class", "b-class", "c-class", "d-class"))
 
     app = open_pane(answers={"leakage": many})
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("3")
+        await pilot.press("3", "v")
         await text_of(pilot, "2 more strategies: z zooms")
-        await pilot.press("v")
-        await text_of(pilot, "I_A class")
 
 
 @pytest.mark.parametrize(
@@ -173,17 +234,16 @@ async def test_an_attack_to_come_is_said_with_the_time_until_then(open_pane):
 
 
 async def test_attacks_that_did_not_go_class_by_class_are_named(open_pane):
-    app = open_pane(answers={"leakage": lambda **params: facts(**params, attack="confidence")})
+    app = open_pane(answers={"leakage": lambda **params: facts(**params, attacks=("confidence",))})
     async with app.run_test(size=(120, 40)) as pilot:
         said = await text_of(pilot, "No attack went class by class")
         assert "(attacks: confidence)" in said
 
 
-async def test_a_rule_without_numbers_points_to_the_other_one(open_pane):
-    app = open_pane()
-    app.view.rule = "heldout"
+async def test_classes_too_small_for_held_out_thresholds_point_to_the_other_rule(open_pane):
+    app = open_pane(answers={"leakage": lambda **params: facts(**params, rules=("oracle",))})
     async with app.run_test(size=(120, 40)) as pilot:
-        said = await text_of(pilot, "held-out thresholds")
+        said = await text_of(pilot, "held-out threshold")
         assert "T changes to oracle ones" in " ".join(said.split())
 
 
@@ -206,7 +266,7 @@ async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, sai
 async def test_the_cursor_chooses_the_line_that_is_copied(open_pane):
     app = open_pane()
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_of(pilot, "I_A class")
+        await text_of(pilot, "conf A")
         await pilot.press("3", "j")
         assert app.screen.query_one("#classes").line_to_copy().startswith(f"{ROBUST}  2 ")
 

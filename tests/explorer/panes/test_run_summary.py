@@ -20,6 +20,21 @@ def test_only_what_is_known_is_told(project_rows):
     assert "benign" not in "\n".join(map(line_text, summary(queued, None, 60)))
 
 
+def test_what_is_not_told_apart_from_a_guess_is_marked(run):
+    numbers = {"benign_inference_accuracy": 0.5, "adversarial_inference_accuracy": 0.6}
+    told = "\n".join(map(line_text, summary(run("a", benign_leaks=False, adversarial_leaks=True, **numbers), 1.0, 60)))
+    assert "inference 50.0≈" in told
+    assert "inference 60.0 " in told
+
+
+@pytest.mark.parametrize("width", [40, 48, 60])
+def test_where_room_is_scarce_what_is_inferred_stays(run, width):
+    shares = {"benign_train_accuracy": 1.0, "benign_test_accuracy": 0.97, "benign_inference_accuracy": 0.5}
+    told = "\n".join(map(line_text, summary(run("a", benign_leaks=False, **shares), 1.0, width)))
+    assert "test 97.0  inference 50.0≈" in told
+    assert ("train 100.0" in told) is (width > 50)
+
+
 async def test_it_stands_below_a_list_that_leaves_room_for_it(make_app, screen_text, until):
     app = make_app()
     async with app.run_test(size=(200, 60)) as pilot:

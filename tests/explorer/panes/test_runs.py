@@ -1,10 +1,14 @@
+import itertools
 import time
 from contextlib import asynccontextmanager
 
 import pytest
 
+from engine.spec import INFERENCE_ATTACKS
+from explorer.charts import metrics
 from explorer.panes.pane import line_text
 from explorer.panes.runs import SORTS, short_name
+from explorer.tables.leakage import VIEWS
 
 NATURAL, DONE = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"
@@ -36,7 +40,7 @@ def line(pane, run_id):
 
 async def test_every_run_has_a_line_with_its_mark_state_and_number(open_runs):
     async with open_runs() as (_, pane):
-        assert line(pane, NATURAL).split() == ["◆▸", "natural-c1-s0", "✔", "done", "57.0"]
+        assert line(pane, NATURAL).split() == ["◆▸", "natural-c1-s0", "✔", "done", "57.0≈"]
         assert line(pane, DONE).split() == ["●", "pgd-c1-e0.1-s0", "✔", "done", "61.0"]
         assert line(pane, RUNNING).split() == ["○", "pgd-c2-e0.1-s0", "▶", "start", "—"]
         assert line(pane, FAILED).split()[-3:] == ["✗", "OOM", "—"]
@@ -263,13 +267,74 @@ async def test_what_is_copied_begins_with_the_whole_id(open_runs):
 
 async def test_the_column_shows_the_chosen_number_or_none(open_runs):
     def leakage(run_id=None, **_):
-        return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 0.583}]
+        return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 0.583, "leaks": None}]
 
     async with open_runs(answers={"leakage": leakage}) as (pilot, pane):
         await pilot.press("T")
         assert line(pane, DONE).split()[-1] == "58.3"
         assert line(pane, NATURAL).split()[-1] == "—"
-        assert pane.shown.title == "6 · confidence (adv) held-out"
+        assert pane.shown.title == "6 · conf (adv) · held-out"
+
+
+async def test_a_number_that_is_not_told_apart_from_a_guess_is_marked_and_the_mark_explained(open_runs):
+    def leakage(run_id=None, attack="", **_):
+        return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 0.583, "leaks": attack == "gap"}]
+
+    async with open_runs(size=(80, 24), answers={"leakage": leakage}) as (pilot, pane):
+        assert "57.0≈" in line(pane, NATURAL)
+        assert "61.0 " in line(pane, DONE)
+        assert line(pane, NATURAL).index("57.0≈") == line(pane, DONE).index("61.0")
+        assert "1/6 · ≈ may be luck · / filter" in pane.shown.note
+        pilot.app.view.attack = "entropy"
+        pilot.app.screen.draw()
+        assert "58.3≈" in line(pane, DONE)
+        assert "≈ may be luck" in pane.shown.note
+        pilot.app.view.attack = "gap"
+        pilot.app.screen.draw()
+        assert "≈" not in pane.text() + pane.shown.note
+
+
+async def test_the_mark_in_the_summary_is_explained_too(open_runs):
+    async with open_runs(size=(200, 60)) as (pilot, pane):
+        pilot.app.view.metric = "benign_test"
+        pilot.app.screen.draw()
+        assert any("adversarial" in line_text(found) and "57.0≈" in line_text(found) for found in pane.shown.foot)
+        assert "≈ may be luck" in pane.shown.note
+        await pilot.press("j")
+        assert "≈" not in pane.shown.note
+
+
+@pytest.mark.parametrize("metric", ["inference_accuracy", "advantage", "auc", "tpr_at_fpr_0.001", "benign_test"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_no_number_is_cut_whichever_is_chosen(open_runs, metric, size):
+    def leakage(run_id=None, **_):
+        return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 1.0, "leaks": False}]
+
+    async with open_runs(size=size, answers={"leakage": leakage}) as (pilot, pane):
+        pilot.app.live.runs[DONE] |= {"adversarial_inference_accuracy": 1.0, "adversarial_leaks": False}
+        pilot.app.view.metric = metric
+        pilot.app.screen.draw()
+        assert ("97.0" if metric == "benign_test" else "100.0≈") in line(pane, DONE)
+        assert "…" not in line_text(pane.shown.head[0])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (160, 44), (200, 60)])
+async def test_the_title_says_what_the_numbers_are_however_long_that_is(open_runs, size):
+    async with open_runs(size=size) as (pilot, pane):
+        view = pilot.app.view
+        view.rule = "heldout"
+        for view.attack, view.leak_view, view.metric in itertools.product(
+            INFERENCE_ATTACKS, VIEWS, ("advantage", "auc")
+        ):
+            pilot.app.screen.draw()
+            assert (
+                f"({view.leak_view})" in pane.border_title or f"({metrics.SHORT[view.leak_view]})" in pane.border_title
+            )
+            assert ("held-out" in pane.border_title) is (metrics.rule_of(view) == "heldout")
+            assert "…" not in pane.border_title
+        for view.metric in (metric.id for metric in metrics.METRICS):
+            pilot.app.screen.draw()
+            assert pane.border_title.startswith("1 Runs  ")
 
 
 async def test_a_chosen_accuracy_stands_in_the_table_once(open_runs):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import subprocess
 import sys
@@ -6,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import networks, views
-from engine.recipes import DEFENSES, SCALES, VIEWS
-from engine.spec import DATASETS, Data, Evaluation
+from engine import networks
+from engine.recipes import DEFENSES, SCALES
+from engine.spec import DATASETS, Data
 from explorer.planning import Draft, cost, plan, work
 from explorer.planning.cost import recipe_like
 
@@ -48,6 +49,14 @@ def one(**fields):
     return run
 
 
+def asked(run, **fields):
+    """Seconds of a run of whose evaluation or inference something is changed."""
+    inference = {name: value for name, value in fields.items() if name != "views"}
+    evaluation = dataclasses.replace(run.evaluation, views=fields.get("views", run.evaluation.views))
+    settings = evaluation, dataclasses.replace(run.inference, **inference)
+    return work.seconds(run.data, run.network, run.capacity, run.recipe, *settings)
+
+
 def test_finished_runs_cost_nothing():
     planned = runs(seed="0-1")
     found = cost(planned, [finished(run, 10) for run in planned], 2, False)
@@ -75,7 +84,10 @@ def test_runs_of_another_capacity_or_defense_are_scaled():
 
 
 def test_more_steps_take_longer_in_proportion_and_are_rough():
-    long, short = one(defenses=("pgd",), steps="7500"), one(defenses=("pgd",), steps="750")
+    long, short = (
+        dataclasses.replace(run, inference=dataclasses.replace(run.inference, attacks=("gap",)))
+        for run in (one(defenses=("pgd",), steps="7500"), one(defenses=("pgd",), steps="750"))
+    )
     up, down = cost([long], [finished(short, 10)], 1, False), cost([short], [finished(long, 100)], 1, False)
     assert 80 < up.seconds <= 100
     assert 10 <= down.seconds < 12.5
@@ -94,10 +106,7 @@ def test_larger_images_take_longer_in_proportion_and_are_rough():
 def test_quick_runs_scale_to_the_papers_recipe():
     quick, paper = (one(dataset="yale", defenses=("pgd",), scale=scale) for scale in SCALES[::-1])
     found = cost([paper], [finished(quick, 60)], 1, False)
-    proportion = work.seconds(paper.data, paper.network, paper.capacity, paper.recipe, paper.evaluation) / work.seconds(
-        quick.data, quick.network, quick.capacity, quick.recipe, quick.evaluation
-    )
-    assert found.seconds == pytest.approx(60 * proportion)
+    assert found.seconds == pytest.approx(60 * asked(paper) / asked(quick))
 
 
 def test_runs_of_as_many_steps_go_before_others_and_are_not_rough():
@@ -202,11 +211,39 @@ def test_the_recipe_beside_another_defense_is_the_one_planned_for_it(dataset, sc
             assert recipe_like(run, defense) == other.recipe
 
 
-def test_passes_of_views_are_those_of_the_engine():
-    for view in {view for known in VIEWS.values() for view in known} - {"benign"}:
-        evaluation = Evaluation(epsilon=0.1, steps=7, views=("benign", view))
-        expected = views.passes_per_image("benign", evaluation) + views.passes_per_image(view, evaluation)
-        assert work.view_passes(evaluation) == expected
+def test_every_view_and_every_attack_takes_time():
+    run = one()
+    assert asked(run, views=("benign",)) < asked(run) < asked(run, views=("benign", "adversarial", "targeted"))
+    assert asked(run, attacks=("gap",)) < asked(run, attacks=("gap", "confidence")) < asked(run)
+
+
+def test_a_targeted_view_costs_as_many_passes_as_there_are_wrong_classes():
+    yale, digits = (one(dataset=name, steps="1") for name in ("yale", "digits"))
+    for run, targets in ((yale, 37), (digits, 9)):
+        alone, adversarial, targeted = (
+            asked(run, attacks=("gap",), views=views)
+            for views in (("benign",), ("benign", "adversarial"), ("benign", "targeted"))
+        )
+        assert targeted - alone == pytest.approx(targets * (adversarial - alone))
+
+
+def test_inference_networks_take_longer_the_more_classes_splits_restarts_and_answers_there_are():
+    def networks_of(run, **fields):
+        return asked(run, attacks=("model-class",), **fields) - asked(run, attacks=("gap",), views=fields["views"])
+
+    digits, yale = one(), one(dataset="yale")
+    benign, targeted = {"views": ("benign",)}, {"views": ("benign", "targeted")}
+    assert 0.5 < networks_of(digits, **benign) < 1 < 2 < networks_of(yale, **benign) < 5
+    assert networks_of(digits, **targeted) > 2 * networks_of(digits, **benign)
+    assert networks_of(digits, network_splits=6, **benign) == pytest.approx(2 * networks_of(digits, **benign))
+    assert networks_of(digits, restarts=1, **benign) == pytest.approx(networks_of(digits, **benign) / 3)
+
+
+def test_runs_with_fewer_attacks_are_estimated_apart():
+    run = one()
+    quick = dataclasses.replace(run, inference=dataclasses.replace(run.inference, attacks=("gap",)))
+    both, twice = (cost(runs, [], 1, False).seconds for runs in ([run, quick], [run, one(seed="1")]))
+    assert both < twice
 
 
 @pytest.mark.parametrize(

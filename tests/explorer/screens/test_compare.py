@@ -42,7 +42,7 @@ async def test_columns_hold_what_differs_and_the_differences(make_app):
             "pgd-c2-e0.1-s0",
             "capacity",
             "60.0 [58.0, 62.0] +10.0",
-            "oracle threshold",
+            "oracle accuracy",
             "600/1197",
         ):
             assert words in text

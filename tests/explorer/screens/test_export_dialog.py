@@ -7,7 +7,8 @@ from textual.widgets import Input
 from engine.control import protocol
 from engine.control.client import EngineRefused
 from explorer.screens.choice import Choice
-from explorer.screens.export import ExportDialog
+from explorer.screens.export import CONTENTS, ExportDialog
+from store.queries import TABLES
 
 HEADER = ["run_id", "name"]
 
@@ -174,3 +175,26 @@ async def test_the_dialog_fits_a_small_terminal(make_writing_app, until, screen_
         lines = screen_text(app)
         assert any("Export" in line for line in lines)
         assert any("esc leave" in line for line in lines)
+
+
+async def test_every_table_says_what_is_in_it(make_writing_app, until, screen_text):
+    assert set(CONTENTS) == set(TABLES)
+    app = make_writing_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = await opened(app, pilot, until)
+        for table in TABLES:
+            assert dialog.query_one("#table", Choice).value == table
+            await until(pilot, lambda said=CONTENTS[table]: said in " ".join(screen_text(app)))
+            await pilot.press("right")
+
+
+async def test_the_exposed_images_of_one_run_are_written_without_counting_them(make_writing_app, until, screen_text):
+    app = make_writing_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, until)
+        await pilot.press(*["right"] * TABLES.index("exposed"), "j", "j", "h")
+        await until(pilot, lambda: "rows are counted as they are written" in " ".join(screen_text(app)))
+        await pilot.press("enter")
+        await until(pilot, lambda: exported(app))
+        (command,) = exported(app)
+        assert (command.table, command.filters) == ("exposed", {"run_id": [app.view.current]})

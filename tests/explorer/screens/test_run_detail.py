@@ -38,13 +38,27 @@ def answers():
         for step in range(40)
         for metric in ("loss", "train_accuracy", "test_accuracy")
     ]
-    rows = {"leakage": leakage, "accuracies": accuracies, "history": history}
+    exposed = [
+        {"example": 100 + index, "label": index % 10, "risk": 0.9 - index / 100, "mean_risk": 0.6}
+        | {f"{view}_{number}": 0.75 for view in ("benign", "adversarial") for number in ("confidence", "risk")}
+        | {f"{view}_{number}": None for view in ("targeted", "certified") for number in ("confidence", "risk")}
+        for index in range(12)
+    ]
+    rows = {"leakage": leakage, "accuracies": accuracies, "history": history, "exposed": exposed}
     rows = {name: [row | {"run_id": FINISHED} for row in found] for name, found in rows.items()}
     return {"run": lambda run_id: [whole | {"run_id": each} for each in listed(run_id)], **rows}
 
 
 def listed(run_id):
     return [run_id] if isinstance(run_id, str) else run_id
+
+
+def keep_pictures(app, *names):
+    """Write pictures of 8 x 8 pixels, dark above and bright below, into the finished run's folder."""
+    place = app.live.project.run_folder(FINISHED) / "exposed"
+    place.mkdir(parents=True)
+    for name in names:
+        (place / f"{name}.pgm").write_bytes(b"P5\n8 8\n255\n" + bytes(32) + b"\xff" * 32)
 
 
 async def until(pilot, wanted):
@@ -139,6 +153,72 @@ async def test_files_and_log_are_read(make_app):
         assert "2.0 kB" in text
         assert "line 29" in text
         assert "of 30 lines" in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_most_exposed_images_are_shown_and_gone_through(make_app, monkeypatch, screen_text, size):
+    monkeypatch.delenv("NO_COLOR")
+    app = make_app(answers=answers())
+    keep_pictures(app, "100-image", "100-adversarial", "101-image")
+    async with app.run_test(size=size) as pilot:
+        page = await opened(pilot)
+        if size != (200, 60):
+            assert not any("▀" in line for line in screen_text(app))
+            await pilot.press("i")
+        shown = screen_text(app)
+        assert any("image 100, class 0" in line and "its adversarial example" in line for line in shown)
+        pictures = [line for line in shown if "▀" in line]
+        assert pictures
+        assert all(line.count("▀") == pictures[0].count("▀") for line in pictures)
+        await pilot.press("i")
+        assert any("image 101, class 1" in line for line in screen_text(app))
+        await pilot.press("i")
+        assert "no picture of image 102" in page.text()
+        await pilot.press("right_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: page.folder is not None and "image 100, class 0" in page.text())
+
+
+async def test_pixels_have_their_own_colours(make_app, monkeypatch):
+    monkeypatch.delenv("NO_COLOR")
+    app = make_app(answers=answers())
+    keep_pictures(app, "100-image")
+    async with app.run_test(size=(120, 60)) as pilot:
+        await opened(pilot)
+        await pilot.press("i")
+        strips = app.screen._compositor.render_strips()
+        styles = {
+            (segment.style.color.name, segment.style.bgcolor.name)
+            for strip in strips
+            for segment in strip
+            if "▀" in segment.text
+        }
+        assert styles == {("#000000", "#000000"), ("#ffffff", "#ffffff")}
+
+
+@pytest.mark.parametrize("chosen", [{"ascii": True}, {"theme": "mono"}])
+async def test_without_colours_or_blocks_pictures_are_characters(make_app, monkeypatch, chosen):
+    monkeypatch.delenv("NO_COLOR")
+    app = make_app(answers=answers(), **chosen)
+    keep_pictures(app, "100-image")
+    async with app.run_test(size=(120, 40)) as pilot:
+        text = (await opened(pilot)).text()
+        assert "▀" not in text
+        assert "@" * 24 in text
+
+
+async def test_a_broken_picture_is_a_line(make_app):
+    app = make_app(answers=answers())
+    keep_pictures(app, "100-image")
+    (app.live.project.run_folder(FINISHED) / "exposed" / "100-adversarial.pgm").write_bytes(b"P5\n8 8\n255\ntorn")
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "100-adversarial cannot be read" in (await opened(pilot)).text()
+
+
+async def test_a_run_at_work_has_no_exposed_images_yet(make_app):
+    app = make_app(answers=answers() | {"exposed": []})
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "None yet: risks are measured after training." in (await opened(pilot, RUNNING)).text()
+        await pilot.press("i")
 
 
 async def test_the_settings_are_copied_as_a_sweep_file(make_app):

@@ -47,19 +47,36 @@ def test_only_settings_that_differ_are_compared():
 
 def test_differences_are_to_the_first_in_points():
     sections = comparison.compare(*project())
-    cells = entry(sections, "confidence", "inference acc.").cells
+    cells = entry(sections, "confidence", "held-out accuracy").cells
     assert [cell.difference for cell in cells] == ["", "+5.0"]
     assert cells[1].text == "60.0 [58.0, 62.0]"
     assert entry(sections, "Accuracies", "benign test").cells[1].difference == "+1.0"
 
 
-def test_the_threshold_rule_is_named():
-    assert "confidence (benign) %, held-out threshold" in [s.title for s in comparison.compare(*project())]
+def test_an_attack_on_a_view_is_one_section_and_its_lines_name_the_threshold_rule():
+    sections = comparison.compare(*project())
+    assert [section.title for section in sections if "benign" in section.title] == ["confidence (benign) %"]
+    assert [entry.label for entry in sections[-1].entries] == ["held-out accuracy", "members/others"]
+
+
+def test_numbers_not_told_apart_from_a_guess_are_marked():
+    runs, known = project((0.5, 0.6))
+    known = Known(known.whole, known.accuracies, [row | {"leaks": row["ci_low"] > 0.5} for row in known.leakage])
+    cells = entry(comparison.compare(runs, known), "confidence", "held-out accuracy").cells
+    assert [cell.text for cell in cells] == ["50.0 [48.0, 52.0]≈", "60.0 [58.0, 62.0]"]
+    assert comparison.legend(known).endswith("≈: not told apart from a guess")
+
+
+def test_luck_has_no_difference():
+    runs, known = project()
+    luck = [row | {"metric": "null_p95", "threshold_rule": "oracle"} for row in known.leakage]
+    cells = entry(comparison.compare(runs, Known(None, None, luck)), "confidence", "luck, 95 %").cells
+    assert [cell.difference for cell in cells] == ["", ""]
 
 
 def test_what_one_run_has_not_is_no_zero():
     sections = comparison.compare(*project((None, 0.6)))
-    assert [(c.text, c.difference) for c in entry(sections, "confidence", "inference acc.").cells] == [
+    assert [(c.text, c.difference) for c in entry(sections, "confidence", "held-out accuracy").cells] == [
         ("—", ""),
         ("60.0 [58.0, 62.0]", ""),
     ]
@@ -74,6 +91,7 @@ def test_nothing_answered_yet_still_compares_the_runs():
 
 def test_the_text_has_every_run_in_every_table():
     runs, known = project()
-    text = comparison.as_text(["first", "second"], comparison.compare(runs, known))
+    text = comparison.as_text(["first", "second"], comparison.compare(runs, known), "what words mean")
     assert text.count("first") == len(comparison.compare(runs, known))
     assert "60.0 [58.0, 62.0]  +5.0" in text
+    assert text.endswith("\nwhat words mean\n")

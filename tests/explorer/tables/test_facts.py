@@ -1,3 +1,5 @@
+import pytest
+
 from explorer.tables import facts
 
 MODEL = {
@@ -14,7 +16,10 @@ MODEL = {
 
 def row(measure="accuracy", view="benign", split=None, attack=None, rule=None, mean=0.5, std=None, **model):
     fact = {"measure": measure, "view": view, "split": split, "attack": attack, "threshold_rule": rule}
-    return MODEL | model | fact | {"mean": mean, "std": std, "n_seeds": 1, "published": None, "class_label": None}
+    more = {"n_leaking": None, "n_member": 500, "n_nonmember": 400}
+    return (
+        MODEL | model | fact | {"mean": mean, "std": std, "n_seeds": 1, "published": None, "class_label": None} | more
+    )
 
 
 def leak(view, rule="oracle", **more):
@@ -69,16 +74,82 @@ def test_models_that_differ_in_what_is_not_shown_get_a_column_that_tells_them_ap
     assert lines(facts.classes(both))[2][1:] == ["70.0", "70.0", "60.0", "60.0"]
 
 
+@pytest.mark.parametrize(("leaking", "marked"), [(None, False), (0, True), (1, True), (2, False), (3, False)])
+def test_a_number_that_most_seeds_do_not_tell_apart_from_a_guess_is_marked(leaking, marked):
+    rows = [leak("benign", mean=0.52) | {"n_leaking": leaking, "n_seeds": 3}]
+    assert lines(facts.curve(rows, "capacity"))[2][-1] == ("52.0≈" if marked else "52.0")
+
+
+def test_marks_do_not_push_digits_of_a_column_aside():
+    rows = [leak("benign", mean=mean, capacity=mean) | {"n_leaking": mean > 0.6} for mean in (0.5, 0.7)]
+    table = facts.curve(rows, "capacity").splitlines()
+    assert table[2].index("50.0≈") == table[3].index("70.0")
+    assert table[0].rstrip().endswith("I_B")
+
+
+def class_row(view="benign", label=0, attack="confidence-class", mean=0.6, rule="heldout", **more):
+    model = {key: more.pop(key) for key in MODEL if key in more}
+    found = row("inference_accuracy", view, attack=attack, rule=rule, mean=mean, **model)
+    return found | {"class_label": label} | more
+
+
 def test_class_tables_show_heldout_thresholds_of_the_largest_capacity_with_all_last():
     rows = [
-        row("inference_accuracy", view, attack="confidence-class", rule=rule, mean=mean, capacity=capacity)
-        | {"class_label": label}
+        class_row(view, label, mean=mean, rule=rule, capacity=capacity)
         for view in ("benign", "adversarial")
         for rule, mean in (("heldout", 0.55), ("oracle", 0.9))
         for capacity in (1.0, 2.0)
         for label in (None, 0, 1, 10)
     ]
-    table = lines(facts.classes(rows))
-    assert table[0][:3] == ["class", "(capacity", "2)"]
+    table, others = facts.classes(rows).split("\n\n")
+    table = lines(table)
+    assert table[0] == ["class", "pgd", "0.03137", "I_B", "pgd", "0.03137", "I_A"]
     assert [line[0] for line in table[2:]] == ["0", "1", "10", "all"]
     assert {value for line in table[2:] for value in line[1:]} == {"55.0"}
+    assert others == "smaller capacities (yale 1): classes.csv"
+
+
+def test_models_attacked_with_several_budgets_are_told_apart():
+    rows = [class_row(defense="natural", epsilon=0.0, evaluation_epsilon=epsilon) for epsilon in (0.1, 0.2)]
+    header = facts.classes(rows).splitlines()[0]
+    assert "natural attacked 0.1 I_B" in header
+    assert "natural attacked 0.2 I_B" in header
+
+
+def test_where_networks_were_at_work_each_model_has_a_table_of_the_papers_strategies():
+    strategies = [("confidence-class", "benign"), ("model-class", "benign"), ("confidence-class", "adversarial")]
+    strategies += [("model-class", "adversarial"), ("model-class", "targeted"), ("confidence-class", "targeted")]
+    rows = [
+        class_row(view, label, attack, 0.5 + index / 100 + (label or 0) / 10, dataset=dataset, defense=defense)
+        | {"n_member": 30 + index}
+        for dataset in ("yale", "digits")
+        for defense in ("natural", "pgd")
+        for index, (attack, view) in enumerate(strategies)
+        for label in (None, 0, 1)
+    ]
+    blocks = facts.classes(rows).split("\n\n")
+    assert [title.split(" · ")[:2] for title in blocks[::2]] == [
+        *(["digits", "natural 0.03137"], ["digits", "pgd 0.03137"]),
+        *(["yale", "natural 0.03137"], ["yale", "pgd 0.03137"]),
+    ]
+    assert blocks[0].endswith("capacity 8 · attacked with eps 0.03137 · 1 seed")
+    header, _, zero, one, whole = blocks[1].splitlines()
+    assert " ".join(header.split()) == "class members/others conf B model B conf A model A model T"
+    assert zero.split() == ["0", "30/400", "50.0", "51.0", "52.0", "53.0", "▸54.0"]
+    assert (one.split()[-1], whole.split()[0]) == ("▸64.0", "all")
+
+
+def test_a_strategys_cell_has_its_spread_over_seeds_its_mark_and_the_papers_number():
+    rows = [
+        class_row(attack="model-class", mean=0.72, std=0.004) | {"n_seeds": 2, "n_leaking": 2, "published": 0.7149},
+        class_row(mean=0.51, std=0.012) | {"n_seeds": 2, "n_leaking": 1},
+        class_row(label=None, attack="model-class", mean=0.6),
+    ]
+    _, _, zero, whole = facts.classes(rows).split("\n\n")[1].splitlines()
+    assert " ".join(zero.split()) == "0 500/400 51.0 ±1.2≈ ▸72.0 ±0.4 (71.5)"
+    assert whole.split() == ["all", "500/400", "—", "▸60.0"]
+    assert "2 seeds" in facts.classes(rows)
+
+
+def test_without_held_out_numbers_the_table_says_so():
+    assert "enough examples" in facts.classes([class_row(rule="oracle")])

@@ -10,12 +10,6 @@ def experiment(**overrides):
     return next(sweeps.expand(merged, data, "quick")).to_dict()
 
 
-def leak(metric, value, **fields):
-    given = {"attack": "confidence", "view": "benign", "threshold_rule": "oracle", "class_label": None}
-    numbers = {"metric": metric, "value": value, "ci_low": None, "ci_high": None, "n_member": 60, "n_nonmember": 90}
-    return given | numbers | fields
-
-
 def run(run_id, defense="pgd", **fields):
     given = {"run_id": run_id, "name": run_id, "dataset": "digits", "network": "small-cnn", "capacity": 2.0}
     more = {"train_fraction": 1.0, "seed": 0, "evaluation_epsilon": 0.1, "state": "done", "submission": 1}
@@ -40,27 +34,6 @@ def test_natural_training_shows_no_epsilon():
 )
 def test_a_budget_reads_as_it_was_written(epsilon, words):
     assert run_facts.budget(epsilon) == words
-
-
-def test_single_classes_are_no_attacks_of_their_own():
-    rows = [leak("advantage", 0.1), leak("advantage", 0.5, class_label=3)]
-    (attack,) = run_facts.attacks(rows)
-    assert attack.metrics["advantage"].value == 0.1
-
-
-def test_unknown_metrics_come_after_the_known_ones():
-    rows = [leak(metric, 0.5) for metric in ("zeta", "tpr", "inference_accuracy", "auc")]
-    assert list(run_facts.attacks(rows)[0].metrics) == ["inference_accuracy", "auc", "tpr", "zeta"]
-
-
-def test_the_papers_threshold_comes_first():
-    rows = [leak("advantage", 0.1, threshold_rule=rule) for rule in ("heldout", "oracle")]
-    assert [attack.rule for attack in run_facts.attacks(rows)] == ["oracle", "heldout"]
-
-
-def test_an_interval_stands_beside_its_number():
-    assert run_facts.with_interval("advantage", run_facts.Estimate(0.217, 0.15, 0.27)) == "21.7 [15.0, 27.0]"
-    assert run_facts.with_interval("advantage", run_facts.Estimate(0.217)) == "21.7"
 
 
 def test_accuracies_begin_with_the_training_split_of_the_benign_view():

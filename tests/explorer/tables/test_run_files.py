@@ -3,6 +3,7 @@ import torch
 
 from engine import tensorfile
 from explorer.tables import run_files
+from explorer.tables.picture import Picture
 from explorer.tables.run_files import JobLog
 
 CHAINED = """\
@@ -82,3 +83,34 @@ def test_a_full_disk_is_recognised():
     frame = '  File "a.py", line 1, in f\n    g()\n'
     text = f"Traceback (most recent call last):\n{frame}OSError: [Errno 28] No space left on device\n"
     assert len(run_files.last_error(log_of(text), "the disk is full; make room and retry the run")) == 3
+
+
+def test_the_pictures_of_exposed_images_are_read_and_nothing_else(tmp_path):
+    place = tmp_path / "exposed"
+    place.mkdir()
+    (place / "17-image.pgm").write_bytes(b"P5\n2 1\n255\n\x00\xff")
+    (place / "17-adversarial.ppm").write_bytes(b"P6\n1 1\n255\nabc")
+    (place / "3-image.pgm").write_bytes(b"P5\n2 1\n255\ntorn"[:-3])
+    for other in ("notes.txt", "17-image.png", "x-image.pgm", "4-image.pgm.partial"):
+        (place / other).write_bytes(b"P5\n2 1\n255\n\x00\xff")
+    (place / "5-image.pgm").mkdir()
+    pictures = run_files.read(tmp_path).pictures
+    assert pictures == {
+        "17-image": Picture(2, 1, b"\x00\xff"),
+        "17-adversarial": Picture(1, 1, b"abc"),
+        "3-image": None,
+        "5-image": None,
+    }
+
+
+def test_a_folder_without_pictures_has_none(tmp_path):
+    assert run_files.read(tmp_path).pictures == {}
+    (tmp_path / "exposed").write_text("not a folder")
+    assert run_files.read(tmp_path).pictures == {}
+
+
+def test_only_so_many_pictures_are_read(tmp_path):
+    (tmp_path / "exposed").mkdir()
+    for example in range(run_files.PICTURES + 5):
+        (tmp_path / "exposed" / f"{example}-image.pgm").write_bytes(b"")
+    assert len(run_files.read(tmp_path).pictures) == run_files.PICTURES

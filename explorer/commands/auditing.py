@@ -1,0 +1,148 @@
+"""The command that attacks anybody's prediction file: audit."""
+
+import csv
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.console import Console
+
+from engine.spec import INFERENCE_ATTACKS, Inference
+from explorer.tables import class_cells, class_table, leakage
+from explorer.tables.class_table import PAPERS, Strategy
+
+Row = Mapping[str, Any]
+
+COLUMNS = (
+    *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
+    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks"),
+)
+"""As `export leakage` has them."""
+STRATEGIES_TITLE = "Class by class: the strategies of the paper's Table 7, held-out inference accuracy in percent"
+STRATEGIES_WORDS = (
+    "conf: a threshold on the confidence; model: an inference network that reads the whole answer; B, A, T, V: benign, "
+    "adversarial, targeted and certified answers; ±: half of the 95 % interval; a dash: too few examples of the class"
+)
+OPTIMISTIC = (
+    "The oracle is optimistic, the more so the fewer examples: its threshold was chosen on the very examples it is "
+    "reported on. Believe the held-out numbers."
+)
+LINE = 100
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE.npz")
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    type=click.Choice(INFERENCE_ATTACKS),
+    help="Only this attack; may be given several times.  [default: all of them]",
+)
+@click.option(
+    "--per-class",
+    default=Inference.per_class,
+    show_default=True,
+    help="Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer.",
+)
+@click.option(
+    "--seed", default=Inference.seed, show_default=True, help="Draws splits, networks' first weights and resamples."
+)
+@click.option("--csv", "csv_path", metavar="PATH|-", help="Write every number as CSV there; - is stdout.")
+def audit(path: Path, csv_path: str | None, attacks: tuple[str, ...], per_class: int, seed: int) -> None:
+    """Run the inference attacks on anybody's prediction file; nothing is trained.
+
+    The npz holds the model's answers to its training images (members) and to test images (non-members), one row
+    each:
+
+    \b
+    train_label, test_label  (examples,)          true classes, whole numbers from 0
+    output_SPLIT_VIEW        (examples, classes)  softmax; each row sums to one
+    logits_SPLIT_VIEW        (examples, classes)  raw logits: in place of the softmax, or beside it
+
+    SPLIT is train and test; VIEW is benign, adversarial (attacked without a target), targeted (attacked towards each
+    wrong class) or certified (verified bounds). One view is enough. The targeted view has an answer for each wrong
+    class, in their order: it is (examples, classes - 1, classes). Logits tell more than a softmax, whose confidences
+    of exactly 1.0 are all alike.
+    """  # noqa: D301
+    wanted = tuple(dict.fromkeys(attacks)) or INFERENCE_ATTACKS
+    found = _audited(path, wanted, per_class, seed)
+    rows = found["facts"]
+    if csv_path != "-":
+        click.echo(leakage.table(rows))
+        if any(row["threshold_rule"] == "oracle" for row in rows):
+            click.echo(textwrap.fill(OPTIMISTIC, LINE))
+        if any(own.attack in wanted for own in PAPERS):
+            click.echo(f"\n{strategies_table(rows)}")
+    if found["warning"]:
+        click.echo(found["warning"], err=True)
+    for line in missing(found["views"]):
+        click.echo(line, err=True)
+    if csv_path == "-":
+        write_csv(rows, path.stem, sys.stdout)
+    elif csv_path:
+        with open(csv_path, "w", newline="", encoding="utf-8") as stream:
+            write_csv(rows, path.stem, stream)
+        click.echo(f"{csv_path}: {len(rows)} rows", err=True)
+
+
+def _audited(path: Path, attacks: Sequence[str], per_class: int, seed: int) -> dict[str, Any]:
+    """Views and facts from a process of its own, for the inference networks need torch.
+
+    It is told of Control-C by the terminal too; what it says then is not passed on.
+    """
+    command = [sys.executable, "-P", "-m", "engine.inference", f"--attacks={','.join(attacks)}"]
+    command += [f"--per-class={per_class}", f"--seed={seed}", "--", str(path)]
+    with Console(stderr=True).status(f"{len(attacks)} attacks on {path.name} …"):
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode == 0:
+        return json.loads(answer.stdout)
+    if answer.returncode < 0:
+        click.echo(f"error: {path}: signal {-answer.returncode} ended the audit", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo(answer.stderr, err=True, nl=False)
+    raise click.exceptions.Exit(answer.returncode)
+
+
+def strategies_table(rows: Iterable[Row]) -> str:
+    """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
+    facts = [row for row in rows if row["metric"] == "inference_accuracy" and row["threshold_rule"] == "heldout"]
+    facts = [row for row in facts if Strategy(row["attack"], row["view"]) in PAPERS]
+    shown = class_table.strategies(facts, "heldout")
+    if not shown:
+        return "No class has enough examples for the strategies of the paper's Table 7."
+    table = class_table.rows(facts, "heldout", shown)
+    marked = f"; {leakage.NOT_TOLD_APART}: not told apart from a guess" if class_cells.marked(table) else ""
+    words = textwrap.fill(STRATEGIES_WORDS + marked, LINE)
+    return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", words])
+
+
+def missing(views: Sequence[str]) -> Iterator[str]:
+    """A line for each view that the file lacks, with what cannot be had therefore."""
+    for view in leakage.VIEWS:
+        if view not in views:
+            lost = " and no ".join(own.label for own in PAPERS if own.view == view)
+            keys = f"logits_train_{view}, logits_test_{view}"
+            yield f"not in the file: the {view} view ({keys}), so no attack on it: no {lost}"
+
+
+def write_csv(rows: Sequence[Row], name: str, stream: TextIO) -> None:
+    """Every number, with the columns and the spelling of `export leakage`; the file's name stands for a run's."""
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _field(value) for key, value in row.items()} | {"run_id": name})
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else value
+
+
+COMMANDS = (audit,)
