@@ -185,7 +185,10 @@ class About:
             yield self.fact("heldout", "inference_accuracy_std", spread, None, None, found.rest)
 
     def curve(self, ranked: Ranking, resampled: Sequence[np.ndarray], rule: str = "none") -> Iterator[Fact]:
-        """AUC and the TPR at low FPR with intervals over a bootstrap of the examples (`resampling.bootstrap`)."""
+        """AUC and the TPR at low FPR with intervals over a bootstrap of the examples (`resampling.bootstrap`).
+
+        The best threshold at a low FPR is chosen on these examples, so its interval begins below it by luck's share.
+        """
         positives, examples = ranked.positives(), (ranked.n_member, ranked.n_nonmember)
         yield self.fact(rule, "auc", ranking.auc(*positives), percentile_interval(resampled[0]), 0.5, examples)
         for rate, values in zip(LOW_RATES, resampled[1:], strict=True):
