@@ -1,6 +1,5 @@
 """One experiment from its spec to its events: the page to read first."""
 
-import contextlib
 import platform
 import time
 from collections.abc import Callable
@@ -19,10 +18,11 @@ from engine import (
     events,
     inference,
     networks,
+    order,
     pictures,
     predictions,
-    tensorfile,
     views,
+    weights,
 )
 from engine.datasets import Dataset
 from engine.inference import risk
@@ -34,7 +34,6 @@ from engine.training import DivergedError, Stopped, Watcher, train
 from engine.validation import SpecError
 
 Emit = Callable[[events.Event], None]
-HISTORY_FILE = "history.jsonl"
 PROGRESS_SECONDS = 0.4
 """Progress leaves at most this often."""
 INFERRING = 0.99
@@ -68,7 +67,7 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
             versions=versions(),
         )
     )
-    for event in told_history(setting.folder):
+    for event in weights.history(setting.folder):
         emit(event)
 
     def inferring(label: str) -> None:
@@ -79,6 +78,8 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
+        for words in order.check(answers):
+            _notice(emit, run_id, words)
         if words := inference.scarcity(answers, experiment.inference):
             _notice(emit, run_id, words)
         facts = conclude(run_id, answers, experiment, lambda attack, view: inferring(f"{attack} ({view})"))
@@ -125,16 +126,17 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
         image_size=data.image_size,
         num_classes=data.num_classes,
         capacity=experiment.capacity,
+        initialisation=experiment.recipe.initialisation,
     ).to(setting.device)
-    path = setting.folder / "model.safetensors"
-    if path.exists():
-        try:
-            model.load_state_dict(tensorfile.read(path)[0])
-            return model.eval()
-        except (ValueError, RuntimeError) as error:
-            meter.notice(f"model trained again: {error}")
+    if found := weights.take_over(setting.folder, experiment):
+        meter.taken_over(found)
+    try:
+        if weights.load(setting.folder, model):
+            return model
+    except (ValueError, RuntimeError) as error:
+        meter.notice(f"model trained again: {error}")
     train(model, data, experiment, setting.folder, meter, checkpoint_seconds=setting.place.checkpoint_seconds)
-    tensorfile.write(path, model.state_dict(), {"run_id": experiment.run_id})
+    weights.save(setting.folder, model, experiment)
     checkpoints.discard(setting.folder)
     return model
 
@@ -186,23 +188,13 @@ def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str
     )
 
 
-def told_history(folder: Path) -> list[events.History]:
-    """The history that earlier processes of this run have told.
-
-    An engine that was killed may not have kept it, and training resumes behind it; telling it twice changes nothing.
-    """
-    path = folder / HISTORY_FILE
-    lines = events.read_lines(path) if path.exists() else ()
-    return [event for _, event in lines if isinstance(event, events.History)]
-
-
 class Meter(Watcher):
     """Turns what training and prediction tell into events, and weighs both so that one bar shows the whole run."""
 
     def __init__(
         self, experiment: Experiment, data: Dataset, folder: Path, emit: Emit, should_stop: Callable[[], bool]
     ):
-        self._file = folder / HISTORY_FILE
+        self._folder = folder
         self._run_id, self._recipe, self._emit, self.should_stop = (
             experiment.run_id,
             experiment.recipe,
@@ -222,9 +214,14 @@ class Meter(Watcher):
     def history(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
         """Training metrics become history, kept in the run's folder too; a full disk keeps it to the event alone."""
         event = events.History(run_id=self._run_id, step=step, epoch=epoch, metrics=metrics)
-        with contextlib.suppress(OSError), open(self._file, "a", encoding="utf-8") as stream:
-            stream.write("\n" + events.to_json(event))  # a line torn by a kill spoils only itself
+        weights.add_history(self._folder, event)
         self._emit(event)
+
+    def taken_over(self, run_id: str) -> None:
+        """Training is not needed: another run's weights and history are in the folder."""
+        self.notice(f"not trained again: the weights are those of {run_id}, which was trained alike")
+        for event in weights.history(self._folder):
+            self._emit(event)
 
     def notice(self, message: str) -> None:
         """A line for the log."""

@@ -24,11 +24,20 @@ UNITS_PER_GROUP = 5
 Size = tuple[int, int]
 
 
-def build(name: str, *, in_channels: int, image_size: Size, num_classes: int, capacity: float) -> nn.Module:
+def build(
+    name: str,
+    *,
+    in_channels: int,
+    image_size: Size,
+    num_classes: int,
+    capacity: float,
+    initialisation: str = "default",
+) -> nn.Module:
     """The network on the CPU, in training mode, its parameters drawn from torch's global generator.
 
     name: a family, or `module:callable`, called with in_channels, image_size (height, width), num_classes and capacity
-    by these names or in this order. capacity: scale of the widths, which are rounded, at least 1.
+    by these names or in this order. capacity: scale of the widths, which are rounded, at least 1. initialisation:
+    `default` is the family's own; `orthogonal` is for the kernels of any network, with biases of zero.
     Raises `SpecError` for an unknown name and for a network of one's own that does not work.
     """
     require_network(name)
@@ -38,17 +47,19 @@ def build(name: str, *, in_channels: int, image_size: Size, num_classes: int, ca
         "num_classes": num_classes,
         "capacity": capacity,
     }
-    if ":" in name:
-        return _own_network(name, settings)
-    model = FAMILIES[name](**settings)
-    initialise(model)
+    own = ":" in name
+    model = _own_network(name, settings) if own else FAMILIES[name](**settings)
+    if initialisation == "orthogonal" or not own:
+        initialise(model, orthogonal=initialisation == "orthogonal")
     return model
 
 
-def initialise(model: nn.Module) -> None:
+def initialise(model: nn.Module, *, orthogonal: bool = False) -> None:
     """Convolutions N(0, 2/(k^2 * out)), linear layers uniform within sqrt(3/fan_in), biases zero (protocol C)."""
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        if orthogonal and isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.orthogonal_(module.weight)
+        elif isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=math.sqrt(2 / (math.prod(module.kernel_size) * module.out_channels)))
         elif isinstance(module, nn.Linear):
             bound = math.sqrt(3 / module.in_features)

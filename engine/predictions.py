@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.recipes import ALL_VIEWS
 from engine.validation import SpecError
 
 SPLITS = ("train", "test")
-ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
 
 
 class PredictionsError(SpecError):

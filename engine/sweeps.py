@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import datafiles
-from engine.recipes import CAPACITY, DEFENSES, EPSILON, NETWORK, SCALES, known_overrides, recipe_for
+from engine.recipes import CAPACITY, DEFENSES, EPSILON, NETWORK, SCALES, VERIFIER, known_overrides, recipe_for
 from engine.spec import Data, Evaluation, Experiment, Inference
 from engine.validation import SpecError, as_number, from_mapping, require, require_known
 
@@ -178,7 +178,7 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         grid["seed"], grid["train_fraction"], grid["defense"], epsilons, grid["capacity"]
     ):
         natural = defense == "natural"
-        evaluation = {"epsilon": max(epsilons) if natural else epsilon, **table.get("evaluation", {})}
+        evaluation = evaluation_of(defense, max(epsilons) if natural else epsilon, table.get("evaluation", {}))
         network = table.get("network", NETWORK[data.family])
         datafiles.require_network(network)
         yield Experiment(
@@ -190,6 +190,18 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
             epsilon=0.0 if natural else epsilon,
             seed=seed,
             recipe=recipe_for(defense, data.family, scale, table.get("recipe", {})),
-            evaluation=from_mapping(Evaluation, evaluation, "evaluation"),
+            evaluation=evaluation,
             inference=from_mapping(Inference, table.get("inference", {}), "inference"),
         )
+
+
+def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Evaluation:
+    """What is asked of one defense's models; the certified view is the verifiable defenses' alone."""
+    verifiable = defense in VERIFIER
+    defaults = {
+        "epsilon": epsilon,
+        "views": ("benign", "adversarial", "certified") if verifiable else ("benign", "adversarial"),
+        "certification": VERIFIER.get(defense, Evaluation.certification),
+    }
+    found = from_mapping(Evaluation, {**defaults, **wanted}, "evaluation")
+    return found if verifiable else replace(found, views=tuple(view for view in found.views if view != "certified"))

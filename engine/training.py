@@ -118,6 +118,8 @@ def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experim
         with autocast(recipe.precision, x.device):
             loss = LOSSES[experiment.defense](state.model, x, y, recipe, experiment.epsilon, state.step)
         loss.backward()
+    if recipe.gradient_clip:
+        nn.utils.clip_grad_norm_(state.model.parameters(), recipe.gradient_clip)
     state.optimizer.step()
     state.losses[state.step % len(state.losses)] = loss.detach()
     state.step += 1

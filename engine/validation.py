@@ -37,10 +37,11 @@ def require_known(field: str, value: str, known: Iterable[str]) -> None:
 
 
 def as_number(text: Any) -> Any:
-    """Read '8/255' as the float 8/255; anything else passes unchanged."""
+    """Read '8/255' or '0.5/255' as the float it is; anything else passes unchanged."""
     if isinstance(text, str) and text.count("/") == 1:
+        above, below = text.replace(" ", "").split("/")
         try:
-            return float(Fraction(text.replace(" ", "")))
+            return float(Fraction(above) / Fraction(below))
         except (ValueError, ZeroDivisionError):
             return text
     return text

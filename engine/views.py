@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine import bounds
 from engine.attacks import frozen, pgd, tile_size
 from engine.datasets import Dataset, Split, pixels
 from engine.precision import arithmetic
@@ -42,10 +43,17 @@ def adversarial_examples(
     return pgd(model, x, y, epsilon=evaluation.epsilon, step_size=step_size, steps=evaluation.steps, targeted=targeted)
 
 
+def certified(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation) -> Tensor:
+    """Worst-case logits (batch, classes) that the certified margins of a whole box allow: 0 for the true class."""
+    low, high = bounds.box(x, evaluation.epsilon)
+    return bounds.worst_logits(bounds.margins(model, low, high, y, evaluation.certification), y)
+
+
 VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation], Tensor]] = {
     "benign": benign,
     "adversarial": adversarial,
     "targeted": targeted,
+    "certified": certified,
 }
 
 
@@ -81,17 +89,44 @@ def ask(
 
     The targeted view's answers have the shape (examples, classes - 1, classes): wrong classes in their order.
     """
-    tile, each = tile_size(model, split.images[0]), questions_per_image(view, num_classes)
-    logits = []
-    for start in range(0, each * len(split.labels), tile):
-        question = torch.arange(start, min(start + tile, each * len(split.labels)), device=split.images.device)
-        image, wrong = question // each, question % each
-        labels = split.labels[image]
-        target = wrong + (wrong >= labels)  # the true class is skipped
-        answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation)
-        logits.append(answer.detach().float().cpu().numpy())
-        on_tile((start + len(question)) // each - start // each)
+    each = questions_per_image(view, num_classes)
+    tile = _tile_size(model, split.images[0], view, evaluation, num_classes)
+    logits, start, end = [], 0, each * len(split.labels)
+    while start < end:
+        question = torch.arange(start, min(start + tile, end), device=split.images.device)
+        try:
+            logits.append(_answers(model, split, view, evaluation, question, each))
+        except (RuntimeError, MemoryError) as error:
+            if tile == 1 or not _out_of_memory(error):
+                raise
+            tile = max(1, tile // 2)
+            continue
+        start += len(question)
+        on_tile(start // each - (start - len(question)) // each)
     whole = np.concatenate(logits)
     if not np.isfinite(whole).all():
         raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
     return Answers.from_logits(whole.reshape(-1, each, num_classes) if view == "targeted" else whole)
+
+
+def _answers(
+    model: nn.Module, split: Split, view: str, evaluation: Evaluation, question: Tensor, each: int
+) -> np.ndarray:
+    """Logits (questions, classes) of one tile; each image has `each` questions, one for every wrong class."""
+    image, wrong = question // each, question % each
+    labels = split.labels[image]
+    target = wrong + (wrong >= labels)  # the true class is skipped
+    answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation)
+    return answer.detach().float().cpu().numpy()
+
+
+def _tile_size(model: nn.Module, image: Tensor, view: str, evaluation: Evaluation, num_classes: int) -> int:
+    """Questions that a view asks at once."""
+    if view == "certified":
+        return bounds.tile_size(model, image, num_classes, evaluation.certification)
+    return tile_size(model, image)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether a smaller tile may help: a GPU says so by type, a CPU in words."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)

@@ -8,9 +8,15 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from engine.defenses import natural, pgd
+from engine.defenses import abstract, dual, ibp, natural, pgd
 from engine.recipes import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, Recipe, float, int], Tensor]
 
-LOSSES: dict[str, Loss] = {"natural": natural.loss, "pgd": pgd.loss}
+LOSSES: dict[str, Loss] = {
+    "natural": natural.loss,
+    "pgd": pgd.loss,
+    "dual": dual.loss,
+    "abstract": abstract.loss,
+    "ibp": ibp.loss,
+}

@@ -31,8 +31,8 @@ def scarcity(predictions: Predictions, settings: Inference) -> str | None:
     if "model-class" not in settings.attacks or min(sizes) >= settings.per_class:
         return None
     return (
-        f"inference networks see only {min(sizes)} members and as many non-members of the smallest class, "
-        f"not {settings.per_class}: they find less than they could"
+        f"inference networks see {min(sizes) or 'no'} members and as many non-members of the smallest class "
+        f"instead of {settings.per_class}: they find less than they could"
     )
 
 

@@ -97,10 +97,6 @@ def test_where_a_folder_lies_does_not_change_the_id():
         ({"seed": 1.5}, "seed: 1.5 is not allowed; allowed: a whole number"),
         ({"seed": -1}, "seed: -1 is not allowed"),
         ({"defense": "natural", "epsilon": 0.1}, "epsilon: 0.1 is not allowed; allowed: 0 for the natural"),
-        (
-            {"evaluation": Evaluation(epsilon=0.1, views=("benign", "certified"))},
-            "evaluation.views: 'certified' is not allowed; allowed: benign, adversarial, targeted with the defense pgd",
-        ),
         ({"recipe": recipe_for("natural", "digits", "quick", {})}, "recipe: 'Recipe' is not allowed"),
     ],
 )

@@ -239,6 +239,6 @@ def test_networks_that_see_too_few_of_a_class_are_warned_of(make_predictions):
     predictions = make_predictions(60, 60, 2)
     for split in ("train", "test"):
         predictions.labels[split][:] = np.repeat([0, 1], [39, 21])
-    assert "only 10 members and as many non-members" in inference.scarcity(predictions, Inference())
+    assert "networks see 10 members and as many non-members" in inference.scarcity(predictions, Inference())
     assert inference.scarcity(predictions, Inference(per_class=10)) is None
     assert inference.scarcity(predictions, Inference(attacks=("gap", "confidence-class"))) is None

@@ -1,0 +1,150 @@
+"""The dual bound of Wong and Kolter (2018), estimated with random projections (Wong et al. 2018): for training only.
+
+The dual network relaxes every ReLU that may or may not be active to a band between two parallel lines of the same
+slope. Seen forwards, a layer's numbers are then a centre plus independent deviations, one for each pixel and for each
+band so far, and the bound's radius is the l1 norm of their weights. A deviation drawn from a Cauchy distribution of its
+own width, for all at once, makes of that norm the scale of a Cauchy number at every neuron, and the median of the
+absolute values of k such draws estimates it, with a relative error of about (pi / 2) / sqrt(k): one pass for each draw
+instead of one for each pixel and neuron. Bands are estimated so; the margins behind the last layer are then taken
+exactly, backwards, as in Wong et al.: their noise would drown the gradient. An estimate certifies nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from engine.bounds import walk
+from engine.bounds.box import BoundError, margin_rows
+from engine.bounds.walk import Affine
+from engine.networks import Standardise
+
+NARROWEST = 1e-12
+"""Width below which a band counts as this wide: its slope and gradient stay finite."""
+
+
+def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor, projections: int, rivals: int = 0) -> Tensor:
+    """Estimates (n, classes - 1) of the dual's lower bounds of the margins of y for images within [low, high].
+
+    projections: Cauchy draws, from torch's global generator. rivals: if not 0, only so many margins (n, rivals), the
+    smallest ones of the centre, since each costs a pass. Differentiable. Not a bound.
+    """
+    centre, radius = (high + low) / 2, (high - low) / 2
+    bands: list[tuple[Tensor, Tensor]] = []
+    walk.features(model, Projected(centre, radius * _cauchy(projections, radius), bands))
+    with torch.enable_grad():
+        return _through_bands(model, centre, radius, bands, y, rivals)
+
+
+def _through_bands(model: nn.Module, centre: Tensor, radius: Tensor, bands: list, y: Tensor, rivals: int) -> Tensor:
+    """The dual's lower bounds (n, classes - 1), exactly, in a network whose ReLUs are replaced by given bands.
+
+    That network is affine: what a deviation weighs in a margin is the margin's gradient to where it begins.
+    """
+    begins = [centre.requires_grad_()]
+    widths = [radius, *(half for _, half in bands)]
+    features, weight, bias = walk.features(model, Relaxed(begins[0], iter(bands), begins))
+    rows, shift = margin_rows(weight, bias, y)
+    found = (rows @ features.centre[..., None])[..., 0] + shift
+    if rivals:
+        found, nearest = found.topk(min(rivals, found.shape[1]), dim=1, largest=False)
+        rows = rows.gather(1, nearest[..., None].expand(-1, -1, rows.shape[2]))
+    each = rows.transpose(0, 1)
+    weights = torch.autograd.grad(features.centre, begins, each, create_graph=True, is_grads_batched=True)
+    reach = [(weight.abs() * width).flatten(2).sum(dim=2) for weight, width in zip(weights, widths, strict=True)]
+    return found - sum(reach).T
+
+
+def _cauchy(count: int, like: Tensor) -> Tensor:
+    """Draws (count, 1, ...), shared by the images of a batch."""
+    return torch.empty(count, 1, *like.shape[1:], device=like.device, dtype=like.dtype).cauchy_()
+
+
+def band(low: Tensor, high: Tensor, slope: float) -> tuple[Tensor, Tensor]:
+    """The band around a leaky ReLU between low and high: its slope, and half its height (0 where nothing bends)."""
+    bends = (low < 0) & (high > 0)
+    width = (high - low).clamp(min=NARROWEST)
+    hull = torch.where(bends, (high - slope * low) / width, torch.where(high > 0, 1.0, slope))
+    return hull, torch.where(bends, (slope - hull) * low / 2, 0.0)
+
+
+def refuse_standardised() -> NoReturn:
+    """`BoundError`: a division has no band."""
+    raise BoundError("network: the dual bound knows no standardisation of images (choose another network)")
+
+
+@dataclass(frozen=True)
+class Projected:
+    """A `walk.Value`: a centre (n, ...) and draws (k, n, ...) of the deviations from it."""
+
+    centre: Tensor
+    draws: Tensor
+    bands: list[tuple[Tensor, Tensor]]
+    """Slope and half height of every ReLU's band so far, in the order of the network's steps."""
+
+    def radius(self) -> Tensor:
+        """The estimated l1 norm of the deviations' weights (n, ...)."""
+        return self.draws.abs().median(dim=0).values
+
+    def affine(self, step: Affine) -> "Projected":
+        """Every draw goes the way of the centre, without the bias."""
+        centre = step.apply(self.centre)
+        draws = step.apply(self.draws.flatten(0, 1)).unflatten(0, self.draws.shape[:2])
+        return replace(self, centre=centre if step.bias is None else centre + step.bias, draws=draws)
+
+    def leaky_relu(self, slope: float) -> "Projected":
+        """The band of the convex hull: its slope on everything so far, and half its height as a new deviation."""
+        radius = self.radius()
+        hull, half = band(self.centre - radius, self.centre + radius, slope)
+        self.bands.append((hull, half))
+        draws = hull * self.draws + half * _cauchy(len(self.draws), half)
+        return replace(self, centre=hull * self.centre + half, draws=draws)
+
+    def standardise(self, _: Standardise) -> "Projected":
+        """Not a band."""
+        refuse_standardised()
+
+    def reshape(self, shape: torch.Size) -> "Projected":
+        """Number by number the same."""
+        return replace(self, centre=self.centre.reshape(shape), draws=self.draws.reshape(len(self.draws), *shape))
+
+    def add(self, other: "Projected | Tensor | float") -> "Projected":
+        """Deviations that both have in common add up or cancel."""
+        if isinstance(other, Projected):
+            return replace(self, centre=self.centre + other.centre, draws=self.draws + other.draws)
+        return replace(self, centre=self.centre + other)
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A `walk.Value` of one point: the centre, in a network with bands in place of its ReLUs."""
+
+    centre: Tensor
+    bands: Iterator[tuple[Tensor, Tensor]]
+    begins: list[Tensor]
+    """Where deviations begin: the image, and behind each band."""
+
+    def affine(self, step: Affine) -> "Relaxed":
+        """Exact."""
+        centre = step.apply(self.centre)
+        return replace(self, centre=centre if step.bias is None else centre + step.bias)
+
+    def leaky_relu(self, _: float) -> "Relaxed":
+        """The middle of the next band."""
+        hull, half = next(self.bands)
+        self.begins.append(hull * self.centre + half)
+        return replace(self, centre=self.begins[-1])
+
+    def standardise(self, _: Standardise) -> "Relaxed":
+        """Not a band."""
+        refuse_standardised()
+
+    def reshape(self, shape: torch.Size) -> "Relaxed":
+        """Number by number the same."""
+        return replace(self, centre=self.centre.reshape(shape))
+
+    def add(self, other: "Relaxed | Tensor | float") -> "Relaxed":
+        """The sum."""
+        return replace(self, centre=self.centre + (other.centre if isinstance(other, Relaxed) else other))

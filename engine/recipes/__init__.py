@@ -1,0 +1,73 @@
+"""How each defense trains on each data set: the paper's numbers, and quick ones for two CPU cores.
+
+The settings of a defense are one frozen dataclass (`settings`); a data set's numbers are one row of a table
+(`numbers`). A sweep file may override any field under `[recipe]`.
+"""
+
+import dataclasses
+from typing import Any
+
+from engine.recipes.numbers import CAPACITY, EPSILON, NETWORK, OWN, RECIPES
+from engine.recipes.settings import (
+    DEFENSES,
+    AbstractRecipe,
+    DualRecipe,
+    IBPRecipe,
+    PGDRecipe,
+    Recipe,
+    VerifiableRecipe,
+)
+from engine.validation import from_mapping
+
+SCALES = tuple(RECIPES)
+STEP_NUMBERS = ("epsilon_warmup", "ramp_start", "ramp_end", "robust_start")
+"""Settings counted in steps, besides the milestones of the learning rate."""
+ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
+"""What a model can be asked for, in the order of tables."""
+CERTIFICATIONS = ("ibp", "crown-ibp", "dual", "crown", "alpha-crown")
+"""Methods that bound a model's answers in a whole box, cheapest first."""
+VERIFIER = {"dual": "dual", "abstract": "ibp", "ibp": "ibp"}
+"""The verifiable defenses, with the method that certifies their models where a sweep names none."""
+
+
+def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]) -> Recipe:
+    """The recipe of one defense on one data-set family.
+
+    Overriding `steps` alone keeps the schedule's shape: milestones, warm-up and ramp shrink or grow in proportion.
+    Overrides that this defense has no use for are left to the defenses of the same sweep that have.
+    """
+    cls = DEFENSES[defense]
+    values = {**RECIPES[scale][dataset], **OWN[scale][dataset].get(defense, {})}
+    if isinstance(steps := overrides.get("steps"), int):
+        ratio = steps / values["steps"]
+        values["milestones"] = tuple(dict.fromkeys(round(step * ratio) for step in values["milestones"]))
+        values["factors"] = values["factors"][len(values["factors"]) - len(values["milestones"]) :]
+        values |= {name: round(values[name] * ratio) for name in STEP_NUMBERS if name in values}
+    known = {field.name for field in dataclasses.fields(cls)}
+    return from_mapping(cls, {name: value for name, value in (values | overrides).items() if name in known}, "recipe")
+
+
+def known_overrides() -> set[str]:
+    """Every key that `[recipe]` may hold for some defense."""
+    return {field.name for cls in DEFENSES.values() for field in dataclasses.fields(cls)}
+
+
+__all__ = [
+    "ALL_VIEWS",
+    "CAPACITY",
+    "CERTIFICATIONS",
+    "DEFENSES",
+    "EPSILON",
+    "NETWORK",
+    "RECIPES",
+    "SCALES",
+    "VERIFIER",
+    "AbstractRecipe",
+    "DualRecipe",
+    "IBPRecipe",
+    "PGDRecipe",
+    "Recipe",
+    "VerifiableRecipe",
+    "known_overrides",
+    "recipe_for",
+]

@@ -1,0 +1,101 @@
+"""Runs of verifiable defenses from their spec to their events."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine import bounds, events, order, sweeps
+from engine.experiment import Setting, run
+from engine.place import Place
+from engine.recipes import VERIFIER
+
+TINY = [
+    "grid.capacity=0.5",
+    "grid.epsilon=0.02",
+    "recipe.steps=60",
+    "recipe.projections=3",
+    "data.test_fraction=0.2",
+    "data.train_fraction=0.2",
+    "evaluation.steps=3",
+    "evaluation.certification=ibp",
+    'inference.attacks=["confidence"]',
+]
+
+
+def plan(defense, *overrides):
+    grid = {"grid": {"defense": [defense]}}
+    return sweeps.plan({"name": "tiny", "dataset": "digits", **grid}, "quick", [*TINY, *overrides], ".").experiments[0]
+
+
+def collect(experiment, folder):
+    told = []
+    run(experiment, Setting(folder / experiment.run_id, Place(data_root="."), torch.device("cpu")), told.append)
+    return told
+
+
+def of(told, kind):
+    return [event for event in told if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("defense", VERIFIER)
+def test_a_verifiable_model_is_certified_and_attacked_through_its_bounds(defense, tmp_path):
+    told = collect(plan(defense), tmp_path)
+    assert told[-1].state == "done"
+    found = {(event.view, event.split): event.accuracy for event in of(told, events.Accuracies)}
+    for split in ("train", "test"):
+        assert found["certified", split] <= found["adversarial", split] <= found["benign", split]
+    assert found["benign", "train"] > 0.2
+    benign, adversarial, certified = of(told, events.Scores)
+    assert (certified.confidence <= adversarial.confidence * (1 + 1e-4) + 1e-7).all()
+    assert (certified.margin <= benign.margin + 1e-3).all()
+    rules = {event.threshold_rule for event in of(told, events.Leakage) if event.view == "certified"}
+    assert {"oracle", "heldout"} <= rules
+
+
+def test_another_method_is_another_run_with_the_same_weights(tmp_path):
+    first = plan("ibp")
+    collect(first, tmp_path)
+    second = replace(first, evaluation=replace(first.evaluation, certification="crown-ibp"))
+    told = collect(second, tmp_path)
+    assert first.run_id != second.run_id
+    assert f"the weights are those of {first.run_id}" in of(told, events.Notice)[0].message
+    assert {event.step for event in of(told, events.History)} == set(range(1, 61))
+    assert told[-1].state == "done"
+
+
+def test_without_the_certified_view_its_method_changes_nothing():
+    experiment = replace(plan("ibp"), evaluation=replace(plan("ibp").evaluation, views=("benign", "adversarial")))
+    other = replace(experiment, evaluation=replace(experiment.evaluation, certification="crown"))
+    assert other.run_id == experiment.run_id
+
+
+def test_a_bound_that_an_attack_breaks_fails_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounds, "margins", lambda model, low, high, y, method: torch.full((len(y), 9), 50.0))
+    with pytest.raises(order.UnsoundError, match="unsound: the benign answer to train image"):
+        collect(plan("ibp"), tmp_path)
+
+
+def test_a_tile_that_does_not_fit_is_halved(tmp_path, monkeypatch):
+    whole = of(collect(plan("ibp"), tmp_path / "whole"), events.Scores)
+    real, sizes = bounds.margins, []
+
+    def tight(model, low, high, y, method):
+        sizes.append(len(y))
+        if len(y) > 20:
+            raise torch.OutOfMemoryError("too much")
+        return real(model, low, high, y, method)
+
+    monkeypatch.setattr(bounds, "margins", tight)
+    parts = of(collect(plan("ibp"), tmp_path / "parts"), events.Scores)
+    assert max(sizes) > 20
+    assert abs(whole[-1].margin - parts[-1].margin).max() < 1e-4
+
+
+def test_memory_that_holds_not_even_one_image_fails_the_run(tmp_path, monkeypatch):
+    def never(*_):
+        raise torch.OutOfMemoryError("too much")
+
+    monkeypatch.setattr(bounds, "margins", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        collect(plan("ibp"), tmp_path)
