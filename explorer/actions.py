@@ -100,6 +100,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.saved-filter", "f", "next saved filter: all, running, failed, this sweep", "runs: Filter — {choice}"),
     Action("runs.mark", "M", "mark the run for a comparison", "runs: Mark {run} for a comparison"),
     Action("runs.compare", "C", "compare the marked runs, or this one with its natural twin", "run: Compare {run}"),
+    Action(
+        "runs.views",
+        "V",
+        "the table of views: accuracies and leakage, as in the paper's Tables 8 to 10",
+        "runs: Show the table of views",
+    ),
     Action("runs.log", "L", "the run's own log in the pager", "run: Open the log of {run} in the pager"),
     Action("chart.previous", "left_square_bracket", "previous chart", "", "chart"),
     Action("chart.next", "right_square_bracket", "next chart: Capacity, Epsilon, History, ROC", "chart: Show {choice}"),
@@ -136,6 +142,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("welcome.open", "o", "open the results in another folder", "app: Open another folder", "open"),
     Action("detail.retry", "r", "retry the run", "", "retry", engine=True),
     Action("detail.cancel", "X", "cancel the run (asks)", "", "cancel", engine=True),
+    Action(
+        "detail.certify", "b", "certify with a tighter bound (crown-ibp): a run of its own", "", "certify", engine=True
+    ),
     Action("detail.metric", "m", "history: next metric", "", "metric"),
     Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
     Action("detail.scale", "x", "history: linear or log y", "", "log y"),
@@ -158,6 +167,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("compare.all", "a", "all settings, or only those that differ", "", "all settings"),
     Action("compare.copy", "y", "copy the comparison as text", "", "copy"),
     Action("compare.back", "escape", "back", "", "back"),
+    Action("views.rule", "T", "threshold rule: oracle (the paper's) or held-out", "", "rule"),
+    Action("views.copy", "y", "copy the whole table as text", "", "copy"),
+    Action("views.back", "escape", "back", "", "back"),
     Action("check.copy", "y", "copy the findings as text", "", "copy"),
     Action("check.back", "escape", "close", "", "close"),
     Action("engine.new", "n", "new sweep", "sweep: New", "new", engine=True),
@@ -169,6 +181,13 @@ ACTIONS: tuple[Action, ...] = (
         "engine.cancel-all", "", "cancel all that wait or run (asks)", "runs: Cancel all that wait or run", engine=True
     ),
     Action("engine.first", "U", "let the queued run under the cursor start next", "run: Start {run} next", engine=True),
+    Action(
+        "engine.certify",
+        "",
+        "certify the run once more, by crown-ibp: a run of its own",
+        "run: Certify {run} with a tighter bound",
+        engine=True,
+    ),
     Action("engine.pause", "", "start no more runs; those that run go on", "engine: Pause", "", engine=True),
     Action("engine.resume", "", "start runs again", "engine: Resume", "", engine=True),
     Action("engine.start", "", "start the engine", "engine: Start", "", engine=True),

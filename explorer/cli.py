@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 MODULES = {
     "running": ("demo", "run", "presets"),
+    "certifying": ("certify",),
     "results": ("ls", "show", "scores", "export"),
     "auditing": ("audit",),
     "control": ("engine", "cancel", "retry", "import"),

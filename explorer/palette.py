@@ -13,6 +13,7 @@ from explorer import actions
 from explorer.actions import Action
 from explorer.panes.runs import short_name
 from explorer.screens.help import keys_of
+from explorer.tables.run_facts import may_be_tighter
 
 if TYPE_CHECKING:
     from explorer.screens.main import MainScreen
@@ -55,6 +56,7 @@ POSSIBLE: dict[str, Test] = {
     "engine.retry": _run_is("failed", "diverged", "cancelled"),
     "engine.cancel": _run_is("queued", "running"),
     "engine.first": _run_is("queued"),
+    "engine.certify": lambda main: may_be_tighter(_run(main) or {}),
     "engine.retry-failed": lambda main: main.app.live.board.count("failed", "diverged") > 0,
     "engine.pause": lambda main: _engine(main) and not _paused(main),
     "engine.resume": lambda main: _engine(main) and _paused(main),

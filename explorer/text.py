@@ -37,17 +37,40 @@ def percent(value: float | None) -> str | None:
 
 
 def epsilon(value: float) -> str:
-    """A budget as its field writes it: `8/255` for small multiples of a grey level, else a number."""
+    """A budget as its field writes it: `8/255` for few grey levels, `0.25/255` in quarters below two, else a number."""
     levels = 255 * value
+    nearest = round(levels) if levels > 2 else round(4 * levels) / 4
     # The tolerance is what rounding to 6 digits leaves: 0.0314 is not 8/255.
-    if 0.5 < levels < 16.5 and abs(levels - round(levels)) < 2e-4:
-        return f"{round(levels)}/255"
+    if 0 < nearest < 16.5 and abs(levels - nearest) < (1.2e-4 if nearest < 2 else 2e-4):
+        return f"{nearest:g}/255"
     return f"{value:.4g}"
 
 
 def _is_share(value: Any) -> bool:
     """A number written out, with or without a mark behind it."""
     return isinstance(value, str) and value.rstrip(" ≈").replace(".", "").replace("-", "").isdigit()
+
+
+def told_apart(labels: Sequence[str], hints: Sequence[Sequence[str]]) -> list[str]:
+    """The labels, equal ones followed by as many of their hints as tell them apart; hints of one kind are a column."""
+    columns = {
+        label: _telling([own for name, own in zip(labels, hints, strict=True) if name == label])
+        for label in dict.fromkeys(labels)
+    }
+    return [
+        " ".join([label, *(own[index] for index in columns[label])]) for label, own in zip(labels, hints, strict=True)
+    ]
+
+
+def _telling(hints: Sequence[Sequence[str]]) -> list[int]:
+    """The first columns in which these hints differ, as many as are needed to tell all of them apart."""
+    told: list[int] = []
+    for index in range(len(hints[0])):
+        if len({tuple(own[at] for at in told) for own in hints}) == len(set(map(tuple, hints))):
+            break
+        if len({own[index] for own in hints}) > 1:
+            told.append(index)
+    return told
 
 
 def duration(seconds: float | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.validation import SpecError, require_known
-from store import statements
+from store import over_seeds, statements
 from store.errors import StoreError
 
 PAGE = 1000
@@ -35,9 +35,10 @@ QUERIES: dict[str, Query] = {
     "runs": Query(statements.RUNS, "submission", statements.run_filters("r")),
     "run": Query(statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
     "sweeps": Query(statements.SWEEPS, "sweep", {"sweep": "s.sweep IN ({})"}),
-    "capacity": Query(statements.CURVE, statements.CAPACITY_ORDER, _FINISHED | _FACTS),
-    "epsilon": Query(statements.CURVE, statements.EPSILON_ORDER, _FINISHED | _FACTS),
-    "classes": Query(statements.CLASSES, statements.CLASSES_ORDER, _FINISHED | _FACTS),
+    "capacity": Query(over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
+    "epsilon": Query(over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
+    "classes": Query(over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
+    "views": Query(over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
     "accuracies": Query(statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")),
     "leakage": Query(
         statements.LEAKAGE,
@@ -69,6 +70,7 @@ TABLES = (
     "capacity",
     "epsilon",
     "classes",
+    "views",
     "accuracies",
     "leakage",
     "history",

@@ -86,12 +86,12 @@ def capacity(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     if not rows:
         return _nothing_yet(drawing, live, view, on_chart, rows)
     styles = series.styles([*live.runs.values(), *rows])
-    groups = _grouped(rows, lambda row: (series.key(row), row["evaluation_epsilon"], row["settings"]))
+    groups = _grouped(rows, lambda row: (series.key(row), row["evaluation_epsilon"], *_evaluated(row)))
     labels = _labels([(series.label(curve[0], styles), *curve[1:]) for curve in groups])
-    unfinished = {(series.key(run), run["evaluation_epsilon"], run["capacity"]) for run in _unfinished(on_chart)}
+    unfinished = {(*_trained_and_asked(run), run["capacity"]) for run in _unfinished(on_chart)}
     curves = []
-    for label, (mark, tone), (curve, points) in zip(labels, _own_styles(groups, styles), groups.items(), strict=True):
-        hollow = [(*curve[:2], row["capacity"]) in unfinished for row in points]
+    for label, (mark, tone), points in zip(labels, _own_styles(groups, styles), groups.values(), strict=True):
+        hollow = [(*_trained_and_asked(row), row["capacity"]) in unfinished for row in points]
         curves += _curve(label, mark, tone, "capacity", points, hollow, view)
     ticks = tuple((value, f"{value:g}") for value in sorted({row["capacity"] for row in rows}))
     return _over_seeds(replace(drawing, chart=_framed(view, curves, ticks)), rows, view)
@@ -112,10 +112,10 @@ def epsilon(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
         words = f"One epsilon so far at capacity {current['capacity']:g} ({only})."
         return replace(drawing, empty=(words, "A curve needs two." + _plan(live)))
     attacked = _attacked_otherwise(rows)
-    groups = _grouped(rows, lambda row: (_without_epsilon(row), attacked(row), row["settings"]))
+    groups = _grouped(rows, lambda row: (_without_epsilon(row), attacked(row), *_evaluated(row)))
     kinds = {curve[0] for curve in groups}
     labels = _labels([(_name_over_epsilon(curve, kinds, view), *curve[1:]) for curve in groups])
-    unfinished = {(series.key(run), run["evaluation_epsilon"]) for run in _unfinished(on_chart)}
+    unfinished = set(map(_trained_and_asked, _unfinished(on_chart)))
     curves, count = [], Counter()
     for label, (curve, points) in zip(labels, groups.items(), strict=True):
         natural = curve[0][3] == series.NATURAL
@@ -124,7 +124,7 @@ def epsilon(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
         if natural:
             curves.append(_flat(label, mark, points[0], budgets))
             continue
-        hollow = [(series.key(row), row["evaluation_epsilon"]) in unfinished for row in points]
+        hollow = [_trained_and_asked(row) in unfinished for row in points]
         curves += _curve(label, mark, tone, "epsilon", points, hollow, view)
     ticks = tuple((value, text.epsilon(value)) for value in budgets)
     return _over_seeds(replace(drawing, chart=_framed(view, curves, ticks)), rows, view)
@@ -150,12 +150,22 @@ def _over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     return replace(drawing, title=f"{drawing.title} · {count}{interval}", shorter=shorter)
 
 
+def _trained_and_asked(row: Row) -> tuple[series.Key, float, str | None]:
+    """What a run, or a row over seeds, was trained, attacked and certified with, besides the capacity."""
+    return (series.key(row), row["evaluation_epsilon"], row["certification"])
+
+
 def _unfinished(runs: Iterable[Row]) -> list[Row]:
     return [run for run in runs if run["state"] in ("queued", "running")]
 
 
 def _without_epsilon(row: Row) -> series.Key:
     return (*series.key(row)[:4], 0.0)
+
+
+def _evaluated(row: Row) -> tuple[str, str]:
+    """How a row's models were certified, and the hash of all other settings."""
+    return (row["certification"] or "", row["settings"])
 
 
 def _attacked_otherwise(rows: Iterable[Row]) -> Callable[[Row], float]:
@@ -178,16 +188,19 @@ def _attacked_otherwise(rows: Iterable[Row]) -> Callable[[Row], float]:
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
     groups: dict[Any, list[Row]] = {}
-    in_order = itemgetter("capacity", "epsilon", "evaluation_epsilon", "settings")
-    for row in sorted(rows, key=in_order):
+    in_order = itemgetter("capacity", "epsilon", "evaluation_epsilon")
+    for row in sorted(rows, key=lambda row: (*in_order(row), *_evaluated(row))):
         groups.setdefault(key(row), []).append(row)
     return groups
 
 
-def _labels(curves: Sequence[tuple[str, float, str]]) -> list[str]:
-    """Labels of curves, given each one's name, the budget it was attacked with and its settings' hash."""
-    hints = [(_attacked_words(attacked), f"#{settings[:4]}") for _, attacked, settings in curves]
-    return series.told_apart([name for name, _, _ in curves], hints)
+def _labels(curves: Sequence[tuple[str, float, str, str]]) -> list[str]:
+    """Labels of curves: each one's name, the budget it was attacked with, its certification, its settings' hash."""
+    hints = [
+        (_attacked_words(attacked), f"by {certified}" if certified else "uncertified", f"#{settings[:4]}")
+        for _, attacked, certified, settings in curves
+    ]
+    return text.told_apart([name for name, *_ in curves], hints)
 
 
 def _attacked_words(epsilon: float) -> str:
@@ -225,7 +238,7 @@ def _flat(label: str, mark: int, row: Row, budgets: Sequence[float]) -> Series:
     return Series(label, mark, "dim", tuple(budgets), mean, like_guess=like_guess)
 
 
-def _name_over_epsilon(curve: tuple[series.Key, float, str], among: Iterable[series.Key], view: View) -> str:
+def _name_over_epsilon(curve: tuple[series.Key, float, str, str], among: Iterable[series.Key], view: View) -> str:
     """The defense, and for natural training what it was attacked with, where that matters."""
     name = series.label(curve[0], among)
     attacked = curve[0][3] == series.NATURAL and metrics.wanted(view).get("view") != "benign"
@@ -371,4 +384,4 @@ def _tone(index: int) -> str:
 def _names(runs: Sequence[Row]) -> list[str]:
     """Names of runs without their data set and hash where that tells them apart."""
     short = [run["name"].removeprefix(f"{run['dataset']}-") for run in runs]
-    return series.told_apart(short, [(run["dataset"], "#" + run["run_id"].rpartition("-")[2][:4]) for run in runs])
+    return text.told_apart(short, [(run["dataset"], "#" + run["run_id"].rpartition("-")[2][:4]) for run in runs])

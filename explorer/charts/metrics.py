@@ -8,6 +8,7 @@ from engine.spec import INFERENCE_ATTACKS
 from explorer.project.live import Live
 from explorer.tables.leakage import RULES, VIEWS
 from explorer.view import View
+from store.statements import HEADLINE_VIEWS
 
 Row = Mapping[str, Any]
 
@@ -41,14 +42,13 @@ METRICS = (
             ("adversarial", "test", "adversarial test accuracy", "ADV TEST"),
             ("adversarial", "train", "adversarial train accuracy", "ADV TRAIN"),
             ("certified", "test", "certified test accuracy", "CERT TEST"),
+            ("certified", "train", "certified train accuracy", "CERT TRAIN"),
         )
     ),
 )
 BY_ID = {metric.id: metric for metric in METRICS}
 CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 """Measures of all thresholds at once, for which none is chosen."""
-ROW_VIEWS = ("benign", "adversarial", "certified")
-"""Views whose headline numbers stand in the list of runs."""
 SHORT = {"benign": "ben", "adversarial": "adv", "targeted": "tgt", "certified": "cert"}
 """Views in titles that have little room."""
 
@@ -152,7 +152,7 @@ def in_rows(view: View) -> bool:
     metric = of(view)
     if not metric.inference:
         return True
-    of_attack = (view.attack, view.rule) == ("confidence", "oracle") and view.leak_view in ROW_VIEWS
+    of_attack = (view.attack, view.rule) == ("confidence", "oracle") and view.leak_view in HEADLINE_VIEWS
     return of_attack and metric.id in ("inference_accuracy", "advantage")
 
 

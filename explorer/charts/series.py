@@ -1,6 +1,6 @@
 """Which mark and colour each model's curve has: both tell curves apart; the natural baseline is a grey diamond."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from explorer import text
@@ -45,13 +45,3 @@ def label(k: Key, among: Iterable[Key]) -> str:
     told = (k[0], k[1], f"data {100 * k[2]:.4g}%")
     words += [word for index, word in enumerate(told) if len({other[index] for other in others}) > 1]
     return " ".join(words)
-
-
-def told_apart(labels: Sequence[str], hints: Sequence[Sequence[str]]) -> list[str]:
-    """The labels, equal ones followed by those of their hints in which they differ; hints of one kind are a column."""
-    found = []
-    for name, own in zip(labels, hints, strict=True):
-        same = [other for label, other in zip(labels, hints, strict=True) if label == name]
-        words = [word for index, word in enumerate(own) if len({other[index] for other in same}) > 1]
-        found.append(" ".join([name, *words]))
-    return found

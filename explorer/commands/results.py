@@ -4,17 +4,21 @@ import json
 import shutil
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import click
 
 from engine.control.project import Project
 from explorer import options, text
-from explorer.project.access import Row, find_run, results
-from explorer.tables import exposed, leakage
+from explorer.project.access import Results, Row, find_run, results
+from explorer.tables import exposed, facts, leakage, views_table
 from explorer.tables.run_files import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
+
+LINE = 100
+"""Cells of a line of words below a table."""
 
 
 @click.command()
@@ -44,21 +48,43 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("what", metavar="RUN|TABLE")
 @options.project
-def show(run: str, project: Project) -> None:
-    """Show one run: settings, accuracies, leakage. RUN may be any part of its name that is unique."""
+def show(what: str, project: Project) -> None:
+    """Show one run: settings, accuracies, leakage. RUN may be any part of its name that is unique.
+
+    \b
+    Or a table over the seeds of all finished runs:
+    views      accuracy and leakage of each view, beside the paper's own: its Tables 8 to 10
+    capacity   accuracy and leakage over capacity
+    epsilon    the same over epsilon
+    classes    leakage class by class
+    """  # noqa: D301
     with results(project) as asked:
-        found = find_run(asked, run)
-        accuracies = asked.query("accuracies", run_id=found["run_id"])
-        facts = asked.query("leakage", run_id=found["run_id"])
+        if what in facts.FOLDS:
+            _show_table(asked.query(what, **facts.SHOWN[what]), what)
+        else:
+            _show_run(asked, find_run(asked, what), project)
+
+
+def _show_table(rows: list[Row], table: str) -> None:
+    if not rows:
+        click.echo("no finished runs", err=True)
+        return
+    legend = textwrap.fill(views_table.LEGEND, LINE, break_on_hyphens=False) if table == "views" else facts.LEGEND
+    click.echo(f"{facts.TITLES[table]}\n\n{facts.FOLDS[table](rows)}\n\n{legend}")
+
+
+def _show_run(asked: Results, found: Row, project: Project) -> None:
+    accuracies = asked.query("accuracies", run_id=found["run_id"])
+    leaks = asked.query("leakage", run_id=found["run_id"])
     click.echo(f"{found['run_id']}  {found['state']}{': ' + found['error'] if found['error'] else ''}")
     click.echo(f"sweeps   {found['sweeps']}\ndevice   {found['device'] or '-'}   took {_took(found) or '-'}")
     click.echo(f"files    {project.run_folder(found['run_id'])}")
     click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
     lines = [[row["view"], row["split"], text.percent(row["accuracy"]), row["n"]] for row in accuracies]
     click.echo(text.table(["view", "split", "accuracy %", "n"], lines) + "\n")
-    click.echo(leakage.table(facts))
+    click.echo(leakage.table(leaks))
 
 
 @click.command()

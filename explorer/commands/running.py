@@ -1,31 +1,23 @@
 """Commands that start work and watch it: demo, run, presets."""
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
 
 from engine import sweeps
 from engine.control import protocol
-from engine.control.client import EngineUnreachable, SyncClient
+from engine.control.client import SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
-from engine.place import Place
 from engine.recipes import SCALES
 from explorer import options, text
+from explorer.commands.watching import INTERRUPTED, come_back, wait
 from explorer.project.access import EngineResults, ensure
-from explorer.project.board import Board
 from explorer.project.submitting import place_here, submission
 from explorer.tables import facts
 
-PLAIN_SECONDS = 5.0
-"""A plain progress report at most this often, apart from the ends of runs."""
-EXPORTED = ("runs", "capacity", "epsilon", "classes", "accuracies", "leakage")
+EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "leakage")
 """Tables written as CSV at the end of a watched sweep."""
 
 
@@ -73,26 +65,16 @@ def run(
     ensure(project, EngineSettings(threads=threads))
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
-        fresh = _submit(client, sweep, place, priority)
+        fresh = client.call(submission(sweep, place, priority)).run_ids
         names = [experiment.run_id for experiment in sweep.experiments]
         click.echo(f"{sweep.name} ({scale}): {len(names)} runs, {len(fresh)} of them new, in {project.root}", err=True)
         if detach:
-            click.echo(_come_back(project), err=True)
+            click.echo(come_back(project), err=True)
             return 0
-        board = _board(client, sweep)
-        try:
-            (_watch_plain if plain or not sys.stderr.isatty() else _watch_live)(client, board)
-        except KeyboardInterrupt:
-            click.echo(f"\n{_come_back(project)}", err=True)
-            return 130
-        if not board.over:
-            raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
-        click.echo(board.headline(), err=True)
-        for ended in board.runs.values():
-            if ended.state in ("failed", "diverged", "cancelled"):
-                click.echo(f"{board.line(ended)}\n  again: mia-explore retry {ended.run_id}", err=True)
-        _report(client, project, sweep, names)
-    return 1 if board.count("failed", "diverged", "cancelled") else 0
+        code = wait(client, project, sweep.experiments, plain)
+        if code != INTERRUPTED:
+            _report(client, project, sweep, names)
+    return code
 
 
 @click.command()
@@ -125,80 +107,12 @@ def presets() -> None:
 COMMANDS = (demo, run, presets)
 
 
-def _submit(client: SyncClient, sweep: sweeps.Sweep, place: Place, priority: int) -> list[str]:
-    return client.call(submission(sweep, place, priority)).run_ids
-
-
-def _board(client: SyncClient, sweep: sweeps.Sweep) -> Board:
-    """Every run's state as it is now; pushes keep it up to date from here on."""
-    kinds = {
-        run.run_id: f"{run.data.label} {run.defense} {run.capacity} {run.recipe.steps}" for run in sweep.experiments
-    }
-    status = client.call(protocol.GetStatus())
-    if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
-        click.echo(f"! engine: no run starts: {obstacle}", err=True)
-    board = Board(kinds, sum(device.slots for device in status.devices))
-    for row in EngineResults(client).query("runs", run_id=list(kinds)):
-        board.put_state(row["run_id"], row["state"], row["error"])
-    return board
-
-
-def _take(board: Board, push: protocol.Push) -> str | None:
-    """Note what the engine tells; a line worth printing, if it is one."""
-    if isinstance(push, protocol.StateChange):
-        if board.put_state(push.run_id, push.state, push.error) and push.state in ("done", "failed", "diverged"):
-            return board.line(board.runs[push.run_id])
-    elif isinstance(push, protocol.RunProgress):
-        board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
-    elif isinstance(push, protocol.Note) and (push.run_id is None or push.run_id in board.runs):
-        return f"! {push.run_id or 'engine'}: {push.message}"
-    return None
-
-
-def _watch(client: SyncClient, board: Board, on_line: Callable[[str], None], on_push: Callable[[], None]) -> None:
-    if board.over:
-        return
-    for push in client.pushes():
-        if line := _take(board, push):
-            on_line(line)
-        on_push()
-        if board.over:
-            return
-
-
-def _watch_plain(client: SyncClient, board: Board) -> None:
-    """A line for each end of a run, and every few seconds how far the others are."""
-    said = -PLAIN_SECONDS
-
-    def report() -> None:
-        nonlocal said
-        if time.monotonic() - said < PLAIN_SECONDS:
-            return
-        said = time.monotonic()
-        running = [board.line(run) for run in board.runs.values() if run.state == "running" and run.label]
-        click.echo("\n".join([board.headline(), *(f"  {line}" for line in running)]), err=True)
-
-    _watch(client, board, lambda line: click.echo(line, err=True), report)
-
-
-def _watch_live(client: SyncClient, board: Board) -> None:
-    """The same lines above a display of the running runs that is drawn in place."""
-    console = Console(stderr=True)
-
-    def display() -> Group:
-        running = [Text(board.line(run, console.width)) for run in board.runs.values() if run.state == "running"]
-        return Group(*running, Text(board.headline(), style="bold"))
-
-    with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:
-        _watch(client, board, lambda line: live.console.print(Text(line)), lambda: None)
-
-
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
     results = EngineResults(client)
     for table, title in facts.TITLES.items():
         rows = results.query(table, sweep=sweep.name, run_id=names, **facts.SHOWN[table])
-        if rows:
+        if rows and (table != "views" or any(row["certification"] for row in rows)):  # else the first tables say it all
             click.echo(f"\n{title}\n\n{facts.FOLDS[table](rows)}")
     click.echo(f"\n{facts.LEGEND}")
     folder = project.root / "csv" / sweep.name
@@ -206,14 +120,6 @@ def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: li
     for table in EXPORTED:
         results.export(table, "csv", folder / f"{table}.csv", {"run_id": names})
     click.echo(f"\nCSV files: {folder} ({', '.join(EXPORTED)})")
-
-
-def _come_back(project: Project) -> str:
-    folder = "" if project.root == Path("mia-results").resolve() else f" --project {project.root}"
-    return (
-        f"The engine goes on by itself. Watch again: the same command; list: mia-explore ls{folder}; "
-        f"end it: mia-explore engine stop{folder}"
-    )
 
 
 def _download(table: dict, scale: str, overrides: tuple[str, ...], root: Path) -> None:

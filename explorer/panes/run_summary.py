@@ -41,6 +41,8 @@ def _accuracies(run: Row, view: str, room: int) -> str:
     numbers = [("train", "train_accuracy"), ("test", "test_accuracy"), ("inference", "inference_accuracy")]
     found = [(name, run[f"{view}_{column}"]) for name, column in numbers]
     words = [f"{name} {text.percent(value)}" for name, value in found if value is not None]
+    if view == "certified" and words:
+        words.insert(0, f"by {run['certification']}")
     sign = mark(run[f"{view}_leaks"])
     while len(words) > 1 and len("  ".join(words) + sign) > room:
         del words[0]

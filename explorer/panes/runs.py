@@ -6,6 +6,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
+from engine.recipes import VERIFIER
 from explorer import actions, text
 from explorer.charts import metrics, series
 from explorer.charts.metrics import Number
@@ -28,8 +29,13 @@ ROOMY = 64
 
 
 def short_name(run: Row, among: int) -> str:
-    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it."""
+    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it.
+
+    Certified by another method than its defense's own, it is told from the run beside it by that method.
+    """
     name = run["name"].replace(f"-e{run['epsilon']:.4g}-", f"-e{text.epsilon(run['epsilon'])}-")
+    if run["certification"] not in (None, VERIFIER.get(run["defense"])):
+        name += f" {run['certification']}"
     prefix = name.partition(f"-{run['defense']}-")[0] + "-"
     return name.removeprefix(prefix) if among < 2 else name
 
@@ -274,6 +280,12 @@ class Runs(Pane):
         from explorer.screens.opening_runs import compare_runs
 
         compare_runs(self.app)
+
+    def action_views(self) -> None:
+        """The table of the finished runs among those that are listed."""
+        from explorer.screens.opening_runs import show_views
+
+        show_views(self.app, [run["run_id"] for run in self.visible_runs()])
 
     def action_log(self) -> None:
         """What the run's process printed."""

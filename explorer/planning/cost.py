@@ -8,7 +8,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from engine.recipes import DEFENSES, RECIPES, SCALES, Recipe, recipe_for
+from engine.recipes import DEFENSES, SCALES, Recipe, recipe_for
 from engine.spec import Experiment
 from explorer.planning import work
 
@@ -146,24 +146,31 @@ def recipe_of(experiment: Experiment, defense: str, steps: int) -> Recipe:
     The experiment's own, or the one beside it, with so many steps; another scale's where the steps are nearer to it.
     """
     family = experiment.data.family
-    scale = nearest_scale(family, steps)
-    if scale == nearest_scale(family, experiment.recipe.steps):
+    scale = nearest_scale(family, defense, steps)
+    if scale == nearest_scale(family, experiment.defense, experiment.recipe.steps):
         return replace(recipe_like(experiment, defense), steps=steps)
     return recipe_for(defense, family, scale, {"steps": steps})
 
 
-def nearest_scale(family: str, steps: int) -> str:
+def nearest_scale(family: str, defense: str, steps: int) -> str:
     """The scale whose recipe trains for about as many steps on this family of data."""
-    return min(SCALES, key=lambda scale: abs(math.log(RECIPES[scale][family]["steps"] / steps)))
+    return min(SCALES, key=lambda scale: abs(math.log(recipe_for(defense, family, scale, {}).steps / steps)))
 
 
 def recipe_like(experiment: Experiment, defense: str) -> Recipe:
-    """The recipe that another defense would have had beside this experiment: its scale's, as many steps and images."""
+    """The recipe that another defense would have had beside this experiment.
+
+    Its scale's, with as many steps and images where this experiment's are not its scale's own.
+    """
     if defense == experiment.defense:
         return experiment.recipe
     family, ours = experiment.data.family, experiment.recipe
-    scale = nearest_scale(family, ours.steps)
-    return recipe_for(defense, family, scale, {"steps": ours.steps, "batch_size": ours.batch_size})
+    scale = nearest_scale(family, experiment.defense, ours.steps)
+    own = recipe_for(experiment.defense, family, scale, {})
+    changed = {
+        name: getattr(ours, name) for name in ("steps", "batch_size") if getattr(ours, name) != getattr(own, name)
+    }
+    return recipe_for(defense, family, scale, changed)
 
 
 def _basis(estimates: Iterable[Estimate]) -> str:

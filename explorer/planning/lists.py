@@ -55,7 +55,7 @@ def _number(field: str, word: str, accept: Callable[[float], bool], allowed: str
         value = int(word)
     elif re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", word, re.IGNORECASE):
         value = float(word)
-    elif not re.fullmatch(r"[0-9]{1,15}/[0-9]{1,15}", word):
+    elif not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?/[0-9]{1,15}", word):
         refuse(field, word, allowed)
     number = as_number(value)
     valid = isinstance(number, (int, float)) and math.isfinite(number) and accept(number)

@@ -11,6 +11,7 @@ from engine.control import protocol
 from engine.spec import Experiment
 from engine.validation import SpecError
 from explorer.project.live import Live
+from explorer.project.submitting import TIGHTER, certified, request_like
 
 Row = Mapping[str, Any]
 
@@ -56,6 +57,15 @@ def halved(spec: Mapping[str, Any]) -> int | None:
     return spec["recipe"].get("batch_size", 0) // 2 or None
 
 
+async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
+    """Queue a run's experiment with certified answers by that method: another run beside it, with its own id."""
+    row = await _whole(live, run_id)
+    other = certified(json.loads(row["spec"]), method)
+    if await _submit(live, row["sweep"] or row["name"], [(other, row)]):
+        return f"{other.run_id} queued: {row['name']} certified by {method}"
+    return f"{other.run_id}: {row['name']} certified by {method}, is known already"
+
+
 async def repeat_sweep(live: Live, run_id: str) -> str:
     """Queue every experiment of a run's sweep again with seeds that the sweep does not have yet."""
     sweep = live.runs[run_id]["sweep"]
@@ -74,12 +84,7 @@ async def repeat_sweep(live: Live, run_id: str) -> str:
 
 async def _submit(live: Live, sweep: str, asked: Sequence[tuple[Experiment, Row]]) -> list[str]:
     """Queue experiments in the places of the runs they are made from; those newly queued."""
-    requests = []
-    for experiment, row in asked:
-        place = json.loads(row["place"] or "{}")
-        if not place:
-            raise SpecError(f"{row['name']}: came in by import; submit its sweep to run it here")
-        requests.append(protocol.RunRequest(experiment=experiment.to_dict(), place=place))
+    requests = [request_like(experiment, row) for experiment, row in asked]
     return (await live.call(protocol.Submit(sweep=sweep, runs=requests))).run_ids
 
 

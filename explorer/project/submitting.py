@@ -1,12 +1,21 @@
-"""From a planned sweep to what the engine is asked for, in one place for the app and the command line."""
+"""From planned sweeps and known runs to what the engine is asked for, for the app and the command line."""
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from engine.control import protocol
 from engine.place import Place
+from engine.recipes import ALL_VIEWS
+from engine.spec import Experiment
 from engine.sweeps import Sweep
+from engine.validation import SpecError
+
+TIGHTER = "crown-ibp"
+"""The method that a run is certified by where no other is asked for; never looser than `ibp`."""
 
 
 def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit:
@@ -19,3 +28,17 @@ def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit
 def place_here(data_root: Path, device: str = "auto") -> Place:
     """Where runs asked for from this process find their data, and a network of one's own."""
     return Place(data_root=os.path.abspath(data_root), import_path=str(Path.cwd()), device=device)
+
+
+def certified(spec: Mapping[str, Any], method: str) -> Experiment:
+    """A run's experiment with certified answers by that method: the same training, other questions afterwards."""
+    views = [view for view in ALL_VIEWS if view in (*spec["evaluation"]["views"], "certified")]
+    return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
+
+
+def request_like(experiment: Experiment, row: Mapping[str, Any]) -> protocol.RunRequest:
+    """An experiment in the place of the run that it is made from, a row of the query `run`; `SpecError`."""
+    place = json.loads(row["place"] or "{}")
+    if not place:
+        raise SpecError(f"{row['name']}: came in by import; submit its sweep to run it here")
+    return protocol.RunRequest(experiment=experiment.to_dict(), place=place)

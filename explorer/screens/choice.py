@@ -1,4 +1,4 @@
-"""A field of a dialog with a few values, all of them shown: left and right choose."""
+"""A field of a dialog with a few values, all of them shown while they fit: left and right choose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,17 @@ from explorer.look import Line, Segment
 from explorer.panes.table import sized
 from explorer.screens.box import rich_text
 
+MORE = "…"
+"""There are more values that way."""
 LABEL = 11
 """Cells of pointer and label, the same for every field of a dialog."""
 
 
 class Choice(Widget, can_focus=True):
-    """The chosen value stands in square brackets; values that need more than one line are wrapped."""
+    """The chosen value stands in square brackets; values that need more than one line are wrapped.
+
+    Of those that need more lines than it may have, the ones around the chosen value are shown between `…`.
+    """
 
     BINDINGS: ClassVar = [
         Binding("right,l,space", "step(1)", show=False),
@@ -37,9 +42,12 @@ class Choice(Widget, can_focus=True):
             """The field, for selectors."""
             return self.choice
 
-    def __init__(self, label: str, values: Sequence[str], value: str = "", id: str | None = None) -> None:
+    def __init__(
+        self, label: str, values: Sequence[str], value: str = "", id: str | None = None, most: int | None = None
+    ) -> None:
+        """`most` is the number of lines that it may have."""
         super().__init__(id=id)
-        self.label, self.values = label, list(values)
+        self.label, self.values, self.most = label, list(values), most
         self.value = value if value in self.values else self.values[0]
 
     def offer(self, values: Sequence[str]) -> None:
@@ -64,16 +72,27 @@ class Choice(Widget, can_focus=True):
 
     def lines(self, width: int) -> list[Line]:
         """The field in lines of at most so many cells."""
-        rows: list[list[Segment]] = [list(field_head(self.label, self.has_focus))]
-        used = LABEL
+        rows = self._rows(width - LABEL - (len(MORE) if self.most else 0))
+        most = min(self.most or len(rows), len(rows))
+        chosen = next(index for index, row in enumerate(rows) if self.value in row)
+        first = min(max(0, chosen - most + 1), len(rows) - most)
+        pointer, (label, tone) = field_head(self.label, self.has_focus)
+        found: list[Line] = [(pointer, (label[: -len(MORE)] + MORE if first else label, tone))]
+        found += [((" " * LABEL, ""),)] * (most - 1)
+        found = [(*head, *map(self._segment, row)) for head, row in zip(found, rows[first:], strict=False)]
+        return found if first + most == len(rows) else [*found[:-1], (*found[-1], (MORE, "dim"))]
+
+    def _rows(self, room: int) -> list[list[str]]:
+        """The values in rows of at most so many cells."""
+        rows: list[list[str]] = [[]]
+        used = 0
         for value in self.values:
-            segment = self._segment(value)
-            if used + len(segment[0]) > width and used > LABEL:
-                rows.append([(" " * LABEL, "")])
-                used = LABEL
-            rows[-1].append(segment)
-            used += len(segment[0])
-        return [tuple(row) for row in rows]
+            if used + len(value) + 2 > room and rows[-1]:
+                rows.append([])
+                used = 0
+            rows[-1].append(value)
+            used += len(value) + 2
+        return rows
 
     def _segment(self, value: str) -> Segment:
         return (f"[{value}]", "accent") if value == self.value else (f" {value} ", "" if self.has_focus else "dim")
@@ -94,7 +113,7 @@ class Choice(Widget, can_focus=True):
         line = self.lines(self.size.width)[offset.y][1 if offset.y else 2 :]
         start = LABEL
         for text, _ in line:
-            if start <= offset.x < start + len(text) and text[1:-1] != self.value:
+            if start <= offset.x < start + len(text) and text[1:-1] in self.values and text[1:-1] != self.value:
                 self.action_step(self.values.index(text[1:-1]) - self.values.index(self.value))
                 return
             start += len(text)

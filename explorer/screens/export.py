@@ -32,6 +32,7 @@ CONTENTS = {
     "capacity": "means over seeds, along capacity",
     "epsilon": "means over seeds, along epsilon",
     "classes": "means over seeds, class by class",
+    "views": "means over seeds, laid out as the paper's Tables 8 to 10",
     "accuracies": "every run's accuracy by view and split",
     "leakage": "every number of every inference attack",
     "history": "training metrics step by step",

@@ -22,6 +22,7 @@ from explorer.settings import config_file
 TITLES = {
     **{"app": "Everywhere", "panes": "Panes and view", "list": "Lists", "gpu": "GPU"},
     **{"detail": "A run in full", "failure": "A failed run", "compare": "A comparison", "confirm": "A question"},
+    "views": "The table of views",
 }
 """Headings of scopes that are no pane's; a pane's is its name."""
 MARKS = (

@@ -69,7 +69,8 @@ class NewSweep(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A preset to start from, the fields, and what they amount to."""
-        choices = [Choice("from", [*presets(), OWN], "demo", id="preset"), Choice("scale", SCALES, "quick", id="scale")]
+        start = Choice("from", [*presets(), OWN], "demo", id="preset", most=2)
+        choices = [start, Choice("scale", SCALES, "quick", id="scale")]
         rows = [Horizontal(Static(id=f"head-{name}"), Input(compact=True, id=name)) for name in FIELDS]
         yield Box(
             "New sweep",

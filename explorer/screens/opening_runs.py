@@ -1,10 +1,13 @@
-"""What opening a run and comparing runs show, for the screens that list runs."""
+"""What opening runs, comparing them and their table show, for the screens that list runs."""
+
+from collections.abc import Sequence
 
 from textual.app import App
 
 from explorer.screens.compare import Compare, push_with_twin
 from explorer.screens.failure import Failure
 from explorer.screens.run_detail import RunDetail
+from explorer.screens.table_of_views import TableOfViews
 
 
 def open_run(app: App, run_id: str) -> None:
@@ -21,3 +24,8 @@ def compare_runs(app: App) -> None:
         app.push_screen(Compare(marked))
     else:
         push_with_twin(app, app.view.current)
+
+
+def show_views(app: App, listed: Sequence[str]) -> None:
+    """The table of views of the runs that are listed."""
+    app.push_screen(TableOfViews(listed if len(listed) < len(app.live.runs) else None))

@@ -45,10 +45,12 @@ class RunDetail(ActingScreen, Screen):
         super().pulse()
 
     def possible(self, action: actions.Action) -> bool:
-        """A run that ended is not cancelled, one at work not retried."""
-        state = self.app.live.runs.get(self.page.run_id, {}).get("state")
+        """A run that ended is not cancelled, one at work not retried, a tightly certified one not certified again."""
+        run = self.app.live.runs.get(self.page.run_id, {})
+        state = run.get("state")
         wanted = {"detail.retry": RETRIED, "detail.cancel": CANCELLED}.get(action.id)
-        return super().possible(action) and (wanted is None or state in wanted)
+        tighter = action.id != "detail.certify" or run_facts.may_be_tighter(run)
+        return super().possible(action) and tighter and (wanted is None or state in wanted)
 
     # The folder is read in a thread
 
@@ -139,6 +141,10 @@ class RunDetail(ActingScreen, Screen):
     async def action_retry(self) -> None:
         """Queue it again."""
         self.say(await run_commands.retry(self.app.live, [self.page.run_id]))
+
+    async def action_certify(self) -> None:
+        """Once more, by a tighter bound."""
+        self.say(await run_commands.certify(self.app.live, self.page.run_id))
 
     async def action_cancel(self) -> None:
         """End it, once the person is sure."""

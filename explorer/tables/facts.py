@@ -4,38 +4,38 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer import text
-from explorer.tables import class_cells, leakage
+from explorer.tables import class_cells, leakage, views_table
 from explorer.tables.class_table import PAPERS, Cell, ClassRow, Strategy
 
 Row = Mapping[str, Any]
 
-MODEL = ("dataset", "network", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity", "settings")
+MODEL = (
+    *("dataset", "network", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity"),
+    *("certification", "settings"),
+)
 NUMBERS: dict[str, dict[str, Any]] = {
-    "train": {"measure": "accuracy", "view": "benign", "split": "train"},
-    "test": {"measure": "accuracy", "view": "benign", "split": "test"},
-    "adv-train": {"measure": "accuracy", "view": "adversarial", "split": "train"},
-    "adv-test": {"measure": "accuracy", "view": "adversarial", "split": "test"},
-    "I_B": {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"},
-    "I_A": {"measure": "inference_accuracy", "view": "adversarial", "attack": "confidence", "threshold_rule": "oracle"},
-    "I_B held": {
+    f"{short}{split}": {"measure": "accuracy", "view": view, "split": split}
+    for view, short in (("benign", ""), ("adversarial", "adv-"), ("certified", "cert-"))
+    for split in ("train", "test")
+} | {
+    f"I_{leakage.LETTERS[view]}{held}": {
         "measure": "inference_accuracy",
-        "view": "benign",
+        "view": view,
         "attack": "confidence",
-        "threshold_rule": "heldout",
-    },
-    "I_A held": {
-        "measure": "inference_accuracy",
-        "view": "adversarial",
-        "attack": "confidence",
-        "threshold_rule": "heldout",
-    },
+        "threshold_rule": rule,
+    }
+    for rule, held in (("oracle", ""), ("heldout", " held"))
+    for view in ("benign", "adversarial", "certified")
 }
-LEGEND = (
-    "accuracies in %; I_B, I_A: membership-inference accuracy in % by benign and adversarial confidence, guessing is "
-    "50;\nI_B, I_A with the paper's oracle threshold, `held` with one chosen on other examples; ± is the standard "
-    "deviation over seeds;\n≈ not told apart from a guess: the 95 % interval reaches 50 in half of the seeds or more;\n"
-    "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B), "
-    "adversarial (A),\ntargeted (T) and certified (V) answers, held out; ▸ the best of a row, (…) the paper's number"
+LEGEND = "\n".join(
+    (
+        "accuracies in %; I_B, I_A, I_V: membership-inference accuracy in % by benign, adversarial and certified",
+        "confidence, a guess is 50: with the paper's oracle threshold, `held` with one chosen on other examples;",
+        "± is the standard deviation over seeds;",
+        "≈ not told apart from a guess: the 95 % interval reaches 50 in half of the seeds or more;",
+        "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B),",
+        "adversarial (A), targeted (T) and certified (V) answers, held out; ▸ the best of a row; (…) the paper's own",
+    )
 )
 TOLD = {"capacity": "capacity ", "evaluation_epsilon": "attacked "}
 """Words before settings in a column's name."""
@@ -49,11 +49,16 @@ def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
     return [(dict(zip(MODEL, key, strict=True)), facts) for key, facts in grouped.items()]
 
 
+def _place(model: Row, names: Iterable[str]) -> list[tuple[bool, Any]]:
+    """What models are sorted by; those without a setting come before the others."""
+    return [(model[name] is not None, model[name]) for name in names]
+
+
 def curve(rows: Sequence[Row], by: str) -> str:
     """The capacity or epsilon table: one line per model, in blocks within which only `by` changes."""
     held = ("defense", "epsilon") if by == "capacity" else ("capacity", "defense")
-    order = ("dataset", "network", "train_fraction", *held, by, "evaluation_epsilon", "settings")
-    found = sorted(models(rows), key=lambda group: [group[0][name] for name in order])
+    order = ("dataset", "network", "train_fraction", *held, by, "evaluation_epsilon", "certification", "settings")
+    found = sorted(models(rows), key=lambda group: _place(group[0], order))
     telling = _telling([model for model, _ in found])
     lines = []
     for model, facts in found:
@@ -80,7 +85,7 @@ def classes(rows: Sequence[Row]) -> str:
     for row in rows:
         largest[row["dataset"]] = max(row["capacity"], largest.get(row["dataset"], 0.0))
     shown = [row for row in rows if row["capacity"] == largest[row["dataset"]]]
-    found = sorted(models(shown), key=lambda group: list(group[0].values()))
+    found = sorted(models(shown), key=lambda group: _place(group[0], MODEL))
     telling = _telling([model for model, _ in found])
     if any(row["attack"] == "model-class" for row in shown):
         blocks = [f"{_title(model, facts, telling)}\n\n{_strategies(facts)}" for model, facts in found]
@@ -139,7 +144,7 @@ def _telling(found: Sequence[Row]) -> list[str]:
         kinds.setdefault(tuple(model[name] for name in fixed), []).append(model)
     return [
         name
-        for name in ("network", "train_fraction", "settings")
+        for name in ("network", "train_fraction", "certification", "settings")
         if any(len({model[name] for model in group}) > 1 for group in kinds.values())
     ]
 
@@ -204,6 +209,7 @@ FOLDS: dict[str, Callable[[Sequence[Row]], str]] = {
     "capacity": lambda rows: curve(rows, "capacity"),
     "epsilon": lambda rows: curve(rows, "epsilon"),
     "classes": classes,
+    "views": views_table.plain,
 }
 SHOWN: dict[str, dict[str, Any]] = {
     "capacity": {"measure": ["accuracy", "inference_accuracy"]},
@@ -213,10 +219,12 @@ SHOWN: dict[str, dict[str, Any]] = {
         "measure": "inference_accuracy",
         "threshold_rule": "heldout",
     },
+    "views": {},
 }
 """The rows of each long table that its fold shows: filters of the query."""
 TITLES = {
     "capacity": "Leakage over capacity",
     "epsilon": "Leakage over epsilon",
     "classes": "Leakage per class, by a threshold or a network of each class, held out",
+    "views": "Accuracy and leakage of each view, as in the paper's Tables 8 to 10",
 }

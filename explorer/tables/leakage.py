@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.recipes import ALL_VIEWS
 from engine.spec import INFERENCE_ATTACKS
 from explorer import text
 
@@ -15,7 +16,7 @@ NOT_TOLD_APART = "≈"
 MISSING = "—"
 RULES = {"oracle": "oracle", "heldout": "held-out"}
 """Threshold rules in words."""
-VIEWS = ("benign", "adversarial", "targeted", "certified")
+VIEWS = ALL_VIEWS
 """The answers that attacks read, in the order of showing."""
 LETTERS = dict(zip(VIEWS, "BATV", strict=True))
 """Views as the paper writes them; V are verified bounds."""

@@ -37,11 +37,14 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
     if spec["defense"] == "natural":
         del training["epsilon"]
+    evaluation = _in_order(spec["evaluation"], Evaluation)
+    if "certified" not in evaluation["views"]:
+        evaluation.pop("certification", None)
     groups = {
         "data": data,
         "network": network,
         "recipe": training,
-        "evaluation": _in_order(spec["evaluation"], Evaluation),
+        "evaluation": evaluation,
         "inference": _in_order(spec["inference"], Inference),
     }
     return {
@@ -85,6 +88,11 @@ def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
 
 
 # The run itself
+
+
+def may_be_tighter(run: Row) -> bool:
+    """Whether a run's certified accuracy can only be higher by `crown-ibp`, or there is none yet."""
+    return run.get("certification") in (None, "ibp")
 
 
 def took(run: Row) -> float | None:

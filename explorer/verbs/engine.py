@@ -130,6 +130,13 @@ class EngineVerbs:
 
         return await self.screen.app.push_screen_wait(Confirm(question, detail, yes))
 
+    async def action_certify(self) -> None:
+        """The run under the cursor once more, by a tighter bound."""
+        from explorer.project import run_commands
+
+        if not self._without_run():
+            self._say(await run_commands.certify(self.live, self.run["run_id"]))
+
     async def action_first(self) -> None:
         """Before all others that wait."""
         from explorer.project import run_commands

@@ -181,6 +181,26 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
     assert sorted(map(str, rows(first))) == sorted(map(str, at_home))
 
 
+def test_a_run_is_certified_beside_itself_with_its_weights(swept):
+    folder, _ = swept
+    answer = mia(folder, "certify", "pgd-c0.5", "--method", "ibp")
+    runs = {row["run_id"]: row for row in rows(mia(folder, "export", "runs").stdout) if "-pgd-c0.5-" in row["run_id"]}
+    old, new = runs
+    assert [runs[name]["certification"] for name in (old, new)] == ["", "ibp"]
+    assert f"{new}: {old} certified by ibp" in answer.stderr
+    assert runs[old]["benign_test_accuracy"] == runs[new]["benign_test_accuracy"]
+    assert float(runs[new]["certified_test_accuracy"]) <= float(runs[new]["adversarial_test_accuracy"])
+    assert [line.split()[:2] for line in answer.stdout.splitlines() if line.startswith("pgd")] == [
+        *(["pgd", "-"], ["pgd", "ibp"])
+    ]
+    again = mia(folder, "certify", new, "--method", "ibp")
+    assert "known already" in again.stderr
+    assert "runs match" in mia(folder, "certify", "pgd-c0.5", check=2).stderr
+    found = {row["certification"] for row in rows(mia(folder, "export", "views").stdout)}
+    assert found == {"", "ibp"}
+    assert "certified by" in mia(folder, "show", "views").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -193,6 +213,8 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
         (["run", "demo", "--device", "tpu"], "device: 'tpu' is not allowed"),
         (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
         (["export", "nothing"], "'nothing' is not one of"),
+        (["certify", "x"], "holds no results yet"),
+        (["certify", "x", "--method", "magic"], "'magic' is not one of"),
         (["scores", "x", "--project", "empty"], "holds no results yet"),
         (["audit", "nan.npz", "--attack", "magic"], "'magic' is not one of"),
         (["ls", "--project", "empty"], "holds no results yet"),

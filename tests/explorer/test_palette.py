@@ -42,7 +42,7 @@ async def test_every_action_has_somebody_who_carries_it_out(make_app, scope):
 
 def test_scopes_are_panes_verbs_or_screens():
     scopes = {action.scope for action in actions.ACTIONS}
-    assert scopes - {"list", *PANES} - set(verbs_of(None)) <= {"detail", "failure", "compare", "check"}
+    assert scopes - {"list", *PANES} - set(verbs_of(None)) <= {"detail", "failure", "compare", "views", "check"}
 
 
 def test_every_title_is_a_known_group_and_a_verb_phrase():
@@ -77,6 +77,14 @@ async def test_a_run_is_offered_what_its_state_allows(make_app, until, run, offe
             assert any(title.startswith(f"run: {verb} pgd-") for title in found)
         for verb in withheld:
             assert not any(title.startswith(f"run: {verb} ") for title in found)
+
+
+@pytest.mark.parametrize(("method", "offered"), [(None, True), ("ibp", True), ("dual", False), ("crown-ibp", False)])
+async def test_a_tighter_bound_is_offered_where_it_may_be_one(make_app, until, run, method, offered):
+    app = make_app([run("digits-ibp-c1-s0-aa01", defense="ibp", certification=method)])
+    async with app.run_test(size=(120, 40)) as pilot:
+        found = await titles(app, pilot, until, "aa01")
+        assert any(title.startswith("run: Certify ") for title in found) is offered
 
 
 async def test_the_engine_is_offered_what_its_state_allows(make_app, until):

@@ -36,6 +36,7 @@ def curve_rows(**_):
             "n_seeds": 2,
             "n_leaking": 0 if defense == "natural" else 2,
             "published": None,
+            "certification": None,
             "settings": "aaaa",
         }
         for defense, means in MEANS.items()
@@ -59,8 +60,8 @@ def same_everywhere(monkeypatch):
 def shown(make_app, screen_text, until):
     """A coroutine function giving the screen's text after some keys."""
 
-    async def show(size, keys=(), ready=lambda app: True, **given):
-        app = make_app(answers={"capacity": curve_rows}, **given)
+    async def show(size, keys=(), ready=lambda app: True, more=(), **given):
+        app = make_app(answers={"capacity": curve_rows, **dict(more)}, **given)
         app.live.note("digits-natural-c1-s0 done")
         for line in app.live.log:
             object.__setattr__(line, "time", NOON)
@@ -118,6 +119,11 @@ async def test_welcome(shown):
 
 async def test_failure(shown):
     compare("failure", await shown((80, 24), keys=("G", "k", "enter")))
+
+
+async def test_table_of_views(shown, views_row):
+    rows = [views_row(defense) for defense in ("natural", "dual", "abstract", "ibp")]
+    compare("views", await shown((80, 24), keys=("V",), more={"views": rows}))
 
 
 async def test_new_sweep(shown):

@@ -13,17 +13,27 @@ GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 
 def _experiment(
-    defense="pgd", *, capacity=2.0, epsilon=0.1, seed=0, dataset="digits", size=None, network=None, **recipe
+    defense="pgd",
+    *,
+    capacity=2.0,
+    epsilon=0.1,
+    seed=0,
+    dataset="digits",
+    size=None,
+    train_fraction=1.0,
+    network=None,
+    evaluation=None,
+    **recipe,
 ):
     return Experiment(
-        data=Data(name=dataset, size=size),
+        data=Data(name=dataset, size=size, train_fraction=train_fraction),
         network=network or NETWORK[dataset],
         capacity=capacity,
         defense=defense,
         epsilon=0.0 if defense == "natural" else epsilon,
         seed=seed,
         recipe=recipe_for(defense, dataset, "paper", recipe),
-        evaluation=Evaluation(epsilon=epsilon),
+        evaluation=Evaluation(**{"epsilon": epsilon} | (evaluation or {})),
     )
 
 

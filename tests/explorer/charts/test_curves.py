@@ -78,6 +78,13 @@ def test_settings_that_differ_in_nothing_else_are_told_apart(draw, fact):
     assert len(set(looks(drawing))) == 3
 
 
+def test_models_certified_by_several_methods_are_told_apart(draw, fact):
+    rows = [fact(0.6), fact(0.7, certification="ibp"), fact(0.5, certification="crown-ibp", settings="bbbb2222")]
+    assert set(by_label(draw("capacity", {"capacity": rows}))) == {
+        *("pgd 0.1 uncertified", "pgd 0.1 by ibp", "pgd 0.1 by crown-ibp")
+    }
+
+
 def test_models_attacked_with_several_budgets_are_told_apart(draw, fact):
     naturals = [fact(0.5, defense="natural"), fact(0.55, defense="natural", evaluation_epsilon=8 / 255)]
     drawing = draw("capacity", {"capacity": naturals})

@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer import text
 from explorer.charts import series
 
 rows = st.lists(
@@ -59,11 +60,11 @@ def test_labels_are_as_short_as_they_can_be():
     st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.sampled_from("uv")), unique=True, max_size=8)
 )
 def test_hints_tell_equal_labels_apart(curves):
-    labels = series.told_apart([name for name, *_ in curves], [hints for _, *hints in curves])
+    labels = text.told_apart([name for name, *_ in curves], [hints for _, *hints in curves])
     assert len(set(labels)) == len(curves)
     for label, (name, *_) in zip(labels, curves, strict=True):
         assert label.split()[0] == name
 
 
 def test_hints_are_left_out_where_they_tell_nothing():
-    assert series.told_apart(["a", "b", "b"], [("x", "1"), ("x", "1"), ("x", "2")]) == ["a", "b 1", "b 2"]
+    assert text.told_apart(["a", "b", "b"], [("x", "1"), ("x", "1"), ("x", "2")]) == ["a", "b 1", "b 2"]

@@ -27,6 +27,11 @@ def test_what_is_not_told_apart_from_a_guess_is_marked(run):
     assert "inference 60.0 " in told
 
 
+def test_a_certified_accuracy_says_by_what(run):
+    told = summary(run("a", certification="crown-ibp", certified_test_accuracy=0.37), 1.0, 60)
+    assert any("certified   by crown-ibp  test 37.0" in line_text(line) for line in told)
+
+
 @pytest.mark.parametrize("width", [40, 48, 60])
 def test_where_room_is_scarce_what_is_inferred_stays(run, width):
     shares = {"benign_train_accuracy": 1.0, "benign_test_accuracy": 0.97, "benign_inference_accuracy": 0.5}

@@ -101,6 +101,12 @@ def test_short_names_leave_out_a_data_set_that_is_the_only_one(run):
     assert short_name(row, 2) == "my-data-pgd-c1-s0"
 
 
+def test_a_run_that_is_certified_by_another_method_is_called_so(run):
+    for defense, method, name in (("ibp", "ibp", "c1-s0"), ("ibp", "crown-ibp", "c1-s0 crown-ibp")):
+        row = run(f"digits-{defense}-c1-s0-aa01", defense=defense, certification=method)
+        assert short_name(row, 1) == f"{defense}-{name}"
+
+
 # Filters
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import sweeps
-from engine.recipes import DEFENSES, NETWORK, SCALES, VIEWS
+from engine.recipes import DEFENSES, NETWORK, SCALES
 from engine.spec import DATASETS
 from engine.validation import SpecError, as_number
 from explorer.planning import Draft, errors, lists, plan
@@ -237,9 +237,11 @@ def test_as_many_runs_as_allowed_are_planned():
 
 
 def test_settings_that_do_not_go_together_stand_at_the_defenses(monkeypatch):
-    monkeypatch.setitem(VIEWS, "pgd", ("benign",))
-    assert errors(DIGITS).keys() == {"defenses"}
-    assert "evaluation.views" in errors(DIGITS)["defenses"]
+    def refused(*_):
+        raise SpecError("recipe.attack_steps: 0 is not allowed")
+
+    monkeypatch.setattr("engine.sweeps.recipe_for", refused)
+    assert errors(DIGITS) == {"defenses": "recipe.attack_steps: 0 is not allowed"}
 
 
 def test_errors_look_at_no_data(monkeypatch):

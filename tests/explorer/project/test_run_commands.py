@@ -7,6 +7,7 @@ from engine.control import protocol
 from engine.spec import Experiment
 from engine.validation import SpecError
 from explorer.project import run_commands
+from explorer.project.submitting import certified
 
 PLACE = {"data_root": "/d", "import_path": "", "device": "auto", "checkpoint_seconds": 30.0}
 
@@ -92,6 +93,25 @@ async def test_a_batch_of_one_image_has_no_half(engine):
     engine.runs[run_id]["spec"] = json.dumps(spec)
     with pytest.raises(SpecError, match="cannot be halved"):
         await run_commands.half_batch(engine, run_id)
+
+
+async def test_a_certified_run_is_the_same_training_asked_for_more_in_the_same_place(engine):
+    pgd = engine.experiments[1]
+    notice = await run_commands.certify(engine, pgd.run_id)
+    (submit,) = engine.told
+    (request,) = submit.runs
+    other = Experiment.from_dict(request.experiment)
+    assert other.training_id == pgd.training_id
+    assert other.run_id != pgd.run_id
+    assert notice == f"{other.run_id} queued: {pgd.slug} certified by crown-ibp"
+    assert other.evaluation.views == ("benign", "adversarial", "certified")
+    assert (submit.sweep, request.place) == ("one", PLACE)
+    assert certified(other.to_dict(), "crown-ibp").run_id == other.run_id
+
+
+async def test_a_known_certification_is_said():
+    engine = Engine(changed=[])
+    assert "known already" in await run_commands.certify(engine, engine.experiments[0].run_id, "ibp")
 
 
 @pytest.mark.parametrize(("seeds", "fresh"), [((0,), {1}), ((0, 1), {2, 3}), ((5, 7), {8, 10})])

@@ -7,6 +7,7 @@ from textual.widgets import Input, Static
 from engine.control.protocol import Runs
 from engine.sweeps import read
 from explorer.planning import Draft, plan
+from explorer.screens.choice import Choice
 from explorer.screens.new_sweep import FIELDS, NewSweep
 
 
@@ -125,3 +126,22 @@ async def test_every_field_is_reached_by_the_arrow_keys(form):
             seen.append(screen.focused.id)
             await pilot.press("down")
         assert seen == ["preset", "scale", *FIELDS]
+
+
+async def test_more_presets_than_two_lines_hold_scroll_with_the_chosen_one(form, monkeypatch):
+    names = [f"table{number}" for number in range(1, 30)]
+    monkeypatch.setattr("explorer.screens.new_sweep.presets", lambda: ["demo", *names])
+    demo = Draft.from_preset("demo", "quick", "data")
+    monkeypatch.setattr("explorer.screens.new_sweep.Draft.from_preset", lambda *_: demo)
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        field = screen.query_one("#preset", Choice)
+        for name in ("demo", *names, "own"):
+            assert field.value == name
+            lines = ["".join(text for text, _ in line) for line in field.lines(field.size.width)]
+            assert len(lines) == field.size.height == 2
+            assert f"[{name}]" in "".join(lines)
+            assert all(len(line) <= field.size.width for line in lines)
+            assert lines[0].lstrip("▸ ").startswith("from")
+            await pilot.press("right")
+        assert screen.region.contains_region(screen.query_one("#new-sweep").region)

@@ -6,6 +6,7 @@ import pytest
 
 from engine import sweeps
 from engine.control import protocol
+from engine.spec import Experiment
 from explorer.screens.opening_runs import compare_runs, open_run
 from explorer.screens.run_detail import RunDetail
 
@@ -94,6 +95,26 @@ async def test_everything_of_a_run_is_on_its_page(make_app, size):
         for words in ("98.3 of 1197", "training loss", "batch size", "small-cnn", "No files of this run", "job.log"):
             assert words in text
         assert all(len(line) <= page.size.width for line in text.splitlines())
+
+
+@pytest.mark.parametrize(("method", "told"), [("ibp", 1), ("crown-ibp", 0)])
+async def test_a_tighter_bound_is_asked_for_and_its_run_named(make_app, project_rows, method, told):
+    project_rows[2]["certification"] = method
+    given = answers() | {"Submit": protocol.Runs(run_ids=["a"])}
+    whole = given["run"]
+    given["run"] = lambda run_id: [
+        row | {"name": "pgd", "sweep": "demo", "place": '{"data_root": "/d"}'} for row in whole(run_id)
+    ]
+    app = make_app(project_rows, answers=given, link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(pilot)
+        assert ("b certify" in page.keys(118)) is bool(told)
+        await pilot.press("b")
+        await until(pilot, lambda: len(app._notifications) == told)
+        assert len(app.live.told) == told
+        for command, notice in zip(app.live.told, app._notifications, strict=True):
+            other = Experiment.from_dict(command.runs[0].experiment)
+            assert notice.message == f"{other.run_id} queued: pgd certified by crown-ibp"
 
 
 async def test_the_keys_are_in_the_border_and_the_last_one_leaves(make_app, screen_text):

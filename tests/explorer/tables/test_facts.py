@@ -10,6 +10,7 @@ MODEL = {
     "evaluation_epsilon": 8 / 255,
     "train_fraction": 1.0,
     "capacity": 8.0,
+    "certification": None,
     "settings": "a",
 }
 

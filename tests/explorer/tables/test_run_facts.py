@@ -36,6 +36,12 @@ def test_a_budget_reads_as_it_was_written(epsilon, words):
     assert run_facts.budget(epsilon) == words
 
 
+@pytest.mark.parametrize(("defense", "method"), [("pgd", None), ("ibp", "ibp"), ("dual", "dual")])
+def test_a_certification_is_shown_where_there_is_a_certified_view(defense, method):
+    shown = run_facts.settings(experiment(grid={"defense": [defense]}))
+    assert shown["evaluation"].get("certification") == method
+
+
 def test_accuracies_begin_with_the_training_split_of_the_benign_view():
     rows = [
         {"view": view, "split": split, "accuracy": 0.5, "n": 10}

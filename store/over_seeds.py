@@ -1,0 +1,192 @@
+"""The SQL behind `store.queries` that folds the finished runs of one setting, its seeds, beside the paper's numbers."""
+
+from engine.recipes import CERTIFICATIONS, DEFENSES, NETWORK, VERIFIER
+from store.statements import HEADLINE_VIEWS, certification
+
+# Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
+# other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
+# `papers` marks those with the paper's own network and image size: only beside them do its numbers stand.
+_PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{NETWORK[name]}'" for name in ("yale", "fashion-mnist", "cifar10"))
+_FINISHED = f"""
+chosen AS (
+    SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed,
+        json_extract_string(spec, '$.data.size') AS size, {certification("runs")} AS certification,
+        substr(md5(json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null, "evaluation":
+            {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}')), 1, 8)
+            AS settings,
+        network = CASE dataset {_PAPERS_NETWORK} END AND size IS NULL AS papers
+    FROM runs WHERE state = 'done'
+)"""
+
+# Where the authors' notebook and the paper print the same fact, the notebook's full precision is taken. The advantage
+# is twice the inference accuracy less one (Eq 16).
+_PAPER = """
+paper AS (
+    SELECT dataset, train_fraction, defense, epsilon, capacity, class_label, metric, attack, view, split,
+        threshold_rule, arg_min(value, CASE source WHEN 'notebook' THEN 0 ELSE 1 END) AS published
+    FROM (
+        SELECT * FROM published
+        UNION ALL
+        SELECT * REPLACE ('advantage' AS metric, 2 * value - 1 AS value) FROM published
+        WHERE metric = 'inference_accuracy'
+    )
+    WHERE value IS NOT NULL
+    GROUP BY ALL
+)"""
+
+
+def _near(budget: str, tolerance: float = 0.002) -> str:
+    """Condition that a published fact has a row's budget: the paper's code rounds 8/255 to 0.0314 in places."""
+    return f"abs(p.epsilon - g.{budget}) <= {tolerance} * p.epsilon"
+
+
+# Natural models are printed under the budget they were attacked with.
+_SAME_DEFENSE = (
+    "p.dataset = g.dataset AND p.defense = g.defense "
+    f"AND {_near('evaluation_epsilon')} AND (g.defense = 'natural' OR {_near('epsilon')})"
+)
+_SAME_METHOD = " OR ".join(f"(g.defense, g.certification) = ('{name}', '{own}')" for name, own in VERIFIER.items())
+_SAME_SETTING = (
+    f"g.papers AND {_SAME_DEFENSE} AND p.train_fraction = g.train_fraction AND p.capacity = g.capacity "
+    "AND p.metric = g.measure AND p.view = g.view "
+    "AND p.attack IS NOT DISTINCT FROM g.attack AND p.threshold_rule IS NOT DISTINCT FROM g.threshold_rule "
+    f"AND (g.view != 'certified' OR {_SAME_METHOD})"
+)
+"""Condition that a published fact speaks of a row's setting; certified answers are the defense's own method's."""
+
+_SETTING = "dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, certification"
+_SETTING_OF_G = ", ".join(f"g.{name}" for name in _SETTING.split(", "))
+# Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; above, Cornish and Fisher's expansion
+# (Abramowitz and Stegun 26.7.5), good to 1e-6 there.
+_T = (
+    "12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146, "
+    "2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274, "
+    "2.200985160091639, 2.1788128296672284, 2.1603686564627913, 2.144786687917804, 2.131449545559776, "
+    "2.1199052992212546, 2.1098155778333156, 2.1009220402410382, 2.0930240544083087, 2.085963447265864, "
+    "2.0796138447276795, 2.0738730679040254, 2.0686576104190486, 2.0638985616280245, 2.0595385527532972, "
+    "2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378"
+)
+_Z = 1.959963984540054
+_STUDENT = (
+    f"coalesce([{_T}][n_seeds - 1], {_Z} + {(_Z**3 + _Z) / 4} / (n_seeds - 1)"
+    f" + {(5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96} / (n_seeds - 1) ** 2"
+    f" + {(3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384} / (n_seeds - 1) ** 3)"
+)
+# Summed in the order of the seeds, so that the last digit is always the same.
+_VALUES = "list(f.value ORDER BY c.seed, c.run_id) AS seeds"
+_LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) END AS n_leaking"
+"""Seeds whose own interval lies above a guess."""
+_STATISTICS = f"""
+statistics AS (
+    SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
+        {_STUDENT} * std / sqrt(n_seeds) AS half
+    FROM grouped
+)"""
+_SUMMARY = "g.mean, g.std, g.mean - g.half AS ci_low, g.mean + g.half AS ci_high, g.n_seeds, g.n_leaking"
+
+CURVE = f"""
+WITH {_FINISHED}, {_PAPER}, facts AS (
+    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
+        CAST(NULL AS BOOLEAN) AS leaks
+    FROM accuracies
+    UNION ALL
+    SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
+), grouped AS (
+    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING},
+        c.settings, c.papers
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id
+    {{where}}
+    GROUP BY ALL
+), {_STATISTICS}
+SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published, g.settings
+FROM statistics g LEFT JOIN paper p
+    ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
+"""One row per setting and fact, over seeds of finished runs, with Student's interval from two seeds on."""
+
+_CURVE_ORDER = (
+    "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, {}, measure, view, "
+    "split NULLS FIRST, attack NULLS FIRST, threshold_rule NULLS FIRST, {}"
+)
+CAPACITY_ORDER = _CURVE_ORDER.format("epsilon, evaluation_epsilon", "capacity")
+EPSILON_ORDER = _CURVE_ORDER.format("capacity", "epsilon, evaluation_epsilon")
+
+CLASSES = f"""
+WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
+    SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING},
+        min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, c.settings, c.papers
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id
+    {{where}}
+    GROUP BY ALL
+), {_STATISTICS}
+SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.threshold_rule, g.measure, {_SUMMARY}, g.n_member,
+    g.n_nonmember, p.published, g.settings
+FROM statistics g LEFT JOIN paper p
+    ON p.class_label IS NOT DISTINCT FROM g.class_label AND p.split IS NULL AND {_SAME_SETTING}"""
+"""The same for leakage only, each class beside the row of all classes (class_label NULL)."""
+
+CLASSES_ORDER = f"{_SETTING} NULLS FIRST, settings, attack, view, threshold_rule, measure, class_label NULLS FIRST"
+
+_RULES = {"oracle": "inference_accuracy", "heldout": "heldout_inference_accuracy"}
+_PRINTED = {
+    f"{view}_{split}_accuracy": f"(measure, view, split) = ('accuracy', '{view}', '{split}')"
+    for view in HEADLINE_VIEWS
+    for split in ("train", "test")
+} | {
+    f"{view}_{name}": f"(measure, view, threshold_rule) = ('inference_accuracy', '{view}', '{rule}')"
+    for rule, name in _RULES.items()
+    for view in HEADLINE_VIEWS
+}
+"""Columns of the paper's Tables 8 to 10 in their order, then I_B, I_A and I_V with held-out thresholds."""
+_PAPERS = {name: fact for name, fact in _PRINTED.items() if "heldout" not in name}
+_STATISTICS_OF = ", ".join(
+    f"max({value}) FILTER ({fact}) AS {name}{suffix}"
+    for name, fact in _PRINTED.items()
+    for suffix, value in (
+        *(("", "mean"), ("_std", "std"), ("_ci_low", "mean - half"), ("_ci_high", "mean + half")),
+        *([("_n_leaking", "n_leaking")] if "inference" in name else []),
+    )
+)
+_PUBLISHED_OF = ", ".join(
+    f"max(published) FILTER ({fact.replace('measure', 'metric')}) AS paper_{name}" for name, fact in _PAPERS.items()
+)
+VIEWS = f"""
+WITH {_FINISHED}, {_PAPER}, facts AS (
+    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS threshold_rule, accuracy AS value,
+        CAST(NULL AS BOOLEAN) AS leaks
+    FROM accuracies
+    UNION ALL
+    SELECT run_id, metric, view, NULL, threshold_rule, value, leaks FROM leakage
+    WHERE attack = 'confidence' AND metric = 'inference_accuracy' AND class_label IS NULL
+), grouped AS (
+    SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, c.settings
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id
+    {{where}}
+    GROUP BY ALL
+), {_STATISTICS}, wide AS (
+    SELECT {_SETTING}, size, max(n_seeds) AS n_seeds, {_STATISTICS_OF}, settings FROM statistics GROUP BY ALL
+), numbered AS (SELECT *, row_number() OVER () AS number FROM wide), printed AS (
+    SELECT dataset, defense, epsilon, train_fraction AS paper_train_fraction, capacity AS paper_capacity,
+        {_PUBLISHED_OF}
+    FROM paper
+    WHERE class_label IS NULL AND (metric = 'accuracy' OR (metric, attack) = ('inference_accuracy', 'confidence'))
+    GROUP BY ALL
+)
+SELECT g.* EXCLUDE (number, settings), p.* EXCLUDE (dataset, defense, epsilon), g.settings
+FROM numbered g LEFT JOIN printed p
+    ON {_SAME_DEFENSE} OR (p.epsilon IS NULL AND (p.dataset, p.defense) = (g.dataset, g.defense))
+QUALIFY row_number() OVER (
+    PARTITION BY number ORDER BY p.paper_train_fraction = g.train_fraction DESC, p.paper_train_fraction DESC
+) = 1"""
+"""One row per setting, laid out as the paper's Tables 8 to 10, beside the row that the paper prints.
+
+That is the paper's row of the same data set, defense and epsilon, whatever our network, image size and number of
+images; how large its network was and what share of the images it trained on stand beside its numbers.
+"""
+
+_DEFENSES = tuple(dict.fromkeys(("natural", *VERIFIER, *DEFENSES)))
+VIEWS_ORDER = (
+    "dataset, network, size NULLS FIRST, train_fraction, capacity, "
+    f"list_position({list(_DEFENSES)}, defense), epsilon, evaluation_epsilon, "
+    f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, settings"
+)
+"""As the paper: natural, dual, abstract, ibp, then other defenses."""
