@@ -25,6 +25,9 @@ ADJUSTED = "0.3"
 OPSET = 12
 """Version of ONNX operators that release 0.3 reads: axes are attributes in it, inputs in later ones."""
 
+DEPTH = 10_000
+"""Calls within calls that it is allowed: it goes from a network's end to its beginning by recursion."""
+
 
 @functools.cache
 def auto_lirpa() -> types.ModuleType:
@@ -44,8 +47,11 @@ def auto_lirpa() -> types.ModuleType:
 def quiet() -> Iterator[None]:
     """Let auto_LiRPA warn and log nothing, and change no setting of the process for good: import and use it in here.
 
-    When imported, it adds a warnings filter, gives the root logger a handler that prints, and sets TorchScript's flags.
+    When imported, it adds a warnings filter, gives the root logger a handler that prints, sets TorchScript's flags, and
+    lets Python recurse until the process dies.
     """
+    recursion = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(recursion, DEPTH))
     root = logging.getLogger()
     handlers, disabled = root.handlers[:], root.manager.disable
     executor, mode = torch._C._jit_set_profiling_executor(False), torch._C._jit_set_profiling_mode(False)
@@ -59,6 +65,7 @@ def quiet() -> Iterator[None]:
         root.handlers[:] = handlers
         torch._C._jit_set_profiling_executor(executor)
         torch._C._jit_set_profiling_mode(mode)
+        sys.setrecursionlimit(recursion)
 
 
 @contextlib.contextmanager

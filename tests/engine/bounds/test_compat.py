@@ -28,7 +28,7 @@ def settings():
         jit, list(warnings.filters), list(log.handlers), log.level, log.manager.disable, dict(vars(exporter)),
         hasattr(helper, "_set_opset_version"), hasattr(torch._C.Node, "__getitem__"), appdirs.user_data_dir,
         "numpy.lib.arraysetops" in sys.modules, torch.jit._trace._trace_module_map, torch.is_grad_enabled(),
-        torch.backends.cudnn.conv.fp32_precision,
+        torch.backends.cudnn.conv.fp32_precision, sys.getrecursionlimit(),
     ]
 
 before = settings()
