@@ -11,7 +11,12 @@ import termios
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes depends on what else the machine does; speed belongs to the benchmarks.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 os.environ.setdefault("NO_COLOR", "1")
 # Small networks gain nothing from a second thread, and tests that start processes lose by it.
