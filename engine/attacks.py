@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.memory import widest
+
 TILE_BYTES = 8 << 20
 """Float32 pixels of one evaluation tile on a GPU; on a CPU a tile's activations should stay in the last-level cache."""
 
@@ -55,22 +57,7 @@ def tile_size(model: nn.Module, image: Tensor) -> int:
     """
     if image.device.type != "cpu":
         return max(64, min(1024, TILE_BYTES // (4 * image.numel())))
-    largest = image.numel()
-
-    def watch(_module: nn.Module, _inputs: tuple, output: object) -> None:
-        nonlocal largest
-        if isinstance(output, Tensor):
-            largest = max(largest, output.numel())
-
-    leaves = [module for module in model.modules() if not list(module.children())]
-    handles = [leaf.register_forward_hook(watch) for leaf in leaves]
-    try:
-        with torch.no_grad():
-            model(torch.zeros_like(image, dtype=torch.float32)[None])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return int(min(256, max(4, (2 << 20) // (4 * largest))))
+    return int(min(256, max(4, (2 << 20) // (4 * widest(model, image)))))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import bounds
+from engine import bounds, memory
 from engine.attacks import frozen, pgd, tile_size
 from engine.datasets import Dataset, Split, pixels
 from engine.precision import arithmetic
@@ -97,7 +97,7 @@ def ask(
         try:
             logits.append(_answers(model, split, view, evaluation, question, each))
         except (RuntimeError, MemoryError) as error:
-            if tile == 1 or not _out_of_memory(error):
+            if tile == 1 or not memory.is_short(error):
                 raise
             tile = max(1, tile // 2)
             continue
@@ -125,8 +125,3 @@ def _tile_size(model: nn.Module, image: Tensor, view: str, evaluation: Evaluatio
     if view == "certified":
         return bounds.tile_size(model, image, num_classes, evaluation.certification)
     return tile_size(model, image)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether a smaller tile may help: a GPU says so by type, a CPU in words."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine import memory
 from engine.bounds import compat
 from engine.bounds.box import BoundError, difference_rows
 from engine.precision import arithmetic
@@ -130,10 +131,10 @@ class Verifier:
         try:
             with compat.quiet(), arithmetic("float32", device), torch.no_grad():
                 yield
-        except (BoundError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
+        except (BoundError, torch.AcceleratorError):
             raise
         except Exception as error:
-            if "allocate memory" in str(error):
+            if memory.is_short(error):
                 raise
             raise BoundError(_explained(error, self._network)) from error
 
@@ -144,19 +145,7 @@ def _at_once(device: torch.device) -> int:
 
 def _row_bytes(model: nn.Module, image: Tensor) -> int:
     """Bytes of one image's coefficients in one bound: a float32 for each number of its widest layer."""
-    sizes = [image.numel()]
-
-    def watch(_module: nn.Module, _inputs: tuple, output: Any) -> None:
-        sizes.append(output.numel() if isinstance(output, Tensor) else 0)
-
-    handles = [module.register_forward_hook(watch) for module in model.modules()]
-    try:
-        with torch.no_grad():
-            model(torch.zeros_like(image, dtype=torch.float32)[None])
-    finally:
-        for handle in handles:
-            handle.remove()
-    return 4 * max(sizes)
+    return 4 * memory.widest(model, image)
 
 
 def _copied(model: nn.Module) -> nn.Module:
