@@ -103,7 +103,8 @@ def test_cancelling_ends_a_running_job_within_two_seconds(running, behaviour):
         client.call(protocol.Subscribe())
         running_id, waiting_id = running.submit(behaviour, "hold", device="cpu")[:2]
         expected = "deaf now" if behaviour == "stubborn" else "holding"
-        next(push for push in client.pushes() if isinstance(push, protocol.Note) and push.message == expected)
+        notes = (push for push in client.pushes() if isinstance(push, protocol.Note))
+        next(note for note in notes if (note.run_id, note.message) == (running_id, expected))
     (pid,) = running.starts(running_id)
     before = time.monotonic()
     cancelled = running.call(protocol.Cancel(run_ids=[running_id, waiting_id, "unknown"])).run_ids
