@@ -134,7 +134,7 @@ class _Stack:
                 kept[improved] = weight.detach()[better]
             if not (going := since[self.running] < PATIENCE).any():
                 break
-            if going.float().mean() < 0.75:
+            if not going.all():
                 optimizer = self._leave_out(~going, optimizer)
         return best
 
@@ -159,9 +159,11 @@ class _Stack:
 
     def _losses(self, rows: Tensor) -> Tensor:
         """Cross-entropy (running networks, rows) of each network on rows of its own task."""
-        task = self.task[self.running, None]
-        logits = _forward(self.weights, self.inputs[task, rows])
-        return F.cross_entropy(logits.transpose(1, 2), self.member[task, rows], reduction="none")
+        places = (rows + self.task[self.running, None] * self.inputs.shape[1]).flatten()
+        inputs = self.inputs.flatten(0, 1).index_select(0, places)
+        logits = _forward(self.weights, inputs.view(*rows.shape, -1)).flatten(0, 1)
+        losses = F.cross_entropy(logits, self.member.flatten().index_select(0, places), reduction="none")
+        return losses.view(rows.shape)
 
     @torch.no_grad()
     def _validation_losses(self) -> Tensor:
