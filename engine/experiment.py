@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from engine import (
     datasets,
     events,
     inference,
+    mixing,
     networks,
     order,
     pictures,
@@ -110,6 +111,8 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
     meter = Meter(experiment, data, setting.folder, emit, should_stop)
     model = trained(experiment, data, setting, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
+    if (robust := mixing.robust_images(experiment, len(data.train.labels))) is not None:
+        answers = replace(answers, robust=robust.numpy())
     pictures.keep(model, data, answers, experiment.evaluation, setting.folder)
     predictions.save(path, answers)
     return answers

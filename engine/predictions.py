@@ -1,7 +1,8 @@
 """A model's answers to every training and test image in each view, as arrays and as a file others can read.
 
 The file is an npz whose keys extend the paper's: `output_{train,test}_{view}` (softmax, float32), `train_label`,
-`test_label`; besides, `logits_{train,test}_{view}` (float32) and `{train,test}_index`, the rows in the data set.
+`test_label`; besides, `logits_{train,test}_{view}` (float32), `{train,test}_index`, the rows in the data set, and
+`train_robust` (bool) where a robust defense trained on a part of the images only.
 Either of output and logits is enough to be read; of the targeted view, which is large, only the logits are written.
 """
 
@@ -40,6 +41,10 @@ class Answers:
     def from_logits(cls, logits: np.ndarray) -> "Answers":
         """Answers whose softmax is taken in float64 before it is rounded."""
         return cls(np.exp(log_softmax(logits)).astype(np.float32), logits)
+
+    def rows(self, chosen: np.ndarray) -> "Answers":
+        """The chosen examples' answers alone."""
+        return Answers(self.probabilities[chosen], None if self.logits is None else self.logits[chosen])
 
     def log_probabilities(self) -> np.ndarray:
         """float64, of the answers' shape; minus infinity where a file's softmax is 0."""
@@ -104,11 +109,19 @@ class Predictions:
     index: Mapping[str, np.ndarray]
     """Split -> int32 (examples,): rows in the data set as loaded."""
     views: Mapping[str, Mapping[str, Answers]]
+    robust: np.ndarray | None = None
+    """bool (training examples,): which of them a robust defense trained on; None where all were trained alike."""
 
     @property
     def num_classes(self) -> int:
         """Classes the model tells apart."""
         return next(iter(self.views.values()))["train"].probabilities.shape[-1]
+
+    def of_members(self, chosen: np.ndarray) -> "Predictions":
+        """The same with the chosen training examples (bool) alone, and all test examples."""
+        labels, index = ({**both, "train": both["train"][chosen]} for both in (self.labels, self.index))
+        views = {view: {**splits, "train": splits["train"].rows(chosen)} for view, splits in self.views.items()}
+        return Predictions(labels, index, views)
 
 
 def save(path: Path, predictions: Predictions) -> None:
@@ -122,6 +135,8 @@ def save(path: Path, predictions: Predictions) -> None:
                 arrays[f"output_{split}_{view}"] = answers[split].probabilities
             if answers[split].logits is not None:
                 arrays[f"logits_{split}_{view}"] = answers[split].logits
+    if predictions.robust is not None:
+        arrays["train_robust"] = predictions.robust
     temporary = path.with_name(f"{path.name}.partial")
     with open(temporary, "wb") as stream:
         np.savez(stream, **arrays)
@@ -154,7 +169,10 @@ def load(path: Path) -> Predictions:
     widths = {f"{split} {view}": views[view][split].probabilities.shape[-1] for view in views for split in SPLITS}
     if len(set(widths.values())) > 1:
         raise PredictionsError(f"{path}: the views differ in their number of classes: {widths}")
-    return Predictions(labels, index, views)
+    robust = arrays.get("train_robust")
+    if robust is not None and (robust.shape != labels["train"].shape or robust.dtype != bool):
+        raise PredictionsError(f"{path}: train_robust must be one true or false for each train_label")
+    return Predictions(labels, index, views, robust)
 
 
 def _stored(arrays: Mapping[str, np.ndarray], split: str, view: str) -> list[str]:

@@ -193,7 +193,7 @@ class Experiment:
 
     def identity(self) -> str:
         """Canonical JSON of everything that changes the result and nothing that does not."""
-        content = self.to_dict() | {"data": self.data.identity()}
+        content = self._content()
         if "certified" not in self.evaluation.views:
             del content["evaluation"]["certification"]
         if self.evaluation.views == ("benign",):
@@ -209,9 +209,16 @@ class Experiment:
     @property
     def training_id(self) -> str:
         """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
-        content = self.to_dict() | {"data": self.data.identity()}
+        content = self._content()
         del content["evaluation"], content["inference"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    def _content(self) -> dict[str, Any]:
+        """All settings but those that change nothing here."""
+        content = self.to_dict() | {"data": self.data.identity()}
+        if content["recipe"].get("robust_share") == 1:
+            del content["recipe"]["robust_share"], content["recipe"]["share_of"]
+        return content
 
     @property
     def slug(self) -> str:

@@ -6,11 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine import checkpoints
+from engine import checkpoints, mixing
 from engine.attacks import frozen, tile_size
 from engine.checkpoints import TrainingState
 from engine.datasets import Dataset, Split, pixels
-from engine.defenses import LOSSES
 from engine.precision import arithmetic, autocast
 from engine.recipes import Recipe
 from engine.seeds import permutation, seed_torch
@@ -69,6 +68,8 @@ def train(
     checkpoints.resume(folder, state, watcher.notice)
     batch = min(recipe.batch_size, len(data.train.labels))
     batches_per_epoch = len(data.train.labels) // batch
+    if (images := mixing.robust_images(experiment, len(data.train.labels))) is not None:
+        images = images.to(device)
     saved_at = time.monotonic()
     epoch = -1
     model.train()
@@ -77,7 +78,8 @@ def train(
             epoch = state.step // batches_per_epoch
             order = permutation(len(data.train.labels), experiment.seed, "epoch", epoch).to(device)
         start = state.step % batches_per_epoch * batch
-        update(state, data.train, order[start : start + batch], experiment)
+        rows = order[start : start + batch]
+        update(state, data.train, rows, mixing.robust_rows(recipe, rows, images), experiment)
         watcher.progress(state.step)
         if state.step % log_every == 0 or state.step == recipe.steps:
             watcher.history(state.step, epoch, measure(state, data, recipe))
@@ -102,8 +104,11 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
 
 
-def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experiment) -> None:
-    """One optimiser step on the given rows; all its randomness comes from the experiment's seed and the step."""
+def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | None, experiment: Experiment) -> None:
+    """One optimiser step on the given rows, of which `robust` are trained robustly (None: all).
+
+    All its randomness comes from the experiment's seed and the step.
+    """
     recipe = experiment.recipe
     seed_torch(split.images.device, experiment.seed, "step", state.step)
     x, y = pixels(split.images[rows]), split.labels[rows]
@@ -116,7 +121,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, experiment: Experim
     state.optimizer.zero_grad(set_to_none=True)
     with arithmetic(recipe.precision, x.device):
         with autocast(recipe.precision, x.device):
-            loss = LOSSES[experiment.defense](state.model, x, y, recipe, experiment.epsilon, state.step)
+            loss = mixing.loss(state.model, x, y, robust, experiment, state.step)
         loss.backward()
     if recipe.gradient_clip:
         nn.utils.clip_grad_norm_(state.model.parameters(), recipe.gradient_clip)

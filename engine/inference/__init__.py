@@ -47,5 +47,19 @@ def audit(
     for view in predictions.views:
         for attack in settings.attacks:
             on_attack(attack, view)
-            generator = np.random.default_rng([settings.seed, zlib.crc32(f"{attack} {view}".encode())])
-            yield from ATTACKS[attack](predictions, view, settings, generator)
+            yield from ATTACKS[attack](predictions, view, settings, _generator(settings, attack, view))
+            if attack in SCORES and predictions.robust is not None:
+                yield from _groups_apart(predictions, view, settings, attack)
+
+
+def _groups_apart(predictions: Predictions, view: str, settings: Inference, score: str) -> Iterator[Fact]:
+    """`SCORE-robust` and `SCORE-plain`: the members that were trained robustly, and the others, against all others."""
+    for group, chosen in (("robust", predictions.robust), ("plain", ~predictions.robust)):
+        if chosen.any():
+            attack = f"{score}-{group}"
+            part, generator = predictions.of_members(chosen), _generator(settings, attack, view)
+            yield from threshold.audit(part, view, settings, generator, attack=attack, score=score)
+
+
+def _generator(settings: Inference, attack: str, view: str) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, zlib.crc32(f"{attack} {view}".encode())])

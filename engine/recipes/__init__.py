@@ -15,6 +15,7 @@ from engine.recipes.settings import (
     IBPRecipe,
     PGDRecipe,
     Recipe,
+    RobustRecipe,
     VerifiableRecipe,
 )
 from engine.validation import from_mapping
@@ -67,6 +68,7 @@ __all__ = [
     "IBPRecipe",
     "PGDRecipe",
     "Recipe",
+    "RobustRecipe",
     "VerifiableRecipe",
     "known_overrides",
     "recipe_for",

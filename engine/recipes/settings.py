@@ -68,7 +68,23 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PGDRecipe(Recipe):
+class RobustRecipe(Recipe):
+    """What robust training has in common: it may leave a part of the images to natural training."""
+
+    robust_share: float = 1.0
+    """Share of the images that this defense trains on; the others count with their plain cross-entropy."""
+    share_of: str = "batch"
+    """`batch`: of every batch, so each image is in turn either; `data`: the same images throughout, drawn by seed."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that leave nothing robust."""
+        super().__post_init__()
+        require(0 < self.robust_share <= 1, "robust_share", self.robust_share, "above 0, at most 1")
+        require_known("share_of", self.share_of, ("batch", "data"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PGDRecipe(RobustRecipe):
     """Adversarial training on untargeted PGD examples only (Madry et al. 2018; protocol B1)."""
 
     attack_steps: int = 10
@@ -104,7 +120,7 @@ class PGDRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifiableRecipe(Recipe):
+class VerifiableRecipe(RobustRecipe):
     """What the verifiable defenses have in common: the box they train on grows while they learn."""
 
     ramp_start: int = 0

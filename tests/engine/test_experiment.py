@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine import datasets, events, inference, networks, predictions, sweeps, tensorfile
+from engine.defenses import LOSSES
 from engine.experiment import Setting, choose_device, run
 from engine.inference import risk
 from engine.place import Place
@@ -231,18 +232,14 @@ def test_history_that_an_engine_lost_is_told_again_on_resuming(experiments, tmp_
 
 
 def test_divergence_is_an_end_with_a_reason(experiments, tmp_path, monkeypatch):
-    from engine import training
-
-    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: model(x).sum() * float("inf"))
+    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: model(x).sum() * float("inf"))
     told = collect(experiments["natural"], tmp_path)
     assert told[-1].state == "diverged"
     assert told[-1].error.startswith("diverged at step 1:")
 
 
 def test_training_that_ended_at_chance_is_said(experiments, tmp_path, monkeypatch):
-    from engine import training
-
-    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: 0 * model(x).sum())
+    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: 0 * model(x).sum())
     monkeypatch.setattr(networks, "build", lambda *_, **__: Constant())
     told = collect(experiments["natural"], tmp_path)
     assert "one class to every image" in of(told, events.Notice)[0].message
@@ -253,9 +250,7 @@ def test_answers_that_are_not_finite_are_no_result(experiments, tmp_path, monkey
     network = Constant()
     network.logits.data[3] = float("nan")
     monkeypatch.setattr(networks, "build", lambda *_, **__: network)
-    from engine import training
-
-    monkeypatch.setitem(training.LOSSES, "natural", lambda model, x, *_: model(x)[:, 0].sum())
+    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: model(x)[:, 0].sum())
     told = collect(experiments["natural"], tmp_path)
     assert told[-1].state == "diverged"
     assert "not finite" in told[-1].error

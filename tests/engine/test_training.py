@@ -7,6 +7,7 @@ from torch import nn
 
 from engine import checkpoints, tensorfile, training
 from engine.datasets import Dataset, Split
+from engine.defenses import LOSSES
 from engine.recipes import recipe_for
 from engine.spec import Data, Evaluation, Experiment
 from engine.training import DivergedError, Stopped, Watcher, build_optimizer, crop_flip, train
@@ -154,7 +155,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_naming_the_step(tmp_path, monkey
     def explode(model, x, y, recipe, epsilon, step):
         return model(x).sum() * (float("nan") if step >= 12 else 0.0)
 
-    monkeypatch.setitem(training.LOSSES, "pgd", explode)
+    monkeypatch.setitem(LOSSES, "pgd", explode)
     with pytest.raises(DivergedError, match="diverged at step 13: the loss is nan"):
         train(network(), data(), experiment(steps=2000), tmp_path, Recorder())
 
