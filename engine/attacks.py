@@ -35,18 +35,45 @@ def pgd(
     Returns images of x's shape, within epsilon of x and within [0, 1]. Only the input's gradient is computed, in
     float32; the model's mode (BatchNorm!) is the caller's.
     """
-    low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
     adversarial = x + torch.empty_like(x).uniform_(-epsilon, epsilon) if random_start else x.clone()
     if clip_start:
         adversarial.clamp_(0, 1)
+
+    def objective(logits: Tensor) -> Tensor:
+        return F.cross_entropy(logits, y, reduction="sum")
+
     ascent = -step_size if targeted else step_size
+    return ascend(model, objective, adversarial, x, epsilon=epsilon, step_size=ascent, steps=steps)
+
+
+def ascend(
+    model: Callable[[Tensor], Tensor],
+    objective: Callable[[Tensor], Tensor],
+    start: Tensor,
+    x: Tensor,
+    *,
+    epsilon: float,
+    step_size: float,
+    steps: int,
+) -> Tensor:
+    """Steps by the sign of the gradient of `objective(logits)`, a sum over the batch, from `start`; the last iterate.
+
+    Each iterate is projected to within epsilon of the images x and within [0, 1]. step_size below 0 descends.
+    """
+    low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
+    adversarial = start
     for _ in range(steps):
-        adversarial.requires_grad_(True)
-        loss = F.cross_entropy(model(adversarial).float(), y, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, adversarial)
+        gradient = input_gradient(model, objective, adversarial)
         with torch.no_grad():
-            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=ascent), low, high)
+            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=step_size), low, high)
     return adversarial.detach()
+
+
+def input_gradient(model: Callable[[Tensor], Tensor], objective: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Gradient of `objective(logits)` to the images alone, taken in float32."""
+    x.requires_grad_(True)
+    (gradient,) = torch.autograd.grad(objective(model(x).float()), x)
+    return gradient
 
 
 def tile_size(model: nn.Module, image: Tensor) -> int:

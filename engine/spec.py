@@ -211,6 +211,8 @@ class Experiment:
         """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
         content = self._content()
         del content["evaluation"], content["inference"]
+        if self.defense == "distributional":
+            del content["epsilon"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
 
     def _content(self) -> dict[str, Any]:

@@ -183,10 +183,9 @@ That is the paper's row of the same data set, defense and epsilon, whatever our 
 images; how large its network was and what share of the images it trained on stand beside its numbers.
 """
 
-_DEFENSES = tuple(dict.fromkeys(("natural", *VERIFIER, *DEFENSES)))
 VIEWS_ORDER = (
     "dataset, network, size NULLS FIRST, train_fraction, capacity, "
-    f"list_position({list(_DEFENSES)}, defense), epsilon, evaluation_epsilon, "
+    f"list_position({list(DEFENSES)}, defense), epsilon, evaluation_epsilon, "
     f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, settings"
 )
-"""As the paper: natural, dual, abstract, ibp, then other defenses."""
+"""Defenses in the paper's order."""

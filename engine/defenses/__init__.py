@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from engine.defenses import abstract, dual, ibp, natural, pgd
+from engine.defenses import abstract, distributional, dual, ibp, natural, pgd, trades
 from engine.recipes import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, Recipe, float, int], Tensor]
@@ -16,6 +16,8 @@ Loss = Callable[[nn.Module, Tensor, Tensor, Recipe, float, int], Tensor]
 LOSSES: dict[str, Loss] = {
     "natural": natural.loss,
     "pgd": pgd.loss,
+    "distributional": distributional.loss,
+    "trades": trades.loss,
     "dual": dual.loss,
     "abstract": abstract.loss,
     "ibp": ibp.loss,

@@ -11,11 +11,13 @@ from engine.recipes.numbers import CAPACITY, EPSILON, NETWORK, OWN, RECIPES
 from engine.recipes.settings import (
     DEFENSES,
     AbstractRecipe,
+    DistributionalRecipe,
     DualRecipe,
     IBPRecipe,
     PGDRecipe,
     Recipe,
     RobustRecipe,
+    TRADESRecipe,
     VerifiableRecipe,
 )
 from engine.validation import from_mapping
@@ -64,11 +66,13 @@ __all__ = [
     "SCALES",
     "VERIFIER",
     "AbstractRecipe",
+    "DistributionalRecipe",
     "DualRecipe",
     "IBPRecipe",
     "PGDRecipe",
     "Recipe",
     "RobustRecipe",
+    "TRADESRecipe",
     "VerifiableRecipe",
     "known_overrides",
     "recipe_for",

@@ -84,28 +84,39 @@ class RobustRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PGDRecipe(RobustRecipe):
-    """Adversarial training on untargeted PGD examples only (Madry et al. 2018; protocol B1)."""
+class AttackingRecipe(RobustRecipe):
+    """Training on examples that an attack makes against the current model."""
 
     attack_steps: int = 10
-    attack_step_size: float = 0.2
-    """Step size as a multiple of the epsilon in force."""
-    random_start: bool = True
-    """Start uniformly in the epsilon ball instead of at the image."""
-    clip_start: bool = True
-    """Keep the random start within [0, 1]; the paper's Yale and Fashion-MNIST code clips after the first step only."""
-    epsilon_warmup: int = 0
-    """Updates over which epsilon grows linearly from 0 to its value."""
     attack_batchnorm: str = "eval"
     """`train`: BatchNorm uses and updates batch statistics inside the attack, as the paper's CIFAR-10 code; `eval`."""
 
     def __post_init__(self) -> None:
-        """Refuse an attack that cannot be made."""
+        """Refuse an attack without steps."""
         super().__post_init__()
         require(self.attack_steps >= 1, "attack_steps", self.attack_steps, "1 or more")
+        require_known("attack_batchnorm", self.attack_batchnorm, ("train", "eval"))
+
+    @property
+    def passes_per_image(self) -> float:
+        """One forward and one backward to the input for each attack step, then a training step."""
+        return 2.0 * self.attack_steps + 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BallRecipe(AttackingRecipe):
+    """Attacks by sign steps within an epsilon ball that may grow at first."""
+
+    attack_step_size: float = 0.2
+    """Step size as a multiple of the epsilon in force."""
+    epsilon_warmup: int = 0
+    """Updates over which epsilon grows linearly from 0 to its value."""
+
+    def __post_init__(self) -> None:
+        """Refuse steps that go nowhere."""
+        super().__post_init__()
         require(self.attack_step_size > 0, "attack_step_size", self.attack_step_size, "above 0")
         require(self.epsilon_warmup >= 0, "epsilon_warmup", self.epsilon_warmup, "0 or more")
-        require_known("attack_batchnorm", self.attack_batchnorm, ("train", "eval"))
 
     def epsilon_at(self, step: int, epsilon: float) -> float:
         """Attack budget of the update number `step`, counted from 0; the full one from the end of the warm-up on."""
@@ -113,10 +124,49 @@ class PGDRecipe(RobustRecipe):
             return epsilon
         return epsilon * step / max(self.epsilon_warmup - 1, 1)
 
-    @property
-    def passes_per_image(self) -> float:
-        """One forward and one backward to the input for each attack step, then a training step."""
-        return 2.0 * self.attack_steps + 3.0
+
+@dataclass(frozen=True, kw_only=True)
+class PGDRecipe(BallRecipe):
+    """Adversarial training on untargeted PGD examples only (Madry et al. 2018; protocol B1)."""
+
+    random_start: bool = True
+    """Start uniformly in the epsilon ball instead of at the image."""
+    clip_start: bool = True
+    """Keep the random start within [0, 1]; the paper's Yale and Fashion-MNIST code clips after the first step only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TRADESRecipe(BallRecipe):
+    """Difference-based training (TRADES, Zhang et al. 2019; protocol B3)."""
+
+    beta: float = 1.0
+    """Weight of the divergence; the paper's, where the inventors took 6 for CIFAR-10."""
+    clean_gradient: bool = True
+    """Let the divergence move the clean answers too, as its inventors do; the paper's code does not."""
+
+    def __post_init__(self) -> None:
+        """Refuse a divergence that is rewarded."""
+        super().__post_init__()
+        require(self.beta >= 0, "beta", self.beta, "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistributionalRecipe(AttackingRecipe):
+    """Distributional training (Sinha et al. 2018; protocol B2): no epsilon, but a price on moving away."""
+
+    ascent: float = 1.0
+    """Factor of the gradient of each image's cross-entropy to its pixels."""
+    gamma_rule: str = "fixed"
+    """`fixed`: the Lagrangian's penalty is `gamma`; `batch-mean`, the authors': the mean of |gradient| over a batch."""
+    gamma: float = 0.001
+    """Price of moving a pixel, in units of the gradient times `ascent`; what it pays less for stays where it is."""
+
+    def __post_init__(self) -> None:
+        """Refuse rewards for moving."""
+        super().__post_init__()
+        require(self.ascent > 0, "ascent", self.ascent, "above 0")
+        require_known("gamma_rule", self.gamma_rule, ("fixed", "batch-mean"))
+        require(self.gamma >= 0, "gamma", self.gamma, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +290,8 @@ class DualRecipe(VerifiableRecipe):
 DEFENSES: dict[str, type[Recipe]] = {
     "natural": Recipe,
     "pgd": PGDRecipe,
+    "distributional": DistributionalRecipe,
+    "trades": TRADESRecipe,
     "dual": DualRecipe,
     "abstract": AbstractRecipe,
     "ibp": IBPRecipe,

@@ -65,8 +65,8 @@ def test_each_setting_is_a_row_in_the_papers_order_beside_the_papers_own(store, 
         told(yale(defense), row)
     told(yale("pgd"), TABLE8["natural"])
     rows = records(store.query("views"))
-    assert [row["defense"] for row in rows] == ["natural", "dual", "ibp", "pgd"]
-    for row, (defense, numbers) in zip(rows[:3], TABLE8.items(), strict=True):
+    assert [row["defense"] for row in rows] == ["natural", "pgd", "dual", "ibp"]
+    for row, (defense, numbers) in zip([rows[0], *rows[2:]], TABLE8.items(), strict=True):
         assert tuple(row[name] for name in NAMES) == numbers
         papers = tuple(row[f"paper_{name}"] for name in NAMES)
         assert [value is None for value in papers] == [value is None for value in numbers]
@@ -74,9 +74,9 @@ def test_each_setting_is_a_row_in_the_papers_order_beside_the_papers_own(store, 
         near = [abs(ours - papers) for ours, papers in zip(numbers, papers, strict=True) if papers is not None]
         assert max(near) < (0.0101 if defense == "ibp" else 1e-4)
         assert (row["paper_capacity"], row["paper_train_fraction"]) == (8.0, 1.0)
-    assert [row["certification"] for row in rows] == [None, "dual", "ibp", None]
-    assert rows[2]["certified_heldout_inference_accuracy"] == pytest.approx(0.7505)
-    assert rows[3]["paper_benign_inference_accuracy"] == 0.6168687282408356
+    assert [row["certification"] for row in rows] == [None, None, "dual", "ibp"]
+    assert rows[3]["certified_heldout_inference_accuracy"] == pytest.approx(0.7505)
+    assert rows[1]["paper_benign_inference_accuracy"] == 0.6168687282408356
 
 
 def test_seeds_are_folded_with_students_interval_and_those_that_leak_are_counted(store, yale, told):
