@@ -1,0 +1,87 @@
+"""The command that puts our numbers beside the paper's: reproduce."""
+
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from engine import sweeps
+from engine.control.project import Project
+from engine.validation import SpecError, require_known
+from explorer import options
+from explorer.commands import running
+from explorer.project.access import results
+from explorer.reproduction import claims, page, settings, verdicts
+
+
+@click.command()
+@click.argument("names", metavar="[PRESET]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All presets.")
+@options.scale
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, as for run.")
+@click.option("--no-run", is_flag=True, help="Only what has been run already.")
+@click.option("--page", "target", metavar="FILE.md", help="Write one Markdown page of all of them there.")
+@options.project
+@options.data_root
+@click.pass_context
+def reproduce(
+    context: click.Context,
+    names: tuple[str, ...],
+    every: bool,
+    scale: str,
+    overrides: tuple[str, ...],
+    no_run: bool,
+    target: str | None,
+    project: Project,
+    data_root: Path,
+) -> int:
+    """Run what is missing of a preset and put its numbers beside the paper's, with verdicts.
+
+    Each preset's table goes to reproduction/PRESET.md and .csv in the project.
+
+    \b
+    mia-explore reproduce table8 --data-root ~/data
+    mia-explore reproduce --all --no-run --page REPRODUCTION.md
+    """  # noqa: D301
+    known = sweeps.presets()
+    for name in names:
+        require_known("preset", name, known)
+    chosen = list(known) if every else list(names)
+    if not chosen:
+        raise SpecError("reproduce: name a preset, or --all; `mia-explore presets` lists them")
+    code = 0
+    for name in [] if no_run else chosen:
+        shared = {"scale": scale, "overrides": overrides, "project": project, "data_root": data_root}
+        code = max(code, context.invoke(running.run, source=name, plain=True, **shared))
+    with results(project) as asked:
+        found = {name: settings.gather(asked, name) for name in chosen}
+    descriptions = {name: known[name]["description"] for name in chosen}
+    folder = project.root / "reproduction"
+    for name in chosen:
+        _tell(name, found[name], descriptions, folder)
+    if target:
+        command = " ".join(["mia-explore reproduce", "--all" if every else " ".join(names), "--no-run"])
+        Path(target).write_text(page.page(found, descriptions, command), encoding="utf-8")
+        click.echo(f"page: {target}", err=True)
+    return code
+
+
+def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], folder: Path) -> None:
+    """One preset's numbers and claims in a few lines on stdout, and all of it as files."""
+    if not own:
+        click.echo(f"{name}: not run")
+        return
+    said = [each.verdict for each in verdicts.compare(own)]
+    counts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in page.MARKS if verdict in said)
+    click.echo(f"{name}: {counts}")
+    for claim, findings in groupby(claims.findings(own), key=lambda finding: finding.claim):
+        each = [finding.holds for finding in findings]
+        click.echo(f"  holds {sum(each)} of {len(each)}  {claim.words} ({claim.where})")
+    folder.mkdir(parents=True, exist_ok=True)
+    alone = page.page({name: own}, descriptions, f"mia-explore reproduce {name} --no-run")
+    (folder / f"{name}.md").write_text(alone, encoding="utf-8")
+    (folder / f"{name}.csv").write_text(page.rows(name, own), encoding="utf-8")
+    click.echo(f"  files: {folder / name}.md, .csv")
+
+
+COMMANDS = (reproduce,)

@@ -1,0 +1,1 @@
+"""Our numbers beside the paper's: what was reproduced, how, and how close."""

@@ -1,0 +1,174 @@
+"""The orderings that the paper claims, and whether they hold among our runs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.recipes import VERIFIER
+from explorer import text
+from explorer.reproduction.settings import Number, Setting
+from explorer.reproduction.verdicts import natural_beside
+
+Pair = tuple[str, Number | None, Number | None]
+"""Of what it speaks, the number that should be larger, and the other one; None where it is missing."""
+TRAINED_ON_EXAMPLES = ("pgd", "distributional", "trades")
+STRATEGIES = (
+    *(("confidence-class", "benign"), ("model-class", "benign"), ("confidence-class", "adversarial")),
+    *(("model-class", "adversarial"), ("model-class", "targeted")),
+)
+"""The paper's five of Table 7."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One ordering."""
+
+    words: str
+    where: str
+    """In the paper."""
+    pairs: Callable[[Sequence[Setting]], Iterator[Pair]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What our runs say of one pair of a claim."""
+
+    claim: Claim
+    about: str
+    more: Number
+    less: Number
+
+    @property
+    def holds(self) -> bool:
+        """By the numbers themselves."""
+        return self.more.value >= self.less.value
+
+    @property
+    def told_apart(self) -> bool | None:
+        """Whether the two intervals keep clear of each other; None without intervals."""
+        if None in (self.more.low, self.less.low):
+            return None
+        return self.more.low > self.less.high or self.less.low > self.more.high
+
+    @property
+    def words(self) -> str:
+        """`holds`, or not, and whether luck may have decided it."""
+        said = "holds" if self.holds else "does not hold"
+        return f"{said} (intervals overlap)" if self.told_apart is False else said
+
+
+def findings(settings: Sequence[Setting]) -> list[Finding]:
+    """Every claim of which our runs have both sides."""
+    return [
+        Finding(claim, about, more, less)
+        for claim in CLAIMS
+        for about, more, less in claim.pairs(settings)
+        if more is not None and less is not None
+    ]
+
+
+def label(setting: Setting) -> str:
+    """`pgd 8/255, capacity 2, 48x42`."""
+    row = setting.row
+    words = [row["defense"] + (f" {text.epsilon(row['epsilon'])}" if row["epsilon"] else "")]
+    words += [row["dataset"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
+    return ", ".join(words)
+
+
+def _claimed(setting: Setting) -> bool:
+    """Of verifiable models the paper says so on Yale alone: those of its Fashion-MNIST hardly leak."""
+    return setting.experiment.defense in TRAINED_ON_EXAMPLES or (
+        setting.experiment.defense in VERIFIER and setting.row["dataset"] == "yale"
+    )
+
+
+def _above_natural(settings: Sequence[Setting]) -> Iterator[Pair]:
+    for setting in settings:
+        if _claimed(setting) and (natural := natural_beside(setting, settings)):
+            yield label(setting), *(s.number("adversarial_inference_accuracy") for s in (setting, natural))
+
+
+def _columns(
+    more: str, less: str, defenses: Sequence[str], datasets: Sequence[str] = ()
+) -> Callable[[Sequence[Setting]], Iterator[Pair]]:
+    def pairs(settings: Sequence[Setting]) -> Iterator[Pair]:
+        for setting in settings:
+            elsewhere = datasets and setting.row["dataset"] not in datasets
+            if setting.experiment.defense in defenses and not elsewhere:
+                yield label(setting), setting.number(more), setting.number(less)
+
+    return pairs
+
+
+def _grows(by: str, column: str, defenses: Sequence[str]) -> Callable[[Sequence[Setting]], Iterator[Pair]]:
+    def pairs(settings: Sequence[Setting]) -> Iterator[Pair]:
+        held = [name for name in ("dataset", "size", "defense", "capacity", "epsilon", "settings") if name != by]
+        lines: dict[tuple, list[Setting]] = {}
+        for setting in settings:
+            if setting.experiment.defense in defenses:
+                lines.setdefault(tuple(setting.row[name] for name in held), []).append(setting)
+        for line in lines.values():
+            line.sort(key=lambda setting: setting.row[by])
+            if len(line) > 1:
+                ends = [text.epsilon(s.row[by]) if by == "epsilon" else f"{s.row[by]:g}" for s in (line[-1], line[0])]
+                about = f"{label(line[0])}: {by} {ends[0]} over {ends[1]}"
+                yield about, line[-1].number(column), line[0].number(column)
+
+    return pairs
+
+
+def _gap(view: str, setting: Setting) -> Number | None:
+    ends = [setting.number(f"{view}_{split}_accuracy") for split in ("train", "test")]
+    return None if None in ends else Number(ends[0].value - ends[1].value, None, None)
+
+
+def _gaps(settings: Sequence[Setting]) -> Iterator[Pair]:
+    for setting in settings:
+        if _claimed(setting):
+            yield label(setting), _gap("adversarial", setting), _gap("benign", setting)
+
+
+def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
+    for setting in settings:
+        *others, strongest = (setting.attack(attack, view, "heldout") for attack, view in STRATEGIES)
+        if strongest is not None and setting.experiment.defense != "natural":
+            rest = [number for number in others if number is not None]
+            yield label(setting), strongest, max(rest, key=lambda number: number.value, default=None)
+
+
+_VERIFIABLE = tuple(VERIFIER)
+_ROBUST = (*TRAINED_ON_EXAMPLES, *_VERIFIABLE)
+_I = "{}_inference_accuracy".format
+CLAIMS = (
+    Claim("I_A is higher than the natural model's", "Tables 2 to 4, 8", _above_natural),
+    Claim(
+        "I_A is higher than I_B",
+        "Tables 2 to 4",
+        _columns(_I("adversarial"), _I("benign"), ("pgd", "trades")),
+    ),
+    Claim("the adversarial generalisation gap is wider than the benign one", "Tables 2 to 4, 8", _gaps),
+    Claim(
+        "I_A grows with capacity",
+        "Figure 3",
+        _grows("capacity", _I("adversarial"), TRAINED_ON_EXAMPLES),
+    ),
+    Claim("I_A grows with epsilon", "Table 6", _grows("epsilon", _I("adversarial"), TRAINED_ON_EXAMPLES)),
+    Claim(
+        "networks on targeted answers are the strongest of the five strategies, held out, all classes",
+        "Table 7",
+        _targeted,
+    ),
+    Claim("I_V is higher than I_B", "Table 8", _columns(_I("certified"), _I("benign"), _VERIFIABLE, ("yale",))),
+    Claim("I_V is higher than I_A", "Table 8", _columns(_I("certified"), _I("adversarial"), _VERIFIABLE, ("yale",))),
+    Claim("I_V grows with capacity", "Figure 4", _grows("capacity", _I("certified"), _VERIFIABLE)),
+    Claim("I_V grows with epsilon", "Table 10", _grows("epsilon", _I("certified"), _VERIFIABLE)),
+    Claim(
+        "benign test accuracy is no lower than the adversarial one",
+        "all tables",
+        _columns("benign_test_accuracy", "adversarial_test_accuracy", _ROBUST),
+    ),
+    Claim(
+        "adversarial test accuracy is no lower than the certified one",
+        "Tables 8 to 10",
+        _columns("adversarial_test_accuracy", "certified_test_accuracy", _VERIFIABLE),
+    ),
+)

@@ -1,0 +1,177 @@
+"""The Markdown page and the CSV of what was reproduced. The same runs give the same bytes."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from explorer import text
+from explorer.reproduction import claims, verdicts
+from explorer.reproduction.claims import STRATEGIES, Finding
+from explorer.reproduction.settings import Number, Setting
+from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
+
+NOTES = Path(__file__).with_name("notes.md")
+MARKS = {
+    verdicts.REPRODUCED: "✔",
+    verdicts.DIRECTION: "→",
+    verdicts.DIFFERS: "✗",
+    verdicts.ELSEWHERE: "·",
+    UNPRINTED: "",
+}
+CSV_COLUMNS = (
+    *("preset", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon", "evaluation_epsilon"),
+    *("certification", "scale", "number", "ours", "ci_low", "ci_high", "n_seeds", "published", "difference", "verdict"),
+    *("seeds", "run_ids", "device", "ended"),
+)
+_HEAD = """# Reproduction
+
+What `mia-explore reproduce` found of Song, Shokri and Mittal, *Privacy Risks of Securing Machine Learning Models
+against Adversarial Examples* (CCS 2019). Written by `{command}` from the runs of one project; not edited by hand.
+
+Numbers are in percent; the paper's stand below ours. I_B, I_A, I_V are membership-inference accuracies by a threshold
+on the benign, adversarial and certified confidence (a guess is right 50 % of the time), with the paper's oracle
+threshold. Intervals are 95 %: over seeds where there are several, else over examples.
+
+✔ reproduced, → same direction, ✗ differs, · another setting:
+
+{legend}
+"""
+
+
+def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str) -> str:
+    """Every preset that has finished runs; those that have none are named as not run."""
+    parts = [_HEAD.format(command=command, legend=verdicts.LEGEND)]
+    parts += [_section(name, descriptions[name], settings) for name, settings in presets.items() if settings]
+    missing = [name for name, settings in presets.items() if not settings]
+    parts += [f"## Not run\n\n{', '.join(missing)}\n"] if missing else []
+    return "\n".join([*parts, NOTES.read_text(encoding="utf-8")])
+
+
+def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
+    compared = list(verdicts.compare(settings))
+    tables = [
+        f"**{_title(own[0])}**\n\n{_table(own, compared)}"
+        for own in (list(group) for _, group in groupby(settings, key=lambda setting: setting.model))
+    ]
+    parts = [f"## {name}\n\n{description}.\n\n{_counts(compared)}", *tables]
+    if found := claims.findings(settings):
+        parts.append(f"What the paper claims:\n\n{_claims(found)}")
+    if strategies := list(_strategies(settings)):
+        parts.append("The five strategies of Table 7, held out, all classes together:\n\n" + "\n".join(strategies))
+    return "\n\n".join([*parts, f"Runs:\n\n{_runs(settings)}\n"])
+
+
+def _title(setting: Setting) -> str:
+    row, own = setting.row, setting.experiment
+    words = [row["dataset"], row["network"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
+    words += [f"{100 * row['train_fraction']:.4g} % of the data"] if row["train_fraction"] != 1 else []
+    return " · ".join([*words, f"{setting.scale} recipe", f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
+
+
+def _counts(compared: Iterable[Compared]) -> str:
+    said = [each.verdict for each in compared]
+    words = [f"{said.count(verdict)} {verdict}" for verdict in MARKS if verdict != UNPRINTED and verdict in said]
+    return (
+        f"Of the numbers that the paper prints: {', '.join(words)}."
+        if words
+        else "The paper prints no number of these."
+    )
+
+
+def _table(settings: Sequence[Setting], compared: Sequence[Compared]) -> str:
+    """A line of ours, and below it the paper's with a mark for the verdict."""
+    shown = [c for c in COLUMNS if any(setting.row[c.column] is not None for setting in settings)]
+    lines = [_line(["defense", "seeds", *(column.words for column in shown)]), _line(["---"] * (len(shown) + 2))]
+    for setting in settings:
+        found = {each.column: each for each in compared if each.setting is setting}
+        cells = [found.get(column.column) for column in shown]
+        lines.append(_line([_name(setting), len(setting.runs), *(_ours(cell) for cell in cells)]))
+        if any(cell and cell.published is not None for cell in cells):
+            lines.append(_line(["paper", "", *(_papers(cell) for cell in cells)]))
+    return "\n".join(lines)
+
+
+def _name(setting: Setting) -> str:
+    row = setting.row
+    budget = f" {text.epsilon(row['epsilon'])}" if row["epsilon"] else ""
+    return f"{row['defense']}{budget}" + (f" (by {row['certification']})" if row["certification"] else "")
+
+
+def _ours(cell: Compared | None) -> str:
+    if cell is None:
+        return ""
+    number = cell.ours
+    around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]"
+    return text.percent(number.value) + around
+
+
+def _papers(cell: Compared | None) -> str:
+    if cell is None or cell.published is None:
+        return ""
+    return f"{text.percent(cell.published)} {MARKS[cell.verdict]}".strip()
+
+
+def _claims(found: Iterable[Finding]) -> str:
+    lines = [_line(["claim", "in", "of", "larger", "smaller", "verdict"]), _line(["---"] * 6)]
+    for each in found:
+        sides = [text.percent(number.value) for number in (each.more, each.less)]
+        lines.append(_line([each.claim.words, each.claim.where, each.about, *sides, each.words]))
+    return "\n".join(lines)
+
+
+def _strategies(settings: Sequence[Setting]) -> Iterator[str]:
+    with_networks = [s for s in settings if s.attack("model-class", "benign", "heldout")]
+    if not with_networks:
+        return
+    yield _line(["", *(f"{attack} ({view})" for attack, view in STRATEGIES)])
+    yield _line(["---"] * (len(STRATEGIES) + 1))
+    for setting in with_networks:
+        numbers = [setting.attack(attack, view, "heldout") for attack, view in STRATEGIES]
+        yield _line([claims.label(setting), *(_number(number) for number in numbers)])
+
+
+def _number(number: Number | None) -> str:
+    if number is None:
+        return "-"
+    around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]"
+    return text.percent(number.value) + around
+
+
+def _runs(settings: Sequence[Setting]) -> str:
+    return "\n".join(
+        f"* `{run['run_id']}`: {own.scale} recipe, {own.experiment.recipe.steps} steps, {run['device']}, {_day(run)}"
+        for own in settings
+        for run in own.runs
+    )
+
+
+def _day(run: Mapping[str, Any]) -> str:
+    ended = run["ended"]
+    return (ended if isinstance(ended, datetime) else datetime.fromtimestamp(ended, UTC)).date().isoformat()
+
+
+def _line(cells: Iterable[Any]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def rows(preset: str, settings: Sequence[Setting]) -> str:
+    """The CSV: one row per number, shares at full precision."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for each in verdicts.compare(settings):
+        setting, row = each.setting, each.setting.row
+        told = [row[name] for name in CSV_COLUMNS[1:10]]
+        difference = None if each.published is None else each.ours.value - each.published
+        numbers = [each.column, each.ours.value, each.ours.low, each.ours.high, len(setting.runs)]
+        behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]
+        devices = " ".join(dict.fromkeys(str(run["device"]) for run in setting.runs))
+        ended = max(_day(run) for run in setting.runs)
+        writer.writerow(
+            [preset, *told, setting.scale, *numbers, each.published, difference, each.verdict, *behind, devices, ended]
+        )
+    return stream.getvalue()

@@ -1,0 +1,69 @@
+"""What may be said of one of our numbers beside the paper's."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from explorer.reproduction.settings import Number, Setting
+from explorer.tables.views_table import ACCURACIES, INFERENCE
+
+COLUMNS = (*ACCURACIES, *INFERENCE["oracle"])
+"""The numbers that the paper's Tables 2 to 4 and 8 to 10 print."""
+TOLERANCE = 0.02
+"""A number of the paper's own setting is reproduced within this much, or within our interval."""
+REPRODUCED, DIRECTION, DIFFERS, ELSEWHERE, UNPRINTED = (
+    *("reproduced", "same direction", "differs", "another setting", "not printed"),
+)
+LEGEND = (
+    f"**{REPRODUCED}**: the paper's recipe, network and data, and its number within our 95 % interval or {TOLERANCE:g} "
+    f"of ours. **{DIRECTION}**: against the natural model beside it, ours moved as the paper's did; that is all that a "
+    "quick recipe, a smaller network or smaller images can show, for their numbers agree or not by luck. "
+    f"**{DIFFERS}**: neither. **{ELSEWHERE}**: not the paper's setting, and no natural model to compare with. "
+    f"**{UNPRINTED}**: the paper prints no such number."
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One number of a setting beside the paper's."""
+
+    setting: Setting
+    column: str
+    title: str
+    ours: Number
+    published: float | None
+    verdict: str
+
+
+def compare(settings: Iterable[Setting]) -> Iterator[Compared]:
+    """Every number that a setting has."""
+    every = list(settings)
+    for setting in every:
+        for column in COLUMNS:
+            ours = setting.number(column.column)
+            if ours is not None:
+                published = setting.row.get(f"paper_{column.column}")
+                said = verdict(setting, column.column, ours, published, natural_beside(setting, every))
+                yield Compared(setting, column.column, column.words, ours, published, said)
+
+
+def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None:
+    """The natural model of the same data, network and capacity that was attacked alike."""
+    for other in every:
+        attacked = other.row["evaluation_epsilon"] == setting.row["evaluation_epsilon"]
+        if other.experiment.defense == "natural" and other.model == setting.model and attacked:
+            return other
+    return None
+
+
+def verdict(setting: Setting, column: str, ours: Number, published: float | None, natural: Setting | None) -> str:
+    """What is said of one number; see LEGEND."""
+    if published is None:
+        return UNPRINTED
+    within = ours.low is not None and ours.low <= published <= ours.high
+    if setting.papers and (within or abs(ours.value - published) <= TOLERANCE):
+        return REPRODUCED
+    before = natural.number(column) if natural else None
+    printed = natural.row.get(f"paper_{column}") if natural else None
+    if natural is setting or before is None or printed is None:
+        return DIFFERS if setting.papers else ELSEWHERE
+    return DIRECTION if (ours.value - before.value) * (published - printed) > 0 else DIFFERS
