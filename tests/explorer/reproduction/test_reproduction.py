@@ -1,0 +1,162 @@
+"""What `reproduce` says of runs whose numbers are known."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import pytest
+
+from engine.events import Accuracies, Leakage, RunEnded, RunStarted
+from engine.recipes import VERIFIER, recipe_for
+from engine.spec import Data, Evaluation, Experiment
+from explorer.project.access import FileResults
+from explorer.reproduction import claims, page, settings, verdicts
+from store.records import NewRun
+from store.store import Store
+
+EPSILON = 8 / 255
+NUMBERS = {
+    "natural": {"benign": (1.0, 0.97, 0.56), "adversarial": (0.04, 0.03, 0.54)},
+    "pgd": {"benign": (0.99, 0.95, 0.60), "adversarial": (0.97, 0.74, 0.681)},
+    "ibp": {"benign": (0.98, 0.80, 0.58), "adversarial": (0.9, 0.6, 0.62), "certified": (0.8, 0.3, 0.70)},
+}
+"""Train accuracy, test accuracy, inference accuracy."""
+
+
+def experiment(defense, scale="paper", seed=0, capacity=8.0, size=None, epsilon=EPSILON):
+    views = tuple(NUMBERS[defense])
+    return Experiment(
+        data=Data(name="yale", size=size),
+        network="yale-cnn",
+        capacity=capacity,
+        defense=defense,
+        epsilon=0.0 if defense == "natural" else epsilon,
+        seed=seed,
+        recipe=recipe_for(defense, "yale", scale, {}),
+        evaluation=Evaluation(epsilon=EPSILON, views=views, certification=VERIFIER.get(defense, "ibp")),
+    )
+
+
+def events(run, shift=0.0):
+    yield RunStarted(run_id=run.run_id, experiment=run.to_dict(), device="cpu", time=100.0, versions={})
+    for view, (train, test, leak) in NUMBERS[run.defense].items():
+        for split, share in (("train", train), ("test", test)):
+            yield Accuracies(run_id=run.run_id, view=view, split=split, accuracy=share, n=100)
+        for rule, less in (("oracle", 0.0), ("heldout", 0.01)):
+            value = leak - less + shift
+            yield Leakage(
+                run_id=run.run_id,
+                attack="confidence",
+                view=view,
+                class_label=None,
+                threshold_rule=rule,
+                metric="inference_accuracy",
+                value=value,
+                ci_low=value - 0.03,
+                ci_high=value + 0.03,
+                leaks=True,
+                n_member=1900,
+                n_nonmember=514,
+            )
+    yield RunEnded(run_id=run.run_id, state="done", time=200.0)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A function giving the settings of a preset whose runs were told to a database."""
+    with Store(tmp_path / "explore.duckdb") as store:
+
+        def tell(*runs, preset="table8"):
+            store.enqueue(preset, [NewRun(experiment=run.to_dict(), place={}, run_id=run.run_id) for run in runs])
+            for run in runs:
+                store.apply(list(events(run, shift=0.01 * run.seed)))
+            return settings.gather(FileResults(store), preset)
+
+        yield tell
+
+
+def said(found):
+    return {(each.setting.experiment.defense, each.column): each.verdict for each in verdicts.compare(found)}
+
+
+def test_numbers_of_the_papers_own_setting_are_reproduced_within_the_interval_or_differ(told):
+    of = said(told(experiment("natural"), experiment("pgd")))
+    assert of["pgd", "adversarial_inference_accuracy"] == "reproduced"  # .6883 within .681 ± .03
+    assert of["natural", "benign_test_accuracy"] == "reproduced"  # .9825 within .02 of .97
+    assert of["pgd", "adversarial_test_accuracy"] == "same direction"  # .7763 against .74; both above the natural
+    assert verdicts.UNPRINTED not in of.values()
+
+
+@pytest.mark.parametrize("changed", [{"scale": "quick"}, {"capacity": 4.0}, {"size": "48x42"}])
+def test_another_setting_than_the_papers_reproduces_nothing(told, changed):
+    of = said(told(experiment("natural", **changed), experiment("pgd", **changed)))
+    assert set(of.values()) == {"same direction", "another setting"}
+    assert {verdict for (defense, _), verdict in of.items() if defense == "natural"} == {"another setting"}
+
+
+def test_the_other_direction_differs_and_without_a_natural_model_there_is_none(told):
+    small = experiment("ibp", "quick"), experiment("natural", "quick")
+    assert said(told(*small))["ibp", "benign_inference_accuracy"] == "same direction"
+    assert said(told(*small))["ibp", "certified_test_accuracy"] == "another setting"
+    assert set(said(told(experiment("ibp", "quick"), preset="figure4")).values()) == {"another setting"}
+
+
+def test_seeds_are_one_setting_with_students_interval(told):
+    (found,) = told(*(experiment("pgd", seed=seed) for seed in range(3)))
+    number = found.number("adversarial_inference_accuracy")
+    assert number.value == pytest.approx(0.691)
+    assert (number.low, number.high) == pytest.approx((0.691 - 0.02484, 0.691 + 0.02484), abs=1e-4)
+    assert [run["seed"] for run in found.runs] == [0, 1, 2]
+
+
+def test_another_recipe_is_another_setting(told):
+    run = experiment("pgd")
+    other = replace(run, recipe=replace(run.recipe, attack_steps=3), seed=1)
+    assert [found.scale for found in told(run, other)] in (["paper", "own"], ["own", "paper"])
+
+
+def test_claims_hold_or_not_by_the_numbers(told):
+    found = claims.findings(told(experiment("natural"), experiment("pgd"), experiment("ibp")))
+    of = {(each.claim.words, each.about.split()[0]): each for each in found}
+    assert of["I_A is higher than the natural model's", "pgd"].words == "holds"
+    assert of["I_A is higher than I_B", "pgd"].words == "holds"
+    assert of["I_V is higher than I_B", "ibp"].words == "holds"
+    wider = of["the adversarial generalisation gap is wider than the benign one", "pgd"]
+    assert (wider.more.value, wider.less.value) == pytest.approx((0.23, 0.04))
+    assert of["adversarial test accuracy is no lower than the certified one", "ibp"].holds
+
+
+def test_growth_compares_the_ends_of_each_curve(told):
+    runs = [experiment("ibp", capacity=capacity) for capacity in (8.0, 1.0, 4.0)]
+    (grown,) = [each for each in claims.findings(told(*runs)) if each.claim.where == "Figure 4"]
+    assert grown.about.endswith("capacity 8 over 1")
+    assert grown.words == "holds (intervals overlap)"
+
+
+def test_the_pages_numbers_are_the_databases_and_the_same_runs_give_the_same_bytes(told):
+    found = told(experiment("natural", "quick"), experiment("pgd", "quick"), experiment("ibp", "quick"))
+    text = page.page({"table8": found, "figure4": []}, {"table8": "Yale", "figure4": "Figure"}, "mia-explore x")
+    assert text == page.page({"table8": found, "figure4": []}, {"table8": "Yale", "figure4": "Figure"}, "mia-explore x")
+    lines = [line for line in text.splitlines() if re.match(r"\| (natural|pgd|ibp) ?[0-9/]* ?(\(.*\))? \| 1 \|", line)]
+    assert len(lines) == 3
+    for line, row in zip(lines, NUMBERS.values(), strict=True):
+        shown = [cell.split()[0] for cell in line.strip("| ").split(" | ")[2:] if cell.strip()]
+        accuracies = [f"{100 * share:.1f}" for numbers in row.values() for share in numbers[:2]]
+        assert shown == accuracies + [f"{100 * numbers[2]:.1f}" for numbers in row.values()]
+    assert all(setting.runs[0]["run_id"] in text for setting in found)
+    assert "## Not run\n\nfigure4" in text
+    assert "69.68" in text
+
+
+def test_the_csv_is_complete_and_at_full_precision(told):
+    found = told(experiment("natural"), experiment("pgd"))
+    rows = list(csv.DictReader(io.StringIO(page.rows("table8", found))))
+    assert len(rows) == 2 * 6
+    row = next(row for row in rows if (row["defense"], row["number"]) == ("pgd", "adversarial_inference_accuracy"))
+    assert float(row["ours"]) == 0.681
+    assert float(row["published"]) == 0.6882561949621135
+    assert float(row["difference"]) == 0.681 - 0.6882561949621135
+    assert row["verdict"] == "reproduced"
+    assert row["run_ids"] == experiment("pgd").run_id
+    assert row["ended"] == "1970-01-01"
