@@ -23,7 +23,7 @@ USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 MODULES = {
     "running": ("demo", "run", "presets"),
     "certifying": ("certify",),
-    "reproducing": ("reproduce",),
+    "reproducing": ("reproduce", "figure"),
     "results": ("ls", "show", "scores", "export"),
     "auditing": ("audit",),
     "control": ("engine", "cancel", "retry", "import"),

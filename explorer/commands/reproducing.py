@@ -1,5 +1,6 @@
-"""The command that puts our numbers beside the paper's: reproduce."""
+"""Commands that put our numbers beside the paper's: reproduce, figure."""
 
+import textwrap
 from itertools import groupby
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 
 from engine import sweeps
 from engine.control.project import Project
-from engine.validation import SpecError, require_known
+from engine.validation import SpecError, require, require_known
 from explorer import options
 from explorer.commands import running
 from explorer.project.access import results
@@ -84,4 +85,24 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     click.echo(f"  files: {folder / name}.md, .csv")
 
 
-COMMANDS = (reproduce,)
+@click.command()
+@click.argument("preset")
+@click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg, .pdf or .png.")
+@options.project
+def figure(preset: str, target: str, project: Project) -> None:
+    """Draw a preset's finished runs for a paper: inference accuracy over capacity, epsilon or method, by view.
+
+    PRESET may be any sweep of the project. Crosses are the paper's own numbers, bars 95 % intervals over seeds.
+    """
+    from explorer.reproduction import figures  # matplotlib takes a second to import
+
+    with results(project) as asked:
+        rows = asked.query("capacity", sweep=preset, **figures.ASKED)
+    rows = [row for row in rows if row["view"] in figures.VIEWS]
+    require(bool(rows), "figure", preset, "a sweep with finished runs; `mia-explore ls` lists them")
+    title = sweeps.presets().get(preset, {}).get("description", preset)
+    figures.save(figures.draw(rows, textwrap.fill(title, 70)), Path(target))
+    click.echo(f"{target}: {len(rows)} numbers of {preset}", err=True)
+
+
+COMMANDS = (reproduce, figure)

@@ -1,0 +1,115 @@
+"""Figures for papers: inference accuracy over capacity, over epsilon, or method by method; one panel for each view.
+
+Marks and colours both tell curves apart (Okabe and Ito's colours, for the colour-blind); natural training is grey. The
+same numbers give the same bytes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from engine.recipes import DEFENSES
+from engine.validation import require
+from explorer import text
+
+Row = Mapping[str, Any]
+
+FORMATS = ("svg", "pdf", "png")
+VIEWS = ("benign", "adversarial", "certified")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+NATURAL = "#777777"
+ASKED = {"measure": "inference_accuracy", "attack": "confidence", "threshold_rule": "oracle"}
+"""The rows of the query `capacity` that are drawn."""
+
+
+def draw(rows: Sequence[Row], title: str) -> Figure:
+    """The figure of one preset's rows of the query `capacity`; there is one at least."""
+    mpl.rcParams["svg.hashsalt"] = "mia-explore"
+    mpl.rcParams["svg.fonttype"] = "none"
+    views = [view for view in VIEWS if any(row["view"] == view for row in rows)]
+    figure = Figure(figsize=(1.2 + 3.4 * len(views), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(views), sharey=True, squeeze=False)[0]
+    by = axis_of(rows)
+    styles = _styles(rows, by)
+    for panel, view in zip(panels, views, strict=True):
+        _panel(panel, [row for row in rows if row["view"] == view], by, styles)
+        panel.set_title(f"{view} answers", fontsize=9)
+    panels[0].set_ylabel("inference accuracy (%)")
+    if by != "defense":
+        panels[0].legend(fontsize=7, frameon=False)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure in the format that its name ends in; `SpecError` for another one."""
+    kind = path.suffix.removeprefix(".")
+    require(kind in FORMATS, "-o", str(path), f"a name that ends in {', '.join(f'.{each}' for each in FORMATS)}")
+    dated = {"svg": "Date", "pdf": "CreationDate"}
+    figure.savefig(path, format=kind, dpi=200, metadata={dated[kind]: None} if kind in dated else None)
+
+
+def axis_of(rows: Sequence[Row]) -> str:
+    """What the preset varies: `capacity`, else `epsilon`, else the `defense`."""
+    if len({row["capacity"] for row in rows}) > 1:
+        return "capacity"
+    return "epsilon" if len({row["epsilon"] for row in rows if row["epsilon"]}) > 1 else "defense"
+
+
+def curves(rows: Sequence[Row], by: str) -> Iterator[tuple[str, str, list[Row]]]:
+    """Label, defense and points of each curve; over epsilon a natural model, which has none, is a point of its own."""
+    held = [name for name in ("dataset", "network", "train_fraction", "defense", "capacity", "epsilon") if name != by]
+    found: dict[tuple, list[Row]] = {}
+    for row in rows:
+        found.setdefault((*(row[name] for name in held), row["settings"]), []).append(row)
+    for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0]["epsilon"])):
+        first = points[0]
+        budget = f" {text.epsilon(first['epsilon'])}" if first["epsilon"] and by != "epsilon" else ""
+        yield f"{first['defense']}{budget}", first["defense"], sorted(points, key=lambda row: row[by])
+
+
+def _rank(row: Row) -> int:
+    return list(DEFENSES).index(row["defense"])
+
+
+def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
+    """Colour and mark of each label, the same in all panels."""
+    labels = dict.fromkeys(label for label, defense, _ in curves(rows, by) if defense != "natural")
+    robust = {label: (COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]) for index, label in enumerate(labels)}
+    return robust | {"natural": (NATURAL, "o")}
+
+
+def _panel(panel: Axes, rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
+    names = sorted({row["defense"] for row in rows}, key=list(DEFENSES).index)
+    for label, defense, points in curves(rows, by):
+        colour, mark = styles[label]
+        if defense == "natural" and by == "epsilon":
+            panel.axhline(100 * points[0]["mean"], color=colour, linestyle="--", linewidth=1, label=label)
+            continue
+        at = [names.index(defense) if by == "defense" else row[by] for row in points]
+        means = [100 * row["mean"] for row in points]
+        line = {"color": colour, "marker": mark, "markersize": 5, "linewidth": 1, "label": label}
+        panel.errorbar(at, means, yerr=_bars(points), capsize=2, **line)
+        printed = [(x, 100 * row["published"]) for x, row in zip(at, points, strict=True) if row["published"]]
+        if printed:
+            panel.scatter(*zip(*printed, strict=True), color=colour, marker="x", zorder=3)
+    panel.axhline(50, color="black", linewidth=0.5, linestyle=":")
+    if by == "defense":
+        panel.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
+        return
+    ticks = sorted({row[by] for row in rows if row["epsilon"] or by == "capacity"})
+    panel.set_xticks(ticks, [text.epsilon(tick) if by == "epsilon" else f"{tick:g}" for tick in ticks], fontsize=8)
+    panel.set_xlabel(by)
+
+
+def _bars(points: Sequence[Row]) -> list[list[float]] | None:
+    """How far the 95 % intervals over seeds reach below and above; nothing for single seeds."""
+    if any(row["ci_low"] is None for row in points):
+        return None
+    below = [100 * (row["mean"] - row["ci_low"]) for row in points]
+    return [below, [100 * (row["ci_high"] - row["mean"]) for row in points]]
