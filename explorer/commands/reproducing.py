@@ -12,7 +12,7 @@ from engine.validation import SpecError, require, require_known
 from explorer import options
 from explorer.commands import running
 from explorer.project.access import results
-from explorer.reproduction import claims, page, settings, verdicts
+from explorer.reproduction import claims, figures, page, settings, verdicts
 
 
 @click.command()
@@ -94,8 +94,6 @@ def figure(preset: str, target: str, project: Project) -> None:
 
     PRESET may be any sweep of the project. Crosses are the paper's own numbers, bars 95 % intervals over seeds.
     """
-    from explorer.reproduction import figures  # matplotlib takes a second to import
-
     with results(project) as asked:
         rows = asked.query("capacity", sweep=preset, **figures.ASKED)
     rows = [row for row in rows if row["view"] in figures.VIEWS]

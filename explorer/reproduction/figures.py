@@ -1,20 +1,20 @@
 """Figures for papers: inference accuracy over capacity, over epsilon, or method by method; one panel for each view.
 
 Marks and colours both tell curves apart (Okabe and Ito's colours, for the colour-blind); natural training is grey. The
-same numbers give the same bytes.
+same numbers give the same bytes. Matplotlib is imported when something is drawn, for it brings numpy along.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from engine.recipes import DEFENSES
 from engine.validation import require
 from explorer import text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 
@@ -27,8 +27,11 @@ ASKED = {"measure": "inference_accuracy", "attack": "confidence", "threshold_rul
 """The rows of the query `capacity` that are drawn."""
 
 
-def draw(rows: Sequence[Row], title: str) -> Figure:
+def draw(rows: Sequence[Row], title: str) -> "Figure":
     """The figure of one preset's rows of the query `capacity`; there is one at least."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     mpl.rcParams["svg.hashsalt"] = "mia-explore"
     mpl.rcParams["svg.fonttype"] = "none"
     views = [view for view in VIEWS if any(row["view"] == view for row in rows)]
@@ -46,7 +49,7 @@ def draw(rows: Sequence[Row], title: str) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     """Write the figure in the format that its name ends in; `SpecError` for another one."""
     kind = path.suffix.removeprefix(".")
     require(kind in FORMATS, "-o", str(path), f"a name that ends in {', '.join(f'.{each}' for each in FORMATS)}")
@@ -84,7 +87,7 @@ def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
     return robust | {"natural": (NATURAL, "o")}
 
 
-def _panel(panel: Axes, rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
+def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
     names = sorted({row["defense"] for row in rows}, key=list(DEFENSES).index)
     for label, defense, points in curves(rows, by):
         colour, mark = styles[label]
