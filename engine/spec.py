@@ -225,7 +225,8 @@ class Experiment:
     @property
     def slug(self) -> str:
         """Data set, defense, capacity, epsilon and seed, short enough for a table's column and safe as a file name."""
-        epsilon = f"-e{self.epsilon:.4g}" if self.epsilon else ""
+        trained = self.epsilon and self.defense != "distributional"
+        epsilon = f"-e{self.epsilon:.4g}" if trained else ""
         label = re.sub(r"[^A-Za-z0-9]+", "-", self.data.label).strip("-")[:32]
         return f"{label}-{self.defense}-c{self.capacity:g}{epsilon}-s{self.seed}"
 

@@ -1,5 +1,6 @@
 """Commands that start work and watch it: demo, run, presets."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,15 +8,16 @@ import click
 
 from engine import sweeps
 from engine.control import protocol
-from engine.control.client import SyncClient
+from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
-from engine.recipes import SCALES
 from explorer import options, text
 from explorer.commands.watching import INTERRUPTED, come_back, wait
-from explorer.project.access import EngineResults, ensure
+from explorer.planning import cost
+from explorer.project.access import EngineResults, Row, ensure, results
 from explorer.project.submitting import place_here, submission
 from explorer.tables import facts
+from store.errors import StoreError
 
 EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "leakage")
 """Tables written as CSV at the end of a watched sweep."""
@@ -95,16 +97,43 @@ def demo(context: click.Context, project: Project, detach: bool, plain: bool) ->
 
 
 @click.command()
-def presets() -> None:
-    """List the packaged sweeps with their number of runs."""
-    rows = [
-        [name, table["dataset"], *(sweeps.runs_of(table, scale) for scale in SCALES), table["description"]]
-        for name, table in sweeps.presets().items()
-    ]
-    click.echo(text.table(["preset", "dataset", *(f"runs, {scale}" for scale in SCALES), "what it shows"], rows))
+@options.scale
+@options.project
+def presets(scale: str, project: Project) -> None:
+    """List the packaged sweeps: runs, time until the last one ends on this machine, disk, and what each shows.
+
+    Runs that the project has done already cost nothing. ~ is a guess: none like these has finished here.
+    """
+    finished = _finished(project)
+    slots, gpu = _slots(project)
+    rows = []
+    for name, table in sweeps.presets().items():
+        price = cost(sweeps.expand(*sweeps.settle(table, scale), scale=scale), finished, slots, gpu)
+        time = f"{'~' if price.rough else ''}{text.duration(price.seconds)}" if price.seconds else "done"
+        rows.append([name, table["dataset"], price.runs, time, text.size(price.disk), table["description"]])
+    click.echo(text.table(["preset", "dataset", "runs", "time", "disk", "what it shows"], rows))
 
 
 COMMANDS = (demo, run, presets)
+
+
+def _finished(project: Project) -> list[Row]:
+    """The project's finished runs, if it has any."""
+    try:
+        with results(project) as asked:
+            return asked.query("runs", state="done")
+    except StoreError:
+        return []
+
+
+def _slots(project: Project) -> tuple[int, bool]:
+    """Runs at once, and whether on GPUs: the engine's devices where one runs, else this machine's cores."""
+    try:
+        with SyncClient(project) as client:
+            devices = client.call(protocol.GetStatus()).devices
+    except EngineUnreachable:
+        return max(1, os.cpu_count() or 1), False
+    return sum(device.slots for device in devices), any(device.name.startswith("cuda") for device in devices)
 
 
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:

@@ -301,7 +301,10 @@ def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
 
 
 def test_presets_and_places_are_listed(tmp_path):
-    assert "demo" in mia(tmp_path, "presets").stdout
+    columns, _, first, *_ = mia(tmp_path, "presets").stdout.splitlines()
+    assert columns.split()[:5] == ["preset", "dataset", "runs", "time", "disk"]
+    assert first.split()[:3] == ["demo", "digits", "24"]
+    assert first.split()[3].startswith("~")  # nothing has finished here
     assert str(tmp_path / "mia-results") in mia(tmp_path, "locate").stdout
     checked = mia(tmp_path, "check").stdout
     assert "✔ torch" in checked

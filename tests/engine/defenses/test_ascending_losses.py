@@ -144,6 +144,7 @@ def distributional_experiment(epsilon):
 def test_distributional_runs_that_differ_in_epsilon_share_weights():
     some, other = distributional_experiment(0.1), distributional_experiment(0.2)
     assert some.training_id == other.training_id
+    assert some.slug == other.slug  # by which the weights are found
     assert some.run_id != other.run_id
 
 
