@@ -102,7 +102,7 @@ def demo(context: click.Context, project: Project, detach: bool, plain: bool) ->
 def presets(scale: str, project: Project) -> None:
     """List the packaged sweeps: runs, time until the last one ends on this machine, disk, and what each shows.
 
-    Runs that the project has done already cost nothing. ~ is a guess: none like these has finished here.
+    ~ is a guess: no run like some of these has finished in the project.
     """
     finished = _finished(project)
     slots, gpu = _slots(project)
