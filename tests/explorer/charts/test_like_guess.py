@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.charts import metrics, read_out
+from explorer.charts import kinds, metrics, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
 from explorer.view import View
 
