@@ -76,6 +76,8 @@ class Accuracies(Event):
     split: str
     accuracy: float
     n: int
+    calibration_error: float | None = None
+    """Expected calibration error (`engine.calibration`); None where it was not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

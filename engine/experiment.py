@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from engine import (
+    calibration,
     checkpoints,
     datafiles,
     datasets,
@@ -155,9 +156,15 @@ def conclude(
     for view, splits in answers.views.items():
         correct = {split: splits[split].correct(answers.labels[split]) for split in SPLITS}
         for split in SPLITS:
-            share = float(correct[split].mean())
             facts.append(
-                events.Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=len(correct[split]))
+                events.Accuracies(
+                    run_id=run_id,
+                    view=view,
+                    split=split,
+                    accuracy=float(correct[split].mean()),
+                    n=len(correct[split]),
+                    calibration_error=calibration.expected_error(splits[split], answers.labels[split]),
+                )
             )
         facts.append(scores_event(run_id, view, answers, correct))
     for fact in inference.audit(answers, experiment.inference, on_attack):
@@ -209,7 +216,7 @@ class Meter(Watcher):
             view: experiment.evaluation.passes_per_image(view, data.num_classes) for view in experiment.evaluation.views
         }
         self._images = len(data.train.labels) + len(data.test.labels)
-        self._train_work = self._recipe.steps * self._batch * self._recipe.passes_per_image
+        self._train_work = self._recipe.updates * self._batch * self._recipe.passes_per_image
         self._total = self._train_work + self._images * sum(self._image_work.values())
         self._predicted = dict.fromkeys(self._image_work, 0)
         self._phase, self._phase_images, self._phase_start, self._said = "", 0, 0.0, 0.0
@@ -232,8 +239,8 @@ class Meter(Watcher):
 
     def progress(self, step: int) -> None:
         """Training stands at `step`."""
-        work = self._train_work * step / self._recipe.steps
-        self._say("train", f"step {step}/{self._recipe.steps}", work, self._batch)
+        work = self._train_work * step / self._recipe.updates
+        self._say("train", f"step {step}/{self._recipe.updates}", work, self._batch)
 
     def predicted(self, view: str, images: int) -> None:
         """`images` more images of a view are answered; raises `Stopped` if the run should stop."""

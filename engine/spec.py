@@ -99,6 +99,11 @@ class Evaluation:
     views: tuple[str, ...] = ("benign", "adversarial")
     certification: str = "ibp"
     """The method behind the certified view; its box has this epsilon."""
+    temperature: float = 1.0
+    """What all logits are divided by before they are answered; adversarial examples are made against the model as is.
+
+    Guo et al. 2017; above 1 confidences flatten, while no image changes its class.
+    """
 
     def __post_init__(self) -> None:
         """Refuse impossible attacks."""
@@ -106,6 +111,7 @@ class Evaluation:
         require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
         require(self.steps >= 1, "steps", self.steps, "1 or more")
         require(self.step_size > 0, "step_size", self.step_size, "above 0")
+        require(self.temperature > 0, "temperature", self.temperature, "above 0")
         for view in self.views:
             require_known("views", view, ALL_VIEWS)
         require_known("certification", self.certification, CERTIFICATIONS)
@@ -150,6 +156,10 @@ class Inference:
         require(self.seed >= 0, "seed", self.seed, "0 or more")
 
 
+_NEUTRAL = {"recipe": {"label_smoothing": 0.0, "stop_after": 0}, "evaluation": {"temperature": 1.0}}
+"""Countermeasures that do nothing at these values, at which they are left out of a spec."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One model: its data, network and training, and the attacks on it."""
@@ -188,8 +198,13 @@ class Experiment:
         return from_mapping(cls, mapping)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and text."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        """Plain dicts, lists, numbers and text, without countermeasures that do nothing."""
+        content = json.loads(json.dumps(dataclasses.asdict(self)))
+        for section, neutral in _NEUTRAL.items():
+            for name, value in neutral.items():
+                if content[section][name] == value:
+                    del content[section][name]
+        return content
 
     def identity(self) -> str:
         """Canonical JSON of everything that changes the result and nothing that does not."""
@@ -197,7 +212,9 @@ class Experiment:
         if "certified" not in self.evaluation.views:
             del content["evaluation"]["certification"]
         if self.evaluation.views == ("benign",):
-            content["evaluation"] = {"views": ["benign"]}  # nothing is attacked, so the attack's settings do not count
+            # Nothing is attacked, so the attack's settings do not count.
+            kept = ("views", "temperature")
+            content["evaluation"] = {name: value for name, value in content["evaluation"].items() if name in kept}
         return _canonical(content).decode()
 
     @property

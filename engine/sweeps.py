@@ -10,6 +10,7 @@ defense = ["natural", "pgd"]
 capacity = [1, 2, 4]
 epsilon = ["8/255"]
 seed = [0]
+"recipe.weight_decay" = [0, 1e-3]  # and any setting of [recipe] and [evaluation], under its whole name
 [recipe]                           # any training setting, for every defense that has it
 [evaluation]                       # the attack that makes the adversarial view
 [inference]                        # the membership-inference attacks
@@ -33,6 +34,8 @@ from engine.validation import SpecError, as_number, from_mapping, require, requi
 
 GRID = ("defense", "capacity", "epsilon", "seed", "train_fraction")
 SECTIONS = ("data", "grid", "recipe", "evaluation", "inference")
+SWEPT = {"recipe": known_overrides(), "evaluation": {field.name for field in fields(Evaluation)}}
+"""Sections whose settings may stand in the grid, as `SECTION.SETTING`."""
 LABELS = ("name", "description", "dataset", "network")
 
 
@@ -128,6 +131,7 @@ def apply_override(table: dict[str, Any], override: str) -> None:
     section, dot, name = key.partition(".")
     if dot:
         require_known("--set", section, SECTIONS)
+        table.get("grid", {}).pop(key, None)  # one value instead of those swept
         table.setdefault(section, {})[name] = value
     else:
         require_known("--set", key, [*LABELS, *GRID])
@@ -144,7 +148,11 @@ def check_tables(table: Any, where: str = "") -> None:
         else:
             require(isinstance(value, str), f"{where}{key}", value, "a text")
     for key, values in table.get("grid", {}).items():
-        require_known(f"{where}grid.{key}", key, GRID)
+        section, dot, name = key.partition(".")
+        if dot and section in SWEPT:
+            require_known(f"{where}grid.{key}", name, sorted(SWEPT[section]))
+        else:
+            require_known(f"{where}grid.{key}", key, [*GRID, *(f'"{section}.SETTING"' for section in SWEPT)])
         require(values != [], f"{where}grid.{key}", values, "a value or a list of values")
     for key in table.get("recipe", {}):
         require_known(f"{where}recipe.{key}", key, known_overrides())
@@ -174,11 +182,11 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
     epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
     for epsilon in epsilons:
         require(isinstance(epsilon, (int, float)) and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
-    for seed, fraction, defense, epsilon, capacity in itertools.product(
-        grid["seed"], grid["train_fraction"], grid["defense"], epsilons, grid["capacity"]
+    for seed, fraction, chosen, defense, epsilon, capacity in itertools.product(
+        grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"], epsilons, grid["capacity"]
     ):
         natural = defense == "natural"
-        evaluation = evaluation_of(defense, max(epsilons) if natural else epsilon, table.get("evaluation", {}))
+        evaluation = evaluation_of(defense, max(epsilons) if natural else epsilon, chosen["evaluation"])
         network = table.get("network", NETWORK[data.family])
         datafiles.require_network(network)
         yield Experiment(
@@ -189,10 +197,23 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
             defense=defense,
             epsilon=0.0 if natural else epsilon,
             seed=seed,
-            recipe=recipe_for(defense, data.family, scale, table.get("recipe", {})),
+            recipe=recipe_for(defense, data.family, scale, chosen["recipe"]),
             evaluation=evaluation,
             inference=from_mapping(Inference, table.get("inference", {}), "inference"),
         )
+
+
+def _swept(table: Mapping[str, Any], grid: Mapping[str, list]) -> list[dict[str, dict[str, Any]]]:
+    """The sections recipe and evaluation with every combination of those of their settings that the grid has."""
+    keys = [key for key in grid if key not in GRID]
+    found = []
+    for values in itertools.product(*(grid[key] for key in keys)):
+        chosen = {section: dict(table.get(section, {})) for section in SWEPT}
+        for key, value in zip(keys, values, strict=True):
+            section, _, name = key.partition(".")
+            chosen[section][name] = value
+        found.append(chosen)
+    return found
 
 
 def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Evaluation:

@@ -63,7 +63,7 @@ def train(
     recipe, device = experiment.recipe, data.train.images.device
     if recipe.channels_last and device.type == "cuda":
         model.to(memory_format=torch.channels_last)
-    log_every = max(1, recipe.steps // HISTORY_POINTS)
+    log_every = max(1, recipe.updates // HISTORY_POINTS)
     state = TrainingState(model, build_optimizer(model, recipe), 0, torch.zeros(log_every, device=device))
     checkpoints.resume(folder, state, watcher.notice)
     batch = min(recipe.batch_size, len(data.train.labels))
@@ -73,7 +73,7 @@ def train(
     saved_at = time.monotonic()
     epoch = -1
     model.train()
-    while state.step < recipe.steps:
+    while state.step < recipe.updates:
         if state.step // batches_per_epoch != epoch:
             epoch = state.step // batches_per_epoch
             order = permutation(len(data.train.labels), experiment.seed, "epoch", epoch).to(device)
@@ -81,9 +81,9 @@ def train(
         rows = order[start : start + batch]
         update(state, data.train, rows, mixing.robust_rows(recipe, rows, images), experiment)
         watcher.progress(state.step)
-        if state.step % log_every == 0 or state.step == recipe.steps:
+        if state.step % log_every == 0 or state.step == recipe.updates:
             watcher.history(state.step, epoch, measure(state, data, recipe))
-        stop = state.step < recipe.steps and watcher.should_stop()
+        stop = state.step < recipe.updates and watcher.should_stop()
         if stop or time.monotonic() - saved_at >= checkpoint_seconds:
             save_checkpoint(folder, state, watcher)
             saved_at = time.monotonic()
@@ -153,7 +153,7 @@ def measure(state: TrainingState, data: Dataset, recipe: Recipe) -> dict[str, fl
         first = int((~finite).nonzero()[0])
         raise DivergedError(f"diverged at step {state.step - count + first + 1}: the loss is {losses[first]:g}")
     metrics = {"loss": losses.mean().item(), "learning_rate": recipe.learning_rate_at(state.step - 1)}
-    if state.step % (10 * log_every) == 0 or state.step == recipe.steps:
+    if state.step % (10 * log_every) == 0 or state.step == recipe.updates:
         metrics["train_accuracy"] = accuracy(state.model, data.train)
         metrics["test_accuracy"] = accuracy(state.model, data.test)
     return metrics

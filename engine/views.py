@@ -1,5 +1,6 @@
 """Asking a trained model: its logits on the images as they are and on their adversarial examples.
 
+All logits are divided by the evaluation's temperature once they are there: attacks and bounds see the model as it is.
 A view asks one question of each image, the targeted one a question for each wrong class. Questions are answered in
 tiles, so memory is bounded by the tile, whatever the number of images and of classes.
 """
@@ -106,6 +107,7 @@ def ask(
     whole = np.concatenate(logits)
     if not np.isfinite(whole).all():
         raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
+    whole /= np.float32(evaluation.temperature)
     return Answers.from_logits(whole.reshape(-1, each, num_classes) if view == "targeted" else whole)
 
 

@@ -108,7 +108,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("runs.log", "L", "the run's own log in the pager", "run: Open the log of {run} in the pager"),
     Action("chart.previous", "left_square_bracket", "previous chart", "", "chart"),
-    Action("chart.next", "right_square_bracket", "next chart: Capacity, Epsilon, History, ROC", "chart: Show {choice}"),
+    Action(
+        "chart.next",
+        "right_square_bracket",
+        "next chart: Capacity, Epsilon, History, ROC, Trade-off",
+        "chart: Show {choice}",
+    ),
     Action("chart.left", "h,left", "crosshair to the previous x"),
     Action("chart.right", "l,right", "crosshair to the next x"),
     Action("chart.zoom-in", "plus", "zoom in at the crosshair", "chart: Zoom in"),

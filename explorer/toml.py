@@ -16,7 +16,12 @@ def document(comment: str, table: Mapping[str, Any]) -> str:
 
 
 def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
-    return (f"{key} = {_value(value)}" for key, value in table.items() if value is not None)
+    """Lines of the table; a key with a dot in it would be a table of its own without quotation marks."""
+    return (
+        f"{json.dumps(key) if '.' in key else key} = {_value(value)}"
+        for key, value in table.items()
+        if value is not None
+    )
 
 
 def _value(value: Any) -> str:

@@ -12,7 +12,7 @@ from engine.events import SCORE_TYPES, Accuracies, History, Leakage, Scores
 from store.errors import StoreError
 
 Columns = Mapping[str, np.ndarray]
-MAY_BE_NULL = ("class_label", "ci_low", "ci_high", "leaks")
+MAY_BE_NULL = ("class_label", "ci_low", "ci_high", "leaks", "calibration_error")
 ACCURACY_KEY = ("run_id", "view", "split")
 LEAKAGE_KEY = ("run_id", "attack", "view", "class_label", "threshold_rule", "metric")
 
@@ -69,7 +69,9 @@ def add_history(cursor: DuckDBPyConnection, events: Sequence[History], last: Map
 def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> None:
     """Store each (run, view, split)'s latest accuracy."""
     if events:
-        replace(cursor, "accuracies", ACCURACY_KEY, _columns(events, ACCURACY_KEY, "accuracy", "n"))
+        replace(
+            cursor, "accuracies", ACCURACY_KEY, _columns(events, ACCURACY_KEY, "accuracy", "n", "calibration_error")
+        )
 
 
 def put_leakage(cursor: DuckDBPyConnection, events: Sequence[Leakage]) -> None:

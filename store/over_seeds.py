@@ -9,7 +9,7 @@ from store.statements import HEADLINE_VIEWS, certification
 _PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{NETWORK[name]}'" for name in ("yale", "fashion-mnist", "cifar10"))
 _FINISHED = f"""
 chosen AS (
-    SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed,
+    SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed, setting,
         json_extract_string(spec, '$.data.size') AS size, {certification("runs")} AS certification,
         substr(md5(json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null, "evaluation":
             {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}')), 1, 8)
@@ -76,6 +76,8 @@ _STUDENT = (
 _VALUES = "list(f.value ORDER BY c.seed, c.run_id) AS seeds"
 _LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) END AS n_leaking"
 """Seeds whose own interval lies above a guess."""
+_IN_WORDS = "max(c.setting) AS setting"
+"""How the runs depart from their recipe; rows from before version 4 do not say."""
 _STATISTICS = f"""
 statistics AS (
     SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
@@ -92,13 +94,14 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     UNION ALL
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING},
+    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
-SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published, g.settings
+SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published,
+    g.setting, g.settings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
 """One row per setting and fact, over seeds of finished runs, with Student's interval from two seeds on."""
@@ -112,14 +115,14 @@ EPSILON_ORDER = _CURVE_ORDER.format("capacity", "epsilon, evaluation_epsilon")
 
 CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
-    SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING},
+    SELECT {_SETTING}, f.attack, f.view, f.class_label, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
 SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.threshold_rule, g.measure, {_SUMMARY}, g.n_member,
-    g.n_nonmember, p.published, g.settings
+    g.n_nonmember, p.published, g.setting, g.settings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NOT DISTINCT FROM g.class_label AND p.split IS NULL AND {_SAME_SETTING}"""
 """The same for leakage only, each class beside the row of all classes (class_label NULL)."""
@@ -158,12 +161,15 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT run_id, metric, view, NULL, threshold_rule, value, leaks FROM leakage
     WHERE attack = 'confidence' AND metric = 'inference_accuracy' AND class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, c.settings
+    SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
+        c.settings
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}, wide AS (
-    SELECT {_SETTING}, size, max(n_seeds) AS n_seeds, {_STATISTICS_OF}, settings FROM statistics GROUP BY ALL
+    SELECT {_SETTING}, size, max(n_seeds) AS n_seeds, {_STATISTICS_OF}, max(setting) AS setting,
+        settings
+    FROM statistics GROUP BY ALL
 ), numbered AS (SELECT *, row_number() OVER () AS number FROM wide), printed AS (
     SELECT dataset, defense, epsilon, train_fraction AS paper_train_fraction, capacity AS paper_capacity,
         {_PUBLISHED_OF}
@@ -171,7 +177,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     WHERE class_label IS NULL AND (metric = 'accuracy' OR (metric, attack) = ('inference_accuracy', 'confidence'))
     GROUP BY ALL
 )
-SELECT g.* EXCLUDE (number, settings), p.* EXCLUDE (dataset, defense, epsilon), g.settings
+SELECT g.* EXCLUDE (number, setting, settings), p.* EXCLUDE (dataset, defense, epsilon), g.setting, g.settings
 FROM numbered g LEFT JOIN printed p
     ON {_SAME_DEFENSE} OR (p.epsilon IS NULL AND (p.dataset, p.defense) = (g.dataset, g.defense))
 QUALIFY row_number() OVER (
@@ -186,6 +192,6 @@ images; how large its network was and what share of the images it trained on sta
 VIEWS_ORDER = (
     "dataset, network, size NULLS FIRST, train_fraction, capacity, "
     f"list_position({list(DEFENSES)}, defense), epsilon, evaluation_epsilon, "
-    f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, settings"
+    f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, setting NULLS FIRST, settings"
 )
 """Defenses in the paper's order."""

@@ -1,4 +1,4 @@
--- Version 3. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 4. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -16,6 +16,7 @@ CREATE TABLE runs (
     evaluation_epsilon DOUBLE,   -- attacked and certified with
     seed BIGINT,
     train_fraction DOUBLE,
+    setting VARCHAR,             -- how it departs from its recipe, in words; NULL where it does not, or before version 4
     spec JSON,                   -- Experiment.to_dict()
     place JSON,                  -- where it runs; changes no result
     state VARCHAR,               -- queued, running, done, failed, diverged, cancelled
@@ -34,7 +35,14 @@ CREATE TABLE sweeps (sweep VARCHAR, run_id VARCHAR, position INTEGER, PRIMARY KE
 
 CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR, value DOUBLE);
 
-CREATE TABLE accuracies (run_id VARCHAR, view VARCHAR, split VARCHAR, accuracy DOUBLE, n BIGINT);
+CREATE TABLE accuracies (
+    run_id VARCHAR,
+    view VARCHAR,
+    split VARCHAR,
+    accuracy DOUBLE,
+    n BIGINT,
+    calibration_error DOUBLE     -- expected calibration error, 15 bins; NULL from before version 4
+);
 
 CREATE TABLE scores (
     run_id VARCHAR,

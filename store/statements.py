@@ -42,7 +42,7 @@ SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity
     r.evaluation_epsilon, r.seed, r.train_fraction,
     CAST(json_extract_string(r.spec, '$.recipe.steps') AS BIGINT) AS steps,
     json_extract_string(r.spec, '$.data.size') AS size,
-    {certification("r")} AS certification,
+    {certification("r")} AS certification, r.setting,
     r.state, r.priority, r.attempts, r.device, r.created, r.started, r.ended, r.error,
     a.* EXCLUDE run_id, l.* EXCLUDE run_id
     /* more */
@@ -79,7 +79,7 @@ GROUP BY s.sweep"""
 
 ACCURACIES = """
 SELECT a.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, r.state, a.view, a.split, a.accuracy,
-    a.n
+    a.n, a.calibration_error
 FROM accuracies a LEFT JOIN runs r ON r.run_id = a.run_id
 {where}"""
 

@@ -6,6 +6,6 @@ from torch.nn import functional as F
 from engine.recipes import Recipe
 
 
-def loss(model: nn.Module, x: Tensor, y: Tensor, _recipe: Recipe, _epsilon: float, _step: int) -> Tensor:
+def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: Recipe, _epsilon: float, _step: int) -> Tensor:
     """Mean cross-entropy of the batch."""
-    return F.cross_entropy(model(x).float(), y)
+    return F.cross_entropy(model(x).float(), y, label_smoothing=recipe.label_smoothing)

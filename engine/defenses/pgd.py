@@ -22,4 +22,4 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: PGDRecipe, epsilon: flo
             random_start=recipe.random_start,
             clip_start=recipe.clip_start,
         )
-    return F.cross_entropy(model(adversarial).float(), y)
+    return F.cross_entropy(model(adversarial).float(), y, label_smoothing=recipe.label_smoothing)

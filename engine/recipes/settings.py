@@ -34,6 +34,10 @@ class Recipe:
     """`default`: what the network's family says; `orthogonal` kernels and zero biases instead."""
     gradient_clip: float = 0.0
     """Largest l2 norm of an update's gradient; 0 leaves it as it is."""
+    label_smoothing: float = 0.0
+    """Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."""
+    stop_after: int = 0
+    """Updates after which training ends early, on the schedule of all `steps`; 0: none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -55,6 +59,14 @@ class Recipe:
         require_known("precision", self.precision, ("float32", "tf32", "bfloat16"))
         require_known("initialisation", self.initialisation, ("default", "orthogonal"))
         require(self.gradient_clip >= 0, "gradient_clip", self.gradient_clip, "0 or more")
+        require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "0 to below 1")
+        early = 0 <= self.stop_after < self.steps
+        require(early, "stop_after", self.stop_after, f"0 (all steps) to below steps ({self.steps})")
+
+    @property
+    def updates(self) -> int:
+        """Optimiser updates that are made."""
+        return self.stop_after or self.steps
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of the update number `step`, counted from 0."""
@@ -188,6 +200,8 @@ class VerifiableRecipe(RobustRecipe):
         require(self.ramp_start >= 0, "ramp_start", self.ramp_start, "0 or more")
         require(self.ramp_end >= self.ramp_start, "ramp_end", self.ramp_end, f"ramp_start ({self.ramp_start}) or more")
         require(self.ramp_power > 0, "ramp_power", self.ramp_power, "above 0")
+        allowed = "0, since verifiable defenses train on whole labels"
+        require(self.label_smoothing == 0, "label_smoothing", self.label_smoothing, allowed)
 
     def share(self, step: int) -> float:
         """0 to 1 at the update number `step`, counted from 0."""

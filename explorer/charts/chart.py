@@ -45,7 +45,10 @@ class Series:
     like_guess: tuple[bool, ...] = ()
     """Which points are not told apart from a guess."""
     kind: str = "points"
-    """`points`: marks joined by dots; `line`: a dense curve; `published`: crosses, not joined."""
+    """`points`: marks joined by dots in the order of x; `path`: the same in the order given; `line`: a dense curve;
+    `published`: crosses, not joined."""
+    names: tuple[str, ...] = ()
+    """What each point is called where its x does not say it."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def spans(chart: Chart) -> Spans:
 
 @dataclass(frozen=True)
 class Trace:
-    """A series in order of x, with None for all that is no number."""
+    """A series in the order in which it is drawn, with None for all that is no number."""
 
     series: Series
     x: list[float]
@@ -142,7 +145,9 @@ def trace_of(series: Series) -> Trace:
         + [None] * (count - len(column))
         for column in (series.x, series.y, series.low, series.high)
     ]
-    order = sorted((at for at in range(count) if columns[0][at] is not None), key=columns[0].__getitem__)
+    order = [at for at in range(count) if columns[0][at] is not None]
+    if series.kind != "path":
+        order.sort(key=columns[0].__getitem__)
     flags = [[at < len(column) and column[at] for at in order] for column in (series.hollow, series.like_guess)]
     return Trace(series, *([column[at] for at in order] for column in columns), *flags)
 

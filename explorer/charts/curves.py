@@ -19,6 +19,8 @@ HISTORY_RUNS = 8
 """Runs in one history or ROC chart; more could not be told apart."""
 HISTORY_AGE = 3.0
 """Seconds after which a running run's history is asked for again."""
+USUAL = "as the recipe"
+"""What the setting of runs is called that do not depart from their recipe."""
 HISTORY_TITLES = {"loss": "training loss", "train_accuracy": "training accuracy %", "test_accuracy": "test accuracy %"}
 
 
@@ -39,23 +41,8 @@ class Drawing:
     filters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def draw_of(kind: str, live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
-    """The drawing of one kind for the runs on the chart."""
-    if not on_chart:
-        return Drawing("ROC" if kind == "roc" else kind.capitalize(), empty=_nothing_on_chart(live, view))
-    return {"capacity": capacity, "epsilon": epsilon, "history": history, "roc": roc}[kind](live, view, on_chart)
-
-
-def _nothing_on_chart(live: Live, view: View) -> tuple[str, ...]:
-    adds = "{runs.overlay} on a run adds it; {runs.overlay-all} adds all visible."
-    if not live.runs:
-        return ("opening …" if live.link == "opening" else "No runs yet." + _plan(live),)
-    if view.filter or view.saved_filter != "all":
-        return ("Nothing on the chart of what the filter shows.", f"{{panes.back}} clears the filter; {adds}")
-    return ("Nothing on the chart.", adds)
-
-
-def _plan(live: Live) -> str:
+def plan_words(live: Live) -> str:
+    """The key that makes more runs, where there may be more."""
     return "" if live.read_only else " {engine.new} plans a sweep."
 
 
@@ -81,10 +68,10 @@ def facts(live: Live, view: View, on_chart: Sequence[Row]) -> list[Row] | None:
 
 def capacity(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     """One curve for each defense and epsilon, natural training in grey."""
-    drawing = _titled(Drawing("Capacity", x_name="capacity", filters=_filters(live, on_chart)), view)
+    drawing = titled(Drawing("Capacity", x_name="capacity", filters=filters(live, on_chart)), view)
     rows = facts(live, view, on_chart)
     if not rows:
-        return _nothing_yet(drawing, live, view, on_chart, rows)
+        return nothing_yet(drawing, live, view, on_chart, rows)
     styles = series.styles([*live.runs.values(), *rows])
     groups = _grouped(rows, lambda row: (series.key(row), row["evaluation_epsilon"], *_evaluated(row)))
     labels = _labels([(series.label(curve[0], styles), *curve[1:]) for curve in groups])
@@ -94,23 +81,23 @@ def capacity(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
         hollow = [(*_trained_and_asked(row), row["capacity"]) in unfinished for row in points]
         curves += _curve(label, mark, tone, "capacity", points, hollow, view)
     ticks = tuple((value, f"{value:g}") for value in sorted({row["capacity"] for row in rows}))
-    return _over_seeds(replace(drawing, chart=_framed(view, curves, ticks)), rows, view)
+    return over_seeds(replace(drawing, chart=framed(view, curves, ticks)), rows, view)
 
 
 def epsilon(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     """One curve for each defense at the capacity of the run under the cursor; natural training as a grey line."""
     current = live.runs.get(view.current, on_chart[0])
-    drawing = Drawing("Epsilon", x_name="eps", table="epsilon", filters=_filters(live, on_chart))
-    drawing = _titled(drawing, view, f"capacity {current['capacity']:g}", f"c{current['capacity']:g}")
+    drawing = Drawing("Epsilon", x_name="eps", table="epsilon", filters=filters(live, on_chart))
+    drawing = titled(drawing, view, f"capacity {current['capacity']:g}", f"c{current['capacity']:g}")
     rows = facts(live, view, on_chart)
     if not rows:
-        return _nothing_yet(drawing, live, view, on_chart, rows)
+        return nothing_yet(drawing, live, view, on_chart, rows)
     rows = [row for row in rows if row["capacity"] == current["capacity"] and row["dataset"] == current["dataset"]]
     budgets = sorted({row["epsilon"] for row in rows if row["epsilon"]})
     if len(budgets) < 2:
         only = text.epsilon(budgets[0]) if budgets else "none"
         words = f"One epsilon so far at capacity {current['capacity']:g} ({only})."
-        return replace(drawing, empty=(words, "A curve needs two." + _plan(live)))
+        return replace(drawing, empty=(words, "A curve needs two." + plan_words(live)))
     attacked = _attacked_otherwise(rows)
     groups = _grouped(rows, lambda row: (_without_epsilon(row), attacked(row), *_evaluated(row)))
     kinds = {curve[0] for curve in groups}
@@ -127,10 +114,10 @@ def epsilon(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
         hollow = [_trained_and_asked(row) in unfinished for row in points]
         curves += _curve(label, mark, tone, "epsilon", points, hollow, view)
     ticks = tuple((value, text.epsilon(value)) for value in budgets)
-    return _over_seeds(replace(drawing, chart=_framed(view, curves, ticks)), rows, view)
+    return over_seeds(replace(drawing, chart=framed(view, curves, ticks)), rows, view)
 
 
-def _titled(drawing: Drawing, view: View, about: str = "", short: str = "") -> Drawing:
+def titled(drawing: Drawing, view: View, about: str = "", short: str = "") -> Drawing:
     """The drawing with its titles, about the capacity where one is given."""
     longest, *shorter = metrics.titles(view)
     title = f"{drawing.title}  {about} · {longest}" if about else f"{drawing.title}  {longest}"
@@ -139,7 +126,7 @@ def _titled(drawing: Drawing, view: View, about: str = "", short: str = "") -> D
     )
 
 
-def _over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
+def over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     """With the words that say how many seeds there are and what the intervals are."""
     few, many = min(row["n_seeds"] for row in rows), max(row["n_seeds"] for row in rows)
     count = f"{few}-{many} seeds" if few < many else f"{many} seeds" if many > 1 else "1 seed"
@@ -163,9 +150,9 @@ def _without_epsilon(row: Row) -> series.Key:
     return (*series.key(row)[:4], 0.0)
 
 
-def _evaluated(row: Row) -> tuple[str, str]:
-    """How a row's models were certified, and the hash of all other settings."""
-    return (row["certification"] or "", row["settings"])
+def _evaluated(row: Row) -> tuple[str, str, str]:
+    """How a row's models were certified, how they depart from their recipe, and the hash of all other settings."""
+    return (row["certification"] or "", row["setting"] or "", row["settings"])
 
 
 def _attacked_otherwise(rows: Iterable[Row]) -> Callable[[Row], float]:
@@ -194,16 +181,22 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[R
     return groups
 
 
-def _labels(curves: Sequence[tuple[str, float, str, str]]) -> list[str]:
-    """Labels of curves: each one's name, the budget it was attacked with, its certification, its settings' hash."""
+def _labels(curves: Sequence[tuple[str, float, str, str, str]]) -> list[str]:
+    """Labels of curves: each one's name, the budget it was attacked with, its certification, its setting."""
     hints = [
-        (_attacked_words(attacked), f"by {certified}" if certified else "uncertified", f"#{settings[:4]}")
-        for _, attacked, certified, settings in curves
+        (
+            attacked_words(attacked),
+            f"by {certified}" if certified else "uncertified",
+            setting or USUAL,
+            f"#{settings[:4]}",
+        )
+        for _, attacked, certified, setting, settings in curves
     ]
     return text.told_apart([name for name, *_ in curves], hints)
 
 
-def _attacked_words(epsilon: float) -> str:
+def attacked_words(epsilon: float) -> str:
+    """The attack's budget; 0 for the one trained with."""
     return f"attacked {text.epsilon(epsilon) if epsilon else 'as trained'}"
 
 
@@ -238,14 +231,15 @@ def _flat(label: str, mark: int, row: Row, budgets: Sequence[float]) -> Series:
     return Series(label, mark, "dim", tuple(budgets), mean, like_guess=like_guess)
 
 
-def _name_over_epsilon(curve: tuple[series.Key, float, str, str], among: Iterable[series.Key], view: View) -> str:
+def _name_over_epsilon(curve: tuple[series.Key, float, str, str, str], among: Iterable[series.Key], view: View) -> str:
     """The defense, and for natural training what it was attacked with, where that matters."""
     name = series.label(curve[0], among)
     attacked = curve[0][3] == series.NATURAL and metrics.wanted(view).get("view") != "benign"
-    return f"{name} {_attacked_words(curve[1])}" if attacked else name
+    return f"{name} {attacked_words(curve[1])}" if attacked else name
 
 
-def _framed(view: View, curves: Sequence[Series], ticks: tuple[tuple[float, str], ...]) -> Chart:
+def framed(view: View, curves: Sequence[Series], ticks: tuple[tuple[float, str], ...] = ()) -> Chart:
+    """The curves with the axes and the level of a guess that the chosen number has."""
     metric = metrics.of(view)
     return Chart(
         series=tuple(curves),
@@ -258,13 +252,15 @@ def _framed(view: View, curves: Sequence[Series], ticks: tuple[tuple[float, str]
     )
 
 
-def _filters(live: Live, on_chart: Sequence[Row]) -> dict[str, Any]:
+def filters(live: Live, on_chart: Sequence[Row]) -> dict[str, Any]:
+    """What an export of the chart's numbers is limited to."""
     return {} if len(on_chart) == len(live.runs) else {"run_id": sorted(run["run_id"] for run in on_chart)}
 
 
-def _nothing_yet(
+def nothing_yet(
     drawing: Drawing, live: Live, view: View, on_chart: Sequence[Row], rows: Sequence[Row] | None
 ) -> Drawing:
+    """In place of a chart without a point: why there is none."""
     done = sum(run["state"] == "done" for run in on_chart)
     if rows is None and done:
         return _asking(drawing, live)

@@ -137,7 +137,7 @@ def _add_series(picture: _Picture, chart: Chart, trace: Trace, index: int, count
         picture.found["left out"] += sum(NOWHERE in place for place in path if place)
         path = [None if place and NOWHERE in place else place for place in path]
         chosen = [at for at, place in enumerate(path) if place]
-        if kind == "points":
+        if kind in ("points", "path"):
             _add_joints(picture, tone, path)
     if chart.interval == "bars":
         _add_intervals(picture, trace, chosen)

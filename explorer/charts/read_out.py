@@ -22,15 +22,14 @@ def read_out(drawing: "Drawing", x: float, brief: bool = False) -> str:
     chart = drawing.chart
     parts = []
     for curve in chart.series if chart else ():
-        found = _at(curve, x)
-        if found is None:
-            continue
-        sign = "×" if curve.kind == "published" else MARKS[curve.mark][1 if found.hollow else 0]
-        words = _value(found.value, chart.y_percent)
-        words += (f" ±{_value(found.half, chart.y_percent)}" if found.half is not None else "") + found.mark
-        unfinished = " unfinished" if found.hollow else ""
-        parts.append(f"{sign} {words}" if brief else f"{sign} {curve.label} {words}{unfinished}")
-    place = text.epsilon(x) if drawing.x_name == "eps" else f"{100 * x:.3g} %" if drawing.x_name == "FPR" else f"{x:g}"
+        for found in _at(curve, x):
+            sign = "×" if curve.kind == "published" else MARKS[curve.mark][1 if found.hollow else 0]
+            words = _value(found.value, chart.y_percent)
+            words += (f" ±{_value(found.half, chart.y_percent)}" if found.half is not None else "") + found.mark
+            unfinished = " unfinished" if found.hollow else ""
+            parts.append(f"{sign} {words}" if brief else f"{sign} {found.name} {words}{unfinished}")
+    in_percent = chart is not None and chart.x_percent
+    place = text.epsilon(x) if drawing.x_name == "eps" else f"{100 * x:.3g} %" if in_percent else f"{x:g}"
     return f"{drawing.x_name} {place}: " + ("  ".join(parts) or "nothing here")
 
 
@@ -42,19 +41,24 @@ class _Found(NamedTuple):
     """Half of the interval, the longer one."""
     hollow: bool
     mark: str
+    name: str
 
 
-def _at(curve: Series, x: float) -> _Found | None:
-    """The curve at x; a dense one answers with its last point up to there."""
+def _at(curve: Series, x: float) -> list[_Found]:
+    """The curve's points at x; a dense one answers with its last point up to there."""
     if curve.kind == "line":
-        index = max((i for i, place in enumerate(curve.x) if place <= x and is_number(curve.y[i])), default=None)
+        last = max((i for i, place in enumerate(curve.x) if place <= x and is_number(curve.y[i])), default=None)
+        found = [] if last is None else [last]
     else:
-        index = next((i for i, place in enumerate(curve.x) if place == x), None)
-    if index is None or not is_number(curve.y[index]):
-        return None
+        found = [i for i, place in enumerate(curve.x) if place == x and is_number(curve.y[i])]
+    return [_point(curve, index) for index in found]
+
+
+def _point(curve: Series, index: int) -> _Found:
     ends = [ends[index] for ends in (curve.low, curve.high) if ends and is_number(ends[index])]
     half = max((abs(end - curve.y[index]) for end in ends), default=None)
-    return _Found(curve.y[index], half, bool(curve.hollow and curve.hollow[index]), _mark(curve, index))
+    hollow = bool(curve.hollow and curve.hollow[index])
+    return _Found(curve.y[index], half, hollow, _mark(curve, index), _name(curve, index))
 
 
 def _value(value: float, percent: bool) -> str:
@@ -67,12 +71,21 @@ def table_text(drawing: "Drawing") -> str:
     points = [(curve, index) for curve in curves for index in range(len(curve.x))]
     values = [(_shown(curve.y, index, percent) or "-") + _mark(curve, index) for curve, index in points]
     lines = [
-        [curve.label, f"{curve.x[index]:g}", value, *(_shown(ends, index, percent) for ends in (curve.low, curve.high))]
+        [
+            _name(curve, index),
+            f"{curve.x[index]:g}",
+            value,
+            *(_shown(ends, index, percent) for ends in (curve.low, curve.high)),
+        ]
         for (curve, index), value in zip(points, even(values), strict=True)
     ]
     table = text.table(["curve", drawing.x_name, "value", "from", "to"], lines)
     marked = any(_mark(*point) for point in points)
     return f"{drawing.title}\n\n{table}" + (f"\n\n{LIKE_GUESS}" if marked else "")
+
+
+def _name(curve: Series, index: int) -> str:
+    return curve.names[index] if curve.names else curve.label
 
 
 def _mark(curve: Series, index: int) -> str:

@@ -35,6 +35,7 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     columns = {
         "run": [row["run_id"] for row in rows],
         "sweep": [row["sweep"] for row in rows],
+        **({"setting": [row["setting"] for row in rows]} if any(row["setting"] for row in rows) else {}),
         "state": [row["state"] for row in rows],
         "test": [text.percent(row["benign_test_accuracy"]) for row in rows],
         "adv-test": [text.percent(row["adversarial_test_accuracy"]) for row in rows],

@@ -5,14 +5,17 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from explorer.charts import curves, plot, zooming
+from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
 from explorer.look import Line
 from explorer.panes.chart_choices import ChartChoices
 from explorer.panes.pane import Page, Pane, plain
 
-COMPANIONS = {"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"}
+COMPANIONS = {
+    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},
+    "trade-off": "capacity",
+}
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 HINTS = (
@@ -61,7 +64,7 @@ class Chart(ChartChoices, Pane):
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
         visible = self.main.query_one("#runs").visible_runs()
         on_chart = [run for run in visible if run["run_id"] not in self.view.off]
-        drawing = curves.draw_of(self.kind, self.live, self.view, on_chart)
+        drawing = kinds.draw_of(self.kind, self.live, self.view, on_chart)
         if self.kind != self._drawn_kind:
             self.crosshair = self.x_range = None
         elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:

@@ -32,7 +32,10 @@ class ChartChoices:
 
     def choices_next(self) -> list[tuple[str, str]]:
         """Charts for the palette."""
-        names = {"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"}
+        names = {
+            **{"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"},
+            "trade-off": "leakage against accuracy",
+        }
         return [(names[kind], kind) for kind in CHARTS]
 
     def available(self) -> list[dict]:

@@ -136,7 +136,11 @@ class RunPage(Sheet):
         running = self.run["state"] in OF_RUNNING
         return [
             leakage_section.section(None if attacks is None else leakage.attacks(attacks), width, running),
-            run_sections.accuracies(None if accuracies is None else run_facts.accuracies(accuracies), width),
+            run_sections.accuracies(
+                None if accuracies is None else run_facts.accuracies(accuracies),
+                run_facts.calibration_errors(accuracies or ()),
+                width,
+            ),
         ]
 
     def _history(self, width: int, height: int) -> list[Line]:

@@ -36,8 +36,12 @@ def indented(line: Line, width: int) -> Line:
     return ((" ", ""), *cut(line, width))
 
 
-def accuracies(found: Mapping[str, Mapping[str, tuple[float, int]]] | None, width: int) -> list[Line]:
-    """Every view and split with its number of images."""
+def accuracies(
+    found: Mapping[str, Mapping[str, tuple[float, int]]] | None,
+    errors: Mapping[tuple[str, str], float],
+    width: int,
+) -> list[Line]:
+    """Every view and split with its number of images, and beside them the calibration errors where there are any."""
     lines = [heading("Accuracies", width, "%")]
     if not found:
         return [*lines, plain(f" {ASKING if found is None else 'None: they are measured after training.'}", "dim")]
@@ -45,11 +49,14 @@ def accuracies(found: Mapping[str, Mapping[str, tuple[float, int]]] | None, widt
     columns = [Column("VIEW", max(11, *map(len, found)))]
     for split in splits:
         columns += [Column(split.upper(), 7, right=True), Column(f"n {split}", 8)]
+    columns += [Column(f"ECE {split}", 9, right=True) for split in splits if errors]
     lines.append(indented(header(columns), width - 1))
     for view, of_view in found.items():
         cells = {"VIEW": (view, "")}
         for split, (share, n) in of_view.items():
             cells |= {split.upper(): (text.percent(share), ""), f"n {split}": (f"of {n}", "dim")}
+            error = errors.get((view, split))
+            cells |= {f"ECE {split}": ("" if error is None else text.percent(error), "")}
         lines.append(indented(row(cells, columns), width - 1))
     return lines
 

@@ -88,7 +88,8 @@ class Draft:
         ):
             sections[section].pop(name, None)
             sections[section] |= {} if value is None else {name: value}
-        grid = {"defense": values["defenses"]} | {name: values[name] for name in LISTS}
+        swept = {key: value for key, value in sections["grid"].items() if key not in sweeps.GRID}
+        grid = {"defense": values["defenses"]} | {name: values[name] for name in LISTS} | swept
         sections["grid"] = {name: value for name, value in grid.items() if value is not None}
         labels = {name: values[name] for name in ("name", "dataset", "network") if values[name] is not None}
         return labels | {name: section for name, section in sections.items() if section}

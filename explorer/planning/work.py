@@ -94,7 +94,7 @@ def seconds(
     other = START_SECONDS + inference_seconds(shape, evaluation, inference)  # both on the CPU, wherever training is
     constant, linear, quadratic = PASS_NANOSECONDS.get(network, OWN_NETWORK)
     one_pass = shape.pixels * (constant + linear * capacity + quadratic * capacity**2) / 1e9
-    updates = recipe.steps * recipe.passes_per_image
+    updates = recipe.updates * recipe.passes_per_image
     asked = sum(evaluation.passes_per_image(view, shape.classes) for view in evaluation.views)
     passes = updates * min(recipe.batch_size, max(1.0, shape.train)) + shape.images * asked
     if not gpu:

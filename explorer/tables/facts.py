@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 MODEL = (
     *("dataset", "network", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity"),
-    *("certification", "settings"),
+    *("certification", "setting", "settings"),
 )
 NUMBERS: dict[str, dict[str, Any]] = {
     f"{short}{split}": {"measure": "accuracy", "view": view, "split": split}
@@ -51,13 +51,26 @@ def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
 
 def _place(model: Row, names: Iterable[str]) -> list[tuple[bool, Any]]:
     """What models are sorted by; those without a setting come before the others."""
-    return [(model[name] is not None, model[name]) for name in names]
+    return [
+        (model[name] is not None, text.natural_order(model[name]) if name == "setting" and model[name] else model[name])
+        for name in names
+    ]
 
 
 def curve(rows: Sequence[Row], by: str) -> str:
     """The capacity or epsilon table: one line per model, in blocks within which only `by` changes."""
     held = ("defense", "epsilon") if by == "capacity" else ("capacity", "defense")
-    order = ("dataset", "network", "train_fraction", *held, by, "evaluation_epsilon", "certification", "settings")
+    order = (
+        "dataset",
+        "network",
+        "train_fraction",
+        *held,
+        by,
+        "evaluation_epsilon",
+        "certification",
+        "setting",
+        "settings",
+    )
     found = sorted(models(rows), key=lambda group: _place(group[0], order))
     telling = _telling([model for model, _ in found])
     lines = []
@@ -137,16 +150,21 @@ def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) 
 
 
 def _telling(found: Sequence[Row]) -> list[str]:
-    """Settings that tell some of these models apart although the tables' fixed columns do not."""
+    """Settings that tell some of these models apart although the tables' fixed columns do not.
+
+    The hash of all settings (`settings`) is shown only where the words (`setting`) leave models alike.
+    """
     fixed = ("dataset", "defense", "epsilon", "capacity", "evaluation_epsilon")
     kinds = {}
     for model in found:
         kinds.setdefault(tuple(model[name] for name in fixed), []).append(model)
-    return [
+    told = [
         name
-        for name in ("network", "train_fraction", "certification", "settings")
+        for name in ("network", "train_fraction", "certification", "setting")
         if any(len({model[name] for model in group}) > 1 for group in kinds.values())
     ]
+    alike = any(len({tuple(model[name] for name in told) for model in group}) < len(group) for group in kinds.values())
+    return [*told, *(["settings"] if alike else [])]
 
 
 def _setting(name: str, value: Any) -> str | None:

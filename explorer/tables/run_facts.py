@@ -78,6 +78,12 @@ def budget(epsilon: float) -> str:
     return f"{round(levels)}/255" if whole and epsilon < 1 and len(f"{epsilon:.10g}") > 5 else f"{epsilon:.10g}"
 
 
+def calibration_errors(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
+    """(view, split) -> expected calibration error, where it was measured."""
+    found = {(row["view"], row["split"]): row["calibration_error"] for row in rows}
+    return {place: error for place, error in found.items() if error is not None}
+
+
 def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
     """View -> split -> (share of correct answers, number of images), benign and training split first."""
     order = sorted(rows, key=lambda row: (row["view"] != "benign", row["view"], row["split"] != "train", row["split"]))

@@ -81,6 +81,7 @@ class Entry:
     attacked: float
     certification: str | None
     n_seeds: int
+    setting: str
     settings: str
     cells: Mapping[str, Cell]
     """By the column of its number."""
@@ -146,15 +147,16 @@ def _papers_model(row: Row) -> str:
 def _entries(rows: Sequence[Row]) -> Iterator[Entry]:
     """Ours; the paper's line stands once below all that it is the paper's line of."""
     for row, following in zip(rows, [*rows[1:], None], strict=True):
-        shared = (row["defense"], row["epsilon"], row["evaluation_epsilon"], row["n_seeds"], row["settings"])
-        defense, epsilon, attacked, n_seeds, settings = shared
+        shared = (row["defense"], row["epsilon"], row["evaluation_epsilon"], row["n_seeds"])
+        defense, epsilon, attacked, n_seeds = shared
         cells = {number.column: _cell(row, number) for number in NUMBERS if row[number.column] is not None}
-        yield Entry(defense, epsilon, attacked, row["certification"], n_seeds, settings, cells)
+        words, settings = row["setting"] or "as the recipe", row["settings"]
+        yield Entry(defense, epsilon, attacked, row["certification"], n_seeds, words, settings, cells)
         if _has_paper(row) and (following is None or _line(following) != _line(row)):
             printed = {number.column: row.get(f"paper_{number.column}") for number in NUMBERS}
             cells = {column: Cell(value) for column, value in printed.items() if value is not None}
             method = VERIFIER.get(defense) if row["paper_certified_train_accuracy"] is not None else None
-            yield Entry(defense, epsilon, attacked, method, 1, "", cells, papers=True)
+            yield Entry(defense, epsilon, attacked, method, 1, "", "", cells, papers=True)
 
 
 def _line(row: Row) -> tuple:
@@ -201,7 +203,7 @@ def _name(entry: Entry, block: Block, told: Sequence[str]) -> str:
 
 def _hints(entry: Entry) -> list[str]:
     attacked = f"attacked {text.epsilon(entry.attacked)}"
-    return [attacked, entry.certification or "uncertified", f"#{entry.settings[:4]}"]
+    return [attacked, entry.certification or "uncertified", entry.setting, f"#{entry.settings[:4]}"]
 
 
 def column(entries: Sequence[Entry], number: Number, spread: bool, missing: str = MISSING) -> list[str]:

@@ -96,3 +96,10 @@ def test_a_torn_last_line_is_told_and_the_rest_kept(tmp_path):
     whole = events.to_json(LEAKAGE)
     path.write_text(f"{whole}\n\n{whole[: len(whole) // 2]}")
     assert list(events.read_lines(path)) == [(1, LEAKAGE), (3, None)]
+
+
+def test_a_line_from_before_calibration_was_measured_is_still_an_event():
+    line = '{"kind": "accuracies", "run_id": "r", "view": "benign", "split": "test", "accuracy": 0.5, "n": 2}'
+    assert events.from_json(line).calibration_error is None
+    event = events.Accuracies(run_id="r", view="benign", split="test", accuracy=0.5, n=2, calibration_error=1 / 3)
+    assert events.from_json(events.to_json(event)) == event

@@ -194,3 +194,26 @@ def test_fewer_steps_keep_the_schedules_shape(steps):
 def test_natural_training_ignores_settings_of_the_attack():
     plain, attacked = (recipe_for("natural", "digits", "quick", extra) for extra in ({}, {"attack_steps": 3}))
     assert plain == attacked
+
+
+# Countermeasures
+
+
+def test_a_countermeasure_that_does_nothing_leaves_no_trace():
+    assert "temperature" not in experiment().to_dict()["evaluation"]
+    assert not {"label_smoothing", "stop_after"} & experiment().to_dict()["recipe"].keys()
+
+
+@pytest.mark.parametrize("views", [("benign",), ("benign", "adversarial")])
+def test_a_temperature_makes_another_run_with_the_same_weights(views):
+    plain, hot = (experiment(evaluation=Evaluation(epsilon=0.1, views=views, temperature=t)) for t in (1.0, 5.0))
+    assert plain.run_id != hot.run_id
+    assert plain.training_id == hot.training_id
+    assert Experiment.from_dict(hot.to_dict()) == hot
+
+
+@pytest.mark.parametrize("change", [{"label_smoothing": 0.1}, {"stop_after": 5}])
+def test_what_changes_training_makes_other_weights(change):
+    other = experiment(recipe=recipe_for("pgd", "digits", "quick", change))
+    assert other.run_id != experiment().run_id
+    assert other.training_id != experiment().training_id

@@ -125,3 +125,54 @@ def test_every_preset_makes_valid_experiments(name, scale, monkeypatch):
     assert sweep.name == name
     assert sweep.description
     assert all(Experiment.from_dict(run.to_dict()) == run for run in sweep.experiments)
+
+
+# Settings in the grid
+
+
+def test_any_setting_may_stand_in_the_grid():
+    grid = {
+        "defense": "pgd",
+        "recipe.weight_decay": [0, 1e-3],
+        "evaluation.epsilon": ["2/255", "8/255"],
+        "seed": [0, 1],
+    }
+    runs = plan(DIGITS | {"grid": grid, "recipe": {"weight_decay": 0.5, "steps": 12}}).experiments
+    found = {(run.recipe.weight_decay, run.evaluation.epsilon, run.seed) for run in runs}
+    assert found == {(decay, epsilon, seed) for decay in (0, 1e-3) for epsilon in (2 / 255, 8 / 255) for seed in (0, 1)}
+    assert len(runs) == 8
+    assert {run.recipe.steps for run in runs} == {12}
+
+
+def test_a_setting_that_a_defense_has_no_use_for_makes_no_second_run_of_it():
+    runs = plan(DIGITS | {"grid": {"recipe.attack_steps": [3, 4, 5]}}).experiments
+    assert [run.defense for run in runs].count("natural") == 1
+    assert [run.recipe.attack_steps for run in runs if run.defense == "pgd"] == [3, 4, 5]
+
+
+def test_an_override_sweeps_a_setting_or_takes_the_place_of_what_is_swept():
+    runs = plan(DIGITS, "grid.evaluation.temperature=[1, 2, 5]", "defense=pgd").experiments
+    assert [run.evaluation.temperature for run in runs] == [1, 2, 5]
+    (run,) = plan(DIGITS | {"grid": {"defense": "pgd", "recipe.steps": [20, 40]}}, "recipe.steps=30").experiments
+    assert run.recipe.steps == 30
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"recipe.stps": [1]}, "grid.recipe.stps: 'stps' is not allowed.*did you mean 'steps'"),
+        ({"evaluation.temp": [1]}, "grid.evaluation.temp: 'temp' is not allowed.*temperature"),
+        ({"data.size": ["4x4"]}, "grid.data.size: 'data.size' is not allowed.*recipe.SETTING"),
+        ({"recipe": {"steps": [1]}}, "grid.recipe: 'recipe' is not allowed.*recipe.SETTING"),
+        ({"recipe.weight_decay": [0, -1]}, "recipe.weight_decay: -1.0 is not allowed; allowed: 0 or more"),
+        ({"evaluation.temperature": [0]}, "evaluation.temperature: 0.0 is not allowed; allowed: above 0"),
+        ({"recipe.label_smoothing": [1]}, "recipe.label_smoothing: 1.0 is not allowed; allowed: 0 to below 1"),
+        ({"recipe.stop_after": [9999]}, "recipe.stop_after: 9999 is not allowed; allowed: .* below steps"),
+        ({"recipe.label_smoothing": [0.1], "defense": "ibp"}, "label_smoothing: 0.1 .*verifiable defenses"),
+        ({"recipe.steps": []}, "grid.recipe.steps"),
+    ],
+)
+def test_mistakes_in_swept_settings_are_refused_in_one_line(grid, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        plan(DIGITS | {"grid": grid})
+    assert "\n" not in str(caught.value)

@@ -218,3 +218,26 @@ def test_checkpoint_writes_leave_no_partial_files(tmp_path):
     with pytest.raises(Stopped):
         train(network(), data(), experiment(), tmp_path, Recorder([20]), checkpoint_seconds=0)
     assert sorted(os.listdir(tmp_path)) == [checkpoints.PREVIOUS, checkpoints.CURRENT]
+
+
+# Countermeasures
+
+
+def test_stopping_early_gives_the_model_that_stands_there_on_the_whole_schedule(tmp_path):
+    """One checkpoint at the step at which the whole training is asked to stop, the other stopped by its recipe."""
+    schedule = {"milestones": (15, 30), "factors": (0.1, 0.01)}
+    whole, early, recorder = network(), network(), Recorder()
+    with pytest.raises(Stopped):
+        train(whole, data(), experiment(**schedule), tmp_path / "whole", StopAt(20))
+    train(early, data(), experiment(**schedule, stop_after=20), tmp_path / "early", recorder)
+    assert recorder.step == max(recorder.points) == 20
+    assert all(map(torch.equal, whole.state_dict().values(), early.state_dict().values()))
+
+
+class StopAt(Recorder):
+    def __init__(self, step):
+        super().__init__()
+        self.last = step
+
+    def should_stop(self):
+        return self.step == self.last

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -189,3 +191,13 @@ def test_the_tile_of_a_model_is_the_attacks(model, split, monkeypatch):
     monkeypatch.setitem(views.VIEWS, "benign", lambda _m, x, *_: sizes.append(len(x)) or torch.zeros(len(x), CLASSES))
     ask(model, split, "benign")
     assert sizes == [min(11, tile_size(model, split.images[0]))]
+
+
+@pytest.mark.parametrize("view", ["benign", "adversarial", "targeted"])
+def test_a_temperature_divides_the_logits_of_the_same_examples(model, split, view):
+    hot = dataclasses.replace(EVALUATION, temperature=5.0)
+    with frozen(model):
+        found = views.ask(model, split, view, hot, CLASSES)
+    plain = ask(model, split, view)
+    np.testing.assert_array_equal(found.logits, plain.logits / np.float32(5))
+    np.testing.assert_array_equal(found.correct(split.labels.numpy()), plain.correct(split.labels.numpy()))

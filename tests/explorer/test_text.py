@@ -54,3 +54,9 @@ def test_budgets_written_alike_are_alike(one, other):
 @given(st.floats(-10, 1e9))
 def test_durations_are_short(seconds):
     assert len(text.duration(seconds)) <= 9
+
+
+def test_words_with_numbers_in_them_are_sorted_by_the_numbers():
+    words = ["steps 1000", "steps 200", "weight decay 1e-05", "weight decay 0.001", "", "steps 200, temperature 2"]
+    found = sorted(words, key=text.natural_order)
+    assert found == ["", "steps 200", "steps 200, temperature 2", "steps 1000", *words[2:4]]

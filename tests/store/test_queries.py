@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from engine.events import Accuracies
 from store.queries import QUERIES, TABLES
 from store.store import NewRun, StoreError
 
@@ -312,3 +313,35 @@ def test_every_table_to_export_is_a_query():
 def test_nothing_heavy_is_imported_unasked(module, absent):
     code = f"import sys, {module}; sys.exit(sum(name in sys.modules for name in ({absent!r}, 'torch', 'textual')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_swept_setting_stands_beside_its_runs(store, experiment, log):
+    """Runs of one setting are still its seeds; two settings are two rows of every table, and say which is which."""
+    for temperature in (1.0, 5.0):
+        for seed in (0, 1):
+            store.apply(
+                log(experiment(seed=seed, evaluation={"temperature": temperature}), value=0.5 + temperature / 50)
+            )
+    assert [row["setting"] for row in records(store.query("runs"))] == [None, None, "temperature 5", "temperature 5"]
+    for name in ("capacity", "epsilon"):
+        rows = [
+            row for row in records(store.query(name, attack="confidence")) if row["measure"] == "inference_accuracy"
+        ]
+        assert {(row["setting"], round(row["mean"], 9), row["n_seeds"]) for row in rows} == {
+            (None, 0.52, 2),
+            ("temperature 5", 0.6, 2),
+        }
+    assert [(row["setting"], row["n_seeds"]) for row in records(store.query("views"))] == [
+        (None, 2),
+        ("temperature 5", 2),
+    ]
+
+
+def test_calibration_stands_beside_accuracy(store, experiment, log):
+    run = experiment()
+    store.apply(log(run))
+    fact = {"run_id": run.run_id, "view": "benign", "split": "test", "accuracy": 0.75, "n": 10}
+    store.apply([Accuracies(**fact, calibration_error=0.125)])
+    found = {(row["view"], row["split"]): row["calibration_error"] for row in records(store.query("accuracies"))}
+    assert found.pop(("benign", "test")) == 0.125
+    assert set(found.values()) == {None}

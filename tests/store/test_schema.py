@@ -43,6 +43,13 @@ COPY published FROM '{PUBLISHED}' (FORMAT csv, HEADER, NULLSTR '');
 UPDATE published SET value = 0.123 WHERE metric = 'inference_accuracy';
 """,
 }
+VERSIONS[3] = (
+    VERSIONS[2].replace("VALUES (2)", "VALUES (3)")
+    + """
+ALTER TABLE leakage ADD COLUMN leaks BOOLEAN;
+ALTER TABLE scores ADD COLUMN risk FLOAT;
+"""
+)
 COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
 BY_MIGRATION = {"schema_version", "published"}
 """Tables whose content a migration replaces."""
@@ -122,6 +129,8 @@ def test_what_an_old_file_did_not_know_is_null(old, experiment):
     with Store(old) as store:
         assert store.session.fetch("SELECT DISTINCT leaks FROM leakage")[1] == [(None,)]
         assert store.session.fetch("SELECT DISTINCT risk FROM scores")[1] == [(None,)]
+        assert store.session.fetch("SELECT DISTINCT setting FROM runs")[1] == [(None,)]
+        assert store.session.fetch("SELECT DISTINCT calibration_error FROM accuracies")[1] == [(None,)]
         run_id = experiment(seed=0).run_id
         exposed = store.query("exposed", run_id=run_id)
         names = ("example", "label", "risk", "mean_risk", "benign_confidence", "benign_risk", "adversarial_confidence")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.charts import curves, read_out
+from explorer.charts import curves, kinds, read_out
 from explorer.charts.series import NATURAL_SHAPE
 from explorer.view import CHARTS, View
 
@@ -17,7 +17,7 @@ def draw(make_live):
 
     def drawn(kind, answers=None, rows=None, live=None, **chosen):
         live = live or make_live(rows, answers)
-        return curves.draw_of(kind, live, View(**chosen), list(live.runs.values()))
+        return kinds.draw_of(kind, live, View(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -145,11 +145,11 @@ def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
 def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_live, swept):
     live = make_live(None, {"capacity": swept})
     some = list(live.runs.values())[:3]
-    drawing = curves.draw_of("capacity", live, View(), some)
+    drawing = kinds.draw_of("capacity", live, View(), some)
     ids = sorted(run["run_id"] for run in some)
     assert live.asked[-1][1]["run_id"] == ids
     assert drawing.filters == {"run_id": ids}
-    assert curves.draw_of("capacity", live, View(), list(live.runs.values())).filters == {}
+    assert kinds.draw_of("capacity", live, View(), list(live.runs.values())).filters == {}
 
 
 # Epsilon
@@ -320,12 +320,12 @@ def test_a_roc_curve_needs_scores(draw, run):
 @pytest.mark.parametrize("kind", CHARTS)
 def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_live):
     live = make_live()
-    assert curves.draw_of(kind, live, View(), []).empty[0] == "Nothing on the chart."
-    assert "{runs.overlay}" in curves.draw_of(kind, live, View(), []).empty[1]
-    assert "{panes.back} clears the filter" in curves.draw_of(kind, live, View(filter="x"), []).empty[1]
-    assert curves.draw_of(kind, make_live([]), View(), []).empty == ("No runs yet. {engine.new} plans a sweep.",)
-    assert curves.draw_of(kind, make_live([], read_only=True), View(), []).empty == ("No runs yet.",)
-    assert curves.draw_of(kind, make_live([], link="opening"), View(), []).empty == ("opening …",)
+    assert kinds.draw_of(kind, live, View(), []).empty[0] == "Nothing on the chart."
+    assert "{runs.overlay}" in kinds.draw_of(kind, live, View(), []).empty[1]
+    assert "{panes.back} clears the filter" in kinds.draw_of(kind, live, View(filter="x"), []).empty[1]
+    assert kinds.draw_of(kind, make_live([]), View(), []).empty == ("No runs yet. {engine.new} plans a sweep.",)
+    assert kinds.draw_of(kind, make_live([], read_only=True), View(), []).empty == ("No runs yet.",)
+    assert kinds.draw_of(kind, make_live([], link="opening"), View(), []).empty == ("opening …",)
 
 
 @pytest.mark.parametrize("kind", CHARTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.charts import curves, metrics, read_out
+from explorer.charts import kinds, metrics, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
 from explorer.view import View
 
@@ -27,7 +27,7 @@ def drawing(make_live, fact):
 
     def drawn(kind, facts=facts, **chosen):
         live = make_live(None, {"capacity": facts})
-        return curves.draw_of(kind, live, View(**chosen), list(live.runs.values()))
+        return kinds.draw_of(kind, live, View(**chosen), list(live.runs.values()))
 
     return drawn
 

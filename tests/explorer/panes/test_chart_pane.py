@@ -43,7 +43,7 @@ async def test_brackets_and_the_palette_step_through_the_charts(open_chart):
             await pilot.press("]")
         assert tuple(seen) == CHARTS
         await pilot.press("[")
-        assert pilot.app.view.chart == "roc"
+        assert pilot.app.view.chart == CHARTS[-1]
         assert [kind for _, kind in pane.choices_next()] == list(CHARTS)
         pilot.app.screen.action_act("chart.next", "epsilon")
         assert pilot.app.view.chart == "epsilon"
@@ -51,7 +51,8 @@ async def test_brackets_and_the_palette_step_through_the_charts(open_chart):
 
 async def test_a_roc_curve_begins_on_logarithmic_axes_and_leaves_none_behind(open_chart):
     async with open_chart() as (pilot, _):
-        await pilot.press("[")
+        await pilot.press("[", "[")
+        assert pilot.app.view.chart == "roc"
         assert pilot.app.view.scale == "log xy"
         await pilot.press("]")
         assert pilot.app.view.scale == "linear"

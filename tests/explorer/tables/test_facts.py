@@ -11,6 +11,7 @@ MODEL = {
     "train_fraction": 1.0,
     "capacity": 8.0,
     "certification": None,
+    "setting": None,
     "settings": "a",
 }
 

@@ -1,0 +1,45 @@
+"""In which settings an experiment departs from the recipe of its data set, in words for tables and charts."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from engine.recipes import SCALES, Recipe, recipe_for
+from engine.spec import Evaluation, Experiment
+
+ASKED = ("steps", "step_size", "temperature")
+"""Settings of the evaluation that have no column of their own."""
+
+
+def setting(experiment: Experiment) -> str | None:
+    """`weight decay 0.001, temperature 5`; None where all is as in the nearest scale's recipe."""
+    recipe = experiment.recipe
+    found = []
+    for scale in SCALES:
+        usual = recipe_for(experiment.defense, experiment.data.family, scale, {})
+        steps = [f"steps {recipe.steps}"] if recipe.steps != usual.steps else []
+        at_steps = recipe_for(experiment.defense, experiment.data.family, scale, {"steps": recipe.steps})
+        found.append([*steps, *_differing(recipe, at_steps)])
+    evaluation = experiment.evaluation
+    asked = [
+        f"{'evaluation ' if name != 'temperature' else ''}{_words(name, getattr(evaluation, name))}"
+        for name in ASKED
+        if getattr(evaluation, name) != getattr(Evaluation, name)
+    ]
+    return ", ".join([*min(found, key=len), *asked]) or None
+
+
+def _differing(recipe: Recipe, usual: Recipe) -> Iterator[str]:
+    for field in fields(recipe):
+        if (value := getattr(recipe, field.name)) != getattr(usual, field.name):
+            yield _words(field.name, value)
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif isinstance(value, tuple):
+        value = " ".join(f"{entry:g}" for entry in value) or "none"
+    elif isinstance(value, float):
+        value = f"{value:.6g}"
+    return f"{name.replace('_', ' ')} {value}"

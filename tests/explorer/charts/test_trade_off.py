@@ -1,0 +1,67 @@
+"""The chart of leakage against accuracy."""
+
+import pytest
+
+from explorer.charts import kinds, plot, read_out
+from explorer.view import View
+
+SETTINGS = ("temperature 10", None, "temperature 2")
+
+
+@pytest.fixture
+def draw(make_live, fact):
+    """A function drawing the trade-off of facts of two defenses at three temperatures."""
+
+    def drawn(accuracies=(0.9, 0.91, 0.92), settings=SETTINGS, **chosen):
+        rows = []
+        for at, (setting, accuracy) in enumerate(zip(settings, accuracies, strict=True)):
+            for defense, leak in (("natural", 0.55), ("pgd", 0.65)):
+                same = {"defense": defense, "setting": setting, "settings": f"{at}bcd1234"}
+                rows.append(fact(leak + at / 100, **same))
+                of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
+                rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
+        live = make_live(None, {"capacity": rows})
+        return kinds.draw_of("trade-off", live, View(**chosen), list(live.runs.values()))
+
+    return drawn
+
+
+def test_each_model_is_a_path_from_setting_to_setting_in_their_order(draw):
+    natural, pgd = draw().chart.series
+    assert (pgd.x, pgd.y) == ((0.91, 0.92, 0.9), (0.66, 0.67, 0.65))
+    assert pgd.names == ("pgd 0.1 as the recipe", "pgd 0.1 temperature 2", "pgd 0.1 temperature 10")
+    assert pgd.label == "pgd 0.1 as the recipe → temperature 10"
+    assert (natural.tone, pgd.tone) == ("dim", "1")
+    trace = plot.trace_of(pgd)
+    assert (trace.x, trace.y) == (list(pgd.x), list(pgd.y))
+
+
+def test_the_read_out_names_the_setting_and_all_settings_of_one_accuracy(draw):
+    drawing = draw()
+    told = "test accuracy 92 %: ◆ natural temperature 2 57.0 ±2.0  ● pgd 0.1 temperature 2 67.0 ±2.0"
+    assert read_out.read_out(drawing, 0.92) == told
+    alike = draw(accuracies=(0.9, 0.9, 0.9))
+    assert read_out.read_out(alike, 0.9).count("pgd 0.1") == 3
+    assert "pgd 0.1 temperature 10" in read_out.table_text(alike)
+
+
+def test_settings_without_words_are_told_apart_by_their_hash(draw):
+    _, pgd = draw(settings=(None, None, "steps 9")).chart.series
+    assert pgd.names == ("pgd 0.1 as the recipe #0bcd", "pgd 0.1 as the recipe #1bcd", "pgd 0.1 steps 9")
+
+
+@pytest.mark.parametrize("interval", ["bars", "band", "off"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_it_can_be_drawn(draw, interval, ascii_only):
+    drawing = draw(accuracies=(0.9, 0.9, 0.9), interval=interval)
+    lines = plot.draw(drawing.chart, 80, 20, plot.Look(ascii_only))
+    words = "\n".join("".join(part for part, _ in line) for line in lines)
+    assert "test accuracy %" in words
+    assert "temperature 10" in words
+
+
+def test_nothing_finished_is_said(make_live):
+    live = make_live()
+    drawing = kinds.draw_of("trade-off", live, View(), [run for run in live.runs.values() if run["state"] != "done"])
+    assert drawing.chart is None
+    assert drawing.empty
