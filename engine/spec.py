@@ -156,8 +156,11 @@ class Inference:
         require(self.seed >= 0, "seed", self.seed, "0 or more")
 
 
-_NEUTRAL = {"recipe": {"label_smoothing": 0.0, "stop_after": 0}, "evaluation": {"temperature": 1.0}}
-"""Countermeasures that do nothing at these values, at which they are left out of a spec."""
+_NEUTRAL = {
+    "recipe": {"label_smoothing": 0.0, "stop_after": 0, "robust_share": 1.0, "share_of": "batch"},
+    "evaluation": {"temperature": 1.0},
+}
+"""Settings that do nothing at these values, at which they are left out of a spec."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,17 +201,17 @@ class Experiment:
         return from_mapping(cls, mapping)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and text, without countermeasures that do nothing."""
+        """Plain dicts, lists, numbers and text, without settings that do nothing."""
         content = json.loads(json.dumps(dataclasses.asdict(self)))
         for section, neutral in _NEUTRAL.items():
             for name, value in neutral.items():
-                if content[section][name] == value:
+                if content[section].get(name) == value:
                     del content[section][name]
         return content
 
     def identity(self) -> str:
         """Canonical JSON of everything that changes the result and nothing that does not."""
-        content = self._content()
+        content = self.to_dict() | {"data": self.data.identity()}
         if "certified" not in self.evaluation.views:
             del content["evaluation"]["certification"]
         if self.evaluation.views == ("benign",):
@@ -226,18 +229,11 @@ class Experiment:
     @property
     def training_id(self) -> str:
         """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
-        content = self._content()
+        content = self.to_dict() | {"data": self.data.identity()}
         del content["evaluation"], content["inference"]
         if self.defense == "distributional":
             del content["epsilon"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
-
-    def _content(self) -> dict[str, Any]:
-        """All settings but those that change nothing here."""
-        content = self.to_dict() | {"data": self.data.identity()}
-        if content["recipe"].get("robust_share") == 1:
-            del content["recipe"]["robust_share"], content["recipe"]["share_of"]
-        return content
 
     @property
     def slug(self) -> str:

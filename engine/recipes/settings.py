@@ -93,6 +93,8 @@ class RobustRecipe(Recipe):
         super().__post_init__()
         require(0 < self.robust_share <= 1, "robust_share", self.robust_share, "above 0, at most 1")
         require_known("share_of", self.share_of, ("batch", "data"))
+        if self.robust_share == 1:
+            object.__setattr__(self, "share_of", "batch")  # all of the data is all of every batch
 
 
 @dataclass(frozen=True, kw_only=True)
