@@ -10,7 +10,8 @@ from engine.recipes import DistributionalRecipe
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: DistributionalRecipe, _epsilon: float, _step: int) -> Tensor:
     """Mean cross-entropy of the moved images; nothing keeps them within any epsilon but what moving costs."""
-    return F.cross_entropy(model(moved(model, x, y, recipe)).float(), y)
+    answers = model(moved(model, x, y, recipe)).float()
+    return F.cross_entropy(answers, y, label_smoothing=recipe.label_smoothing)
 
 
 def moved(model: nn.Module, x: Tensor, y: Tensor, recipe: DistributionalRecipe) -> Tensor:

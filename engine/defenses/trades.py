@@ -13,7 +13,8 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: TRADESRecipe, epsilon: 
     adversarial = farthest(model, x, recipe, recipe.epsilon_at(step, epsilon))
     clean = model(x).float()
     target = F.log_softmax(clean if recipe.clean_gradient else clean.detach(), dim=1)
-    return F.cross_entropy(clean, y) + recipe.beta * divergence(target, model(adversarial).float()) / len(x)
+    plain = F.cross_entropy(clean, y, label_smoothing=recipe.label_smoothing)
+    return plain + recipe.beta * divergence(target, model(adversarial).float()) / len(x)
 
 
 def farthest(model: nn.Module, x: Tensor, recipe: TRADESRecipe, epsilon: float) -> Tensor:

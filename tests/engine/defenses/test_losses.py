@@ -69,13 +69,13 @@ def test_warmup_begins_without_a_perturbation():
     assert torch.allclose(loss, F.cross_entropy(model()(x), y))
 
 
-@pytest.mark.parametrize("defense", ["natural", "pgd"])
+@pytest.mark.parametrize("defense", ["natural", "pgd", "trades"])
 def test_smoothed_labels_spread_a_share_over_all_classes(defense):
     """Cross-entropy against (1 - s) of the true class and s / classes of each; PGD with no budget, so no example."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     x, y = torch.rand(5, 1, 4, 4), torch.tensor([0, 1, 2, 0, 1])
-    recipe = recipe_for(defense, "digits", "quick", {"label_smoothing": 0.3, "epsilon_warmup": 0})
+    recipe = recipe_for(defense, "digits", "quick", {"label_smoothing": 0.3, "epsilon_warmup": 0, "beta": 0})
     target = 0.7 * F.one_hot(y, 3) + 0.1
     wanted = -(target * model(x).log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(LOSSES[defense](model, x, y, recipe, 0.0, 0), wanted)
