@@ -142,6 +142,14 @@ def require_network(name: str) -> None:
         refuse("network", name, "module:callable, such as my_networks:build")
 
 
+def weights_fingerprint(path: Path) -> str:
+    """Hash of a file of weights that came trained; `SpecError` where there is none."""
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise SpecError(f"recipe.weights: cannot read {path}: {error.strerror}") from None
+
+
 def network_fingerprint(name: str) -> str:
     """'' for a family; for `module:callable` the hash (blake2b, hex) of the module's source file, found on `sys.path`.
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import PurePath
 from typing import Any
 
-from engine.recipes import SCALES, Recipe, recipe_for
+from engine.recipes import SCALES, PretrainedRecipe, Recipe, recipe_for
 from engine.spec import Evaluation, Experiment
 
 ASKED = ("steps", "step_size", "temperature")
@@ -13,13 +14,7 @@ ASKED = ("steps", "step_size", "temperature")
 
 def setting(experiment: Experiment) -> str | None:
     """`weight decay 0.001, temperature 5`; None where all is as in the nearest scale's recipe."""
-    recipe = experiment.recipe
-    found = []
-    for scale in SCALES:
-        usual = recipe_for(experiment.defense, experiment.data.family, scale, {})
-        steps = [f"steps {recipe.steps}"] if recipe.steps != usual.steps else []
-        at_steps = recipe_for(experiment.defense, experiment.data.family, scale, {"steps": recipe.steps})
-        found.append([*steps, *_differing(recipe, at_steps)])
+    found = [list(_of_scale(experiment, scale)) for scale in SCALES]
     evaluation = experiment.evaluation
     asked = [
         f"{'evaluation ' if name != 'temperature' else ''}{_words(name, getattr(evaluation, name))}"
@@ -27,6 +22,17 @@ def setting(experiment: Experiment) -> str | None:
         if getattr(evaluation, name) != getattr(Evaluation, name)
     ]
     return ", ".join([*min(found, key=len), *asked]) or None
+
+
+def _of_scale(experiment: Experiment, scale: str) -> Iterator[str]:
+    """In what a recipe departs from that of a scale; of weights that come trained, their name and content."""
+    recipe, family = experiment.recipe, experiment.data.family
+    if isinstance(recipe, PretrainedRecipe):
+        yield f"weights {PurePath(recipe.weights).name} {recipe.fingerprint[:4]}"
+        return
+    if recipe.steps != recipe_for(experiment.defense, family, scale, {}).steps:
+        yield f"steps {recipe.steps}"
+    yield from _differing(recipe, recipe_for(experiment.defense, family, scale, {"steps": recipe.steps}))
 
 
 def _differing(recipe: Recipe, usual: Recipe) -> Iterator[str]:

@@ -23,6 +23,7 @@ from engine import (
     order,
     pictures,
     predictions,
+    pretrained,
     views,
     weights,
 )
@@ -30,6 +31,7 @@ from engine.datasets import Dataset
 from engine.inference import risk
 from engine.place import Place
 from engine.predictions import SPLITS, Predictions, PredictionsError
+from engine.recipes import PretrainedRecipe
 from engine.seeds import seed_of
 from engine.spec import Experiment
 from engine.training import DivergedError, Stopped, Watcher, train
@@ -132,6 +134,8 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
         capacity=experiment.capacity,
         initialisation=experiment.recipe.initialisation,
     ).to(setting.device)
+    if isinstance(experiment.recipe, PretrainedRecipe):
+        return pretrained.load(model, experiment.recipe)
     if found := weights.take_over(setting.folder, experiment):
         meter.taken_over(found)
     try:

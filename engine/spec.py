@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from engine.recipes import ALL_VIEWS, CERTIFICATIONS, DEFENSES, Recipe
+from engine.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, Recipe
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
 DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
@@ -184,16 +184,17 @@ class Experiment:
 
     def __post_init__(self) -> None:
         """Refuse combinations that mean nothing."""
-        require_known("defense", self.defense, DEFENSES)
+        require_known("defense", self.defense, SETTINGS)
         if isinstance(self.recipe, Mapping):
-            object.__setattr__(self, "recipe", from_mapping(DEFENSES[self.defense], self.recipe, "recipe"))
+            object.__setattr__(self, "recipe", from_mapping(SETTINGS[self.defense], self.recipe, "recipe"))
         coerce_fields(self)
         require(self.capacity > 0, "capacity", self.capacity, "above 0")
         require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
-        require(self.defense != "natural" or self.epsilon == 0, "epsilon", self.epsilon, "0 for the natural defense")
+        unbudgeted = self.defense in UNBUDGETED
+        require(not unbudgeted or self.epsilon == 0, "epsilon", self.epsilon, f"0 for the {self.defense} defense")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
-        if type(self.recipe) is not DEFENSES[self.defense]:
-            refuse("recipe", type(self.recipe).__name__, DEFENSES[self.defense].__name__)
+        if type(self.recipe) is not SETTINGS[self.defense]:
+            refuse("recipe", type(self.recipe).__name__, SETTINGS[self.defense].__name__)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> "Experiment":
@@ -211,7 +212,7 @@ class Experiment:
 
     def identity(self) -> str:
         """Canonical JSON of everything that changes the result and nothing that does not."""
-        content = self.to_dict() | {"data": self.data.identity()}
+        content = self._content()
         if "certified" not in self.evaluation.views:
             del content["evaluation"]["certification"]
         if self.evaluation.views == ("benign",):
@@ -229,11 +230,17 @@ class Experiment:
     @property
     def training_id(self) -> str:
         """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
-        content = self.to_dict() | {"data": self.data.identity()}
+        content = self._content()
         del content["evaluation"], content["inference"]
         if self.defense == "distributional":
             del content["epsilon"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    def _content(self) -> dict[str, Any]:
+        """All settings; data and weights count by what they hold."""
+        content = self.to_dict() | {"data": self.data.identity()}
+        content["recipe"].pop("weights", None)
+        return content
 
     @property
     def slug(self) -> str:

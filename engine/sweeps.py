@@ -28,7 +28,19 @@ from pathlib import Path
 from typing import Any
 
 from engine import datafiles
-from engine.recipes import CAPACITY, DEFENSES, EPSILON, NETWORK, SCALES, VERIFIER, known_overrides, recipe_for
+from engine.recipes import (
+    CAPACITY,
+    EPSILON,
+    NETWORK,
+    SCALES,
+    SETTINGS,
+    UNBUDGETED,
+    VERIFIER,
+    PretrainedRecipe,
+    Recipe,
+    known_overrides,
+    recipe_for,
+)
 from engine.spec import Data, Evaluation, Experiment, Inference
 from engine.validation import SpecError, as_number, from_mapping, require, require_known
 
@@ -178,15 +190,15 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         key: values if isinstance(values, list) else [values] for key, values in table.get("grid", {}).items()
     }
     for defense in grid["defense"]:
-        require_known("grid.defense", defense, DEFENSES)
+        require_known("grid.defense", defense, SETTINGS)
     epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
     for epsilon in epsilons:
         require(isinstance(epsilon, (int, float)) and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
     for seed, fraction, chosen, defense, epsilon, capacity in itertools.product(
         grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"], epsilons, grid["capacity"]
     ):
-        natural = defense == "natural"
-        evaluation = evaluation_of(defense, max(epsilons) if natural else epsilon, chosen["evaluation"])
+        unbudgeted = defense in UNBUDGETED
+        evaluation = evaluation_of(defense, max(epsilons) if unbudgeted else epsilon, chosen["evaluation"])
         network = table.get("network", NETWORK[data.family])
         datafiles.require_network(network)
         yield Experiment(
@@ -195,12 +207,20 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
             network_fingerprint=datafiles.network_fingerprint(network),
             capacity=as_number(capacity),
             defense=defense,
-            epsilon=0.0 if natural else epsilon,
+            epsilon=0.0 if unbudgeted else epsilon,
             seed=seed,
-            recipe=recipe_for(defense, data.family, scale, chosen["recipe"]),
+            recipe=_located(recipe_for(defense, data.family, scale, chosen["recipe"])),
             evaluation=evaluation,
             inference=from_mapping(Inference, table.get("inference", {}), "inference"),
         )
+
+
+def _located(recipe: Recipe) -> Recipe:
+    """With weights that come trained by their absolute path and content."""
+    if not isinstance(recipe, PretrainedRecipe):
+        return recipe
+    path = Path(recipe.weights).expanduser().resolve()
+    return replace(recipe, weights=str(path), fingerprint=datafiles.weights_fingerprint(path))
 
 
 def _swept(table: Mapping[str, Any], grid: Mapping[str, list]) -> list[dict[str, dict[str, Any]]]:
@@ -217,7 +237,7 @@ def _swept(table: Mapping[str, Any], grid: Mapping[str, list]) -> list[dict[str,
 
 
 def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Evaluation:
-    """What is asked of one defense's models; the certified view is the verifiable defenses' alone."""
+    """What is asked of one defense's models; certified views are for verifiable defenses and foreign weights."""
     verifiable = defense in VERIFIER
     defaults = {
         "epsilon": epsilon,
@@ -225,4 +245,8 @@ def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Ev
         "certification": VERIFIER.get(defense, Evaluation.certification),
     }
     found = from_mapping(Evaluation, {**defaults, **wanted}, "evaluation")
-    return found if verifiable else replace(found, views=tuple(view for view in found.views if view != "certified"))
+    return (
+        found
+        if verifiable or defense == "pretrained"
+        else replace(found, views=tuple(view for view in found.views if view != "certified"))
+    )

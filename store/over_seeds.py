@@ -1,6 +1,6 @@
 """The SQL behind `store.queries` that folds the finished runs of one setting, its seeds, beside the paper's numbers."""
 
-from engine.recipes import CERTIFICATIONS, DEFENSES, NETWORK, VERIFIER
+from engine.recipes import CERTIFICATIONS, NETWORK, SETTINGS, VERIFIER
 from store.statements import HEADLINE_VIEWS, certification
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
@@ -191,7 +191,7 @@ images; how large its network was and what share of the images it trained on sta
 
 VIEWS_ORDER = (
     "dataset, network, size NULLS FIRST, train_fraction, capacity, "
-    f"list_position({list(DEFENSES)}, defense), epsilon, evaluation_epsilon, "
+    f"list_position({list(SETTINGS)}, defense), epsilon, evaluation_epsilon, "
     f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, setting NULLS FIRST, settings"
 )
 """Defenses in the paper's order."""

@@ -10,11 +10,14 @@ from typing import Any
 from engine.recipes.numbers import CAPACITY, EPSILON, NETWORK, OWN, RECIPES
 from engine.recipes.settings import (
     DEFENSES,
+    SETTINGS,
+    UNBUDGETED,
     AbstractRecipe,
     DistributionalRecipe,
     DualRecipe,
     IBPRecipe,
     PGDRecipe,
+    PretrainedRecipe,
     Recipe,
     RobustRecipe,
     TRADESRecipe,
@@ -23,6 +26,7 @@ from engine.recipes.settings import (
 from engine.validation import from_mapping
 
 SCALES = tuple(RECIPES)
+_OF_WEIGHTS = ("weights", "fingerprint")
 STEP_NUMBERS = ("epsilon_warmup", "ramp_start", "ramp_end", "robust_start")
 """Settings counted in steps, besides the milestones of the learning rate."""
 ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
@@ -39,7 +43,9 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
     Overriding `steps` alone keeps the schedule's shape: milestones, warm-up and ramp shrink or grow in proportion.
     Overrides that this defense has no use for are left to the defenses of the same sweep that have.
     """
-    cls = DEFENSES[defense]
+    cls = SETTINGS[defense]
+    if cls is PretrainedRecipe:
+        return from_mapping(cls, {name: overrides[name] for name in _OF_WEIGHTS if name in overrides}, "recipe")
     values = {**RECIPES[scale][dataset], **OWN[scale][dataset].get(defense, {})}
     if isinstance(steps := overrides.get("steps"), int):
         ratio = steps / values["steps"]
@@ -52,7 +58,7 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
 
 def known_overrides() -> set[str]:
     """Every key that `[recipe]` may hold for some defense."""
-    return {field.name for cls in DEFENSES.values() for field in dataclasses.fields(cls)}
+    return {field.name for cls in SETTINGS.values() for field in dataclasses.fields(cls)}
 
 
 __all__ = [
@@ -64,12 +70,15 @@ __all__ = [
     "NETWORK",
     "RECIPES",
     "SCALES",
+    "SETTINGS",
+    "UNBUDGETED",
     "VERIFIER",
     "AbstractRecipe",
     "DistributionalRecipe",
     "DualRecipe",
     "IBPRecipe",
     "PGDRecipe",
+    "PretrainedRecipe",
     "Recipe",
     "RobustRecipe",
     "TRADESRecipe",

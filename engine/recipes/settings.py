@@ -303,6 +303,25 @@ class DualRecipe(VerifiableRecipe):
         return 3.0 * (self.projections + 1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PretrainedRecipe(Recipe):
+    """Weights that come trained: nothing is trained, so of a recipe only the file is left."""
+
+    weights: str = ""
+    """A state dict of the network: what `torch.save` wrote, or safetensors. Where it lies changes no result."""
+    fingerprint: str = ""
+    """Hash of that file."""
+    steps: int = 0
+    batch_size: int = 1
+    optimizer: str = "adam"
+    learning_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings of a training that does not happen."""
+        coerce_fields(self)
+        require(bool(self.weights), "weights", self.weights, 'a file, such as weights = "model.pt" under [recipe]')
+
+
 DEFENSES: dict[str, type[Recipe]] = {
     "natural": Recipe,
     "pgd": PGDRecipe,
@@ -313,3 +332,8 @@ DEFENSES: dict[str, type[Recipe]] = {
     "ibp": IBPRecipe,
 }
 """Training methods by name, with the settings each one takes."""
+
+SETTINGS: dict[str, type[Recipe]] = DEFENSES | {"pretrained": PretrainedRecipe}
+"""The same with models that come trained."""
+UNBUDGETED = ("natural", "pretrained")
+"""Trained with no epsilon, or with one that nobody here knows."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.recipes import DEFENSES
+from engine.recipes import SETTINGS
 from engine.validation import require
 from explorer import text
 
@@ -77,7 +77,7 @@ def curves(rows: Sequence[Row], by: str) -> Iterator[tuple[str, str, list[Row]]]
 
 
 def _rank(row: Row) -> int:
-    return list(DEFENSES).index(row["defense"])
+    return list(SETTINGS).index(row["defense"])
 
 
 def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
@@ -88,7 +88,7 @@ def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
 
 
 def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
-    names = sorted({row["defense"] for row in rows}, key=list(DEFENSES).index)
+    names = sorted({row["defense"] for row in rows}, key=list(SETTINGS).index)
     for label, defense, points in curves(rows, by):
         colour, mark = styles[label]
         if defense == "natural" and by == "epsilon":

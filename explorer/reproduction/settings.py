@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes import DEFENSES, SCALES, recipe_for
+from engine.recipes import SCALES, SETTINGS, recipe_for
 from engine.spec import Experiment
 from explorer.project.access import Results
 
@@ -99,4 +99,4 @@ def gather(results: Results, preset: str) -> list[Setting]:
 def _place(setting: Setting) -> tuple:
     row = setting.row
     model = (row["dataset"], row["size"] or "", row["train_fraction"], row["capacity"])
-    return *model, list(DEFENSES).index(row["defense"]), row["epsilon"], row["evaluation_epsilon"], row["settings"]
+    return *model, list(SETTINGS).index(row["defense"]), row["epsilon"], row["evaluation_epsilon"], row["settings"]

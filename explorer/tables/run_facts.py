@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from engine.recipes import DEFENSES, Recipe
+from engine.recipes import SETTINGS, Recipe
 from engine.spec import Data, Evaluation, Inference
 
 Row = Mapping[str, Any]
@@ -32,7 +32,7 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     data = _in_order(spec["data"], Data)
     if not data["name"].startswith("folder:"):
         data.pop("test_share", None)
-    recipe = _in_order(spec["recipe"], DEFENSES.get(spec["defense"], Recipe))
+    recipe = _in_order(spec["recipe"], SETTINGS.get(spec["defense"], Recipe))
     network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
     training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
     if spec["defense"] == "natural":

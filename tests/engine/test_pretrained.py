@@ -1,0 +1,135 @@
+"""Somebody's own weights: from a file to the same answers, and what is refused in one line."""
+
+import json
+
+import pytest
+import torch
+
+from engine import departures, events, networks, predictions, pretrained, sweeps, tensorfile, views
+from engine.experiment import Setting, run
+from engine.place import Place
+from engine.spec import Experiment
+from engine.validation import SpecError
+
+
+def network(capacity=0.5):
+    torch.manual_seed(0)
+    return networks.build("small-cnn", in_channels=1, image_size=(8, 8), num_classes=10, capacity=capacity).eval()
+
+
+def plan(path, **evaluation):
+    table = {
+        "name": "own",
+        "dataset": "digits",
+        "data": {"train_fraction": 0.1, "test_fraction": 0.1},
+        "grid": {"defense": ["pretrained"], "capacity": [0.5], "epsilon": [0.05, 0.1]},
+        "recipe": {"weights": str(path)},
+        "evaluation": {"steps": 2} | evaluation,
+        "inference": {"attacks": ["confidence"]},
+    }
+    return sweeps.plan(table, "quick", [], ".").experiments
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.save(network().state_dict(), tmp_path / "model.pt")
+    return tmp_path / "model.pt"
+
+
+def collect(experiment, folder):
+    told = []
+    run(experiment, Setting(folder, Place(data_root="."), torch.device("cpu")), told.append)
+    return told
+
+
+def test_the_answers_are_those_of_the_weights(weights, tmp_path):
+    (experiment,) = plan(weights)  # one for both epsilons: what it was trained with is not known
+    assert (experiment.epsilon, experiment.evaluation.epsilon) == (0.0, 0.1)
+    told = collect(experiment, tmp_path / "run")
+    assert told[-1].state == "done"
+    assert not [event for event in told if isinstance(event, events.History)]
+    found = predictions.load(tmp_path / "run" / "predictions.npz")
+    from engine import datasets
+
+    data = datasets.load(experiment.data, tmp_path)
+    own = views.predict(network(), data, experiment.evaluation)
+    assert (found.views["benign"]["test"].logits == own.views["benign"]["test"].logits).all()
+
+
+def test_what_the_file_holds_is_in_the_name_and_where_it_lies_is_not(weights, tmp_path):
+    (first,) = plan(weights)
+    weights.rename(tmp_path / "elsewhere.pt")
+    (moved,) = plan(tmp_path / "elsewhere.pt")
+    assert first.run_id == moved.run_id
+    torch.save(network(capacity=1).state_dict(), weights)
+    (changed,) = plan(weights)
+    assert changed.run_id != first.run_id
+    assert Experiment.from_dict(json.loads(json.dumps(first.to_dict()))) == first
+    assert departures.setting(first).startswith("weights model.pt ")
+
+
+def test_certified_views_are_asked_for_by_name(weights):
+    (plain,) = plan(weights)
+    (certified,) = plan(weights, views=["benign", "adversarial", "certified"])
+    assert plain.evaluation.views == ("benign", "adversarial")
+    assert certified.evaluation.views == ("benign", "adversarial", "certified")
+
+
+@pytest.mark.parametrize("wrapper", pretrained.WRAPPERS)
+def test_a_checkpoint_around_the_state_dict_is_looked_into(wrapper, tmp_path):
+    torch.save({wrapper: network().state_dict(), "epoch": 3}, tmp_path / "model.pt")
+    assert pretrained.read(tmp_path / "model.pt").keys() == network().state_dict().keys()
+
+
+def test_safetensors_are_read(tmp_path):
+    tensorfile.write(tmp_path / "model.safetensors", network().state_dict())
+    (experiment,) = plan(tmp_path / "model.safetensors")
+    model = pretrained.load(network(), experiment.recipe)
+    assert not model.training
+
+
+def test_another_file_than_the_planned_one_is_refused(weights):
+    (experiment,) = plan(weights)
+    torch.save(network(capacity=1).state_dict(), weights)
+    with pytest.raises(SpecError, match="has changed since"):
+        pretrained.load(network(), experiment.recipe)
+
+
+def spoil(state, name):
+    if name == "lacks":
+        state.pop(next(iter(state)))
+    elif name == "has no place for extra":
+        state["extra"] = torch.zeros(1)
+    elif name == "not finite":
+        next(iter(state.values())).fill_(float("nan"))
+    else:
+        first = next(iter(state))
+        state[first] = state[first][:1]
+    return state
+
+
+@pytest.mark.parametrize("fault", ["lacks", "has no place for extra", "not finite", "the network's"])
+def test_weights_that_do_not_fit_are_refused_in_one_line(fault, tmp_path):
+    torch.save(spoil(network().state_dict(), fault), tmp_path / "model.pt")
+    (experiment,) = plan(tmp_path / "model.pt")
+    with pytest.raises(SpecError, match=fault) as caught:
+        pretrained.load(network(), experiment.recipe)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"PK nothing", "not readable"), (None, "not a state dict")])
+def test_a_file_of_something_else_is_refused_in_one_line(content, words, tmp_path):
+    path = tmp_path / "model.pt"
+    if content is None:
+        torch.save([1, 2], path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(SpecError, match=words) as caught:
+        pretrained.read(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["", "nowhere.pt"])
+def test_without_a_file_nothing_is_planned(path):
+    with pytest.raises(SpecError, match="weights"):
+        plan(path)
