@@ -1,0 +1,60 @@
+"""The tutorial's files are tried as a reader would: written down, run, and their sweeps planned."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import predictions, sweeps
+from explorer.cli import MODULES
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "explorer" / "tutorial.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with every file of the tutorial, the scripts run in its order."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    for block in re.findall(r"```(?:python|toml)\n(.*?)```", TEXT, re.S):
+        name = re.match(r"# (\S+)\n", block)[1]
+        (folder / name).write_text(block, encoding="utf-8")
+    for script in re.findall(r"^    python (\S+)$", TEXT, re.M):
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, script], cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def test_the_sweeps_can_be_planned(inside):
+    assert len(sweeps.plan(sweeps.read("faces.toml"), "quick", [], inside).experiments) == 6
+    own_network = ["network=mynetwork:tiny", "name=tiny"]
+    assert len(sweeps.plan(sweeps.read("faces.toml"), "quick", own_network, inside).experiments) == 6
+    (own,) = sweeps.plan(sweeps.read("own.toml"), "quick", [], inside).experiments
+    assert own.recipe.weights == str((inside / "model.pt").resolve())
+
+
+def test_the_answers_can_be_audited(inside):
+    found = predictions.load(inside / "answers.npz")
+    assert found.views.keys() == {"benign"}
+    assert np.bincount(found.labels["train"]).tolist() == [60, 60, 60]
+
+
+def test_the_commands_exist():
+    known = {name for names in MODULES.values() for name in names}
+    used = re.findall(r"^    mia-explore(?: (\w+))?(?:\s|$)", TEXT, re.M)
+    assert set(filter(None, used)) <= known
+    assert len(used) > 6
