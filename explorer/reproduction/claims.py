@@ -71,6 +71,7 @@ def label(setting: Setting) -> str:
     row = setting.row
     words = [row["defense"] + (f" {text.epsilon(row['epsilon'])}" if row["epsilon"] else "")]
     words += [row["dataset"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
+    words += [row["setting"]] if row["setting"] else []
     return ", ".join(words)
 
 

@@ -24,7 +24,19 @@ MARKS = {
 }
 CSV_COLUMNS = (
     *("preset", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon", "evaluation_epsilon"),
-    *("certification", "scale", "number", "ours", "ci_low", "ci_high", "n_seeds", "published", "difference", "verdict"),
+    *(
+        "certification",
+        "setting",
+        "scale",
+        "number",
+        "ours",
+        "ci_low",
+        "ci_high",
+        "n_seeds",
+        "published",
+        "difference",
+        "verdict",
+    ),
     *("seeds", "run_ids", "device", "ended"),
 )
 _HEAD = """# Reproduction
@@ -98,7 +110,9 @@ def _table(settings: Sequence[Setting], compared: Sequence[Compared]) -> str:
 def _name(setting: Setting) -> str:
     row = setting.row
     budget = f" {text.epsilon(row['epsilon'])}" if row["epsilon"] else ""
-    return f"{row['defense']}{budget}" + (f" (by {row['certification']})" if row["certification"] else "")
+    words = [f"by {row['certification']}"] if row["certification"] else []
+    words += [row["setting"]] if row["setting"] else []
+    return f"{row['defense']}{budget}" + (f" ({', '.join(words)})" if words else "")
 
 
 def _ours(cell: Compared | None) -> str:
@@ -165,7 +179,7 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
     writer.writerow(CSV_COLUMNS)
     for each in verdicts.compare(settings):
         setting, row = each.setting, each.setting.row
-        told = [row[name] for name in CSV_COLUMNS[1:10]]
+        told = [row[name] for name in CSV_COLUMNS[1:11]]
         difference = None if each.published is None else each.ours.value - each.published
         numbers = [each.column, each.ours.value, each.ours.low, each.ours.high, len(setting.runs)]
         behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]

@@ -47,12 +47,18 @@ def compare(settings: Iterable[Setting]) -> Iterator[Compared]:
 
 
 def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None:
-    """The natural model of the same data, network and capacity that was attacked alike."""
-    for other in every:
-        attacked = other.row["evaluation_epsilon"] == setting.row["evaluation_epsilon"]
-        if other.experiment.defense == "natural" and other.model == setting.model and attacked:
-            return other
-    return None
+    """The natural model of the same data, network and capacity that was attacked alike.
+
+    Of several the one that departs from its recipe in the same way, else one that does not depart from it.
+    """
+    attacked = setting.row["evaluation_epsilon"]
+    found = {
+        other.row["setting"]: other
+        for other in every
+        if (other.experiment.defense, other.model) == ("natural", setting.model)
+        and other.row["evaluation_epsilon"] == attacked
+    }
+    return found.get(setting.row["setting"]) or found.get(None)
 
 
 def verdict(setting: Setting, column: str, ours: Number, published: float | None, natural: Setting | None) -> str:
