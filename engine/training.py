@@ -1,6 +1,8 @@
 """The training loop: batches, schedule, history and exact resume, the same for every defense."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -119,7 +121,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate_at(state.step)
     state.optimizer.zero_grad(set_to_none=True)
-    with arithmetic(recipe.precision, x.device):
+    with arithmetic(recipe.precision, x.device), thinned(state.model, recipe.dropout):
         with autocast(recipe.precision, x.device):
             loss = mixing.loss(state.model, x, y, robust, experiment, state.step)
         loss.backward()
@@ -128,6 +130,23 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     state.optimizer.step()
     state.losses[state.step % len(state.losses)] = loss.detach()
     state.step += 1
+
+
+@contextmanager
+def thinned(model: nn.Module, share: float) -> Iterator[None]:
+    """Leave out a share of the last linear layer's inputs while the model is in training mode, scaling up the others.
+
+    Inverted dropout; attacks, which see the model in inference mode, see all of it.
+    """
+    if not share:
+        yield
+        return
+    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    hook = last.register_forward_pre_hook(lambda layer, x: nn.functional.dropout(x[0], share, layer.training))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def crop_flip(x: Tensor, pad: int = 2) -> Tensor:

@@ -36,6 +36,8 @@ class Recipe:
     """Largest l2 norm of an update's gradient; 0 leaves it as it is."""
     label_smoothing: float = 0.0
     """Share of each label that is spread evenly over all classes (Szegedy et al. 2016)."""
+    dropout: float = 0.0
+    """Chance of each input of the last linear layer to be left out at an update (Srivastava et al. 2014)."""
     stop_after: int = 0
     """Updates after which training ends early, on the schedule of all `steps`; 0: none."""
 
@@ -60,6 +62,7 @@ class Recipe:
         require_known("initialisation", self.initialisation, ("default", "orthogonal"))
         require(self.gradient_clip >= 0, "gradient_clip", self.gradient_clip, "0 or more")
         require(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "0 to below 1")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "0 to below 1")
         early = 0 <= self.stop_after < self.steps
         require(early, "stop_after", self.stop_after, f"0 (all steps) to below steps ({self.steps})")
 
@@ -202,8 +205,9 @@ class VerifiableRecipe(RobustRecipe):
         require(self.ramp_start >= 0, "ramp_start", self.ramp_start, "0 or more")
         require(self.ramp_end >= self.ramp_start, "ramp_end", self.ramp_end, f"ramp_start ({self.ramp_start}) or more")
         require(self.ramp_power > 0, "ramp_power", self.ramp_power, "above 0")
-        allowed = "0, since verifiable defenses train on whole labels"
-        require(self.label_smoothing == 0, "label_smoothing", self.label_smoothing, allowed)
+        allowed = "0, since verifiable defenses train on whole labels and networks"
+        for name in ("label_smoothing", "dropout"):
+            require(getattr(self, name) == 0, name, getattr(self, name), allowed)
 
     def share(self, step: int) -> float:
         """0 to 1 at the update number `step`, counted from 0."""

@@ -201,7 +201,7 @@ def test_natural_training_ignores_settings_of_the_attack():
 
 def test_a_countermeasure_that_does_nothing_leaves_no_trace():
     assert "temperature" not in experiment().to_dict()["evaluation"]
-    assert not {"label_smoothing", "stop_after"} & experiment().to_dict()["recipe"].keys()
+    assert not {"label_smoothing", "dropout", "stop_after"} & experiment().to_dict()["recipe"].keys()
 
 
 @pytest.mark.parametrize("views", [("benign",), ("benign", "adversarial")])
@@ -212,7 +212,7 @@ def test_a_temperature_makes_another_run_with_the_same_weights(views):
     assert Experiment.from_dict(hot.to_dict()) == hot
 
 
-@pytest.mark.parametrize("change", [{"label_smoothing": 0.1}, {"stop_after": 5}])
+@pytest.mark.parametrize("change", [{"label_smoothing": 0.1}, {"dropout": 0.5}, {"stop_after": 5}])
 def test_what_changes_training_makes_other_weights(change):
     other = experiment(recipe=recipe_for("pgd", "digits", "quick", change))
     assert other.run_id != experiment().run_id

@@ -241,3 +241,30 @@ class StopAt(Recorder):
 
     def should_stop(self):
         return self.step == self.last
+
+
+def test_dropout_thins_the_last_layers_inputs_in_training_mode_only():
+    model, x = nn.Sequential(nn.Flatten(), nn.Linear(36, 400), nn.Linear(400, 400, bias=False)), torch.ones(1, 1, 6, 6)
+    nn.init.eye_(model[2].weight)
+    whole = model(x)
+    with training.thinned(model.train(), 0.25):
+        torch.manual_seed(0)
+        found = model(x)
+        model.eval()
+        assert torch.equal(model(x), whole)
+    left = found != 0
+    assert torch.allclose(found[left], whole[left] / 0.75)
+    assert 0.6 < left.float().mean() < 0.9
+    assert torch.equal(model.train()(x), whole)
+
+
+def test_training_with_dropout_resumes_to_the_same_bits(tmp_path):
+    settings = {"dropout": 0.5}
+    whole = train(network(), data(), experiment(**settings), tmp_path / "whole", Recorder())
+    parts = tmp_path / "parts"
+    with pytest.raises(Stopped):
+        train(network(), data(), experiment(**settings), parts, Recorder(stops={20}))
+    resumed = train(network(), data(), experiment(**settings), parts, Recorder())
+    plain = train(network(), data(), experiment(), tmp_path / "plain", Recorder())
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    assert not torch.equal(whole[0].weight, plain[0].weight)
