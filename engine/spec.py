@@ -174,7 +174,7 @@ class Experiment:
     """Scale of the network's width, in the family's own unit (protocol C)."""
     defense: str
     epsilon: float
-    """l-infinity budget trained with; 0 for natural."""
+    """l-infinity budget trained with; 0 for natural. Distributional training has none: its is only evaluated at."""
     seed: int
     recipe: Recipe
     evaluation: Evaluation

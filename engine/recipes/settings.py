@@ -169,7 +169,10 @@ class TRADESRecipe(BallRecipe):
 
 @dataclass(frozen=True, kw_only=True)
 class DistributionalRecipe(AttackingRecipe):
-    """Distributional training (Sinha et al. 2018; protocol B2): no epsilon, but a price on moving away."""
+    """Distributional training (Sinha et al. 2018; protocol B2): no epsilon, but a price on moving away.
+
+    The epsilon of its experiments is only the one that they are evaluated at.
+    """
 
     ascent: float = 1.0
     """Factor of the gradient of each image's cross-entropy to its pixels."""
