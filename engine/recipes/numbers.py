@@ -90,9 +90,9 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 RECIPES["quick"]["folder"] = RECIPES["quick"]["cifar10"]
 
-# What distributional training pays for moving a pixel. With these the mean pixel moves by .086 on digits and .032 on Yale
-# (36x32) when quick training ends, about their epsilon, and by .017 on Fashion-MNIST after a short one; CIFAR-10's goes
-# by the scale of its gradient, unmeasured.
+# What distributional training pays for moving a pixel. With these the mean pixel moves by .086 on digits and .032 on
+# Yale (36x32) when quick training ends, about their epsilon, and by .017 on Fashion-MNIST after a short one; CIFAR-10's
+# goes by the scale of its gradient, unmeasured.
 _DIGITS_GAMMA = {"ascent": 1.0, "gamma": 0.1}
 _YALE_GAMMA = {"ascent": 1.5, "gamma": 0.02}
 _FASHION_GAMMA = {"ascent": 1.0, "gamma": 0.03}
