@@ -74,6 +74,10 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
         parts.append(f"What the paper claims:\n\n{_claims(found)}")
     if strategies := list(_strategies(settings)):
         parts.append("The five strategies of Table 7, held out, all classes together:\n\n" + "\n".join(strategies))
+    if groups := list(_groups(settings)):
+        parts.append(
+            "Members trained robustly and the others apart, each against all others, held out:\n\n" + "\n".join(groups)
+        )
     return "\n\n".join([*parts, f"Runs:\n\n{_runs(settings)}\n"])
 
 
@@ -145,6 +149,19 @@ def _strategies(settings: Sequence[Setting]) -> Iterator[str]:
     yield _line(["---"] * (len(STRATEGIES) + 1))
     for setting in with_networks:
         numbers = [setting.attack(attack, view, "heldout") for attack, view in STRATEGIES]
+        yield _line([claims.label(setting), *(_number(number) for number in numbers)])
+
+
+def _groups(settings: Sequence[Setting]) -> Iterator[str]:
+    """Leakage of both groups where a part of the images was trained robustly, by the confidence of each view."""
+    mixed = [setting for setting in settings if setting.attack("confidence-robust", "benign", "heldout")]
+    if not mixed:
+        return
+    columns = [(view, group) for view in ("benign", "adversarial") for group in ("robust", "plain")]
+    yield _line(["", *(f"{group} ({view})" for view, group in columns)])
+    yield _line(["---"] * (len(columns) + 1))
+    for setting in mixed:
+        numbers = [setting.attack(f"confidence-{group}", view, "heldout") for view, group in columns]
         yield _line([claims.label(setting), *(_number(number) for number in numbers)])
 
 

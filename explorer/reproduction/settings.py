@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.recipes import SCALES, SETTINGS, recipe_for
 from engine.spec import Experiment
+from explorer import text
 from explorer.project.access import Results
 
 Row = Mapping[str, Any]
@@ -99,4 +100,5 @@ def gather(results: Results, preset: str) -> list[Setting]:
 def _place(setting: Setting) -> tuple:
     row = setting.row
     model = (row["dataset"], row["size"] or "", row["train_fraction"], row["capacity"])
-    return *model, list(SETTINGS).index(row["defense"]), row["epsilon"], row["evaluation_epsilon"], row["settings"]
+    budgets = (list(SETTINGS).index(row["defense"]), row["epsilon"], row["evaluation_epsilon"])
+    return *model, *budgets, text.natural_order(row["setting"] or ""), row["settings"]

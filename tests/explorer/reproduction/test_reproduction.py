@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 from dataclasses import replace
 
@@ -43,11 +44,12 @@ def events(run, shift=0.0):
     for view, (train, test, leak) in NUMBERS[run.defense].items():
         for split, share in (("train", train), ("test", test)):
             yield Accuracies(run_id=run.run_id, view=view, split=split, accuracy=share, n=100)
-        for rule, less in (("oracle", 0.0), ("heldout", 0.01)):
-            value = leak - less + shift
+        groups = {"": 0.0} | ({"-robust": 0.1, "-plain": -0.05} if getattr(run.recipe, "robust_share", 1) < 1 else {})
+        for (rule, less), (group, more) in itertools.product((("oracle", 0.0), ("heldout", 0.01)), groups.items()):
+            value = leak - less + shift + more
             yield Leakage(
                 run_id=run.run_id,
-                attack="confidence",
+                attack=f"confidence{group}",
                 view=view,
                 class_label=None,
                 threshold_rule=rule,
@@ -160,3 +162,15 @@ def test_the_csv_is_complete_and_at_full_precision(told):
     assert row["verdict"] == "reproduced"
     assert row["run_ids"] == experiment("pgd").run_id
     assert row["ended"] == "1970-01-01"
+
+
+def test_groups_of_members_stand_apart_and_settings_in_the_order_of_their_numbers(told):
+    whole = experiment("pgd", "quick")
+    shares = [replace(whole, recipe=replace(whole.recipe, robust_share=share, share_of="data")) for share in (0.5, 0.1)]
+    found = told(whole, *shares)
+    words = ["robust share 0.1, share of data", "robust share 0.5, share of data"]
+    assert [setting.row["setting"] for setting in found] == [None, *words]
+    text = page.page({"mixed": found}, {"mixed": "Shares"}, "x")
+    lines = [line for line in text.splitlines() if line.startswith("| pgd 8/255, yale, capacity 8, robust share")]
+    apart = "| 69.0 [66.0, 72.0] | 54.0 [51.0, 57.0] | 77.1 [74.1, 80.1] | 62.1 [59.1, 65.1] |"
+    assert [line.endswith(apart) for line in lines[-2:]] == [True, True]
