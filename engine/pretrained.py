@@ -1,6 +1,5 @@
 """Weights that somebody else trained, for a network that is built here."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,9 @@ def load(model: nn.Module, recipe: PretrainedRecipe) -> nn.Module:
         if tensor.shape != wanted[name].shape:
             shapes = f"{tuple(tensor.shape)}, the network's {tuple(wanted[name].shape)}"
             raise SpecError(f"recipe.weights: {path}: {name} is {shapes}")
-        if not torch.isfinite(tensor).all():
+        if tensor.layout != torch.strided or not torch.can_cast(tensor.dtype, wanted[name].dtype):
+            raise SpecError(f"recipe.weights: {path}: {name} is {tensor.dtype}, {tensor.layout}: no plain numbers")
+        if not torch.isfinite(tensor.to(wanted[name].dtype)).all():
             raise SpecError(f"recipe.weights: {path}: {name} is not finite")
     model.load_state_dict(found)
     return model.eval()
@@ -38,7 +39,7 @@ def read(path: Path) -> dict[str, Tensor]:
     """The state dict in a file of `torch.save` or safetensors; nothing in it is executed."""
     try:
         content = tensorfile.read(path)[0] if path.suffix == ".safetensors" else _torch_file(path)
-    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, ValueError) as error:
         raise SpecError(f"recipe.weights: {path}: not readable ({str(error).splitlines()[0]})") from None
     for wrapper in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -49,7 +50,13 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def _torch_file(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """What `torch.save` wrote; None for what is not tensors alone, ValueError for an archive that is cut short."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError):
+        raise ValueError("damaged or cut short") from None
+    except Exception:  # noqa: BLE001 - a whole model, a text or an empty file: each fails in a way of its own
+        return None
 
 
 def _refuse(path: Path, fault: str, names: list[str]) -> None:

@@ -208,7 +208,7 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
             capacity=as_number(capacity),
             defense=defense,
             epsilon=0.0 if unbudgeted else epsilon,
-            seed=seed,
+            seed=grid["seed"][0] if defense == "pretrained" else seed,  # draws nothing there: more are no replicates
             recipe=_located(recipe_for(defense, data.family, scale, chosen["recipe"])),
             evaluation=evaluation,
             inference=from_mapping(Inference, table.get("inference", {}), "inference"),

@@ -1,5 +1,6 @@
 """Somebody's own weights: from a file to the same answers, and what is refused in one line."""
 
+import io
 import json
 
 import pytest
@@ -17,12 +18,12 @@ def network(capacity=0.5):
     return networks.build("small-cnn", in_channels=1, image_size=(8, 8), num_classes=10, capacity=capacity).eval()
 
 
-def plan(path, **evaluation):
+def plan(path, seed=(0,), **evaluation):
     table = {
         "name": "own",
         "dataset": "digits",
         "data": {"train_fraction": 0.1, "test_fraction": 0.1},
-        "grid": {"defense": ["pretrained"], "capacity": [0.5], "epsilon": [0.05, 0.1]},
+        "grid": {"defense": ["pretrained"], "capacity": [0.5], "epsilon": [0.05, 0.1], "seed": list(seed)},
         "recipe": {"weights": str(path)},
         "evaluation": {"steps": 2} | evaluation,
         "inference": {"attacks": ["confidence"]},
@@ -95,6 +96,13 @@ def test_another_file_than_the_planned_one_is_refused(weights):
         pretrained.load(network(), experiment.recipe)
 
 
+KINDS = {
+    "complex64": lambda tensor: tensor.to(torch.complex64),
+    "sparse_coo": lambda tensor: tensor.to_sparse(),
+    "is not finite": lambda tensor: torch.full_like(tensor, 1e300, dtype=torch.float64),  # too large for float32
+}
+
+
 def spoil(state, name):
     if name == "lacks":
         state.pop(next(iter(state)))
@@ -102,13 +110,17 @@ def spoil(state, name):
         state["extra"] = torch.zeros(1)
     elif name == "not finite":
         next(iter(state.values())).fill_(float("nan"))
+    elif name in KINDS:
+        first = next(iter(state))
+        state[first] = KINDS[name](state[first])
     else:
         first = next(iter(state))
         state[first] = state[first][:1]
     return state
 
 
-@pytest.mark.parametrize("fault", ["lacks", "has no place for extra", "not finite", "the network's"])
+@pytest.mark.filterwarnings("ignore:Validating sparse")
+@pytest.mark.parametrize("fault", ["lacks", "has no place for extra", "not finite", "the network's", *KINDS])
 def test_weights_that_do_not_fit_are_refused_in_one_line(fault, tmp_path):
     torch.save(spoil(network().state_dict(), fault), tmp_path / "model.pt")
     (experiment,) = plan(tmp_path / "model.pt")
@@ -117,16 +129,39 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(fault, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"PK nothing", "not readable"), (None, "not a state dict")])
+def whole_archive():
+    stream = io.BytesIO()
+    torch.save(network().state_dict(), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a state dict"),
+        (b"hello", "not a state dict"),
+        (bytes(range(256)), "not a state dict"),
+        (b"PK nothing", "not a state dict"),
+        (whole_archive()[:-200], "damaged or cut short"),
+    ],
+    ids=["empty", "text", "bytes", "archive", "cut"],
+)
 def test_a_file_of_something_else_is_refused_in_one_line(content, words, tmp_path):
-    path = tmp_path / "model.pt"
-    if content is None:
-        torch.save([1, 2], path)
-    else:
-        path.write_bytes(content)
+    (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(SpecError, match=words) as caught:
-        pretrained.read(path)
+        pretrained.read(tmp_path / "model.pt")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("saved", [[1, 2], network()], ids=["list", "model"])
+def test_what_is_no_state_dict_is_refused_with_the_remedy(saved, tmp_path):
+    torch.save(saved, tmp_path / "model.pt")
+    with pytest.raises(SpecError, match=r"save model.state_dict\(\), not the model"):
+        pretrained.read(tmp_path / "model.pt")
+
+
+def test_seeds_that_draw_nothing_make_no_replicates(weights):
+    assert [experiment.seed for experiment in plan(weights, seed=[3, 4])] == [3]
 
 
 @pytest.mark.parametrize("path", ["", "nowhere.pt"])
