@@ -26,7 +26,8 @@ from engine.recipes.settings import (
 from engine.validation import from_mapping
 
 SCALES = tuple(RECIPES)
-_OF_WEIGHTS = ("weights", "fingerprint")
+OF_WEIGHTS = ("weights", "fingerprint")
+"""All that the recipe of a model that comes trained says."""
 STEP_NUMBERS = ("epsilon_warmup", "ramp_start", "ramp_end", "robust_start")
 """Settings counted in steps, besides the milestones of the learning rate."""
 ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
@@ -45,7 +46,7 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
     """
     cls = SETTINGS[defense]
     if cls is PretrainedRecipe:
-        return from_mapping(cls, {name: overrides[name] for name in _OF_WEIGHTS if name in overrides}, "recipe")
+        return from_mapping(cls, {name: overrides[name] for name in OF_WEIGHTS if name in overrides}, "recipe")
     values = {**RECIPES[scale][dataset], **OWN[scale][dataset].get(defense, {})}
     if isinstance(steps := overrides.get("steps"), int):
         ratio = steps / values["steps"]
@@ -68,6 +69,7 @@ __all__ = [
     "DEFENSES",
     "EPSILON",
     "NETWORK",
+    "OF_WEIGHTS",
     "RECIPES",
     "SCALES",
     "SETTINGS",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from engine.recipes import SETTINGS, Recipe
+from engine.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, Recipe
 from engine.spec import Data, Evaluation, Inference
 
 Row = Mapping[str, Any]
@@ -33,9 +33,11 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     if not data["name"].startswith("folder:"):
         data.pop("test_share", None)
     recipe = _in_order(spec["recipe"], SETTINGS.get(spec["defense"], Recipe))
+    if spec["defense"] == "pretrained":
+        recipe = {name: recipe[name] for name in OF_WEIGHTS}
     network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
     training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
-    if spec["defense"] == "natural":
+    if spec["defense"] in UNBUDGETED:
         del training["epsilon"]
     evaluation = _in_order(spec["evaluation"], Evaluation)
     if "certified" not in evaluation["views"]:

@@ -29,6 +29,13 @@ def test_natural_training_shows_no_epsilon():
     assert shown["evaluation"]["epsilon"] == "0.1"
 
 
+def test_weights_that_come_trained_show_no_settings_of_a_training(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    recipe = {"weights": str(tmp_path / "model.pt")}
+    shown = run_facts.settings(experiment(grid={"defense": ["pretrained"]}, recipe=recipe))["recipe"]
+    assert list(shown) == ["defense", "seed", "weights", "fingerprint"]
+
+
 @pytest.mark.parametrize(
     ("epsilon", "words"), [(8 / 255, "8/255"), (0.1, "0.1"), (0.0, "0"), (1.0, "1"), (0.2, "0.2"), (0.0314, "0.0314")]
 )
