@@ -11,6 +11,7 @@ import os
 import re
 import struct
 import sys
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -22,6 +23,9 @@ FASHION_FOLDER = Path("FashionMNIST", "raw")
 FASHION_FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 CIFAR_FOLDER = Path("cifar-10-batches-py")
 CIFAR_FILES = ("batches.meta", *(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR_PER_CLASS = (5000, 1000)
+"""Images of a class in train and in test."""
 YALE_MAT = "YALEBXF.mat"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """The files of an image folder that are images: those of torchvision's ImageFolder."""
@@ -62,7 +66,8 @@ def files(data: Data, root: Path) -> dict[str, Path]:
             _check_idx(path)
         return found
     if data.family == "cifar10":
-        return _all_of("cifar10", root / CIFAR_FOLDER, CIFAR_FILES)
+        copy = cifar_copy(data, root)
+        return files(copy, root) if copy else _all_of("cifar10", root / CIFAR_FOLDER, CIFAR_FILES)
     top = folder_path(data)
     return {
         path.relative_to(top).as_posix(): path
@@ -102,6 +107,23 @@ def yale_people(folder: Path) -> dict[str, list[Path]]:
         for person in sorted(folder.glob("yaleB*"))
     }
     return {name: images for name, images in people.items() if images}
+
+
+def cifar_copy(data: Data, root: Path) -> Data | None:
+    """CIFAR-10 saved image by image, `root/cifar10/{train,test}/CLASS/*`, as the folder that it is.
+
+    None without one, or where the original files are: they go first. `DatasetError` for a copy that is not whole.
+    """
+    top = root / "cifar10"
+    if (root / CIFAR_FOLDER).is_dir() or not (top / "train").is_dir():
+        return None
+    copy = replace(data, name=f"folder:{top}")
+    for split, wanted in zip(folder_splits(copy), CIFAR_PER_CLASS, strict=True):
+        counts = {label: len(images) for label, images in split.items()}
+        if counts != dict.fromkeys(CIFAR_CLASSES, wanted):
+            found = ", ".join(f"{label} {count}" for label, count in counts.items())
+            raise DatasetError(f"cifar10: {top} needs {wanted} images each of {', '.join(CIFAR_CLASSES)}, not {found}")
+    return copy
 
 
 def folder_path(data: Data) -> Path:

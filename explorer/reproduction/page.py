@@ -51,16 +51,24 @@ threshold. Intervals are 95 %: over seeds where there are several, else over exa
 ✔ reproduced, → same direction, ✗ differs, · another setting:
 
 {legend}
+
+Data sets, by the hash of their files: {data}.
 """
 
 
 def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str) -> str:
     """Every preset that has finished runs; those that have none are named as not run."""
-    parts = [_HEAD.format(command=command, legend=verdicts.LEGEND)]
+    parts = [_HEAD.format(command=command, legend=verdicts.LEGEND, data=_data(presets.values()))]
     parts += [_section(name, descriptions[name], settings) for name, settings in presets.items() if settings]
     missing = [name for name, settings in presets.items() if not settings]
     parts += [f"## Not run\n\n{', '.join(missing)}\n"] if missing else []
     return "\n".join([*parts, NOTES.read_text(encoding="utf-8")])
+
+
+def _data(presets: Iterable[Sequence[Setting]]) -> str:
+    used = {setting.experiment.data for settings in presets for setting in settings}
+    words = {f"{data.label} `{data.fingerprint}`" for data in used}
+    return ", ".join(sorted(words)) or "none"
 
 
 def _section(name: str, description: str, settings: Sequence[Setting]) -> str:

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import pickle
+import shutil
 import struct
 import urllib.error
 from pathlib import Path
@@ -116,6 +117,48 @@ def test_a_changed_cifar10_is_refused(cifar_root, refusal):
     with open(cifar_root / datafiles.CIFAR_FOLDER / "test_batch", "ab") as stream:
         stream.write(b"x")
     assert "corrupted" in refusal(datasets.load, Data(name="cifar10"), cifar_root)
+
+
+@pytest.fixture
+def cifar_copy(tmp_path, monkeypatch) -> Path:
+    """Two training images and one test image of each class, saved one by one; the training ones get brighter."""
+    from PIL import Image
+
+    monkeypatch.setattr(datafiles, "CIFAR_PER_CLASS", (2, 1))
+    for at, (split, label, number) in enumerate(
+        (split, label, number)
+        for split, count in (("train", 2), ("test", 1))
+        for label in datafiles.CIFAR_CLASSES
+        for number in range(count)
+    ):
+        path = tmp_path / "cifar10" / split / label / f"{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (at, 250, 251)).save(path)
+    return tmp_path
+
+
+def test_cifar10_is_read_from_a_copy_saved_image_by_image(cifar_copy):
+    data = datasets.load(Data(name="cifar10"), cifar_copy)
+    assert data.train.images.shape == (20, 3, 32, 32)
+    assert data.train.images[:, :, 5, 5].tolist() == [[at, 250, 251] for at in range(20)]
+    assert data.train.labels.tolist() == [label for label in range(10) for _ in range(2)]
+    assert data.test.images[:, 0, 0, 0].tolist() == list(range(20, 30))
+    assert data.class_names == datafiles.CIFAR_CLASSES
+
+
+def test_the_original_cifar10_goes_before_a_copy(cifar_copy, cifar_root):
+    assert cifar_copy == cifar_root
+    assert datasets.load(Data(name="cifar10"), cifar_root).class_names[9] == "thing9"
+
+
+def test_a_copy_of_cifar10_that_is_not_whole_is_refused(cifar_copy, refusal):
+    (cifar_copy / "cifar10" / "test" / "frog" / "0000.png").rename(cifar_copy / "cifar10" / "test" / "frog.png")
+    assert "no image in" in refusal(datasets.load, Data(name="cifar10"), cifar_copy)
+    (cifar_copy / "cifar10" / "test" / "frog.png").rename(cifar_copy / "cifar10" / "test" / "cat" / "0001.png")
+    shutil.copy(cifar_copy / "cifar10" / "train" / "frog" / "0000.png", cifar_copy / "cifar10" / "test" / "frog")
+    message = refusal(datasets.load, Data(name="cifar10"), cifar_copy)
+    assert "needs 1 images each of airplane" in message
+    assert "cat 2" in message
 
 
 @pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
