@@ -30,9 +30,10 @@ def _of_scale(experiment: Experiment, scale: str) -> Iterator[str]:
     if isinstance(recipe, PretrainedRecipe):
         yield f"weights {PurePath(recipe.weights).name} {recipe.fingerprint[:4]}"
         return
-    if recipe.steps != recipe_for(experiment.defense, family, scale, {}).steps:
-        yield f"steps {recipe.steps}"
-    yield from _differing(recipe, recipe_for(experiment.defense, family, scale, {"steps": recipe.steps}))
+    if recipe.steps_rule or recipe.steps != recipe_for(experiment.defense, family, scale, {}).steps:
+        yield f"steps {recipe.steps_rule or recipe.steps}"
+    alike = {"steps": recipe.steps, "steps_rule": recipe.steps_rule}
+    yield from _differing(recipe, recipe_for(experiment.defense, family, scale, alike))
 
 
 def _differing(recipe: Recipe, usual: Recipe) -> Iterator[str]:

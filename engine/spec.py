@@ -157,7 +157,14 @@ class Inference:
 
 
 _NEUTRAL = {
-    "recipe": {"label_smoothing": 0.0, "dropout": 0.0, "stop_after": 0, "robust_share": 1.0, "share_of": "batch"},
+    "recipe": {
+        "steps_rule": "",
+        "label_smoothing": 0.0,
+        "dropout": 0.0,
+        "stop_after": 0,
+        "robust_share": 1.0,
+        "share_of": "batch",
+    },
     "evaluation": {"temperature": 1.0},
 }
 """Settings that do nothing at these values, at which they are left out of a spec."""

@@ -12,6 +12,7 @@ epsilon = ["8/255"]
 seed = [0]
 "recipe.weight_decay" = [0, 1e-3]  # and any setting of [recipe] and [evaluation], under its whole name
 [recipe]                           # any training setting, for every defense that has it
+steps = "1000 * capacity^0.5"      # a number, or a rule by which larger networks train longer
 [evaluation]                       # the attack that makes the adversarial view
 [inference]                        # the membership-inference attacks
 [quick.grid]                       # any of the above again, for one scale only
@@ -38,6 +39,7 @@ from engine.recipes import (
     VERIFIER,
     PretrainedRecipe,
     Recipe,
+    at_capacity,
     known_overrides,
     recipe_for,
 )
@@ -209,7 +211,9 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
             defense=defense,
             epsilon=0.0 if unbudgeted else epsilon,
             seed=grid["seed"][0] if defense == "pretrained" else seed,  # draws nothing there: more are no replicates
-            recipe=_located(recipe_for(defense, data.family, scale, chosen["recipe"])),
+            recipe=_located(
+                recipe_for(defense, data.family, scale, at_capacity(chosen["recipe"], as_number(capacity)))
+            ),
             evaluation=evaluation,
             inference=from_mapping(Inference, table.get("inference", {}), "inference"),
         )

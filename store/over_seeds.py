@@ -1,19 +1,27 @@
 """The SQL behind `store.queries` that folds the finished runs of one setting, its seeds, beside the paper's numbers."""
 
-from engine.recipes import CERTIFICATIONS, NETWORK, SETTINGS, VERIFIER
+import json
+
+from engine.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
 from store.statements import HEADLINE_VIEWS, certification
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
 # `papers` marks those with the paper's own network and image size: only beside them do its numbers stand.
 _PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{NETWORK[name]}'" for name in ("yale", "fashion-mnist", "cifar10"))
+# Steps that follow a rule of the capacity differ along one curve, and so does all that is counted in steps: there the
+# rule counts, and the words of what else departs from the recipe.
+_COUNTED_IN_STEPS = json.dumps({"recipe": dict.fromkeys(("steps", "milestones", "factors", *STEP_NUMBERS))})
+_RULED = "json_extract_string(spec, '$.recipe.steps_rule') IS NOT NULL"
 _FINISHED = f"""
 chosen AS (
     SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed, setting,
         json_extract_string(spec, '$.data.size') AS size, {certification("runs")} AS certification,
-        substr(md5(json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null, "evaluation":
-            {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}')), 1, 8)
-            AS settings,
+        substr(md5(json_merge_patch(
+            json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null, "evaluation":
+                {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}'),
+            CASE WHEN {_RULED} THEN '{_COUNTED_IN_STEPS}' ELSE '{{}}' END
+        ) || CASE WHEN {_RULED} THEN coalesce(setting, '') ELSE '' END), 1, 8) AS settings,
         network = CASE dataset {_PAPERS_NETWORK} END AND size IS NULL AS papers
     FROM runs WHERE state = 'done'
 )"""

@@ -7,6 +7,7 @@ The settings of a defense are one frozen dataclass (`settings`); a data set's nu
 import dataclasses
 from typing import Any
 
+from engine.recipes.growing import at_capacity, read_rule
 from engine.recipes.numbers import CAPACITY, EPSILON, NETWORK, OWN, RECIPES
 from engine.recipes.settings import (
     DEFENSES,
@@ -59,7 +60,7 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
 
 def known_overrides() -> set[str]:
     """Every key that `[recipe]` may hold for some defense."""
-    return {field.name for cls in SETTINGS.values() for field in dataclasses.fields(cls)}
+    return {field.name for cls in SETTINGS.values() for field in dataclasses.fields(cls)} - {"steps_rule"}
 
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "RECIPES",
     "SCALES",
     "SETTINGS",
+    "STEP_NUMBERS",
     "UNBUDGETED",
     "VERIFIER",
     "AbstractRecipe",
@@ -85,6 +87,8 @@ __all__ = [
     "RobustRecipe",
     "TRADESRecipe",
     "VerifiableRecipe",
+    "at_capacity",
     "known_overrides",
+    "read_rule",
     "recipe_for",
 ]

@@ -10,7 +10,9 @@ class Recipe:
     """Optimiser, schedule and batches: all that natural training needs."""
 
     steps: int
-    """Optimiser updates."""
+    """Optimiser updates; in a sweep also a rule of the capacity such as `1000 * capacity^0.5`."""
+    steps_rule: str = ""
+    """The rule that the steps follow, of a sweep that has one; never written by hand."""
     batch_size: int
     """Images per update; the incomplete last batch of a pass is dropped."""
     optimizer: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import datafiles, sweeps
 from engine.place import Place
-from engine.recipes import DEFENSES, SCALES
+from engine.recipes import DEFENSES, SCALES, read_rule
 from engine.spec import DATASETS, Data
 from engine.sweeps import Sweep
 from engine.validation import SpecError, refuse, require, require_known
@@ -192,6 +192,13 @@ def _size(draft: Draft) -> str | None:
     return Data(name="digits", size=draft.size.strip() or None).size
 
 
+def _steps(draft: Draft) -> int | str | None:
+    if "capacity" not in draft.steps:
+        return lists.count("steps", draft.steps)
+    read_rule("steps", draft.steps)
+    return draft.steps.strip()
+
+
 def _scale(draft: Draft) -> str:
     require_known("scale", draft.scale, SCALES)
     return draft.scale
@@ -222,7 +229,7 @@ READERS: dict[str, Callable[[Draft], Any]] = {
         "train_fraction", draft.train_fraction, lambda value: 0 < value <= 1, "numbers above 0, at most 1, such as 0.5"
     ),
     "size": _size,
-    "steps": lambda draft: lists.count("steps", draft.steps),
+    "steps": _steps,
     "device": lambda draft: Place(data_root="", device=draft.device.strip()).device,
 }
 """Field -> what it says, None where it is blank; `SpecError` names the field."""

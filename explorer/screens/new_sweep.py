@@ -35,7 +35,7 @@ FIELDS = {
     "seed": ("seeds", "such as 0-2; intervals need two or more"),
     "train_fraction": ("fraction", "share of the training images, such as 0.5; blank: all"),
     "size": ("size", "of the images, such as 48x42; blank: as they are"),
-    "steps": ("steps", "blank: the recipe's own"),
+    "steps": ("steps", "blank: the recipe's own; 900 * capacity^0.5"),
     "device": ("device", "auto, cpu, cuda, cuda:1, mps"),
 }
 """Field of `Draft` -> its label, and what may stand in it."""

@@ -23,10 +23,13 @@ def sweep_file(spec: Mapping[str, Any]) -> str:
     }
     if experiment.defense == "natural":
         del grid["epsilon"]
+    recipe = dict(spec["recipe"])
+    if rule := recipe.pop("steps_rule", None):
+        recipe["steps"] = rule
     tables = {
         "data": data,
         "grid": {key: [value] for key, value in grid.items()},
-        "recipe": spec["recipe"],
+        "recipe": recipe,
         "evaluation": spec["evaluation"],
         "inference": spec["inference"],
     }

@@ -25,6 +25,7 @@ def test_a_recipe_as_it_is_needs_no_words(dataset, scale, defense, monkeypatch):
         (["evaluation.temperature=5"], "temperature 5"),
         (["recipe.weight_decay=1e-3", "evaluation.temperature=0.5"], "weight decay 0.001, temperature 0.5"),
         (["recipe.steps=1500"], "steps 1500"),
+        (["recipe.steps=300 * capacity^0.5", "capacity=4"], "steps 300 * capacity^0.5"),
         (["recipe.attack_steps=7", "evaluation.steps=7"], "attack steps 7, evaluation steps 7"),
         (["recipe.random_start=false"], "random start no"),
         (["recipe.milestones=[]", "recipe.factors=[]"], "milestones none, factors none"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from engine import sweeps
@@ -142,6 +144,37 @@ def test_any_setting_may_stand_in_the_grid():
     assert found == {(decay, epsilon, seed) for decay in (0, 1e-3) for epsilon in (2 / 255, 8 / 255) for seed in (0, 1)}
     assert len(runs) == 8
     assert {run.recipe.steps for run in runs} == {12}
+
+
+@pytest.mark.parametrize(
+    ("rule", "steps", "kept"),
+    [
+        ("100*capacity", [50, 100, 400], "100 * capacity"),
+        ("100 * capacity ^ 0.5", [71, 100, 200], "100 * capacity^0.5"),
+        ("40 * capacity^2.0", [10, 40, 640], "40 * capacity^2"),
+        (" 1 * capacity^0 ", [1, 1, 1], "1 * capacity^0"),
+    ],
+)
+def test_steps_may_follow_a_rule_of_the_capacity(rule, steps, kept):
+    table = DIGITS | {"grid": {"capacity": [0.5, 1, 4], "defense": "pgd"}, "recipe": {"steps": rule}}
+    recipes = [run.recipe for run in plan(table).experiments]
+    assert [recipe.steps for recipe in recipes] == steps
+    assert {recipe.steps_rule for recipe in recipes} == {kept}
+    fixed = [plan(table, f"recipe.steps={count}").experiments[at].recipe for at, count in enumerate(steps)]
+    assert [replace(recipe, steps_rule="") for recipe in recipes] == fixed
+
+
+@pytest.mark.parametrize(
+    "rule", ["100 * width", "capacity * 100", "-1 * capacity", "100 * capacity^-1", "1.5 * capacity"]
+)
+def test_what_is_no_rule_of_the_capacity_is_refused_in_one_line(rule):
+    with pytest.raises(SpecError, match=r"recipe.steps: .* is not allowed; allowed: .*1000 . capacity"):
+        plan(DIGITS | {"recipe": {"steps": rule}})
+
+
+def test_the_rule_is_not_written_beside_the_steps():
+    with pytest.raises(SpecError, match=r"recipe\.steps_rule"):
+        plan(DIGITS | {"recipe": {"steps": 10, "steps_rule": "10 * capacity"}})
 
 
 def test_a_setting_that_a_defense_has_no_use_for_makes_no_second_run_of_it():

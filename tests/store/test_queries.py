@@ -337,6 +337,23 @@ def test_a_swept_setting_stands_beside_its_runs(store, experiment, log):
     ]
 
 
+@pytest.mark.parametrize("change", [{}, {"milestones": (5,), "factors": (0.5,)}])
+def test_steps_that_follow_a_rule_make_one_curve(store, experiment, log, change):
+    """Other rules, and other settings beside the same rule, are other curves."""
+    for steps, capacity in ((10, 1.0), (20, 2.0), (40, 4.0)):
+        store.apply(log(experiment(capacity=capacity, steps=steps, steps_rule="10 * capacity")))
+    store.apply(log(experiment(capacity=1.0, steps=10, steps_rule="10 * capacity^2")))
+    store.apply(log(experiment(capacity=1.0, steps=10)))
+    if change:
+        store.apply(log(experiment(capacity=1.0, steps=10, steps_rule="10 * capacity", **change)))
+    curves = {}
+    for row in records(store.query("capacity", **INFERENCE)):
+        assert row["n_seeds"] == 1
+        curves.setdefault((row["setting"], row["settings"]), []).append(row["capacity"])
+    assert sorted(curves.values()) == [[1.0]] * (3 if change else 2) + [[1.0, 2.0, 4.0]]
+    assert ("steps 10 * capacity", [1.0, 2.0, 4.0]) in [(words, found) for (words, _), found in curves.items()]
+
+
 def test_calibration_stands_beside_accuracy(store, experiment, log):
     run = experiment()
     store.apply(log(run))

@@ -103,6 +103,12 @@ def test_natural_training_counts_once_for_all_epsilons():
     assert sum(run.defense == "pgd" for run in runs) == 2 * 3 * 3
 
 
+def test_steps_may_be_a_rule_of_the_capacity():
+    form = draft(defenses=("pgd",), capacity="1 4", steps=" 20 * capacity^0.5 ")
+    assert [run.recipe.steps for run in plan(form).experiments] == [20, 40]
+    assert Draft.from_preset("demo", "quick", ".").steps == ""
+
+
 def test_what_is_typed_reaches_the_experiments():
     form = draft(
         network="yale-cnn",
@@ -205,6 +211,8 @@ def test_whatever_is_typed_in_a_list_is_planned_or_refused_in_one_line(text, fie
         ("size", "48", "HEIGHTxWIDTH"),
         ("steps", "0", "1 or more"),
         ("steps", "1 2", "'1 2' is not allowed"),
+        ("steps", "9 * capacty", "whole number"),
+        ("steps", "9 / capacity", "or a rule such as '1000 * capacity^0.5'"),
         ("device", "gpu", "allowed: auto, cpu"),
         ("preset", "dmo", "did you mean 'demo'"),
     ],

@@ -32,3 +32,11 @@ def test_a_folder_with_an_odd_name_comes_back(tmp_path):
     (experiment, *_) = sweeps.plan(table, "quick", (), tmp_path).experiments
     again = sweeps.plan(tomllib.loads(sweep_file(experiment.to_dict())), "quick", (), tmp_path)
     assert again.experiments == (experiment,)
+
+
+def test_steps_that_follow_a_rule_keep_it(tmp_path):
+    table = {"name": "own", "dataset": "digits", "grid": {"capacity": [2]}, "recipe": {"steps": "90 * capacity^0.5"}}
+    for experiment in sweeps.plan(table, "quick", (), tmp_path).experiments:
+        text = sweep_file(experiment.to_dict())
+        assert 'steps = "90 * capacity^0.5"' in text
+        assert sweeps.plan(tomllib.loads(text), "quick", (), tmp_path).experiments == (experiment,)

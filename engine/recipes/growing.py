@@ -1,0 +1,30 @@
+"""Steps that grow with the network: `steps = "1000 * capacity"`, or `"1000 * capacity^0.5"`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from engine.validation import require
+
+RULE = re.compile(r"([1-9]\d*) ?\* ?capacity(?: ?\^ ?(\d+(?:\.\d+)?|\.\d+))?")
+
+
+def at_capacity(overrides: Mapping[str, Any], capacity: float) -> dict[str, Any]:
+    """The overrides of a recipe with a rule for `steps` worked out for one capacity, and kept as `steps_rule`.
+
+    The rule is part of the recipe, for it makes one curve of models that were trained for different steps.
+    Raises `SpecError` for a text that is no such rule.
+    """
+    steps = overrides.get("steps")
+    if not isinstance(steps, str):
+        return dict(overrides)
+    base, power = read_rule("recipe.steps", steps)
+    rule = f"{base} * capacity" + (f"^{power:g}" if power != 1 else "")
+    return {**overrides, "steps": max(round(base * capacity**power), 1), "steps_rule": rule}
+
+
+def read_rule(field: str, text: str) -> tuple[int, float]:
+    """The steps of a network of capacity 1, and the power of the capacity that they grow by; `SpecError`."""
+    found = RULE.fullmatch(text.strip())
+    require(found is not None, field, text, "a whole number, or a rule such as '1000 * capacity^0.5'")
+    return int(found[1]), float(found[2] or 1)
