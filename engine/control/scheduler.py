@@ -23,6 +23,8 @@ class QueuedRun:
     """Higher ones first; equal ones in the order of submission."""
     crashes: int = 0
     """How often its process has crashed since it was last asked for."""
+    training_id: str = ""
+    """Runs that share it share their weights, so one of them trains first; empty for a run that trains nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class _Entry:
     """How its process said it ends, while the process itself is still there."""
     again: QueuedRun | None = None
     """The same run, asked for again in that moment."""
+    trained: bool = False
+    """Whether its process has its weights."""
 
     @property
     def ends_for_good(self) -> bool:
@@ -104,22 +108,35 @@ class Scheduler:
     def starts(self) -> list[Start]:
         """Runs to start now; they count as running from here on.
 
-        A run that finds its devices taken reserves them for itself, so smaller or later ones never overtake it there.
+        A run that finds its devices taken reserves them for itself, so smaller or later ones never overtake it there;
+        one whose weights are being trained by another run lets others pass until they are there.
         """
         if self.paused or self.stopping:
             return []
         begun, closed = [], set()
+        training = {entry.run.training_id for entry in self._entries.values() if entry.device and not entry.trained}
         for entry in self._waiting():
+            if entry.run.training_id and entry.run.training_id in training:
+                continue
             suitable = self.machine.suitable(entry.run.place.device)
             free = [device for device in suitable if device.name not in closed and self._has_room(device)]
             if free:
                 entry.device = min(free, key=lambda device: self._load(device) / device.slots).name
                 begun.append(Start(entry.run, entry.device))
+                training.add(entry.run.training_id)
             else:
                 closed.update(device.name for device in suitable)
                 if len(closed) == len(self.machine.devices):
                     break
         return begun
+
+    def trained(self, run_id: str) -> bool:
+        """The process of a run has its weights; whether that is news."""
+        entry = self._entries.get(run_id)
+        if entry is None or entry.device is None or entry.trained:
+            return False
+        entry.trained = True
+        return True
 
     def said(self, run_id: str, state: str, error: str | None) -> Outcome:
         """The process of a run said how it ends; its slot is taken until `exited`."""

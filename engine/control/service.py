@@ -34,6 +34,8 @@ KILL_PATIENCE = KILL_AFTER + 3.0
 """Seconds within which killed processes must be gone."""
 WRITE_PATIENCE = 5.0
 """Seconds that an ending engine tries to write what it still holds."""
+TRAINED = ("predict", "infer")
+"""Phases of a run whose weights are there."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -126,12 +128,14 @@ class Engine:
             if problem:
                 self.put_state(run.run_id, Outcome("failed", problem, 0))
                 continue
+            experiment = Experiment.from_dict(run.experiment)
             queued = QueuedRun(
                 run_id=run.run_id,
                 experiment=run.experiment,
                 place=Place(**run.place),
                 priority=run.priority,
                 crashes=run.attempts,
+                training_id="" if experiment.defense == "pretrained" else experiment.training_id,
             )
             self.scheduler.add(queued)
             admitted.append(run.run_id)
@@ -189,6 +193,8 @@ class Engine:
             told = protocol.RunProgress(**vars(event))
             self.progress[event.run_id] = told
             self.server.progress(told)
+            if event.phase in TRAINED and self.scheduler.trained(event.run_id):
+                self.pump()
         elif isinstance(event, RunEnded):
             outcome = self.scheduler.said(event.run_id, event.state, event.error)
             log.info("%s ended: %s%s", event.run_id, outcome.state, f" ({event.error})" if event.error else "")

@@ -1,6 +1,7 @@
 """The engine in the test's own loop, with jobs that are played by the test and a disk that fills."""
 
 import asyncio
+import dataclasses
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.control.executors import Exited
 from engine.control.project import Project, ProjectLock
 from engine.control.service import Engine
 from engine.control.settings import EngineSettings
-from engine.events import History, RunEnded, RunStarted, Scores
+from engine.events import History, Progress, RunEnded, RunStarted, Scores
 from store.errors import StoreFull
 from store.store import Store
 
@@ -139,6 +140,19 @@ async def test_each_gpu_gets_one_run_and_a_named_one_is_waited_for(start, experi
     played.end(ids[1], "diverged", "loss is nan")
     await eventually(lambda: named in played.jobs)
     assert played.jobs[named].device == "cuda:1"
+
+
+async def test_of_runs_trained_alike_one_trains_and_the_others_start_when_its_weights_are_there(start, experiments):
+    engine, client = await start()
+    (one,) = experiments(1)
+    hot = dataclasses.replace(one, evaluation=dataclasses.replace(one.evaluation, temperature=5.0))
+    first, second = (await client.call(submission([one, hot]))).run_ids
+    played = engine.executor
+    assert set(played.jobs) == {first}
+    for phase in ("train", "predict"):
+        assert second not in played.jobs
+        played.deliver(Progress(run_id=first, phase=phase, label="", fraction=0.5, rate=1.0))
+    await eventually(lambda: set(played.jobs) == {first, second})
 
 
 async def test_a_full_disk_holds_new_runs_keeps_all_results_and_goes_on_by_itself(start, experiments):

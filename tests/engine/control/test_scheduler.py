@@ -20,9 +20,11 @@ SHARED = Machine((Device("cuda:0", "", 2), Device("cuda:1", "", 2), Device("cpu"
 CPU = Machine((Device("cpu", "", 2),), 1)
 
 
-def run(run_id, device="auto", priority=0, crashes=0):
+def run(run_id, device="auto", priority=0, crashes=0, training_id=""):
     place = Place(data_root="", device=device)
-    return QueuedRun(run_id=run_id, experiment={}, place=place, priority=priority, crashes=crashes)
+    return QueuedRun(
+        run_id=run_id, experiment={}, place=place, priority=priority, crashes=crashes, training_id=training_id
+    )
 
 
 def started(scheduler):
@@ -153,6 +155,31 @@ def test_a_run_asked_for_again_before_its_process_is_gone_starts_again_afterward
     assert started(scheduler) == [("a", "cpu")]
 
 
+def test_runs_that_share_weights_wait_for_the_one_that_trains_them_and_others_pass():
+    scheduler = Scheduler(CPU)
+    for name, weights in [("a", "w"), ("b", "w"), ("c", "v"), ("d", "w"), ("e", "")]:
+        scheduler.add(run(name, training_id=weights))
+    assert started(scheduler) == [("a", "cpu"), ("c", "cpu")]
+    scheduler.said("c", "done", None)
+    scheduler.exited("c", "")
+    assert started(scheduler) == [("e", "cpu")], "b and d have no weights yet"
+    scheduler.exited("e", "boom")
+    assert scheduler.trained("a")
+    assert not scheduler.trained("a")
+    assert not scheduler.trained("gone")
+    assert started(scheduler) == [("b", "cpu")]
+
+
+def test_where_the_run_that_trained_ends_without_weights_the_next_one_trains():
+    scheduler = Scheduler(CPU)
+    for name in "ab":
+        scheduler.add(run(name, training_id="w"))
+    assert started(scheduler) == [("a", "cpu")]
+    scheduler.cancel(["a"])
+    scheduler.exited("a", "killed")
+    assert started(scheduler) == [("b", "cpu")]
+
+
 class SchedulerLaws(RuleBasedStateMachine):
     """Whatever happens in whatever order: never more jobs than slots, never out of order, no run lost."""
 
@@ -163,15 +190,21 @@ class SchedulerLaws(RuleBasedStateMachine):
         self.scheduler = Scheduler(machine)
         self.count = 0
         self.unfinished = set()
+        self.trained_runs = set()
         self.ranks = {}
 
     def rank(self, run_id):
         priority, order = self.ranks[run_id]
         return -priority, order
 
-    @rule(target=runs, device=st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]), priority=st.integers(-1, 1))
-    def add(self, device, priority):
-        new = run(f"run-{self.count}", device, priority)
+    @rule(
+        target=runs,
+        device=st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
+        priority=st.integers(-1, 1),
+        weights=st.sampled_from(["", "w", "v"]),
+    )
+    def add(self, device, priority, weights):
+        new = run(f"run-{self.count}", device, priority, training_id=weights)
         if self.scheduler.problem(new.place):
             return multiple()
         self.count += 1
@@ -179,6 +212,7 @@ class SchedulerLaws(RuleBasedStateMachine):
         self.unfinished.add(new.run_id)
         self.ranks[new.run_id] = (priority, self.count)
         self.devices = getattr(self, "devices", {}) | {new.run_id: device}
+        self.weights = getattr(self, "weights", {}) | {new.run_id: weights}
         return new.run_id
 
     def suitable(self, run_id):
@@ -186,15 +220,28 @@ class SchedulerLaws(RuleBasedStateMachine):
 
     @rule()
     def start(self):
+        others = self.training()
         begun = self.scheduler.starts()
         if self.scheduler.paused:
             assert not begun
         for start in begun:
             assert start.device in self.suitable(start.run.run_id)
+            assert self.weights[start.run.run_id] not in others, "its weights were being trained"
             for waiting in self.scheduler.queued:
-                if start.device in self.suitable(waiting):
+                if start.device in self.suitable(waiting) and self.weights[waiting] not in self.training():
                     assert self.rank(start.run.run_id) < self.rank(waiting), "overtaken on a device it could have had"
         assert not self.scheduler.starts(), "whatever can start has started"
+
+    def training(self):
+        """Weights that running runs have not finished yet."""
+        return {self.weights[run_id] for run_id in self.scheduler.running if run_id not in self.trained_runs} - {""}
+
+    @precondition(lambda self: self.scheduler.running)
+    @rule(data=st.data())
+    def trained(self, data):
+        run_id = data.draw(st.sampled_from(sorted(self.scheduler.running)))
+        assert self.scheduler.trained(run_id) == (run_id not in self.trained_runs)
+        self.trained_runs.add(run_id)
 
     @precondition(lambda self: self.scheduler.running)
     @rule(data=st.data(), state=st.sampled_from(["done", "failed", "diverged", "queued", None]))
@@ -202,6 +249,7 @@ class SchedulerLaws(RuleBasedStateMachine):
         run_id = data.draw(st.sampled_from(sorted(self.scheduler.running)))
         said = self.scheduler.said(run_id, state, None) if state else None
         outcome = self.scheduler.exited(run_id, "crashed") or said
+        self.trained_runs.discard(run_id)
         if outcome.state == "queued":
             assert run_id in self.scheduler.queued
         else:
