@@ -197,9 +197,14 @@ That is the paper's row of the same data set, defense and epsilon, whatever our 
 images; how large its network was and what share of the images it trained on stand beside its numbers.
 """
 
+_SETTING_IN_ORDER = (
+    "list_transform(regexp_extract_all(setting, '[0-9]+(?:[.][0-9]+)?(?:e[-+]?[0-9]+)?|[^0-9]+'), lambda part: "
+    "CASE WHEN regexp_matches(part, '^[0-9]') THEN printf('%040.15f', CAST(part AS DOUBLE)) ELSE part END)"
+)
+"""Numbers in words by their size: temperature 2 before temperature 10."""
 VIEWS_ORDER = (
     "dataset, network, size NULLS FIRST, train_fraction, capacity, "
     f"list_position({list(SETTINGS)}, defense), epsilon, evaluation_epsilon, "
-    f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, setting NULLS FIRST, settings"
+    f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, {_SETTING_IN_ORDER} NULLS FIRST, settings"
 )
 """Defenses in the paper's order."""

@@ -354,6 +354,14 @@ def test_steps_that_follow_a_rule_make_one_curve(store, experiment, log, change)
     assert ("steps 10 * capacity", [1.0, 2.0, 4.0]) in [(words, found) for (words, _), found in curves.items()]
 
 
+def test_the_table_of_views_has_settings_in_the_order_of_their_numbers(store, experiment, log):
+    temperatures = [10.0, 2.0, 1.0, 0.5, 1e-3, 25.5]
+    for temperature in temperatures:
+        store.apply(log(experiment(evaluation={"temperature": temperature})))
+    found = [row["setting"] for row in records(store.query("views"))]
+    assert found == [None, *(f"temperature {value:g}" for value in sorted(temperatures) if value != 1)]
+
+
 def test_calibration_stands_beside_accuracy(store, experiment, log):
     run = experiment()
     store.apply(log(run))
