@@ -59,10 +59,26 @@ Data sets, by the hash of their files: {data}.
 def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str) -> str:
     """Every preset that has finished runs; those that have none are named as not run."""
     parts = [_HEAD.format(command=command, legend=verdicts.LEGEND, data=_data(presets.values()))]
+    parts += _in_short(presets.values())
     parts += [_section(name, descriptions[name], settings) for name, settings in presets.items() if settings]
     missing = [name for name, settings in presets.items() if not settings]
     parts += [f"## Not run\n\n{', '.join(missing)}\n"] if missing else []
     return "\n".join([*parts, NOTES.read_text(encoding="utf-8")])
+
+
+def _in_short(presets: Iterable[Sequence[Setting]]) -> list[str]:
+    """Each claim once with its counts; models that several presets share count once."""
+    found = dict.fromkeys(finding for settings in presets for finding in claims.findings(settings))
+    if not found:
+        return []
+    lines = [_line(["claim", "in", "holds", "of them clear", "does not hold", "of them clear"]), _line(["---"] * 6)]
+    for claim in claims.CLAIMS:
+        own = [finding for finding in found if finding.claim is claim]
+        sides = [[finding for finding in own if finding.holds is holds] for holds in (True, False)]
+        counts = [count for side in sides for count in (len(side), sum(bool(each.told_apart) for each in side))]
+        lines += [_line([claim.words, claim.where, *counts])] if own else []
+    words = "How often what the paper claims holds here; clear: the two intervals keep apart (gaps have none)."
+    return [f"## In short\n\n{words}\n\n" + "\n".join(lines) + "\n"]
 
 
 def _data(presets: Iterable[Sequence[Setting]]) -> str:

@@ -151,6 +151,18 @@ def test_the_pages_numbers_are_the_databases_and_the_same_runs_give_the_same_byt
     assert "69.68" in text
 
 
+def test_each_claim_is_counted_once_for_all_presets(told):
+    runs = [experiment(defense) for defense in ("natural", "pgd", "ibp")]
+    own = {"table8": told(*runs), "methods": told(*runs[:2], preset="methods")}
+    text = page.page(own, dict.fromkeys(own, "d"), "c")
+    short = text[text.index("## In short") : text.index("## table8")]
+    assert "| I_A is higher than the natural model's | Tables 2 to 4, 8 | 2 | 2 | 0 | 0 |" in short
+    assert "| I_A is higher than I_B | Tables 2 to 4 | 1 | 1 | 0 | 0 |" in short
+    assert "| I_V is higher than I_A | Table 8 | 1 | 1 | 0 | 0 |" in short
+    assert "grows" not in short
+    assert "In short" not in page.page({"table8": []}, {"table8": "d"}, "c")
+
+
 def test_the_csv_is_complete_and_at_full_precision(told):
     found = told(experiment("natural"), experiment("pgd"))
     rows = list(csv.DictReader(io.StringIO(page.rows("table8", found))))
