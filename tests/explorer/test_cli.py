@@ -300,6 +300,25 @@ def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
     mia(tmp_path, "engine", "stop")
 
 
+def test_presets_are_reproduced_together_and_told_of_without_running(tmp_path):
+    small = ["recipe.steps=20", "evaluation.steps=2", "capacity=0.5", 'inference.attacks=["confidence"]']
+    asked = ["reproduce", "temperature", "mixed", *(word for one in small for word in ("--set", one))]
+    answer = mia(tmp_path, *asked)
+    mia(tmp_path, "engine", "stop")
+    assert "temperature, mixed (quick): 14 runs, 14 of them new" in answer.stderr  # two are in both
+    assert "14/14 runs ended" in answer.stderr
+    again = mia(tmp_path, "reproduce", "--all", "--no-run", "--page", "PAGE.md")
+    assert "temperature: " in again.stdout
+    assert "table8: not run" in again.stdout
+    page = (tmp_path / "PAGE.md").read_text()
+    written = tmp_path / "mia-results" / "reproduction"
+    for name in ("temperature", "mixed"):
+        assert f"## {name}" in page
+        assert (written / f"{name}.csv").stat().st_size > 1000
+    mia(tmp_path, "figure", "mixed", "-o", "mixed.svg")
+    assert (tmp_path / "mixed.svg").read_bytes().startswith(b"<?xml")
+
+
 def test_presets_and_places_are_listed(tmp_path):
     columns, _, first, *_ = mia(tmp_path, "presets").stdout.splitlines()
     assert columns.split()[:5] == ["preset", "dataset", "runs", "time", "disk"]
