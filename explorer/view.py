@@ -15,7 +15,7 @@ from typing import Any
 from engine.control.project import Project
 
 SAVED_FILTERS = ("all", "running", "failed", "this sweep")
-CHARTS = ("capacity", "epsilon", "history", "roc", "trade-off")
+CHARTS = ("capacity", "epsilon", "history", "roc", "trade-off", "setting")
 SCALES = ("linear", "log x", "log y", "log xy")
 INTERVALS = ("bars", "band", "off")
 SMOOTHINGS = (0.0, 0.6, 0.9)

@@ -100,6 +100,9 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
         CAST(NULL AS BOOLEAN) AS leaks
     FROM accuracies
     UNION ALL
+    SELECT run_id, 'calibration_error', view, split, NULL, NULL, calibration_error, NULL
+    FROM accuracies WHERE calibration_error IS NOT NULL
+    UNION ALL
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.charts import curves, trade_off
+from explorer.charts import curves, over_setting, trade_off
 from explorer.charts.curves import Drawing, Row
 from explorer.project.live import Live
 from explorer.view import View
@@ -14,6 +14,7 @@ DRAW = {
     "history": curves.history,
     "roc": curves.roc,
     "trade-off": trade_off.trade_off,
+    "setting": over_setting.over_setting,
 }
 
 

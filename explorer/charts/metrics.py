@@ -45,6 +45,13 @@ METRICS = (
             ("certified", "train", "certified train accuracy", "CERT TRAIN"),
         )
     ),
+    Metric(
+        "calibration_error",
+        "calibration error",
+        "CAL ERR",
+        {"measure": "calibration_error", "view": "benign", "split": "test"},
+        inference=False,
+    ),
 )
 BY_ID = {metric.id: metric for metric in METRICS}
 CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
@@ -139,7 +146,7 @@ def of_run(row: Row, view: View) -> Number:
     """The chosen number of one run where its row has it: an accuracy, or what an oracle's confidence attack infers."""
     metric = of(view)
     if not metric.inference:
-        return Number(row.get(f"{metric.id}_accuracy"))
+        return Number(row.get(f"{metric.id}_accuracy") if in_rows(view) else None)
     found = row.get(f"{view.leak_view}_inference_accuracy") if in_rows(view) else None
     if found is None:
         return Number()
@@ -151,7 +158,7 @@ def in_rows(view: View) -> bool:
     """Whether the list of runs has the chosen number."""
     metric = of(view)
     if not metric.inference:
-        return True
+        return metric.facts["measure"] == "accuracy"
     of_attack = (view.attack, view.rule) == ("confidence", "oracle") and view.leak_view in HEADLINE_VIEWS
     return of_attack and metric.id in ("inference_accuracy", "advantage")
 
@@ -160,6 +167,11 @@ def of_runs(live: Live, view: View) -> Callable[[Row], Number]:
     """The chosen number of each run, from its row or else asked for; one without a value where there is none yet."""
     if in_rows(view):
         return lambda row: of_run(row, view)
+    if not of(view).inference:
+        of_answers = {name: value for name, value in wanted(view).items() if name != "measure"}
+        found = live.rows("accuracies", **of_answers) or []
+        errors = {row["run_id"]: Number(row["calibration_error"]) for row in found}
+        return lambda row: errors.get(row["run_id"], Number())
     chosen = {("metric" if name == "measure" else name): value for name, value in wanted(view).items()}
     rows = live.rows("leakage", **chosen) or []
     numbers = {row["run_id"]: Number(row["value"], row["leaks"]) for row in rows if row["class_label"] is None}

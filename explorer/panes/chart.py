@@ -14,7 +14,7 @@ from explorer.panes.pane import Page, Pane, plain
 
 COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},
-    "trade-off": "capacity",
+    **{"trade-off": "setting", "setting": "trade-off"},
 }
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""

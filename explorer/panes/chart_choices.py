@@ -34,7 +34,7 @@ class ChartChoices:
         """Charts for the palette."""
         names = {
             **{"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"},
-            "trade-off": "leakage against accuracy",
+            **{"trade-off": "leakage against accuracy", "setting": "curve over a swept setting"},
         }
         return [(names[kind], kind) for kind in CHARTS]
 

@@ -1,4 +1,4 @@
-"""Figures for papers: inference accuracy over capacity, over epsilon, or method by method; one panel for each view.
+"""Figures for papers: inference accuracy over what a preset varies, or method by method; one panel for each view.
 
 Marks and colours both tell curves apart (Okabe and Ito's colours, for the colour-blind); natural training is grey. The
 same numbers give the same bytes. Matplotlib is imported when something is drawn, for it brings numpy along.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.recipes import SETTINGS
 from engine.validation import require
 from explorer import text
+from explorer.charts import swept
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ VIEWS = ("benign", "adversarial", "certified")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 NATURAL = "#777777"
+COLUMNS = ("capacity", "epsilon")
+"""Axes that are columns of the rows."""
 ASKED = {"measure": "inference_accuracy", "attack": "confidence", "threshold_rule": "oracle"}
 """The rows of the query `capacity` that are drawn."""
 
@@ -38,6 +41,7 @@ def draw(rows: Sequence[Row], title: str) -> "Figure":
     figure = Figure(figsize=(1.2 + 3.4 * len(views), 3.2), layout="constrained")
     panels = figure.subplots(1, len(views), sharey=True, squeeze=False)[0]
     by = axis_of(rows)
+    rows = [row for row in rows if by == "defense" or place(row, by) is not None]
     styles = _styles(rows, by)
     for panel, view in zip(panels, views, strict=True):
         _panel(panel, [row for row in rows if row["view"] == view], by, styles)
@@ -58,22 +62,35 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def axis_of(rows: Sequence[Row]) -> str:
-    """What the preset varies: `capacity`, else `epsilon`, else the `defense`."""
+    """What the preset varies: `capacity`, else `epsilon`, else a setting such as `temperature`, else the `defense`."""
     if len({row["capacity"] for row in rows}) > 1:
         return "capacity"
-    return "epsilon" if len({row["epsilon"] for row in rows if row["epsilon"]}) > 1 else "defense"
+    if len({row["epsilon"] for row in rows if row["epsilon"]}) > 1:
+        return "epsilon"
+    return swept.axis_of(rows) or "defense"
+
+
+def place(row: Row, by: str) -> float | None:
+    """Where a row stands along a numeric axis; None where neither its words nor its recipe tell."""
+    return row[by] if by in COLUMNS else swept.place(row, by)
 
 
 def curves(rows: Sequence[Row], by: str) -> Iterator[tuple[str, str, list[Row]]]:
     """Label, defense and points of each curve; over epsilon a natural model, which has none, is a point of its own."""
-    held = [name for name in ("dataset", "network", "train_fraction", "defense", "capacity", "epsilon") if name != by]
+    held = [name for name in ("dataset", "network", "train_fraction", *COLUMNS) if name != by]
     found: dict[tuple, list[Row]] = {}
     for row in rows:
-        found.setdefault((*(row[name] for name in held), row["settings"]), []).append(row)
-    for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0]["epsilon"])):
+        apart = row["settings"] if by in (*COLUMNS, "defense") else swept.others(row, by)
+        found.setdefault((*(row[name] for name in held), row["defense"], apart), []).append(row)
+    for (*_, apart), points in sorted(found.items(), key=lambda item: (_rank(item[1][0]), item[1][0]["epsilon"])):
         first = points[0]
         budget = f" {text.epsilon(first['epsilon'])}" if first["epsilon"] and by != "epsilon" else ""
-        yield f"{first['defense']}{budget}", first["defense"], sorted(points, key=lambda row: row[by])
+        other = f", {apart}" if apart and by not in (*COLUMNS, "defense") else ""
+        yield (
+            f"{first['defense']}{budget}{other}",
+            first["defense"],
+            sorted(points, key=lambda row: place(row, by) or 0),
+        )
 
 
 def _rank(row: Row) -> int:
@@ -94,7 +111,7 @@ def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tup
         if defense == "natural" and by == "epsilon":
             panel.axhline(100 * points[0]["mean"], color=colour, linestyle="--", linewidth=1, label=label)
             continue
-        at = [names.index(defense) if by == "defense" else row[by] for row in points]
+        at = [names.index(defense) if by == "defense" else place(row, by) for row in points]
         means = [100 * row["mean"] for row in points]
         line = {"color": colour, "marker": mark, "markersize": 5, "linewidth": 1, "label": label}
         panel.errorbar(at, means, yerr=_bars(points), capsize=2, **line)
@@ -105,7 +122,7 @@ def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tup
     if by == "defense":
         panel.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
         return
-    ticks = sorted({row[by] for row in rows if row["epsilon"] or by == "capacity"})
+    ticks = sorted({place(row, by) for row in rows if row["epsilon"] or by != "epsilon"})
     panel.set_xticks(ticks, [text.epsilon(tick) if by == "epsilon" else f"{tick:g}" for tick in ticks], fontsize=8)
     panel.set_xlabel(by)
 

@@ -370,3 +370,5 @@ def test_calibration_stands_beside_accuracy(store, experiment, log):
     found = {(row["view"], row["split"]): row["calibration_error"] for row in records(store.query("accuracies"))}
     assert found.pop(("benign", "test")) == 0.125
     assert set(found.values()) == {None}
+    (row,) = records(store.query("capacity", measure="calibration_error"))
+    assert (row["view"], row["split"], row["mean"], row["published"]) == ("benign", "test", 0.125, None)

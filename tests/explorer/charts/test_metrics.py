@@ -83,6 +83,15 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
     assert len(live.asked) == 1
 
 
+def test_calibration_errors_are_asked_for_among_the_accuracies(tmp_path, row):
+    live = Asked(tmp_path, [{"run_id": "a", "calibration_error": 0.04}, {"run_id": "b", "calibration_error": None}])
+    chosen = View(metric="calibration_error")
+    number_of = metrics.of_runs(live, chosen)
+    assert [number_of({"run_id": name}).value for name in "abc"] == [0.04, None, None]
+    assert live.asked == [("accuracies", {"view": "benign", "split": "test"})]
+    assert metrics.of_run(row, chosen) == Number()
+
+
 def test_nothing_is_known_before_the_answer(tmp_path, row):
     assert metrics.of_runs(Asked(tmp_path, None), View(rule="heldout"))(row) == Number()
 

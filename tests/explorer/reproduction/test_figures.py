@@ -4,10 +4,11 @@ from engine.validation import SpecError
 from explorer.reproduction import figures
 
 
-def row(defense="pgd", epsilon=0.1, capacity=1.0, view="benign", mean=0.6, half=None, published=None):
+def row(defense="pgd", epsilon=0.1, capacity=1.0, view="benign", mean=0.6, half=None, published=None, setting=None):
     return {
         **{"dataset": "yale", "network": "yale-cnn", "train_fraction": 1.0, "defense": defense, "epsilon": epsilon},
-        **{"capacity": capacity, "view": view, "mean": mean, "published": published, "settings": "a"},
+        **{"capacity": capacity, "view": view, "mean": mean, "published": published, "settings": setting or "a"},
+        **{"setting": setting, "evaluation_epsilon": epsilon or 0.1},
         **{"ci_low": None if half is None else mean - half, "ci_high": None if half is None else mean + half},
     }
 
@@ -20,6 +21,12 @@ CAPACITIES = [
 ]
 EPSILONS = [row(epsilon=epsilon) for epsilon in (0.1, 0.2)] + [row("natural", 0.0)]
 METHODS = [row(defense, 0.1 * (defense != "natural"), published=0.6) for defense in ("natural", "pgd", "trades")]
+
+TEMPERATURES = [
+    row(defense, 0.1 * (defense != "natural"), mean=0.6 + at / 50, setting=setting)
+    for defense in ("natural", "pgd")
+    for at, setting in enumerate((None, "temperature 10", "temperature 2"))
+]
 
 
 def test_figure_3_has_a_panel_for_each_view_and_a_line_for_each_epsilon():
@@ -34,7 +41,18 @@ def test_figure_3_has_a_panel_for_each_view_and_a_line_for_each_epsilon():
         assert list(panel.containers[1].lines[0].get_ydata()) == pytest.approx([51.0, 52.0, 54.0])
 
 
-@pytest.mark.parametrize(("rows", "axis"), [(CAPACITIES, "capacity"), (EPSILONS, "epsilon"), (METHODS, "defense")])
+def test_a_swept_setting_is_the_axis_where_neither_capacity_nor_epsilon_varies():
+    (panel,) = figures.draw(TEMPERATURES, "t").axes
+    assert [handle.get_label() for handle in panel.containers] == ["natural", "pgd 0.1"]
+    assert list(panel.containers[1].lines[0].get_xdata()) == [1.0, 2.0, 10.0]
+    assert list(panel.containers[1].lines[0].get_ydata()) == pytest.approx([60.0, 64.0, 62.0])
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["1", "2", "10"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "axis"),
+    [(CAPACITIES, "capacity"), (EPSILONS, "epsilon"), (METHODS, "defense"), (TEMPERATURES, "temperature")],
+)
 def test_the_axis_is_what_varies(rows, axis):
     assert figures.axis_of(rows) == axis
     assert figures.draw(rows, "t").axes[0].get_xlabel() == ("" if axis == "defense" else axis)
