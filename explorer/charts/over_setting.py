@@ -24,7 +24,7 @@ def over_setting(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     if axis is None:
         words = "No setting varies among the finished runs on the chart."
         return replace(drawing, empty=(words, 'A sweep has one in its grid: "evaluation.temperature" = [1, 2, 5].'))
-    drawing = curves.titled(replace(drawing, title=axis.capitalize(), x_name=axis), view)
+    drawing = curves.titled(replace(drawing, x_name=axis), view, axis, axis)
     told = [row for row in rows if swept.place(row, axis) is not None]
     found: dict[Curve, list[Row]] = {}
     for row in sorted(told, key=lambda row: (swept.place(row, axis), row["settings"])):

@@ -31,7 +31,7 @@ def test_each_model_is_a_curve_over_the_setting_and_the_recipes_own_value_has_it
     assert (natural.label, natural.tone, pgd.label) == ("natural", "dim", "pgd 0.1")
     assert (pgd.x, pgd.y) == ((1.0, 2.5, 10.0), (0.66, 0.67, 0.65))
     assert drawing.chart.x_ticks == ((1.0, "1"), (2.5, "2.5"), (10.0, "10"))
-    assert drawing.title.startswith("Temperature  inference accuracy %")
+    assert drawing.title.startswith("Setting  temperature · inference accuracy %")
     assert read_out.read_out(drawing, 2.5).startswith("temperature 2.5: ")
 
 
