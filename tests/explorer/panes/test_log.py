@@ -79,9 +79,9 @@ async def test_a_search_leaves_only_matching_lines_and_escape_brings_all_back(lo
     app = log_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
-        await pilot.press("slash", *"message 11", "enter")
+        await pilot.press("slash", "tab", *"message 11", "enter")  # as words they would match a time at 11 too
         await until(pilot, lambda: "11 of 120" in pane(app).border_title)
-        await pilot.press("slash", "tab", *"9$", "enter")
+        await pilot.press("slash", *"9$", "enter")
         await until(pilot, lambda: "1 of 120" in pane(app).border_title)
         pane(app).search = "nothing like it"
         app.screen.draw()
