@@ -99,9 +99,11 @@ def _rank(row: Row) -> int:
 
 def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
     """Colour and mark of each label, the same in all panels."""
-    labels = dict.fromkeys(label for label, defense, _ in curves(rows, by) if defense != "natural")
-    robust = {label: (COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]) for index, label in enumerate(labels)}
-    return robust | {"natural": (NATURAL, "o")}
+    labels = {label: defense for label, defense, _ in curves(rows, by)}
+    robust = [label for label, defense in labels.items() if defense != "natural"]
+    natural = [label for label, defense in labels.items() if defense == "natural"]
+    styles = {label: (COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]) for index, label in enumerate(robust)}
+    return styles | {label: (NATURAL, MARKS[index % len(MARKS)]) for index, label in enumerate(natural)}
 
 
 def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:

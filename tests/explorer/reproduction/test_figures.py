@@ -49,6 +49,13 @@ def test_a_swept_setting_is_the_axis_where_neither_capacity_nor_epsilon_varies()
     assert [label.get_text() for label in panel.get_xticklabels()] == ["1", "2", "10"]
 
 
+def test_natural_training_is_grey_whatever_else_its_settings_are():
+    rows = [row("natural", 0.0, setting=f"steps 20, temperature {at}") for at in (2, 5)]
+    (panel,) = figures.draw(rows + TEMPERATURES, "t").axes
+    colours = {handle.get_label(): handle.lines[0].get_color() for handle in panel.containers}
+    assert colours["natural"] == colours["natural, steps 20"] == figures.NATURAL
+
+
 @pytest.mark.parametrize(
     ("rows", "axis"),
     [(CAPACITIES, "capacity"), (EPSILONS, "epsilon"), (METHODS, "defense"), (TEMPERATURES, "temperature")],
