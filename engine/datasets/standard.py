@@ -46,9 +46,9 @@ def fashion_mnist(data: Data, root: Path) -> Pool:
 
 def cifar10(data: Data, root: Path) -> Pool:
     """CIFAR-10: 50,000 and 10,000 colour images of 32x32 pixels, from the original files or a copy image by image."""
-    datafiles.files(data, root)
     if copy := datafiles.cifar_copy(data, root):
         return folder(copy, root)
+    datafiles.files(data, root)
     parts = _both_splits(data, root)
     images = [torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in parts]
     return _pool(images, [part.targets for part in parts], parts[0].classes)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from engine.validation import require
+from engine.validation import refuse, require
 
 RULE = re.compile(r"([1-9]\d*) ?\* ?capacity(?: ?\^ ?(\d+(?:\.\d+)?|\.\d+))?")
 
@@ -20,7 +20,12 @@ def at_capacity(overrides: Mapping[str, Any], capacity: float) -> dict[str, Any]
         return dict(overrides)
     base, power = read_rule("recipe.steps", steps)
     rule = f"{base} * capacity" + (f"^{power:g}" if power != 1 else "")
-    return {**overrides, "steps": max(round(base * capacity**power), 1), "steps_rule": rule}
+    valid = isinstance(capacity, int | float) and capacity > 0  # others the experiment itself refuses
+    try:
+        count = max(round(base * capacity**power), 1) if valid else base
+    except OverflowError:
+        refuse("recipe.steps", steps, "a rule that stays finite")
+    return {**overrides, "steps": count, "steps_rule": rule}
 
 
 def read_rule(field: str, text: str) -> tuple[int, float]:

@@ -172,6 +172,13 @@ def test_what_is_no_rule_of_the_capacity_is_refused_in_one_line(rule):
         plan(DIGITS | {"recipe": {"steps": rule}})
 
 
+@pytest.mark.parametrize(("capacity", "said"), [("abc", "capacity"), (-2, "capacity"), (10, "stays finite")])
+def test_a_rule_with_an_impossible_capacity_or_no_end_is_one_line(capacity, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        plan(DIGITS | {"grid": {"capacity": capacity}, "recipe": {"steps": "9 * capacity^999"}})
+    assert "\n" not in str(caught.value)
+
+
 def test_the_rule_is_not_written_beside_the_steps():
     with pytest.raises(SpecError, match=r"recipe\.steps_rule"):
         plan(DIGITS | {"recipe": {"steps": 10, "steps_rule": "10 * capacity"}})
