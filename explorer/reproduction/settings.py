@@ -62,7 +62,8 @@ class Setting:
         if value is None:
             return None
         if len(self.runs) > 1:
-            return Number(value, self.row[f"{column}_ci_low"], self.row[f"{column}_ci_high"])
+            # Student's interval of two seeds may reach where no share can be.
+            return Number(value, max(0.0, self.row[f"{column}_ci_low"]), min(1.0, self.row[f"{column}_ci_high"]))
         view = column.removesuffix("_inference_accuracy").removesuffix("_heldout")
         found = self.attack("confidence", view, "heldout" if "heldout" in column else RULE)
         return found if column.endswith("inference_accuracy") and found else Number(value, None, None)
