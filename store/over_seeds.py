@@ -106,13 +106,13 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
-        c.settings, c.papers
+        c.size, c.settings, c.papers
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
 SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published,
-    g.setting, g.settings
+    g.size, g.setting, g.settings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
 """One row per setting and fact, over seeds of finished runs, with Student's interval from two seeds on."""

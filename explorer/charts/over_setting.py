@@ -10,9 +10,6 @@ from explorer.charts.curves import Drawing, Row
 from explorer.project.live import Live
 from explorer.view import View
 
-Curve = tuple[series.Key, float, float, str, str]
-"""What is trained with which budget, its capacity, the attack's budget (0 along it), certification, other words."""
-
 
 def over_setting(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     """The chosen number over the setting that varies most; a curve for each model."""
@@ -26,11 +23,9 @@ def over_setting(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
         return replace(drawing, empty=(words, 'A sweep has one in its grid: "evaluation.temperature" = [1, 2, 5].'))
     drawing = curves.titled(replace(drawing, x_name=axis), view, axis, axis)
     told = [row for row in rows if swept.place(row, axis) is not None]
-    found: dict[Curve, list[Row]] = {}
+    found: dict[swept.Model, list[Row]] = {}
     for row in sorted(told, key=lambda row: (swept.place(row, axis), row["settings"])):
-        attacked = 0.0 if axis == swept.ATTACK else row["evaluation_epsilon"]
-        curve = (series.key(row), row["capacity"], attacked, row["certification"] or "", swept.others(row, axis))
-        found.setdefault(curve, []).append(row)
+        found.setdefault(swept.model(row, axis), []).append(row)
     drawn = [
         _series(label, _style(curve, found), points, axis)
         for label, (curve, points) in zip(_labels(list(found)), found.items(), strict=True)
@@ -47,20 +42,21 @@ def _series(label: str, style: tuple[int, str], rows: Sequence[Row], axis: str) 
     return Series(label, *style, x, mean, low, high, (), tuple(map(metrics.like_guess, rows)))
 
 
-def _labels(found: Sequence[Curve]) -> list[str]:
+def _labels(found: Sequence[swept.Model]) -> list[str]:
     hints = [
         (
             f"c{capacity:g}",
+            size or "full size",
             curves.attacked_words(attacked),
             f"by {certified}" if certified else "uncertified",
             words or curves.USUAL,
         )
-        for _, capacity, attacked, certified, words in found
+        for _, size, capacity, attacked, certified, words in found
     ]
     return text.told_apart([series.label(key, {curve[0] for curve in found}) for key, *_ in found], hints)
 
 
-def _style(curve: Curve, among: dict[Curve, list[Row]]) -> tuple[int, str]:
+def _style(curve: swept.Model, among: dict[swept.Model, list[Row]]) -> tuple[int, str]:
     """Mark and tone: natural training in grey, every other curve in a colour of its own."""
     natural = curve[0][3] == series.NATURAL
     alike = [each for each in among if (each[0][3] == series.NATURAL) is natural]

@@ -10,6 +10,8 @@ from explorer.charts import series
 
 Row = Mapping[str, Any]
 """A row over seeds, as the query `capacity` gives it."""
+Model = tuple[series.Key, str | None, float, float, str, str]
+"""What is trained with which budget, image size, capacity, the attack's budget, certification, other words."""
 
 UNSAID = {
     "temperature": Evaluation.temperature,
@@ -45,6 +47,13 @@ def others(row: Row, axis: str) -> str:
     return ", ".join(part for part in _parts(row) if not re.match(rf"{re.escape(axis)} \d", part))
 
 
+def model(row: Row, axis: str) -> Model:
+    """What all points of one curve along an axis have in common; along the attack's budget that one is 0."""
+    attacked = 0.0 if axis == ATTACK else row["evaluation_epsilon"]
+    certified = row["certification"] or ""
+    return (series.key(row), row["size"], row["capacity"], attacked, certified, others(row, axis))
+
+
 def axis_of(rows: Sequence[Row]) -> str | None:
     """The axis along which one model has the most places, two at least; of several the first in the alphabet."""
     axes = sorted({axis for row in rows for axis in numbers(row)})
@@ -64,11 +73,10 @@ def _of_recipe(row: Row, name: str) -> float | None:
 
 
 def _most_places(rows: Sequence[Row], axis: str) -> int:
-    models: dict[tuple, set[float]] = {}
+    models: dict[Model, set[float]] = {}
     for row in rows:
         if (at := place(row, axis)) is not None:
-            other = "" if axis == ATTACK else row["evaluation_epsilon"]
-            models.setdefault((series.key(row), row["capacity"], others(row, axis), other), set()).add(at)
+            models.setdefault(model(row, axis), set()).add(at)
     return max(map(len, models.values()), default=0)
 
 

@@ -77,20 +77,20 @@ def place(row: Row, by: str) -> float | None:
 
 def curves(rows: Sequence[Row], by: str) -> Iterator[tuple[str, str, list[Row]]]:
     """Label, defense and points of each curve; over epsilon a natural model, which has none, is a point of its own."""
-    held = [name for name in ("dataset", "network", "train_fraction", *COLUMNS) if name != by]
+    in_words = by not in (*COLUMNS, "defense")
+    held = ["dataset", "network", "train_fraction", "defense", "settings", *(name for name in COLUMNS if name != by)]
     found: dict[tuple, list[Row]] = {}
     for row in rows:
-        apart = row["settings"] if by in (*COLUMNS, "defense") else swept.others(row, by)
-        found.setdefault((*(row[name] for name in held), row["defense"], apart), []).append(row)
-    for (*_, apart), points in sorted(found.items(), key=lambda item: (_rank(item[1][0]), item[1][0]["epsilon"])):
+        found.setdefault(swept.model(row, by) if in_words else tuple(row[name] for name in held), []).append(row)
+    sizes = {row["size"] for row in rows}
+    for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0]["epsilon"])):
         first = points[0]
         budget = f" {text.epsilon(first['epsilon'])}" if first["epsilon"] and by != "epsilon" else ""
-        other = f", {apart}" if apart and by not in (*COLUMNS, "defense") else ""
-        yield (
-            f"{first['defense']}{budget}{other}",
-            first["defense"],
-            sorted(points, key=lambda row: place(row, by) or 0),
-        )
+        words = [f"{first['defense']}{budget}"]
+        words += [swept.others(first, by)] if in_words else []
+        words += [first["size"] or "full size"] if len(sizes) > 1 else []
+        label = ", ".join(filter(None, words))
+        yield label, first["defense"], sorted(points, key=lambda row: place(row, by) or 0)
 
 
 def _rank(row: Row) -> int:

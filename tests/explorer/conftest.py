@@ -180,7 +180,7 @@ def fact():
             },
             **{"split": None, "attack": "confidence", "threshold_rule": "oracle", "mean": mean, "std": 0.01},
             **{"ci_low": mean - 0.02, "ci_high": mean + 0.02, "n_seeds": 2, "published": None},
-            **{"certification": None, "setting": None, "settings": "aaaa1111"},
+            **{"certification": None, "size": None, "setting": None, "settings": "aaaa1111"},
         }
         given |= ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields
         return {"n_leaking": given["n_seeds"] if given["attack"] else None} | given
@@ -219,6 +219,6 @@ def views_row():
                 held = column.replace("inference", "heldout_inference")
                 given |= {held: ours, f"{held}_std": 0.01}
                 given |= dict.fromkeys((f"{column}_n_leaking", f"{held}_n_leaking"), ours and 2 * (ours > 0.53))
-        return given | {"setting": None, "settings": "aaaa1111"} | fields
+        return given | {"size": None, "setting": None, "settings": "aaaa1111"} | fields
 
     return make

@@ -37,6 +37,7 @@ def curve_rows(**_):
             "n_leaking": 0 if defense == "natural" else 2,
             "published": None,
             "certification": None,
+            "size": None,
             "setting": None,
             "settings": "aaaa",
         }

@@ -51,6 +51,12 @@ def test_what_else_differs_makes_other_curves(draw):
     assert labels == ["pgd 0.1 as the recipe", "pgd 0.1 dropout 0.5"]
 
 
+def test_image_sizes_make_other_curves(draw):
+    rows = [(0.6, {"setting": f"temperature {at}", "size": size}) for size in (None, "24x21") for at in (2, 5)]
+    labels = [curve.label for curve in draw(*rows).chart.series]
+    assert labels == ["pgd 0.1 full size", "pgd 0.1 24x21"]
+
+
 def test_natural_training_has_a_robust_share_of_nothing(draw):
     natural, pgd = draw(
         (0.55, {"defense": "natural"}), (0.6, {"setting": "robust share 0.1"}), (0.7, {"setting": None})

@@ -4,11 +4,12 @@ from engine.validation import SpecError
 from explorer.reproduction import figures
 
 
-def row(defense="pgd", epsilon=0.1, capacity=1.0, view="benign", mean=0.6, half=None, published=None, setting=None):
+def row(defense="pgd", epsilon=0.1, capacity=1.0, view="benign", mean=0.6, half=None, published=None, **words):
     return {
         **{"dataset": "yale", "network": "yale-cnn", "train_fraction": 1.0, "defense": defense, "epsilon": epsilon},
-        **{"capacity": capacity, "view": view, "mean": mean, "published": published, "settings": setting or "a"},
-        **{"setting": setting, "evaluation_epsilon": epsilon or 0.1},
+        **{"capacity": capacity, "view": view, "mean": mean, "published": published},
+        **{"evaluation_epsilon": epsilon or 0.1, "certification": None, "size": None, "setting": None},
+        **{"settings": words.get("setting") or "a", **words},
         **{"ci_low": None if half is None else mean - half, "ci_high": None if half is None else mean + half},
     }
 
@@ -54,6 +55,12 @@ def test_natural_training_is_grey_whatever_else_its_settings_are():
     (panel,) = figures.draw(rows + TEMPERATURES, "t").axes
     colours = {handle.get_label(): handle.lines[0].get_color() for handle in panel.containers}
     assert colours["natural"] == colours["natural, steps 20"] == figures.NATURAL
+
+
+def test_image_sizes_make_other_curves():
+    rows = [row(setting=f"temperature {at}", size=size) for size in (None, "24x21") for at in (2, 5)]
+    (panel,) = figures.draw(rows, "t").axes
+    assert [handle.get_label() for handle in panel.containers] == ["pgd 0.1, full size", "pgd 0.1, 24x21"]
 
 
 @pytest.mark.parametrize(
