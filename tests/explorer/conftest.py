@@ -219,6 +219,6 @@ def views_row():
                 held = column.replace("inference", "heldout_inference")
                 given |= {held: ours, f"{held}_std": 0.01}
                 given |= dict.fromkeys((f"{column}_n_leaking", f"{held}_n_leaking"), ours and 2 * (ours > 0.53))
-        return given | {"size": None, "setting": None, "settings": "aaaa1111"} | fields
+        return given | {"setting": None, "settings": "aaaa1111"} | fields
 
     return make
