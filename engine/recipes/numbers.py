@@ -148,8 +148,8 @@ _SLOW = _PLAIN | {"initialisation": "orthogonal", "factors": (0.1,)}
 _YALE_QUICK = {
     "distributional": _YALE_GAMMA,
     "dual": _SLOW
-    | {"steps": 10000, "milestones": (9200,), "ramp_start": 2000, "ramp_end": 6000, "ramp_power": 3.0}
-    | {"projections": 10, "rivals": 4, "kappa": 0.5, "gradient_clip": 1.0},
+    | {"steps": 7000, "milestones": (6400,), "ramp_start": 2000, "ramp_end": 5000, "ramp_power": 3.0}
+    | {"projections": 10, "rivals": 2, "kappa": 0.5, "gradient_clip": 1.0},
     "abstract": _SLOW
     | {"steps": 12000, "milestones": (10800,), "robust_start": 2500, "ramp_start": 2500, "ramp_end": 7000}
     | {"ramp_power": 3.0},
