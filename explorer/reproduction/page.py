@@ -96,6 +96,8 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
     parts = [f"## {name}\n\n{description}.\n\n{_counts(compared)}", *tables]
     if found := claims.findings(settings):
         parts.append(f"What the paper claims:\n\n{_claims(found)}")
+    if collapsed := [claims.label(setting) for setting in settings if setting.collapsed]:
+        parts.append(f"Not counted, for they give one class to every image: {'; '.join(collapsed)}.")
     if strategies := list(_strategies(settings)):
         parts.append("The five strategies of Table 7, held out, all classes together:\n\n" + "\n".join(strategies))
     if groups := list(_groups(settings)):

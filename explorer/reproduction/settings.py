@@ -56,6 +56,14 @@ class Setting:
         """What it shares with the natural model that it is compared with."""
         return tuple(self.row[name] for name in ("dataset", "network", "size", "train_fraction", "capacity"))
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether it gives one class to every image, by its accuracies: most are wrong, and no attack changes any."""
+        benign, attacked = (
+            [self.row[f"{view}_{split}_accuracy"] for split in ("train", "test")] for view in ("benign", "adversarial")
+        )
+        return benign == attacked and benign[0] is not None and benign[0] < 0.5
+
     def number(self, column: str) -> Number | None:
         """A column of the query `views`."""
         value = self.row[column]

@@ -163,6 +163,15 @@ def test_each_claim_is_counted_once_for_all_presets(told):
     assert "In short" not in page.page({"table8": []}, {"table8": "d"}, "c")
 
 
+def test_nothing_is_claimed_of_models_that_give_one_class_to_every_image(told, monkeypatch):
+    monkeypatch.setitem(NUMBERS, "ibp", dict.fromkeys(("benign", "adversarial", "certified"), (0.026, 0.027, 0.504)))
+    found = told(*(experiment(defense) for defense in ("natural", "pgd", "ibp")))
+    assert [setting.collapsed for setting in found] == [False, False, True]
+    assert not any("ibp" in finding.about for finding in claims.findings(found))
+    text = page.page({"table8": found}, {"table8": "d"}, "c")
+    assert "Not counted, for they give one class to every image: ibp 8/255, yale, capacity 8." in text
+
+
 def test_the_csv_is_complete_and_at_full_precision(told):
     found = told(experiment("natural"), experiment("pgd"))
     rows = list(csv.DictReader(io.StringIO(page.rows("table8", found))))
