@@ -8,7 +8,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -65,6 +65,14 @@ class History(Event):
     step: int
     epoch: int
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassNames(Event):
+    """What the classes of the run's data are called, by number: those of a folder by its subfolders."""
+
+    kind: ClassVar[str] = "class_names"
+    names: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +152,7 @@ class RunEnded(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (RunStarted, Progress, History, Accuracies, Scores, Leakage, Notice, RunEnded)
+    cls.kind: cls for cls in (RunStarted, Progress, History, ClassNames, Accuracies, Scores, Leakage, Notice, RunEnded)
 }
 SCORE_TYPES = {
     "example": np.int32,
@@ -194,6 +202,8 @@ def _check_types(event: Event) -> None:
             raise TypeError(f"{name} is {value!r}")
     if isinstance(event, History) and not all(isinstance(value, (int, float)) for value in event.metrics.values()):
         raise TypeError("metrics are not numbers")
+    if isinstance(event, ClassNames) and not all(isinstance(name, str) for name in event.names):
+        raise TypeError("names are not texts")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:
         raise TypeError("columns differ in length")
 

@@ -157,6 +157,8 @@ def conclude(
 ) -> list[events.Event]:
     """Everything the answers say: accuracies and scores of each view, then what each inference attack finds."""
     facts: list[events.Event] = []
+    if answers.class_names:
+        facts.append(events.ClassNames(run_id=run_id, names=list(answers.class_names)))
     for view, splits in answers.views.items():
         correct = {split: splits[split].correct(answers.labels[split]) for split in SPLITS}
         for split in SPLITS:

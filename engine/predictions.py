@@ -1,14 +1,15 @@
 """A model's answers to every training and test image in each view, as arrays and as a file others can read.
 
 The file is an npz whose keys extend the paper's: `output_{train,test}_{view}` (softmax, float32), `train_label`,
-`test_label`; besides, `logits_{train,test}_{view}` (float32), `{train,test}_index`, the rows in the data set, and
-`train_robust` (bool) where a robust defense trained on a part of the images only.
+`test_label`; besides, `logits_{train,test}_{view}` (float32), `{train,test}_index`, the rows in the data set,
+`class_names` (text) by class number, and `train_robust` (bool) where a robust defense trained on a part of the images
+only.
 Either of output and logits is enough to be read; of the targeted view, which is large, only the logits are written.
 """
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,8 @@ class Predictions:
     views: Mapping[str, Mapping[str, Answers]]
     robust: np.ndarray | None = None
     """bool (training examples,): which of them a robust defense trained on; None where all were trained alike."""
+    class_names: Sequence[str] = ()
+    """By class number; empty where they are not known."""
 
     @property
     def num_classes(self) -> int:
@@ -121,7 +124,7 @@ class Predictions:
         """The same with the chosen training examples (bool) alone, and all test examples."""
         labels, index = ({**both, "train": both["train"][chosen]} for both in (self.labels, self.index))
         views = {view: {**splits, "train": splits["train"].rows(chosen)} for view, splits in self.views.items()}
-        return Predictions(labels, index, views)
+        return Predictions(labels, index, views, class_names=self.class_names)
 
 
 def save(path: Path, predictions: Predictions) -> None:
@@ -137,6 +140,8 @@ def save(path: Path, predictions: Predictions) -> None:
                 arrays[f"logits_{split}_{view}"] = answers[split].logits
     if predictions.robust is not None:
         arrays["train_robust"] = predictions.robust
+    if predictions.class_names:
+        arrays["class_names"] = np.array(predictions.class_names, str)
     temporary = path.with_name(f"{path.name}.partial")
     with open(temporary, "wb") as stream:
         np.savez(stream, **arrays)
@@ -172,7 +177,7 @@ def load(path: Path) -> Predictions:
     robust = arrays.get("train_robust")
     if robust is not None and (robust.shape != labels["train"].shape or robust.dtype != bool):
         raise PredictionsError(f"{path}: train_robust must be one true or false for each train_label")
-    return Predictions(labels, index, views, robust)
+    return Predictions(labels, index, views, robust, _class_names(path, arrays, next(iter(widths.values()))))
 
 
 def _stored(arrays: Mapping[str, np.ndarray], split: str, view: str) -> list[str]:
@@ -203,6 +208,15 @@ def _labels(path: Path, arrays: Mapping[str, np.ndarray], split: str) -> np.ndar
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or len(labels) == 0:
         raise PredictionsError(f"{path}: {key} must be a list of whole numbers, is {labels.dtype} {labels.shape}")
     return labels.astype(np.int64)
+
+
+def _class_names(path: Path, arrays: Mapping[str, np.ndarray], classes: int) -> tuple[str, ...]:
+    names = arrays.get("class_names")
+    if names is None:
+        return ()
+    if names.shape != (classes,) or names.dtype.kind != "U":
+        raise PredictionsError(f"{path}: class_names must be a text for each of the {classes} classes")
+    return tuple(map(str, names))
 
 
 def _answers(path: Path, arrays: Mapping[str, np.ndarray], split: str, view: str, labels: np.ndarray) -> Answers:

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from engine.events import SCORE_TYPES, Accuracies, History, Leakage, Scores
+from engine.events import SCORE_TYPES, Accuracies, ClassNames, History, Leakage, Scores
 from store.errors import StoreError
 
 Columns = Mapping[str, np.ndarray]
@@ -64,6 +64,19 @@ def add_history(cursor: DuckDBPyConnection, events: Sequence[History], last: Map
         }
         insert(cursor, "history", columns)
     return reached
+
+
+def put_class_names(cursor: DuckDBPyConnection, events: Sequence[ClassNames]) -> None:
+    """Store what each run's classes are called."""
+    named = {(event.run_id, label): name for event in events for label, name in enumerate(event.names)}
+    if named:
+        run_ids, labels = zip(*named, strict=True)
+        columns = {
+            "run_id": np.array(run_ids, object),
+            "class_label": np.array(labels, np.int32),
+            "name": np.array(list(named.values()), object),
+        }
+        replace(cursor, "class_names", ("run_id", "class_label"), columns)
 
 
 def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> None:

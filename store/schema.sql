@@ -1,4 +1,4 @@
--- Version 4. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 5. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -34,6 +34,9 @@ CREATE TABLE runs (
 CREATE TABLE sweeps (sweep VARCHAR, run_id VARCHAR, position INTEGER, PRIMARY KEY (sweep, run_id));
 
 CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR, value DOUBLE);
+
+-- What the classes of a run's data are called; none of runs from before version 5.
+CREATE TABLE class_names (run_id VARCHAR, class_label INTEGER, name VARCHAR);
 
 CREATE TABLE accuracies (
     run_id VARCHAR,

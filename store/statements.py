@@ -107,8 +107,10 @@ _EXPOSED = ",\n".join(
     for number in ("confidence", "risk")
 )
 EXPOSED = f"""
-SELECT s.run_id, s.example, s.label, CAST(max(s.risk) AS DOUBLE) AS risk, avg(s.risk) AS mean_risk, {_EXPOSED}
+SELECT s.run_id, s.example, s.label, max(k.name) AS class_name, CAST(max(s.risk) AS DOUBLE) AS risk,
+    avg(s.risk) AS mean_risk, {_EXPOSED}
 FROM (SELECT * FROM scores WHERE member) s
+    LEFT JOIN class_names k ON (k.run_id, k.class_label) = (s.run_id, s.label)
 {{where}}
 GROUP BY s.run_id, s.example, s.label"""
 """One row per training example, the most exposed first: its highest risk of all views, and what each view says."""

@@ -1,7 +1,9 @@
 """The two tables of the pane of classes: their columns, what they can be sorted by, and what stands in their cells."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
 
 from explorer import text
 from explorer.look import Segment
@@ -19,6 +21,8 @@ BELOW = "▒"
 """What bars below natural training are made of."""
 LONGEST = 30
 """Cells of a difference's bar at most."""
+SHORTEST_NAME, LONGEST_NAME = 6, 16
+"""Cells of a class's number and name at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,33 @@ class Table:
     """A row's cells; the widths of the columns that fit are given."""
 
 
-_CLASS = Column(CLASS, 6)
 _N = Column(N, 11, right=True, rank=3)
 _DIFFERENCE = Column(DIFFERENCE, 14, stretch=True, rank=5)
+
+
+def class_column(names: Iterable[str]) -> Column:
+    """As wide as what classes are called, within reason."""
+    return Column(CLASS, max(SHORTEST_NAME, min(LONGEST_NAME, max(map(cell_len, names), default=0))))
 
 
 def strategy_table(rows: Sequence[ClassRow], shown: Sequence[Strategy], papers: bool, width: int) -> Table:
     """Every strategy side by side, the paper's numbers where it has some, and the difference to natural training.
 
     A strategy's cell says as much as leaves room for all of them: its interval and the paper's number, the interval,
-    or neither. Without the paper's numbers there is a column with the one for the best strategy.
+    or neither; only then are the names of classes cut. Without the paper's numbers there is a column with the one for
+    the best strategy.
     """
+    classes = class_column(_name(entry) for entry in rows)
     for form in FORMS:
         numbers = class_cells.texts(rows, shown, form)
         strategies = [_column(own.label, [of_row[own] for of_row in numbers]) for own in shown]
-        if sum(column.width + 1 for column in (_CLASS, *strategies)) - 1 <= width:
+        room = width - sum(column.width + 1 for column in strategies)
+        if classes.width <= room:
             break
+    classes = replace(classes, width=min(classes.width, max(SHORTEST_NAME, room)))
     papers = papers and not form.papers
     compared = any(row.difference is not None for row in rows)
-    columns = [_CLASS, _N, *strategies]
+    columns = [classes, _N, *strategies]
     sorts: Sorts = {BEST: lambda row: row.value, CLASS: lambda row: row.label, N: _fewest}
     for strategy in shown:
         sorts[strategy.label] = lambda row, own=strategy: row.cells[own].value if own in row.cells else None
@@ -76,7 +88,7 @@ def difference_table(rows: Sequence[ClassRow]) -> Table:
     numbers = class_cells.texts(rows, shown, FORMS[1])
     best = {row.label: of_row[row.best].lstrip(class_cells.BEST) for row, of_row in zip(rows, numbers, strict=True)}
     columns = [
-        *(_CLASS, Column(N, 11, right=True, rank=4)),
+        *(class_column(_name(entry) for entry in rows), Column(N, 11, right=True, rank=4)),
         _column(BEST, best.values(), rank=2),
         Column(BY, max(len(strategy.label) for strategy in shown), rank=3),
         Column(NATURAL, 8, right=True, rank=1),
@@ -109,9 +121,14 @@ def _column(name: str, cells: Iterable[str], rank: int = 1) -> Column:
 
 def _first_cells(entry: ClassRow) -> dict[str, Segment]:
     return {
-        CLASS: (entry.name + ("*" if entry.few else ""), "bold" if entry.label is None else ""),
+        CLASS: (_name(entry), "bold" if entry.label is None else ""),
         N: (f"{entry.n_member}/{entry.n_nonmember}", "dim"),
     }
+
+
+def _name(entry: ClassRow) -> str:
+    """With a mark where a side is small."""
+    return entry.name + ("*" if entry.few else "")
 
 
 def _tone(entry: ClassRow, strategy: Strategy) -> str:

@@ -65,6 +65,10 @@ class Classes(Pane):
             return self._differences(run, name, facts, next(iter(tables.values())), width)
         return self._strategies(run, name, facts, tables[view], width)
 
+    def _published(self, run: Row) -> list[Row]:
+        """What the paper prints of the run's classes, and what they are called."""
+        return self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
+
     def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
         there_are = class_table.strategies(facts, self.view.class_rule)
@@ -107,9 +111,8 @@ class Classes(Pane):
     # The tables
 
     def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
-        published = self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
         natural, of_natural = self._natural(run, shown)
-        rows = class_table.rows(facts, self.view.class_rule, shown, published, natural)
+        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
         papers = any(cell.published is not None for row in rows for cell in row.cells.values())
         table = strategy_table(rows, list(shown), papers, width)
         fitting = {column.name for column in fit(table.columns, width)}
@@ -125,7 +128,7 @@ class Classes(Pane):
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = class_table.rows(facts, self.view.class_rule, shown, natural=natural)
+        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
         return self._page(name, difference_table(rows), rows, notes, width)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from explorer import text
 from explorer.look import Line
+from explorer.panes.class_columns import class_column
 from explorer.panes.pane import plain
 from explorer.panes.run_sections import ASKING, indented
 from explorer.panes.sheet import beside, heading, wrapped
@@ -64,7 +65,7 @@ def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look:
     example = shown["example"]
     if f"{example}-image" not in folder.pictures:
         return [plain(f" The run's folder has no picture of image {example}.", "dim")]
-    captions = {"image": f"image {example}, class {shown['label']}", "adversarial": "its adversarial example"}
+    captions = {"image": f"image {example}, class {exposed.class_of(shown)}", "adversarial": "its adversarial example"}
     blocks = []
     for kind, caption in captions.items():
         name = f"{example}-{kind}"
@@ -78,7 +79,7 @@ def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look:
 
 def _list(rows: Sequence[Row], chosen: int, width: int) -> list[Line]:
     views = exposed.views(rows)
-    columns = [Column("", 1), Column("IMAGE", 7, right=True), Column("CLASS", 5, right=True)]
+    columns = [Column("", 1), Column("IMAGE", 7, right=True), class_column(exposed.class_of(own) for own in rows)]
     columns.append(Column("RISK", 5, right=True))
     for view in views:
         columns.append(Column(view.upper(), max(6, len(view)), right=True, rank=1))
@@ -89,7 +90,7 @@ def _list(rows: Sequence[Row], chosen: int, width: int) -> list[Line]:
         cells = {
             "": ("▸" if index == chosen else "", "accent"),
             "IMAGE": (str(own["example"]), ""),
-            "CLASS": (str(own["label"]), ""),
+            "CLASS": (exposed.class_of(own), ""),
             "RISK": (text.percent(own["risk"]) or "—", ""),
         }
         for view in views:

@@ -72,11 +72,13 @@ class ClassRow:
     cells: Mapping[Strategy, Cell] = field(default_factory=dict)
     natural: float | None = None
     """What the best strategy reaches on natural training."""
+    class_name: str | None = None
+    """What the data set calls it; None where that is not known."""
 
     @property
     def name(self) -> str:
-        """As tables write it; the store knows classes by number only."""
-        return "all" if self.label is None else str(self.label)
+        """As tables write it."""
+        return called(self.label, self.class_name)
 
     @property
     def few(self) -> bool:
@@ -103,6 +105,12 @@ class ClassRow:
     def difference(self) -> float | None:
         """How much more the best strategy reaches than the best one does on natural training."""
         return None if self.natural is None else self.value - self.natural
+
+
+def called(label: int | None, name: str | None) -> str:
+    """A class as tables write it: its number, and its name where that says more: `3 cat`."""
+    number = "all" if label is None else str(label)
+    return number if name in (None, number) else f"{number} {name}"
 
 
 def strategies(facts: Iterable[Row], rule: str) -> dict[Strategy, str]:
@@ -137,10 +145,12 @@ def rows(
 
     facts: rows of the query `leakage` of one run and one metric.
     shown: the strategies, as `strategies` gives them.
-    published: rows of the query `classes` of the same run and metric.
+    published: rows of the query `classes` of the same run and metric, which also know what classes are called.
     natural: as `natural_best` gives it.
     """
+    published = list(published)
     papers = {_fact_id(fact): fact["published"] for fact in published}
+    names = {fact["class_label"]: fact["class_name"] for fact in published}
     grouped: dict[int | None, list[Row]] = {}
     for fact in facts:
         if shown.get(Strategy(fact["attack"], fact["view"])) == fact["threshold_rule"]:
@@ -157,6 +167,7 @@ def rows(
             min(fact["n_nonmember"] for fact in grouped[label]),
             {Strategy(fact["attack"], fact["view"]): cell(fact) for fact in grouped[label]},
             (natural or {}).get(label),
+            names.get(label),
         )
         for label in sorted(grouped, key=lambda label: (label is None, label))
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from explorer import text
+from explorer.tables import class_table
 from explorer.tables.leakage import LETTERS, VIEWS
 
 Row = Mapping[str, Any]
@@ -23,6 +24,11 @@ PAGE = 10_000
 def views(rows: Sequence[Row]) -> list[str]:
     """The views that there are in rows of the query `exposed`."""
     return [view for view in VIEWS if any(row[f"{view}_confidence"] is not None for row in rows)]
+
+
+def class_of(row: Row) -> str:
+    """The class of an image as tables write it."""
+    return class_table.called(row["label"], row["class_name"])
 
 
 def why_none(rows: Sequence[Row], state: str) -> str | None:
@@ -61,7 +67,7 @@ def table(rows: Sequence[Row], shown: Sequence[str]) -> str:
     columns: dict[str, list[Any]] = {
         "rank": list(range(1, len(rows) + 1)),
         "image": [row["example"] for row in rows],
-        "class": [row["label"] for row in rows],
+        "class": [class_of(row) for row in rows],
     }
     if len(shown) > 1:
         columns["risk"] = [text.percent(row["risk"]) for row in rows]

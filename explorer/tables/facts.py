@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer import text
-from explorer.tables import class_cells, leakage, views_table
+from explorer.tables import class_cells, class_table, leakage, views_table
 from explorer.tables.class_table import PAPERS, Cell, ClassRow, Strategy
 
 Row = Mapping[str, Any]
@@ -130,14 +130,15 @@ def _strategies(facts: Sequence[Row]) -> str:
         found = by_label[label]
         sizes = (min(fact[name] for fact in found.values()) for name in ("n_member", "n_nonmember"))
         cells = {own: Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact)) for own, fact in found.items()}
-        table.append(ClassRow(label, *sizes, cells))
+        table.append(ClassRow(label, *sizes, cells, class_name=next(iter(found.values()))["class_name"]))
     return class_cells.plain(table, shown)
 
 
 def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) -> str:
     """Classes down, models across."""
-    labels = sorted({row["class_label"] for _, facts in found for row in facts}, key=_all_last)
-    names, columns = ["class"], [["all" if label is None else str(label) for label in labels]]
+    called = {row["class_label"]: row["class_name"] for _, facts in found for row in facts}
+    labels = sorted(called, key=_all_last)
+    names, columns = ["class"], [[class_table.called(label, called[label]) for label in labels]]
     told = _differing([model for model, _ in found], ("dataset", "capacity", "evaluation_epsilon"))
     for model, facts in found:
         words = [_setting(name, model[name]) for name in ("defense", "epsilon", *telling)]

@@ -35,6 +35,7 @@ OTHERS = [
     LEAKAGE,
     events.RunStarted(run_id="r", experiment={"seed": 0}, device="cpu", time=1.5, versions={"torch": "2"}),
     events.History(run_id="r", step=1, epoch=0, metrics={"loss": 1 / 3}),
+    events.ClassNames(run_id="r", names=["cat", "dög"]),
     events.Accuracies(run_id="r", view="benign", split="train", accuracy=2 / 3, n=3),
     events.Notice(run_id="r", time=1.0, message="a line"),
     events.Progress(run_id="r", phase="train", label="step 1/2", fraction=0.5, rate=10.0),

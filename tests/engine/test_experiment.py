@@ -97,6 +97,7 @@ def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
     assert told[0].experiment == experiment.to_dict()
     assert told[0].versions["torch"] == torch.__version__
     assert (told[-1].kind, told[-1].state) == ("run_ended", "done")
+    assert [event.names for event in of(told, events.ClassNames)] == [list("0123456789")]
     assert {(a.view, a.split) for a in of(told, events.Accuracies)} == {
         (view, split) for view in ("benign", "adversarial") for split in ("train", "test")
     }

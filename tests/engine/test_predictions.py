@@ -29,7 +29,7 @@ def sample(views=("benign",), size=6):
         return generator.normal(size=(len(labels[split]), *shape)).astype(np.float32)
 
     answers = {view: {split: Answers.from_logits(logits(view, split)) for split in labels} for view in views}
-    return Predictions(labels, index, answers)
+    return Predictions(labels, index, answers, class_names=("cat", "dög", "fish"))
 
 
 def rewrite(path, change):
@@ -121,6 +121,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
             assert np.array_equal(after.views[view][split].probabilities, before.views[view][split].probabilities)
             assert np.array_equal(after.views[view][split].logits, before.views[view][split].logits)
     assert after.num_classes == 3
+    assert after.class_names == before.class_names == ("cat", "dög", "fish")
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
 
 

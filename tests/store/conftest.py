@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from engine.events import Accuracies, History, Leakage, RunEnded, RunStarted, Scores
+from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores
 from engine.recipes import NETWORK, recipe_for
 from engine.spec import Data, Evaluation, Experiment
 from store.store import Store
 
-FACT_TABLES = ("history", "accuracies", "scores", "leakage")
+FACT_TABLES = ("history", "class_names", "accuracies", "scores", "leakage")
 GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 
@@ -82,6 +82,7 @@ def _log(experiment, *, start=100.0, stops=0, state="done", value=0.75):
             events.append(RunEnded(run_id=run_id, state="queued", time=clock + 5))
         clock += 10
     if state == "done":
+        events.append(ClassNames(run_id=run_id, names=["zero", "one"]))
         for view in ("benign", "adversarial"):
             for split, share in (("train", 0.9), ("test", value)):
                 events.append(Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=10))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.events import SCORE_TYPES
+from engine.events import SCORE_TYPES, ClassNames
 from engine.recipes import ALL_VIEWS
 from store.export import export
 from store.store import NewRun, StoreError
@@ -26,6 +26,7 @@ def expected(*told):
         for row in np.flatnonzero(scores.member):
             example = int(scores.example[row])
             empty = {"run_id": scores.run_id, "example": example, "label": int(scores.label[row])}
+            empty["class_name"] = f"class {scores.label[row]}"
             answer = found.setdefault(example, empty | dict.fromkeys(NUMBERS))
             answer[f"{scores.view}_confidence"] = float(scores.confidence[row])
             answer[f"{scores.view}_risk"] = float(scores.risk[row])
@@ -45,14 +46,17 @@ def telling(store, scores):
             drawn = scores(run_id, view, members, nonmembers, seed)
             own = {name: np.array(by_view[view], SCORE_TYPES[name]) for name, by_view in columns.items()}
             told.append(replace(drawn, label=(told or [drawn])[0].label, **own))
-        store.apply(told)
+        store.apply([ClassNames(run_id=run_id, names=[f"class {label}" for label in range(10)]), *told])
         return told
 
     return tell
 
 
 def test_it_has_a_column_for_every_view_there_can_be(store):
-    assert store.query("exposed", run_id="a").columns == ("run_id", "example", "label", "risk", "mean_risk", *NUMBERS)
+    assert store.query("exposed", run_id="a").columns == (
+        *("run_id", "example", "label", "class_name", "risk", "mean_risk"),
+        *NUMBERS,
+    )
 
 
 @pytest.mark.parametrize("views", [("benign",), ("benign", "adversarial"), ALL_VIEWS])
@@ -78,7 +82,7 @@ def test_examples_without_a_risk_come_last(store, telling):
     with store.session.transaction() as cursor:
         cursor.execute("UPDATE scores SET risk = NULL WHERE example IN (1, 2)")
     rows = store.query("exposed", run_id="a").rows
-    assert [row[1:2] + row[3:5] for row in rows] == [(0, 0.0, 0.0), (1, None, None), (2, None, None)]
+    assert [row[1:2] + row[4:6] for row in rows] == [(0, 0.0, 0.0), (1, None, None), (2, None, None)]
 
 
 def test_the_view_told_last_counts(store, telling):

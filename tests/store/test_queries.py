@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.events import Accuracies
+from engine.events import Accuracies, ClassNames
 from store.queries import QUERIES, TABLES
 from store.store import NewRun, StoreError
 
@@ -247,8 +247,9 @@ def test_classes_stand_beside_the_row_of_all_with_the_papers_numbers(store, expe
         leakage(one.run_id, attack="confidence-class", view="adversarial", class_label=label, threshold_rule="heldout")
         for label in (None, 0, 3)
     ]
-    store.apply([*log(one), *facts])
+    store.apply([*log(one), ClassNames(run_id=one.run_id, names=["airplane", "b", "c", "cat"]), *facts])
     rows = records(store.query("classes", attack="confidence-class"))
+    assert [row["class_name"] for row in rows] == [None, "airplane", "cat"]
     assert [(row["class_label"], row["published"]) for row in rows] == [(None, None), (0, 0.7221), (3, 0.8764)]
     assert [(row["mean"], row["n_seeds"], row["n_member"], row["n_nonmember"]) for row in rows] == [(0.75, 1, 6, 4)] * 3
 

@@ -128,7 +128,10 @@ async def test_advantage_is_shown_where_it_is_what_the_chart_shows(open_pane):
 
 def published(**params):
     """The paper prints numbers for class 2."""
-    return [{**fact, "published": 0.7088 if fact["class_label"] == 2 else None} for fact in suite(**params)]
+    return [
+        {**fact, "published": 0.7088 if fact["class_label"] == 2 else None, "class_name": None}
+        for fact in suite(**params)
+    ]
 
 
 async def test_the_papers_numbers_stand_beside_a_run_of_its_setting(open_pane):
@@ -147,6 +150,21 @@ async def test_every_strategy_has_the_papers_number_beside_it_where_there_is_roo
         said = await text_of(pilot, "(…) the paper's")
         assert line(said, "2").count("(70.9)") == 5
         assert "PAPER" not in said
+
+
+@pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 40)])
+async def test_classes_have_names_which_are_cut_before_a_strategy_goes(open_pane, size):
+    def named(**of):
+        names = {1: "automobile of 1908", 2: "cat"}
+        return [row | {"class_name": names.get(row["class_label"])} for row in published(**of)]
+
+    app = open_pane(answers={"leakage": suite, "classes": named})
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3", "z")
+        said = await text_of(pilot, "1 autom")
+        assert "2 cat" in said
+        assert "model T" in said
+        assert "1908" not in said
 
 
 @pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 40), (200, 60)])

@@ -15,7 +15,8 @@ GREY = Picture(8, 8, bytes(range(0, 256, 4)))
 def rows(views=VIEWS[:3], count=12):
     found = []
     for example in range(count):
-        given = {"example": example + 100, "label": 3, "risk": 0.9 - example / 100, "mean_risk": 0.5}
+        given = {"example": example + 100, "label": 3, "class_name": "tulip"}
+        given |= {"risk": 0.9 - example / 100, "mean_risk": 0.5}
         for view in VIEWS:
             there = view in views
             given |= {f"{view}_confidence": 0.998 if there else None, f"{view}_risk": 0.75 if there else None}
@@ -53,7 +54,7 @@ def test_what_gives_way_first_are_the_risks_of_single_views():
 def test_the_chosen_image_stands_beside_its_adversarial_example():
     lines = text(rows(), folder(**PAIR))
     caption = next(line for line in lines if "adversarial example" in line)
-    assert caption.strip().startswith("image 100, class 3")
+    assert caption.strip().startswith("image 100, class 3 tulip")
     blocks = [line for line in lines if "▀" in line]
     assert len(blocks) == exposed.picture_rows(22) == 8
     assert all(line.count("▀") == 2 * 16 for line in blocks)
@@ -75,7 +76,7 @@ def test_choosing_goes_round():
 
 def test_without_an_adversarial_view_the_image_stands_alone():
     lines = text(rows(VIEWS[:1]), folder(**{"100-image": GREY}))
-    assert any(line.strip() == "image 100, class 3" for line in lines)
+    assert any(line.strip() == "image 100, class 3 tulip" for line in lines)
 
 
 def test_what_cannot_be_read_is_a_dim_line_beside_what_can():

@@ -40,7 +40,7 @@ def answers():
         for metric in ("loss", "train_accuracy", "test_accuracy")
     ]
     exposed = [
-        {"example": 100 + index, "label": index % 10, "risk": 0.9 - index / 100, "mean_risk": 0.6}
+        {"example": 100 + index, "label": index % 10, "class_name": None, "risk": 0.9 - index / 100, "mean_risk": 0.6}
         | {f"{view}_{number}": 0.75 for view in ("benign", "adversarial") for number in ("confidence", "risk")}
         | {f"{view}_{number}": None for view in ("targeted", "certified") for number in ("confidence", "risk")}
         for index in range(12)

@@ -8,6 +8,7 @@ from explorer.tables.class_table import (
     Cell,
     ClassRow,
     Strategy,
+    called,
     natural_best,
     naturals,
     ordered,
@@ -79,7 +80,7 @@ def test_what_is_held_out_is_never_the_best_of_oracle_thresholds():
 
 def test_a_row_has_its_strategies_intervals_papers_numbers_and_the_fewest_examples():
     facts = [fact(3, 0.6, half=0.01), fact(3, 0.7, view="adversarial", half=None, n=(450, 600)), fact(None, 0.65)]
-    papers = [{**fact(3, 0.0, view="adversarial"), "published": 0.75}]
+    papers = [{**fact(3, 0.0, view="adversarial"), "published": 0.75, "class_name": "cat"}]
     (three, whole) = table(facts, "oracle", published=papers, natural={3: 0.55})
     assert three.cells[BENIGN].spread == pytest.approx(0.01)
     assert three.cells[ADVERSARIAL].spread is None
@@ -87,7 +88,15 @@ def test_a_row_has_its_strategies_intervals_papers_numbers_and_the_fewest_exampl
     assert (three.n_member, three.n_nonmember) == (450, 400)
     assert (three.best, three.value, three.published) == (ADVERSARIAL, 0.7, 0.75)
     assert three.difference == pytest.approx(0.15)
-    assert (whole.name, whole.best, whole.difference) == ("all", BENIGN, None)
+    assert (three.name, whole.name, whole.best, whole.difference) == ("3 cat", "all", BENIGN, None)
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "written"),
+    [(3, "cat", "3 cat"), (3, "3", "3"), (3, None, "3"), (None, None, "all"), (0, "n0146 fish", "0 n0146 fish")],
+)
+def test_a_class_is_written_with_its_name_where_that_says_more_than_its_number(label, name, written):
+    assert called(label, name) == written
 
 
 def test_only_the_strategies_asked_for_are_in_the_rows():

@@ -6,7 +6,7 @@ from explorer.tables.leakage import VIEWS
 
 def row(example, risk=0.8, **views):
     """A row of the query; `benign=(confidence, risk)`."""
-    given = {"run_id": "r", "example": example, "label": 1, "risk": risk, "mean_risk": risk}
+    given = {"run_id": "r", "example": example, "label": 1, "class_name": "rose", "risk": risk, "mean_risk": risk}
     for view in VIEWS:
         given[f"{view}_confidence"], given[f"{view}_risk"] = views.get(view, (None, None))
     return given
@@ -56,8 +56,8 @@ def test_the_table_has_every_view_there_is_and_no_other():
     assert views == ["benign", "adversarial"]
     head, _, first, second = exposed.table(rows, views).splitlines()
     assert head.split() == ["rank", "image", "class", "risk", "benign", "risk", "B", "adversarial", "risk", "A"]
-    assert first.split() == ["1", "17", "1", "80.0", "99.9", "60.0", "40.0", "80.0"]
-    assert second.split() == ["2", "3", "1", "80.0", "90.0", "-", "10.0", "70.0"]
+    assert first.split() == ["1", "17", "1", "rose", "80.0", "99.9", "60.0", "40.0", "80.0"]
+    assert second.split() == ["2", "3", "1", "rose", "80.0", "90.0", "-", "10.0", "70.0"]
 
 
 def test_one_view_is_not_told_twice():

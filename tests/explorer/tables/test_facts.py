@@ -69,7 +69,7 @@ def test_models_that_differ_in_what_is_not_shown_get_a_column_that_tells_them_ap
         assert len(table) == 4
         assert setting in table[0]
     both = [
-        row("inference_accuracy", view, attack="confidence-class", rule="heldout", mean=mean, train_fraction=fraction)
+        class_row(view, label=None, mean=mean, train_fraction=fraction)
         for view in ("benign", "adversarial")
         for mean, fraction in ((0.6, 1.0), (0.7, 0.2))
     ]
@@ -92,12 +92,12 @@ def test_marks_do_not_push_digits_of_a_column_aside():
 def class_row(view="benign", label=0, attack="confidence-class", mean=0.6, rule="heldout", **more):
     model = {key: more.pop(key) for key in MODEL if key in more}
     found = row("inference_accuracy", view, attack=attack, rule=rule, mean=mean, **model)
-    return found | {"class_label": label} | more
+    return found | {"class_label": label, "class_name": None} | more
 
 
 def test_class_tables_show_heldout_thresholds_of_the_largest_capacity_with_all_last():
     rows = [
-        class_row(view, label, mean=mean, rule=rule, capacity=capacity)
+        class_row(view, label, mean=mean, rule=rule, capacity=capacity, class_name="n01 fish" if label == 10 else None)
         for view in ("benign", "adversarial")
         for rule, mean in (("heldout", 0.55), ("oracle", 0.9))
         for capacity in (1.0, 2.0)
@@ -107,7 +107,8 @@ def test_class_tables_show_heldout_thresholds_of_the_largest_capacity_with_all_l
     table = lines(table)
     assert table[0] == ["class", "pgd", "0.03137", "I_B", "pgd", "0.03137", "I_A"]
     assert [line[0] for line in table[2:]] == ["0", "1", "10", "all"]
-    assert {value for line in table[2:] for value in line[1:]} == {"55.0"}
+    assert table[4][1:3] == ["n01", "fish"]
+    assert {value for line in table[2:] for value in line[-2:]} == {"55.0"}
     assert others == "smaller capacities (yale 1): classes.csv"
 
 
