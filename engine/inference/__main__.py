@@ -29,9 +29,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     facts = [asdict(fact) for fact in inference.audit(answers, settings)]
-    json.dump(
-        {"views": list(answers.views), "warning": inference.scarcity(answers, settings), "facts": facts}, sys.stdout
-    )
+    found = {"views": list(answers.views), "class_names": list(answers.class_names), "facts": facts}
+    json.dump(found | {"warning": inference.scarcity(answers, settings)}, sys.stdout)
     return 0
 
 

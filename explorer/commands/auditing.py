@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -64,6 +65,7 @@ def audit(path: Path, csv_path: str | None, attacks: tuple[str, ...], per_class:
     train_label, test_label  (examples,)          true classes, whole numbers from 0
     output_SPLIT_VIEW        (examples, classes)  softmax; each row sums to one
     logits_SPLIT_VIEW        (examples, classes)  raw logits: in place of the softmax, or beside it
+    class_names              (classes,)           text, if you like: what tables call the classes
 
     SPLIT is train and test; VIEW is benign, adversarial (attacked without a target), targeted (attacked towards each
     wrong class) or certified (verified bounds). One view is enough. The targeted view has an answer for each wrong
@@ -78,7 +80,7 @@ def audit(path: Path, csv_path: str | None, attacks: tuple[str, ...], per_class:
         if any(row["threshold_rule"] == "oracle" for row in rows):
             click.echo(textwrap.fill(OPTIMISTIC, LINE))
         if any(own.attack in wanted for own in PAPERS):
-            click.echo(f"\n{strategies_table(rows)}")
+            click.echo(f"\n{strategies_table(rows, found['class_names'])}")
     if found["warning"]:
         click.echo(found["warning"], err=True)
     for line in missing(found["views"]):
@@ -109,14 +111,15 @@ def _audited(path: Path, attacks: Sequence[str], per_class: int, seed: int) -> d
     raise click.exceptions.Exit(answer.returncode)
 
 
-def strategies_table(rows: Iterable[Row]) -> str:
+def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> str:
     """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
     facts = [row for row in rows if row["metric"] == "inference_accuracy" and row["threshold_rule"] == "heldout"]
     facts = [row for row in facts if Strategy(row["attack"], row["view"]) in PAPERS]
     shown = class_table.strategies(facts, "heldout")
     if not shown:
         return "No class has enough examples for the strategies of the paper's Table 7."
-    table = class_table.rows(facts, "heldout", shown)
+    names = dict(enumerate(class_names))
+    table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
     marked = f"; {leakage.NOT_TOLD_APART}: not told apart from a guess" if class_cells.marked(table) else ""
     words = textwrap.fill(STRATEGIES_WORDS + marked, LINE)
     return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", words])

@@ -36,7 +36,7 @@ def test_it_prints_the_facts_of_the_audit(call, file):
     loaded = predictions.load(file)
     wanted = [asdict(fact) for fact in inference.audit(loaded, Inference())]
     words = inference.scarcity(loaded, Inference())
-    assert json.loads(printed) == {"views": ["benign"], "warning": words, "facts": wanted}
+    assert json.loads(printed) == {"views": ["benign"], "class_names": [], "facts": wanted, "warning": words}
     assert {fact["attack"] for fact in wanted} == set(INFERENCE_ATTACKS)
 
 

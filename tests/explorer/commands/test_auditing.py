@@ -40,6 +40,11 @@ def test_the_papers_strategies_stand_side_by_side_for_every_class():
     assert "≈" not in " ".join(lines)
 
 
+def test_classes_have_the_names_that_the_file_gives_them():
+    lines = auditing.strategies_table(strategies(PAPERS[0]), ["cat", "1"]).splitlines()
+    assert [line.split()[:2] for line in lines[4:7]] == [["0", "cat"], ["1", "30/88"], ["all", "30/88"]]
+
+
 def test_only_the_strategies_that_were_carried_out_are_told_of():
     others = [fact("entropy-class", "benign", 0), fact("confidence-class", "targeted", 0), fact("gap", "benign")]
     head = auditing.strategies_table([*strategies(PAPERS[0], PAPERS[2]), *others]).splitlines()[2]
