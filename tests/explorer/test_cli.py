@@ -14,6 +14,7 @@ from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.spec import INFERENCE_ATTACKS
+from explorer import cli
 from explorer.commands.auditing import COLUMNS
 from store.queries import TABLES
 
@@ -231,7 +232,7 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
         (["frobnicate"], "No such command"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, said):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
     (tmp_path / "bad.toml").write_text('dataset = "digits"\nquick = 3\n')
     (tmp_path / "latin.toml").write_bytes(b'dataset = "\xe9"')
@@ -246,10 +247,15 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):
         train_label=labels,
         test_label=labels,
     )
-    answer = mia(tmp_path, *arguments, check=2)
-    assert said in answer.stderr
-    assert "Traceback" not in answer.stderr
-    assert answer.stdout == ""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    for name in [key for key in os.environ if key.startswith("MIA_")]:
+        monkeypatch.delenv(name)
+    assert cli.run(arguments) == 2
+    answer = capsys.readouterr()
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
     assert not (tmp_path / "mia-results").exists()
 
 
