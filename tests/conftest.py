@@ -33,11 +33,6 @@ LONGEST = ("test_survival.py", "test_cli.py", "test_terminal.py")
 """Files whose tests wait for whole programs. They begin first, so that in the end no core is left alone with them."""
 
 
-def pytest_xdist_auto_num_workers():
-    """More than cores, since most tests wait for a screen or a process; each takes more than 1 GB of memory."""
-    return min(len(os.sched_getaffinity(0)) + 2, 6) if hasattr(os, "sched_getaffinity") else 4
-
-
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
