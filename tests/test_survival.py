@@ -26,12 +26,12 @@ from engine.experiment import Setting, run
 from engine.place import Place
 from explorer.project.access import EngineResults
 
-KILLS = 6
+KILLS = 10
 SWEEP = {
     "name": "survival",
     "dataset": "digits",
     "data": {"train_fraction": 0.3, "test_fraction": 0.1},
-    "grid": {"defense": ["natural", "pgd"], "capacity": [1], "epsilon": [0.1], "seed": [0, 1, 2]},
+    "grid": {"defense": ["natural", "pgd"], "capacity": [1], "epsilon": [0.1], "seed": [0, 1, 2, 3]},
     "recipe": {"steps": 800, "attack_steps": 2, "batch_size": 20},
     "evaluation": {"steps": 4},
     "inference": {"attacks": ["confidence", "model-class", "gap"], "restarts": 1},
