@@ -202,8 +202,8 @@ def _check_types(event: Event) -> None:
             raise TypeError(f"{name} is {value!r}")
     if isinstance(event, History) and not all(isinstance(value, (int, float)) for value in event.metrics.values()):
         raise TypeError("metrics are not numbers")
-    if isinstance(event, ClassNames) and not all(isinstance(name, str) for name in event.names):
-        raise TypeError("names are not texts")
+    if isinstance(event, ClassNames) and not all(isinstance(name, str) and name.isprintable() for name in event.names):
+        raise TypeError("names cannot be printed")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:
         raise TypeError("columns differ in length")
 

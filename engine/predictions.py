@@ -113,7 +113,11 @@ class Predictions:
     robust: np.ndarray | None = None
     """bool (training examples,): which of them a robust defense trained on; None where all were trained alike."""
     class_names: Sequence[str] = ()
-    """By class number; empty where they are not known."""
+    """By class number; empty where they are not known. What cannot be printed becomes `�`: a folder's name may have any
+    bytes, and a stranger's file may hold a terminal's commands."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "class_names", tuple(map(_printable, self.class_names)))
 
     @property
     def num_classes(self) -> int:
@@ -125,6 +129,10 @@ class Predictions:
         labels, index = ({**both, "train": both["train"][chosen]} for both in (self.labels, self.index))
         views = {view: {**splits, "train": splits["train"].rows(chosen)} for view, splits in self.views.items()}
         return Predictions(labels, index, views, class_names=self.class_names)
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def save(path: Path, predictions: Predictions) -> None:

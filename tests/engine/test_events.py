@@ -43,6 +43,12 @@ OTHERS = [
 ]
 
 
+@pytest.mark.parametrize("name", [3, "\x1b[2J", "caf\udce9"])
+def test_a_line_with_a_name_that_cannot_be_printed_is_no_event(name):
+    with pytest.raises(ValueError, match="names cannot be printed"):
+        events.from_json(json.dumps({"kind": "class_names", "run_id": "r", "names": ["cat", name]}))
+
+
 @pytest.mark.parametrize("leaks", [None, True, False])
 def test_a_line_tells_no_leakage_from_nothing_known_of_it(leaks):
     event = dataclasses.replace(LEAKAGE, leaks=leaks)

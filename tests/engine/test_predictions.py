@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -123,6 +124,22 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
     assert after.num_classes == 3
     assert after.class_names == before.class_names == ("cat", "dög", "fish")
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
+
+
+def test_names_of_classes_are_such_as_a_terminal_and_the_store_can_take(tmp_path):
+    before = dataclasses.replace(sample(), class_names=("caf\udce9", "\x1b[2J", "two\nlines"))
+    assert before.class_names == ("caf\ufffd", "\ufffd[2J", "two\ufffdlines")
+    predictions.save(tmp_path / "p.npz", before)
+    rewrite(tmp_path / "p.npz", lambda found: found | {"class_names": np.array(["a\x1b", "b", "c"])})
+    assert predictions.load(tmp_path / "p.npz").class_names == ("a\ufffd", "b", "c")
+
+
+@pytest.mark.parametrize("names", [["one", "two"], [1, 2, 3], [[b"a", b"b", b"c"]]])
+def test_names_must_be_a_text_for_each_class(tmp_path, names):
+    predictions.save(tmp_path / "p.npz", sample())
+    rewrite(tmp_path / "p.npz", lambda found: found | {"class_names": np.array(names)})
+    with pytest.raises(PredictionsError, match="class_names must be a text for each of the 3 classes"):
+        predictions.load(tmp_path / "p.npz")
 
 
 def test_of_the_targeted_view_only_the_logits_are_written(tmp_path):

@@ -50,6 +50,13 @@ ALTER TABLE leakage ADD COLUMN leaks BOOLEAN;
 ALTER TABLE scores ADD COLUMN risk FLOAT;
 """
 )
+VERSIONS[4] = (
+    VERSIONS[3].replace("VALUES (3)", "VALUES (4)")
+    + """
+ALTER TABLE runs ADD COLUMN setting VARCHAR;
+ALTER TABLE accuracies ADD COLUMN calibration_error DOUBLE;
+"""
+)
 COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
 BY_MIGRATION = {"schema_version", "published"}
 """Tables whose content a migration replaces."""
