@@ -76,6 +76,15 @@ class ClassNames(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Warnings(Event):
+    """All that a reader of the run's numbers must know; what was told before is forgotten."""
+
+    kind: ClassVar[str] = "warnings"
+    warnings: Sequence[Mapping[str, Any]]
+    """Of each `RunWarning` its topic, its message and its view (None: all)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accuracies(Event):
     """Share of correct answers of one view on one split (`train` or `test`)."""
 
@@ -152,7 +161,11 @@ class RunEnded(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (RunStarted, Progress, History, ClassNames, Accuracies, Scores, Leakage, Notice, RunEnded)
+    cls.kind: cls
+    for cls in (
+        *(RunStarted, Progress, History, ClassNames, Warnings, Accuracies, Scores, Leakage),
+        *(Notice, RunEnded),
+    )
 }
 SCORE_TYPES = {
     "example": np.int32,
@@ -204,8 +217,17 @@ def _check_types(event: Event) -> None:
         raise TypeError("metrics are not numbers")
     if isinstance(event, ClassNames) and not all(isinstance(name, str) and name.isprintable() for name in event.names):
         raise TypeError("names cannot be printed")
+    if isinstance(event, Warnings) and not all(_is_warning(each) for each in event.warnings):
+        raise TypeError("warnings are not texts that can be printed")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:
         raise TypeError("columns differ in length")
+
+
+def _is_warning(each: Any) -> bool:
+    if not isinstance(each, Mapping) or each.keys() != {"topic", "message", "view"}:
+        return False
+    texts = [each["topic"], each["message"], "" if each["view"] is None else each["view"]]
+    return all(isinstance(text, str) and text.isprintable() for text in texts)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Event | None]]:

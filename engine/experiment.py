@@ -93,6 +93,8 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
                 run_id,
                 "the model gives one class to every image: its leakage says nothing; try more steps or warm-up",
             )
+        for warning in answers.warnings:
+            _notice(emit, run_id, warning.message)
         for event in facts:
             emit(event)
     except Stopped:
@@ -159,6 +161,7 @@ def conclude(
     facts: list[events.Event] = []
     if answers.class_names:
         facts.append(events.ClassNames(run_id=run_id, names=list(answers.class_names)))
+    facts.append(events.Warnings(run_id=run_id, warnings=[each.to_dict() for each in answers.warnings]))
     for view, splits in answers.views.items():
         correct = {split: splits[split].correct(answers.labels[split]) for split in SPLITS}
         for split in SPLITS:

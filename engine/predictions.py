@@ -2,8 +2,8 @@
 
 The file is an npz whose keys extend the paper's: `output_{train,test}_{view}` (softmax, float32), `train_label`,
 `test_label`; besides, `logits_{train,test}_{view}` (float32), `{train,test}_index`, the rows in the data set,
-`class_names` (text) by class number, and `train_robust` (bool) where a robust defense trained on a part of the images
-only.
+`class_names` (text) by class number, `train_robust` (bool) where a robust defense trained on a part of the images
+only, and `warnings` (text (warnings, 3): topic, view or nothing, message).
 Either of output and logits is enough to be read; of the targeted view, which is large, only the logits are written.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.recipes import ALL_VIEWS
+from engine.run_warnings import RunWarning, printable
 from engine.validation import SpecError
 
 SPLITS = ("train", "test")
@@ -115,9 +116,11 @@ class Predictions:
     class_names: Sequence[str] = ()
     """By class number; empty where they are not known. What cannot be printed becomes `�`: a folder's name may have any
     bytes, and a stranger's file may hold a terminal's commands."""
+    warnings: Sequence[RunWarning] = ()
+    """What to know before believing them."""
 
     def __post_init__(self):
-        object.__setattr__(self, "class_names", tuple(map(_printable, self.class_names)))
+        object.__setattr__(self, "class_names", tuple(map(printable, self.class_names)))
 
     @property
     def num_classes(self) -> int:
@@ -129,10 +132,6 @@ class Predictions:
         labels, index = ({**both, "train": both["train"][chosen]} for both in (self.labels, self.index))
         views = {view: {**splits, "train": splits["train"].rows(chosen)} for view, splits in self.views.items()}
         return Predictions(labels, index, views, class_names=self.class_names)
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
 def save(path: Path, predictions: Predictions) -> None:
@@ -150,6 +149,9 @@ def save(path: Path, predictions: Predictions) -> None:
         arrays["train_robust"] = predictions.robust
     if predictions.class_names:
         arrays["class_names"] = np.array(predictions.class_names, str)
+    if predictions.warnings:
+        rows = [(each.topic, each.view or "", each.message) for each in predictions.warnings]
+        arrays["warnings"] = np.array(rows, str)
     temporary = path.with_name(f"{path.name}.partial")
     with open(temporary, "wb") as stream:
         np.savez(stream, **arrays)
@@ -185,7 +187,8 @@ def load(path: Path) -> Predictions:
     robust = arrays.get("train_robust")
     if robust is not None and (robust.shape != labels["train"].shape or robust.dtype != bool):
         raise PredictionsError(f"{path}: train_robust must be one true or false for each train_label")
-    return Predictions(labels, index, views, robust, _class_names(path, arrays, next(iter(widths.values()))))
+    names = _class_names(path, arrays, next(iter(widths.values())))
+    return Predictions(labels, index, views, robust, names, _warnings(arrays))
 
 
 def _stored(arrays: Mapping[str, np.ndarray], split: str, view: str) -> list[str]:
@@ -225,6 +228,14 @@ def _class_names(path: Path, arrays: Mapping[str, np.ndarray], classes: int) -> 
     if names.shape != (classes,) or names.dtype.kind != "U":
         raise PredictionsError(f"{path}: class_names must be a text for each of the {classes} classes")
     return tuple(map(str, names))
+
+
+def _warnings(arrays: Mapping[str, np.ndarray]) -> tuple[RunWarning, ...]:
+    """Those of our own files; what is no such table says nothing."""
+    rows = arrays.get("warnings", np.empty((0, 3), str))
+    if rows.ndim != 2 or rows.shape[1] != 3 or rows.dtype.kind != "U":
+        return ()
+    return tuple(RunWarning(topic, message, view or None) for topic, view, message in rows.tolist())
 
 
 def _answers(path: Path, arrays: Mapping[str, np.ndarray], split: str, view: str, labels: np.ndarray) -> Answers:

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from engine.events import SCORE_TYPES, Accuracies, ClassNames, History, Leakage, Scores
+from engine.events import SCORE_TYPES, Accuracies, ClassNames, History, Leakage, Scores, Warnings
 from store.errors import StoreError
 
 Columns = Mapping[str, np.ndarray]
@@ -77,6 +77,17 @@ def put_class_names(cursor: DuckDBPyConnection, events: Sequence[ClassNames]) ->
             "name": np.array(list(named.values()), object),
         }
         replace(cursor, "class_names", ("run_id", "class_label"), columns)
+
+
+def put_warnings(cursor: DuckDBPyConnection, events: Sequence[Warnings]) -> None:
+    """Store each run's latest warnings in the place of all that it had."""
+    latest = {event.run_id: event.warnings for event in events}
+    for run_id in latest:
+        cursor.execute("DELETE FROM warnings WHERE run_id = $run_id", {"run_id": run_id})
+    rows = [(run_id, each["topic"], each["view"], each["message"]) for run_id in latest for each in latest[run_id]]
+    if rows:
+        columns = zip(("run_id", "topic", "view", "message"), zip(*rows, strict=True), strict=True)
+        insert(cursor, "warnings", {name: np.array(values, object) for name, values in columns})
 
 
 def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> None:

@@ -45,6 +45,9 @@ QUERIES: dict[str, Query] = {
         "run_id, attack, view, class_label NULLS FIRST, threshold_rule, metric",
         statements.fact_filters("l", "attack", "view", "threshold_rule", "metric"),
     ),
+    "warnings": Query(
+        statements.WARNINGS, "run_id, topic, view NULLS FIRST", statements.fact_filters("w", "topic", "view")
+    ),
     "history": Query(
         statements.HISTORY, "run_id, step, metric", statements.fact_filters("h", "metric"), required=("run_id",)
     ),
@@ -73,6 +76,7 @@ TABLES = (
     "views",
     "accuracies",
     "leakage",
+    "warnings",
     "history",
     "scores",
     "exposed",

@@ -1,4 +1,4 @@
--- Version 5. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 6. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -37,6 +37,14 @@ CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR
 
 -- What the classes of a run's data are called; none of runs from before version 5.
 CREATE TABLE class_names (run_id VARCHAR, class_label INTEGER, name VARCHAR);
+
+-- What a reader of a run's numbers must know before believing them; none of runs from before version 6.
+CREATE TABLE warnings (
+    run_id VARCHAR,
+    topic VARCHAR,               -- attack, output, membership, data, accuracy, bounds
+    view VARCHAR,                -- whose numbers it speaks of; NULL: all of the run's
+    message VARCHAR
+);
 
 CREATE TABLE accuracies (
     run_id VARCHAR,

@@ -90,6 +90,11 @@ SELECT l.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed,
 FROM leakage l LEFT JOIN runs r ON r.run_id = l.run_id
 {where}"""
 
+WARNINGS = """
+SELECT w.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, w.topic, w.view, w.message
+FROM warnings w LEFT JOIN runs r ON r.run_id = w.run_id
+{where}"""
+
 HISTORY = """
 SELECT h.run_id, h.step, h.epoch, h.metric, h.value, r.state
 FROM history h LEFT JOIN runs r ON r.run_id = h.run_id

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from engine.events import Accuracies, ClassNames, Event, History, Leakage, RunEnded, RunStarted, Scores
+from engine.events import Accuracies, ClassNames, Event, History, Leakage, RunEnded, RunStarted, Scores, Warnings
 from store import facts, lifecycle, queries, schema
 from store.database import Database, Session
 from store.errors import StoreBusy, StoreError, StoreFull
@@ -78,6 +78,7 @@ class Store(Reader):
                         lifecycle.end(cursor, event)
                 self._steps |= facts.add_history(cursor, _of(History, events), self._steps)
                 facts.put_class_names(cursor, _of(ClassNames, events))
+                facts.put_warnings(cursor, _of(Warnings, events))
                 facts.put_accuracies(cursor, _of(Accuracies, events))
                 facts.put_leakage(cursor, _of(Leakage, events))
                 facts.put_scores(cursor, _of(Scores, events))

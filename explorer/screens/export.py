@@ -35,6 +35,7 @@ CONTENTS = {
     "views": "means over seeds, laid out as the paper's Tables 8 to 10",
     "accuracies": "every run's accuracy by view and split",
     "leakage": "every number of every inference attack",
+    "warnings": "what to know before believing a run's numbers",
     "history": "training metrics step by step",
     "scores": "every example's confidence, margin and risk (large)",
     "exposed": "every training image with its risk, most first (large)",

@@ -36,6 +36,7 @@ OTHERS = [
     events.RunStarted(run_id="r", experiment={"seed": 0}, device="cpu", time=1.5, versions={"torch": "2"}),
     events.History(run_id="r", step=1, epoch=0, metrics={"loss": 1 / 3}),
     events.ClassNames(run_id="r", names=["cat", "dög"]),
+    events.Warnings(run_id="r", warnings=[{"topic": "attack", "message": "a line", "view": None}]),
     events.Accuracies(run_id="r", view="benign", split="train", accuracy=2 / 3, n=3),
     events.Notice(run_id="r", time=1.0, message="a line"),
     events.Progress(run_id="r", phase="train", label="step 1/2", fraction=0.5, rate=10.0),
@@ -47,6 +48,13 @@ OTHERS = [
 def test_a_line_with_a_name_that_cannot_be_printed_is_no_event(name):
     with pytest.raises(ValueError, match="names cannot be printed"):
         events.from_json(json.dumps({"kind": "class_names", "run_id": "r", "names": ["cat", name]}))
+
+
+@pytest.mark.parametrize("change", [{"message": "\x1b[2J"}, {"message": None}, {"view": 3}, {"more": "x"}])
+def test_a_line_with_a_warning_that_cannot_be_printed_is_no_event(change):
+    warning = {"topic": "attack", "message": "a line", "view": None} | change
+    with pytest.raises(ValueError, match="warnings are not texts that can be printed"):
+        events.from_json(json.dumps({"kind": "warnings", "run_id": "r", "warnings": [warning]}))
 
 
 @pytest.mark.parametrize("leaks", [None, True, False])

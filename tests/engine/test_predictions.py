@@ -9,9 +9,11 @@ from hypothesis.extra.numpy import arrays
 
 from engine import predictions
 from engine.predictions import Answers, Predictions, PredictionsError
+from engine.run_warnings import RunWarning
 
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-60, 60, width=32))
 
+WARNINGS = (RunWarning("attack", "3 of 4 nowhere", "adversarial"), RunWarning("data", "a\x1bb"))
 
 TARGETED = arrays(
     np.float32,
@@ -30,7 +32,7 @@ def sample(views=("benign",), size=6):
         return generator.normal(size=(len(labels[split]), *shape)).astype(np.float32)
 
     answers = {view: {split: Answers.from_logits(logits(view, split)) for split in labels} for view in views}
-    return Predictions(labels, index, answers, class_names=("cat", "dög", "fish"))
+    return Predictions(labels, index, answers, class_names=("cat", "dög", "fish"), warnings=WARNINGS)
 
 
 def rewrite(path, change):
@@ -122,6 +124,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
             assert np.array_equal(after.views[view][split].probabilities, before.views[view][split].probabilities)
             assert np.array_equal(after.views[view][split].logits, before.views[view][split].logits)
     assert after.num_classes == 3
+    assert after.warnings == before.warnings
     assert after.class_names == before.class_names == ("cat", "dög", "fish")
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
 

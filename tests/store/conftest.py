@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores
+from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores, Warnings
 from engine.recipes import NETWORK, recipe_for
 from engine.spec import Data, Evaluation, Experiment
 from store.store import Store
 
-FACT_TABLES = ("history", "class_names", "accuracies", "scores", "leakage")
+FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage")
 GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 
@@ -83,6 +83,9 @@ def _log(experiment, *, start=100.0, stops=0, state="done", value=0.75):
         clock += 10
     if state == "done":
         events.append(ClassNames(run_id=run_id, names=["zero", "one"]))
+        said = [("attack", "adversarial", "3 of 4 moved nowhere"), ("membership", None, "2 of 4 are members")]
+        warnings = [{"topic": topic, "view": view, "message": message} for topic, view, message in said]
+        events.append(Warnings(run_id=run_id, warnings=warnings))
         for view in ("benign", "adversarial"):
             for split, share in (("train", 0.9), ("test", value)):
                 events.append(Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=10))

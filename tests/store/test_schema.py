@@ -57,6 +57,12 @@ ALTER TABLE runs ADD COLUMN setting VARCHAR;
 ALTER TABLE accuracies ADD COLUMN calibration_error DOUBLE;
 """
 )
+VERSIONS[5] = (
+    VERSIONS[4].replace("VALUES (4)", "VALUES (5)")
+    + """
+CREATE TABLE class_names (run_id VARCHAR, class_label INTEGER, name VARCHAR);
+"""
+)
 COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
 BY_MIGRATION = {"schema_version", "published"}
 """Tables whose content a migration replaces."""

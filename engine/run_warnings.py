@@ -1,0 +1,34 @@
+"""What a reader of a run's numbers must know before believing them: a word for each number that could mislead."""
+
+from dataclasses import asdict, dataclass
+
+TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds")
+"""What warnings are about: an attack that did nothing, answers that are no logits, members among the non-members,
+images that were changed or left out, accuracies that no trained model has, certificates."""
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """One warning; it stands beside every number of its view, or of the whole run."""
+
+    topic: str
+    """One of `TOPICS`; a run has one warning for each topic and view, and a later one takes an earlier one's place."""
+    message: str
+    """One line for people, with the numbers in it."""
+    view: str | None = None
+    """The view whose numbers it speaks of; None: all of them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", printable(self.message))
+
+    def to_dict(self) -> dict[str, str | None]:
+        """As events and files hold it."""
+        return asdict(self)
+
+
+def printable(text: str) -> str:
+    """The text with `�` for what cannot be printed.
+
+    Names of files and classes may have any bytes, and what a stranger wrote could command a terminal.
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
