@@ -118,7 +118,8 @@ class _Stack:
         """Adam until no network's validation loss falls any more; the weights that each had at its lowest."""
         best = [weight.detach().clone() for weight in self.weights]
         optimizer = AdamW(self.weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-        lowest, since = torch.full((len(self.running),), torch.inf), torch.zeros(len(self.running), dtype=torch.long)
+        lowest = torch.full((len(self.running),), torch.inf, dtype=self.weights[0].dtype)
+        since = torch.zeros(len(self.running), dtype=torch.long)
         for _ in range(ROUNDS):
             for rows in self._batches():
                 optimizer.zero_grad()

@@ -8,8 +8,24 @@ from torch.nn import functional as F
 from engine.inference import networks
 from engine.inference.networks import Task, fit
 
-CLOSE = {"rtol": 1e-3, "atol": 1e-3}
-"""Log-odds of networks whose products were summed in another order."""
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+"""Log-odds of networks whose products were summed in another order, in float64.
+
+Training multiplies a rounding error by up to 1e5 on its way: of float32's 6e-8 that leaves less than three digits, how
+many depends on how a CPU sums; of float64's 1e-16 it leaves ten.
+"""
+
+
+@pytest.fixture
+def in_float64(monkeypatch):
+    """Inputs and first weights of twice the width, so that all that is made of them has it too."""
+    standardised, first_weights = networks._standardised, networks._first_weights
+    monkeypatch.setattr(networks, "_standardised", lambda *parts: standardised(*parts).astype(np.float64))
+
+    def doubled(*settings):
+        return [weight.detach().double().requires_grad_() for weight in first_weights(*settings)]
+
+    monkeypatch.setattr(networks, "_first_weights", doubled)
 
 
 def task(each=60, width=10, shift=0.6, seed=(0, 0, 0), others=None):
@@ -32,13 +48,13 @@ def plain_network(own, restart):
         held.extend(rows[:count])
         fitting.extend(rows[count:])
     mean, scale = own.features.mean(axis=0), own.features.std(axis=0)
-    x, y = torch.from_numpy((own.features - mean) / scale), torch.from_numpy(own.member).long()
+    x, y = torch.from_numpy((own.features - mean) / scale).double(), torch.from_numpy(own.member).long()
     layers = [nn.Linear(*sizes) for sizes in zip((x.shape[1], 200, 20), (200, 20, 2), strict=True)]
     for layer in layers:
         drawn = torch.randn(layer.in_features, layer.out_features, generator=generator)
         layer.weight.data = (drawn * (2 / layer.in_features) ** 0.5).T.contiguous()
         layer.bias.data.zero_()
-    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]).double()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1.0)
     size = 1 << (len(y) - 1).bit_length()
     updates, batch = max(10, size // 32), min(32, size // 2)
@@ -57,15 +73,22 @@ def plain_network(own, restart):
         if since >= 5:
             break
     model.load_state_dict(best)
-    return lambda features: model(torch.from_numpy((features - mean) / scale)).detach().diff(dim=1)[:, 0].numpy()
+
+    @torch.no_grad()
+    def log_odds(features):
+        return model(torch.from_numpy((features - mean) / scale).double()).diff(dim=1)[:, 0].numpy()
+
+    return log_odds
 
 
 @pytest.mark.parametrize(("each", "width"), [(60, 10), (37, 90), (4, 5)])
+@pytest.mark.usefixtures("in_float64")
 def test_one_network_is_the_ordinary_module_trained_by_an_ordinary_loop(each, width):
     own, strange = task(each, width), task(80, width, seed=(9,)).features
     assert np.allclose(fit([own], 1)[0].log_odds(strange), plain_network(own, 0)(strange), **CLOSE)
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_restarts_are_networks_of_their_own_whose_log_odds_are_averaged():
     own, strange = task(), task(80, seed=(9,)).features
     plain = np.mean([plain_network(own, restart)(strange) for restart in range(3)], axis=0)
@@ -75,6 +98,7 @@ def test_restarts_are_networks_of_their_own_whose_log_odds_are_averaged():
 @pytest.mark.parametrize(
     "sizes", [[60] * 4, [33, 40, 64, 50], [2, 500, 60, 3, 2, 130]], ids=["alike", "padded", "very different"]
 )
+@pytest.mark.usefixtures("in_float64")
 def test_networks_trained_together_equal_the_same_trained_one_by_one(sizes):
     tasks = [task(each, seed=(5, index, 0)) for index, each in enumerate(sizes)]
     strange = task(50, seed=(9,)).features
@@ -82,6 +106,7 @@ def test_networks_trained_together_equal_the_same_trained_one_by_one(sizes):
         assert np.allclose(together.log_odds(strange), fit([own], 2)[0].log_odds(strange), **CLOSE)
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_order_and_company_change_nothing():
     tasks = [task(each, seed=(5, index, 0)) for index, each in enumerate((60, 7, 61, 7))]
     strange = task(50, seed=(9,)).features
@@ -160,6 +185,7 @@ def test_wide_inputs_are_trained_in_turns_within_the_bound(stacks, monkeypatch):
     assert len(stacks) > 1
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_turns_change_nothing(monkeypatch, stacks):
     tasks, strange = [task(30, seed=(5, index)) for index in range(5)], task(50, seed=(9,)).features
     together = fit(tasks, 2)
