@@ -75,7 +75,7 @@ def predict(
     splits = {split: getattr(data, split) for split in SPLITS}
     labels = {name: split.labels.cpu().numpy() for name, split in splits.items()}
     index = {name: split.index.cpu().numpy() for name, split in splits.items()}
-    return Predictions(labels, index, views, class_names=data.class_names)
+    return Predictions(labels, index, views, class_names=data.class_names, warnings=data.warnings)
 
 
 def ask(

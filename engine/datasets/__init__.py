@@ -3,20 +3,18 @@
 A data set is one function from `Data` and the data root to a `Pool`, and one line in `POOLS`.
 """
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from engine.datafiles import DatasetError, fingerprint
-from engine.datasets import standard
+from engine.datasets import repeats, standard
 from engine.datasets.folder import folder
 from engine.datasets.images import pixels, shrink
 from engine.datasets.pool import TEST, TRAIN, Pool, select
+from engine.datasets.splits import Dataset, Split
 from engine.datasets.standard import download
 from engine.datasets.yale import yale
 from engine.spec import Data
@@ -28,49 +26,6 @@ POOLS: dict[str, Callable[[Data, Path], Pool]] = {
     "cifar10": standard.cifar10,
     "folder": folder,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The training or the test images that are used."""
-
-    images: Tensor
-    """(n, channels, height, width): uint8, or float32 in [0, 1]; `pixels` makes float32 of both."""
-    labels: Tensor
-    """int64 (n,)."""
-    index: Tensor
-    """int32 (n,): row of each image in the whole split."""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device | str) -> "Split":
-        """The same split on another device."""
-        return Split(self.images.to(device), self.labels.to(device), self.index.to(device))
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """The images an experiment trains on and those it does not."""
-
-    train: Split
-    test: Split
-    num_classes: int
-    class_names: tuple[str, ...]
-
-    def to(self, device: torch.device | str) -> "Dataset":
-        """The same data set on another device."""
-        return dataclasses.replace(self, train=self.train.to(device), test=self.test.to(device))
-
-    @property
-    def in_channels(self) -> int:
-        """1 for grey images, 3 for colour."""
-        return self.train.images.shape[1]
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return tuple(self.train.images.shape[2:])
 
 
 def load(data: Data, root: Path, download: bool = False) -> Dataset:
@@ -87,16 +42,18 @@ def load(data: Data, root: Path, download: bool = False) -> Dataset:
     train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
     test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
     rows = np.concatenate([pool.train[train], pool.test[test]])
-    images = pool.read(rows)
+    images, notes = pool.read(rows)
     if data.image_size:
         images = shrink(images, data.image_size)
     labels = torch.from_numpy(pool.labels[rows])
+    files = tuple(pool.files[row] for row in rows) if pool.files else ()
     splits = (slice(len(train)), slice(len(train), None))
     first, second = (
-        Split(images[part], labels[part], torch.from_numpy(index.astype(np.int32)))
+        Split(images[part], labels[part], torch.from_numpy(index.astype(np.int32)), files[part])
         for part, index in zip(splits, (train, test), strict=True)
     )
-    return Dataset(first, second, len(pool.class_names), pool.class_names)
+    warnings = repeats.warnings(first, second, notes)
+    return Dataset(first, second, len(pool.class_names), pool.class_names, warnings)
 
 
 __all__ = ["POOLS", "Dataset", "DatasetError", "Split", "download", "load", "pixels"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datafiles import DatasetError, folder_splits
+from engine.datafiles import DatasetError, folder_path, folder_splits
 from engine.datasets.images import shrink
 from engine.datasets.pool import HELD_OUT, Pool, select
 from engine.spec import Data
@@ -32,7 +32,8 @@ def folder(data: Data, _root: Path) -> Pool:
     else:
         test = _held_out(data, labels, names)
         train = np.setdiff1d(rows, test)
-    return Pool(labels, train, test, names, partial(_decode, data, files))
+    inside = [path.relative_to(folder_path(data)).as_posix() for path in files]
+    return Pool(labels, train, test, names, partial(_decode, data, files), inside)
 
 
 def _held_out(data: Data, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -43,7 +44,7 @@ def _held_out(data: Data, labels: np.ndarray, names: tuple[str, ...]) -> np.ndar
     return test
 
 
-def _decode(data: Data, files: list[Path], rows: np.ndarray) -> Tensor:
+def _decode(data: Data, files: list[Path], rows: np.ndarray) -> tuple[Tensor, tuple[str, ...]]:
     """The images of some rows, shrunk to `data.size` if given; all of one size otherwise, or `DatasetError`."""
     images: list[Tensor] = []
     for path in (files[row] for row in rows):
@@ -58,7 +59,7 @@ def _decode(data: Data, files: list[Path], rows: np.ndarray) -> Tensor:
             )
         images.append(image)
     channels = max(image.shape[0] for image in images)
-    return torch.stack([image.expand(channels, -1, -1) for image in images])
+    return torch.stack([image.expand(channels, -1, -1) for image in images]), ()
 
 
 def _open(name: str, path: Path) -> Tensor:

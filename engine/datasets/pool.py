@@ -1,6 +1,6 @@
 """A data set before any image is read: labels, which rows train and which test, and how to read rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,11 @@ from torch import Tensor
 
 HELD_OUT, TRAIN, TEST = range(3)
 """What a random draw is for; draws for different purposes are independent."""
+
+
+Reader = Callable[[np.ndarray], tuple[Tensor, tuple[str, ...]]]
+"""From rows to their images, uint8 or float32 in [0, 1], (len(rows), channels, height, width), and to notes for people:
+what was changed or left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +27,9 @@ class Pool:
     test: np.ndarray
     """Rows of the test split, in its order."""
     class_names: tuple[str, ...]
-    read: Callable[[np.ndarray], Tensor]
-    """The images of some rows: uint8, or float32 in [0, 1], (len(rows), channels, height, width)."""
+    read: Reader
+    files: Sequence[str] = ()
+    """Name of each row's file in the data set's folder; empty where images have none of their own."""
 
 
 def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndarray:
@@ -40,6 +46,6 @@ def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndar
     return np.sort(np.concatenate(chosen))
 
 
-def reader(images: Tensor) -> Callable[[np.ndarray], Tensor]:
+def reader(images: Tensor, notes: tuple[str, ...] = ()) -> Reader:
     """The `read` of a pool whose images are all in memory."""
-    return lambda rows: images[torch.from_numpy(rows)]
+    return lambda rows: (images[torch.from_numpy(rows)], notes)

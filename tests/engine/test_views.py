@@ -10,6 +10,7 @@ from engine import views
 from engine.attacks import frozen, pgd, tile_size
 from engine.datasets import Dataset, Split, pixels
 from engine.predictions import Answers
+from engine.run_warnings import RunWarning
 from engine.spec import Evaluation
 from engine.training import DivergedError, Stopped
 
@@ -133,17 +134,18 @@ def test_two_classes_have_one_target_which_is_the_other(split):
 
 def test_predict_asks_every_view_of_both_splits_in_inference_mode(model, split):
     test = Split(split.images[:5].flip(0), split.labels[:5].flip(0), split.index[:5])
-    told = {}
+    told, warnings = {}, (RunWarning("membership", "5 of 5 test images are also training images"),)
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = views.predict(
         model,
-        Dataset(split, test, CLASSES, tuple("abcd")),
+        Dataset(split, test, CLASSES, tuple("abcd"), warnings),
         EVALUATION,
         lambda view, images: told.update({view: told.get(view, 0) + images}),
     )
     assert told == dict.fromkeys(EVALUATION.views, 11 + 5)
     assert found.num_classes == CLASSES
+    assert set(warnings) <= set(found.warnings)
     assert found.labels["test"].tolist() == test.labels.tolist()
     assert found.index["train"].tolist() == list(range(11))
     assert model.training
