@@ -13,6 +13,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from waiting import patience
 
 # How long an example takes depends on what else the machine does; speed belongs to the benchmarks.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -68,7 +69,7 @@ class Terminal:
 
     def wait_for(self, text, seconds=60.0):
         """Until the text was painted after what was read before."""
-        start, deadline = len(self.output), time.monotonic() + seconds
+        start, deadline = len(self.output), time.monotonic() + patience(seconds)
         while text.encode() not in ESCAPES.sub(b"", self.output[start:]):
             assert time.monotonic() < deadline, f"{text!r} does not appear"
             assert self.read(), f"{text!r} does not appear, the app has ended: {ESCAPES.sub(b'', self.output[-600:])}"
@@ -96,7 +97,7 @@ class Terminal:
 
     def code(self, seconds=20.0):
         """The exit code, with everything painted until then."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while self.process.poll() is None:
             assert time.monotonic() < deadline, "the app does not end"
             self.read()

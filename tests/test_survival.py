@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from waiting import patience
 
 from engine import events, sweeps
 from engine.control import protocol
@@ -72,7 +73,7 @@ class Victim:
 
     def start(self):
         ensure_engine(self.project, EngineSettings(threads=1, cpu_jobs=2))
-        return SyncClient(self.project, timeout=60.0)
+        return SyncClient(self.project, timeout=patience(60.0))
 
     def submit(self, client):
         runs = [protocol.RunRequest(experiment=e.to_dict(), place=asdict(PLACE)) for e in self.plan.experiments]
@@ -83,7 +84,7 @@ class Victim:
 
     def wait_for_work(self, client):
         """Until a run is under way, so that not every kill comes before the first one is."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + patience(60)
         while not client.call(protocol.GetStatus()).progress and not self.over(client):
             assert time.monotonic() < deadline, "no run begins"
             self.pause.wait(0.05)
@@ -138,7 +139,7 @@ class Victim:
 
     def end(self):
         try:
-            with SyncClient(self.project, timeout=30.0) as client:
+            with SyncClient(self.project, timeout=patience(30.0)) as client:
                 client.call(protocol.Stop(grace=0.0))
                 list(client.pushes())
         except EngineUnreachable:
@@ -164,7 +165,7 @@ def kill(pid):
 
 
 def gone(pid, deadline=30.0):
-    until = time.monotonic() + deadline
+    until = time.monotonic() + patience(deadline)
     while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z":
         assert time.monotonic() < until, f"{pid} does not end"
         threading.Event().wait(0.01)
@@ -177,7 +178,10 @@ def victim(tmp_path, plan):
     victim.end()
 
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds its victims in /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="finds its victims in /proc"),
+    pytest.mark.timeout(patience(300)),
+]
 
 
 def test_killed_jobs_end_with_the_same_bits(victim, uninterrupted):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import patience
 
 from engine import datafiles
 from engine.datafiles import DatasetError, fingerprint, network_fingerprint, require_network
@@ -64,7 +65,9 @@ def test_neither_torch_nor_numpy_nor_sklearn_is_imported():
         "print(datafiles.fingerprint(Data(name='digits'), Path()));"
         "print(sorted({'torch', 'numpy', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patience(60)
+    )
     digest, imported = done.stdout.split()
     assert imported == "[]"
     assert digest == fingerprint(Data(name="digits"), Path("anywhere"))

@@ -4,6 +4,7 @@ import copy
 import time
 
 import pytest
+import waiting
 
 from engine.control.project import Project
 from explorer.app import ExploreApp
@@ -150,13 +151,7 @@ def screen_text():
 def until():
     """A coroutine function that waits for a condition while the app goes on, with a deadline."""
 
-    async def wait(pilot, condition, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            await pilot.pause(0.01)
-
-    return wait
+    return waiting.until
 
 
 @pytest.fixture

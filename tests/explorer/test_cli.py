@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import patience
 
 from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
@@ -297,7 +298,7 @@ def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
         if "step" in line:
             break
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=patience(30))
     assert process.returncode == 130
     assert "The engine goes on by itself" in said
     assert "running" in mia(tmp_path, "engine", "status").stdout

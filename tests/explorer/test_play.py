@@ -1,13 +1,12 @@
 """The app played from beginning to end on a real engine: plan, watch, filter, overlay, export."""
 
-import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
+from waiting import until
 
 from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
@@ -32,14 +31,6 @@ def project(tmp_path, monkeypatch):
             list(client.pushes())
     except EngineUnreachable:
         pass
-
-
-async def until(pilot, condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come about"
-        await pilot.pause()
-        await asyncio.sleep(0.02)
 
 
 def points(chart):

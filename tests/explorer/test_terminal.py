@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from waiting import patience
 
 from engine import sweeps
 from engine.control import protocol
@@ -68,7 +69,7 @@ def terminal(project, open_terminal):
 
 def finished(project):
     """Wait for the end of the only run; its state."""
-    with SyncClient(project, timeout=60.0) as client:
+    with SyncClient(project, timeout=patience(60.0)) as client:
         client.call(protocol.Subscribe())
         asked = EngineResults(client)
         pushes = client.pushes()
@@ -89,7 +90,7 @@ def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, t
 
 def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
     os.close(terminal.end)
-    terminal.process.wait(timeout=20)
+    terminal.process.wait(timeout=patience(20))
     assert finished(project) == "done"
 
 

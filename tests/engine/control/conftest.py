@@ -5,12 +5,12 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from waiting import patience, wait_until
 
 from engine.control import launch, protocol
 from engine.control.client import EngineUnreachable, SyncClient
@@ -21,15 +21,6 @@ from engine.spec import Data, Evaluation, Experiment
 from store.store import Store
 
 FAKES = Path(__file__).parent / "fakes"
-
-
-def wait_until(condition, seconds=15.0):
-    """The first true value of `condition()`; fails after the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-    return value
 
 
 def alive(pid):
@@ -86,7 +77,7 @@ class Bench:
         return pid
 
     def call(self, command):
-        with SyncClient(self.project, timeout=20) as client:
+        with SyncClient(self.project, timeout=patience(20)) as client:
             return client.call(command)
 
     def fresh(self):
@@ -135,7 +126,7 @@ class Bench:
 
     def reachable(self):
         try:
-            SyncClient(self.project, timeout=5).close()
+            SyncClient(self.project, timeout=patience(5)).close()
         except EngineUnreachable:
             return False
         return True

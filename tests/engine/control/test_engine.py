@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import eventually
 
 from engine.control import protocol, service, writer
 from engine.control.client import Client, EngineRefused
@@ -73,13 +74,6 @@ class FillingStore(Store):
     def _require_space(self):
         if self.full:
             raise StoreFull("explore.duckdb: the disk is full")
-
-
-async def eventually(condition, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not (value := condition()):
-            await asyncio.sleep(0.005)
-    return value
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import patience
 
 from engine.control import launch, protocol
 from engine.control.client import EngineRefused, SyncClient
@@ -62,7 +63,7 @@ def test_clients_that_start_an_engine_at_once_get_the_same_one(bench):
 
 def command(project, *options):
     arguments = [sys.executable, "-m", "engine.control", f"--project={project.root}", *options]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=patience(30), check=False)
 
 
 def test_a_second_engine_is_refused_in_one_line_that_names_the_first(bench):
@@ -176,7 +177,7 @@ def test_a_stopped_engine_queues_its_runs_and_leaves_nothing_behind(bench, how):
 @pytest.mark.parametrize("grace", [0.0, 0.2])
 def test_a_job_that_does_not_stop_is_killed_and_queued_without_counting_a_crash(bench, grace):
     pid = bench.start()
-    with SyncClient(bench.project, timeout=20) as client:
+    with SyncClient(bench.project, timeout=patience(20)) as client:
         client.call(protocol.Subscribe())
         (run_id,) = bench.submit("stubborn")
         next(
@@ -199,7 +200,7 @@ def test_closing_the_terminal_does_not_end_the_engine(bench):
 
 def test_an_idle_engine_ends_by_itself_but_not_while_somebody_is_attached_or_runs_are_pending(bench, until):
     pid = bench.start(idle_exit=0.2)
-    with SyncClient(bench.project, timeout=20) as client:
+    with SyncClient(bench.project, timeout=patience(20)) as client:
         client.call(protocol.Pause())
         (run_id,) = bench.submit("quick")
     with pytest.raises(AssertionError, match="in time"):

@@ -4,6 +4,7 @@ import socket
 import stat
 
 import pytest
+from waiting import eventually, patience
 
 from engine.control import client, frames, protocol, server
 from engine.control.client import Client, EngineRefused, EngineUnreachable
@@ -38,12 +39,6 @@ async def raw(project):
     return await asyncio.open_unix_connection(project.holder().socket)
 
 
-async def eventually(condition, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_the_socket_is_for_its_owner_only(served):
     project, _ = served
     path = project.socket_path()
@@ -66,7 +61,7 @@ async def test_a_bad_frame_closes_its_connection_and_no_other(served, sent):
     async with Client(project) as good:
         reader, writer = await raw(project)
         writer.write(sent)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), patience(5)) == b""
         writer.close()
         assert await good.call(protocol.Pause()) == protocol.Done()
         await eventually(lambda: running.clients == 1)
@@ -96,7 +91,7 @@ async def test_another_user_is_turned_away(served, monkeypatch):
     project, _ = served
     monkeypatch.setattr(frames, "peer_uid", lambda _: os.geteuid() + 1)
     reader, writer = await raw(project)
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), patience(5)) == b""
     writer.close()
     with pytest.raises(EngineUnreachable, match="another user"):
         await Client(project).connect()

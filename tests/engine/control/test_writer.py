@@ -3,6 +3,7 @@ import threading
 
 import numpy as np
 import pytest
+from waiting import eventually
 
 from engine.control import writer as writer_module
 from engine.control.writer import StateWrite, Writer
@@ -62,12 +63,6 @@ async def writer(store, told, monkeypatch):
     if not store.closed:
         store.problem = None
         await running.close(1.0)
-
-
-async def eventually(condition, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def test_events_of_a_moment_become_one_transaction_on_one_other_thread(writer, store):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import patience
 
 from explorer.commands import auditing
 from explorer.commands.auditing import COLUMNS
@@ -156,7 +157,7 @@ def test_control_c_ends_it_without_a_word_and_leaves_nothing_at_work(tmp_path, w
     )
     with open(tmp_path / "slow.npz", "wb", buffering=0) as pipe:  # opens as soon as the audit reads
         (os.killpg if whole_terminal else os.kill)(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=patience(60))
         assert (process.returncode, said.strip()) == (130, "")
         end_of_readers = select.poll()
         end_of_readers.register(pipe, 0)

@@ -2,6 +2,7 @@ import asyncio
 import threading
 
 import pytest
+from waiting import patience
 
 from engine.control.project import Project
 from explorer.machine import checks
@@ -12,7 +13,7 @@ async def over(checkup):
     ended = asyncio.Event()
     checkup.watchers.add(lambda: checkup.over and ended.set())
     checkup.start()
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), patience(10))
 
 
 def fine():

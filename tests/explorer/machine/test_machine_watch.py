@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from waiting import patience
 
 from explorer.machine import machine_text
 from explorer.machine.gauges import Gpu, GpuProcess, Machine
@@ -97,7 +98,7 @@ async def test_the_thread_reads_until_it_is_closed(tmp_path, monkeypatch):
     monkeypatch.setattr("explorer.machine.machine_watch.Gauges", Still)
     watch = MachineWatch(tmp_path, lambda: True, read.set)
     watch.start()
-    await asyncio.wait_for(read.wait(), 10)
+    await asyncio.wait_for(read.wait(), patience(10))
     watch.close()
     assert await asyncio.to_thread(closed.wait, 10)
     assert watch.latest.trouble == "NVML not found"

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from waiting import patience
 
 from engine.control.project import Project
 from explorer.view import View
@@ -55,7 +56,7 @@ def open_pane(make_app):
 async def text_of(pilot, contains):
     """The pane's text once it has the words."""
     pane = pilot.app.screen.query_one("#classes")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience(10)
     while contains not in (said := "\n".join([str(pane.border_title), pane.text(), str(pane.border_subtitle)])):
         assert time.monotonic() < deadline, said
         await pilot.pause()

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from waiting import patience
 
 from engine.control import protocol
 from explorer.screens.run_detail import RunDetail
@@ -35,7 +36,7 @@ def open_queue(make_app):
 async def text_of(pilot, contains):
     """The pane's text once it has the words."""
     pane = pilot.app.screen.query_one("#queue")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience(10)
     while contains not in (said := "\n".join([str(pane.border_title), pane.text(), str(pane.border_subtitle)])):
         assert time.monotonic() < deadline, said
         await pilot.pause()

@@ -1,10 +1,9 @@
-import asyncio
 import os
 import signal
-import time
 from dataclasses import asdict
 
 import pytest
+from waiting import eventually
 
 from engine import sweeps
 from engine.control import protocol
@@ -21,13 +20,6 @@ SWEEP = {
     "recipe": {"steps": 20},
     "evaluation": {"steps": 2, "epsilon": 0.1},
 }
-
-
-async def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come about"
-        await asyncio.sleep(0.02)
 
 
 def submission(seed):
@@ -62,11 +54,11 @@ async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_th
     await live.open()
     (run_id,) = (await live.call(submission(0))).run_ids
     assert live.link == "engine"
-    await until(lambda: run_id in live.ended)
-    await until(lambda: live.runs[run_id]["benign_inference_accuracy"] is not None)
+    await eventually(lambda: run_id in live.ended)
+    await eventually(lambda: live.runs[run_id]["benign_inference_accuracy"] is not None)
     assert live.board.runs[run_id].state == live.runs[run_id]["state"] == "done"
     assert any(line.run_id == run_id and "done" in line.message for line in live.log)
-    await until(lambda: live.rows("capacity", measure="accuracy") is not None)
+    await eventually(lambda: live.rows("capacity", measure="accuracy") is not None)
     assert live.rows("capacity", measure="accuracy") == await live.query("capacity", measure="accuracy")
     await live.close()
 
@@ -75,9 +67,9 @@ async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_i
     live = Live(project)
     await live.open()
     os.kill(live.status.pid, signal.SIGKILL)
-    await until(lambda: live.link == "lost")
+    await eventually(lambda: live.link == "lost")
     assert "died" in live.trouble
-    await until(lambda: live.runs)
+    await eventually(lambda: live.runs)
     assert len(await live.query("runs")) == 1
     assert await live.start_engine()
     assert live.link == "engine"
@@ -91,10 +83,10 @@ async def test_an_engine_started_by_somebody_else_is_joined(project):
     other = Live(project)
     await other.open()
     await other.call(protocol.Stop(grace=0.0))
-    await until(lambda: live.link == "lost" and other.link == "lost")
+    await eventually(lambda: live.link == "lost" and other.link == "lost")
     assert live.trouble == "engine was stopped"
     assert await other.start_engine()
-    await until(lambda: live.link == "engine")
+    await eventually(lambda: live.link == "engine")
     await live.close()
     await other.close()
 
@@ -103,7 +95,7 @@ async def test_reading_only_starts_nothing_and_changes_nothing(project):
     before = Live(project)
     await before.open()
     await before.call(protocol.Stop(grace=0.0))
-    await until(lambda: before.link == "lost")
+    await eventually(lambda: before.link == "lost")
     await before.close()
     live = Live(project, read_only=True)
     await live.open()

@@ -1,7 +1,7 @@
 import json
-import time
 
 import pytest
+from waiting import until
 
 from engine import sweeps
 from engine.control import protocol
@@ -39,13 +39,6 @@ def answers():
         "Retry": protocol.Runs(run_ids=[FAILED]),
         "Submit": protocol.Runs(run_ids=["another"]),
     }
-
-
-async def until(pilot, wanted):
-    deadline = time.monotonic() + 10
-    while not wanted():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await pilot.pause()
 
 
 @pytest.fixture

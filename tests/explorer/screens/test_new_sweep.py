@@ -1,22 +1,12 @@
-import asyncio
-import time
-
 import pytest
 from textual.widgets import Input, Static
+from waiting import until
 
 from engine.control.protocol import Runs
 from engine.sweeps import read
 from explorer.planning import Draft, plan
 from explorer.screens.choice import Choice
 from explorer.screens.new_sweep import FIELDS, NewSweep
-
-
-async def until(pilot, condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come about"
-        await pilot.pause()
-        await asyncio.sleep(0.01)
 
 
 def said(screen, part):

@@ -1,8 +1,8 @@
 import json
-import time
 import tomllib
 
 import pytest
+from waiting import until
 
 from engine import sweeps
 from engine.control import protocol
@@ -60,13 +60,6 @@ def keep_pictures(app, *names):
     place.mkdir(parents=True)
     for name in names:
         (place / f"{name}.pgm").write_bytes(b"P5\n8 8\n255\n" + bytes(32) + b"\xff" * 32)
-
-
-async def until(pilot, wanted):
-    deadline = time.monotonic() + 10
-    while not wanted():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await pilot.pause()
 
 
 async def opened(pilot, run_id=FINISHED):
