@@ -6,18 +6,24 @@ Only the standard library: the terminal app and the engine service name an exper
 import hashlib
 import importlib
 import importlib.util
+import itertools
 import math
 import os
 import re
 import struct
 import sys
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TypeVar
 
+from engine.run_warnings import printable
 from engine.spec import Data
 from engine.validation import SpecError, refuse, require_known
 
+T = TypeVar("T")
 ELSEWHERE = "or point --data-root (MIA_DATA) at the folder that has it"
 FASHION_FOLDER = Path("FashionMNIST", "raw")
 FASHION_FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
@@ -29,7 +35,10 @@ CIFAR_PER_CLASS = (5000, 1000)
 YALE_MAT = "YALEBXF.mat"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """The files of an image folder that are images: those of torchvision's ImageFolder."""
-
+NO_DATA = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found")
+"""Folders of archivers, file servers and file systems, which may hold thumbnails and copies under the images' names."""
+NAMED_UNREADABLE = 5
+"""Files that cannot be read are named up to here; all are counted."""
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation"}
 FAMILY_NAMES = ("small-cnn", "yale-cnn", "fashion-cnn", "wide-resnet")
 """The network families that `engine.networks` builds."""
@@ -39,18 +48,42 @@ class DatasetError(SpecError):
     """A data set that is missing, damaged or changed; the message is one line saying what to do."""
 
 
+class UnreadableError(DatasetError):
+    """One file that cannot be read, and why."""
+
+    def __init__(self, path: Path, reason: object):
+        self.said = f"{printable(str(path))} ({printable(' '.join(str(reason).split()))})"
+        super().__init__(f"cannot read {self.said}")
+
+
+def read_each(name: str, paths: Sequence[Path], read: Callable[[Path], T]) -> list[T]:
+    """What `read` makes of each file; those that it refuses by `UnreadableError` are refused together, in one line."""
+    found, refused = [], []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except UnreadableError as error:
+            refused.append(error.said)
+    if refused:
+        more = f" and {len(refused) - NAMED_UNREADABLE} more" if len(refused) > NAMED_UNREADABLE else ""
+        raise DatasetError(
+            f"{name}: cannot read {len(refused)} of {len(paths)} files: "
+            f"{', '.join(refused[:NAMED_UNREADABLE])}{more}; repair or remove them"
+        )
+    return found
+
+
 def fingerprint(data: Data, root: Path) -> str:
     """Hash (blake2b, hex) of the names and contents of the data set's files, wherever they lie.
 
+    A name counts the same however a file system composes its accents.
     Raises `DatasetError` where files are missing or visibly damaged.
     """
+    named = sorted((composed(name), path) for name, path in files(data, root).items())
     digest = hashlib.blake2b(digest_size=16)
-    for name, path in sorted(files(data, root).items()):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise DatasetError(f"{data.name}: cannot read {path}: {error.strerror}") from None
-        digest.update(os.fsencode(name) + b"\0" + hashlib.blake2b(content).digest())
+    contents = read_each(data.name, [path for _, path in named], _hash)
+    for (name, _), content in zip(named, contents, strict=True):
+        digest.update(os.fsencode(name) + b"\0" + content)
     return digest.hexdigest()
 
 
@@ -103,7 +136,7 @@ def yale_source(root: Path) -> Path:
 def yale_people(folder: Path) -> dict[str, list[Path]]:
     """Each person's images in the order of file names, people in ascending order; without ambient and `.bad` files."""
     people = {
-        person.name: sorted(path for path in person.glob("*.pgm") if "Ambient" not in path.name)
+        person.name: sorted(path for path in person.glob("*.pgm") if "Ambient" not in path.name and not hidden(path))
         for person in sorted(folder.glob("yaleB*"))
     }
     return {name: images for name, images in people.items() if images}
@@ -122,7 +155,9 @@ def cifar_copy(data: Data, root: Path) -> Data | None:
         counts = {label: len(images) for label, images in split.items()}
         if counts != dict.fromkeys(CIFAR_CLASSES, wanted):
             found = ", ".join(f"{label} {count}" for label, count in counts.items())
-            raise DatasetError(f"cifar10: {top} needs {wanted} images each of {', '.join(CIFAR_CLASSES)}, not {found}")
+            raise DatasetError(
+                f"cifar10: {top} needs {wanted} images each of {', '.join(CIFAR_CLASSES)}, not {printable(found)}"
+            )
     return copy
 
 
@@ -229,23 +264,75 @@ def _check_idx(path: Path) -> None:
         raise DatasetError(f"fashion-mnist: {path} is damaged; delete it and unpack it again, or use --download")
 
 
+def hidden(path: Path) -> bool:
+    """Whether a file or folder is no data by its name: of an editor, an archiver, a file server or a file system."""
+    return path.name.startswith(".") or path.name in NO_DATA
+
+
+def composed(name: str) -> str:
+    """The name with each accent in its letter (NFC), for some file systems and archivers take them apart (NFD)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _hash(path: Path) -> bytes:
+    try:
+        return hashlib.blake2b(path.read_bytes()).digest()
+    except OSError as error:
+        raise UnreadableError(path, error.strerror) from None
+
+
 def _class_files(name: str, folder: Path) -> dict[str, list[Path]]:
-    """The images below each sub-folder, in the order of torchvision's ImageFolder; hidden folders are no classes."""
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if len(classes) < 2:
+    """The images below each sub-folder, in the order of torchvision's ImageFolder.
+
+    Hidden names are passed over at every depth, and what several links lead to is entered once.
+    """
+    folders: dict[str, list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not hidden(entry) and not _leads_up(entry):
+            folders.setdefault(composed(entry.name), []).append(entry)
+    if len(folders) < 2:
         raise DatasetError(
             f"{name}: {folder} needs a sub-folder of images for each of at least two classes, or train/ and test/ "
             "(or val/) that have them"
         )
-    table = {}
-    for label in classes:
-        walk = sorted(os.walk(folder / label, followlinks=True))
-        table[label] = [
-            Path(place, file)
-            for place, _, names in walk
-            for file in sorted(names)
-            if file.lower().endswith(IMAGE_SUFFIXES)
-        ]
+    table: dict[str, list[Path]] = {}
+    owners: dict[str, str] = {}
+    for label in sorted(folders):
+        found = _walk(name, folders[label])
+        for place in found:
+            if (other := owners.setdefault(place, label)) != label:
+                raise DatasetError(
+                    f"{name}: {printable(place)} belongs to both classes {other!r} and {label!r} by a link; remove it"
+                )
+        table[label] = sorted((path for paths in found.values() for path in paths), key=_order)
         if not table[label]:
-            raise DatasetError(f"{name}: no image in {folder / label} ({', '.join(IMAGE_SUFFIXES)})")
+            raise DatasetError(f"{name}: no image in {printable(str(folder / label))} ({', '.join(IMAGE_SUFFIXES)})")
     return table
+
+
+def _walk(name: str, folders: list[Path]) -> dict[str, list[Path]]:
+    """The images in each real folder below these."""
+
+    def refuse_folder(error: OSError) -> None:
+        raise DatasetError(f"{name}: cannot read the folder {printable(error.filename)}: {error.strerror}")
+
+    found: dict[str, list[Path]] = {}
+    walks = (os.walk(folder, followlinks=True, onerror=refuse_folder) for folder in folders)
+    for place, below, names in itertools.chain.from_iterable(walks):
+        real = os.path.realpath(place)
+        if real in found:
+            below.clear()
+            continue
+        inside = [Path(place, each) for each in names]
+        found[real] = [path for path in inside if path.name.lower().endswith(IMAGE_SUFFIXES) and not hidden(path)]
+        below[:] = sorted(each for each in below if not hidden(path := Path(place, each)) and not _leads_up(path))
+    return found
+
+
+def _leads_up(path: Path) -> bool:
+    """Whether the folder is a link to one that it lies in."""
+    return path.is_symlink() and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(path))
+
+
+def _order(path: Path) -> tuple[str, str, Path]:
+    return composed(str(path.parent)), composed(path.name), path
