@@ -137,7 +137,7 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
         initialisation=experiment.recipe.initialisation,
     ).to(setting.device)
     if isinstance(experiment.recipe, PretrainedRecipe):
-        return pretrained.load(model, experiment.recipe)
+        return pretrained.load(model, experiment.recipe, meter.notice)
     if found := weights.take_over(setting.folder, experiment):
         meter.taken_over(found)
     try:

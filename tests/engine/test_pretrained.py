@@ -76,10 +76,14 @@ def test_certified_views_are_asked_for_by_name(weights):
     assert certified.evaluation.views == ("benign", "adversarial", "certified")
 
 
-@pytest.mark.parametrize("wrapper", pretrained.WRAPPERS)
-def test_a_checkpoint_around_the_state_dict_is_looked_into(wrapper, tmp_path):
-    torch.save({wrapper: network().state_dict(), "epoch": 3}, tmp_path / "model.pt")
-    assert pretrained.read(tmp_path / "model.pt").keys() == network().state_dict().keys()
+def test_what_was_done_to_the_weights_stands_in_the_runs_log(tmp_path):
+    state = {f"module.{name}": tensor for name, tensor in network().state_dict().items()}
+    torch.save({"net": state, "epoch": 3}, tmp_path / "model.pt")
+    (experiment,) = plan(tmp_path / "model.pt")
+    told = collect(experiment, tmp_path / "run")
+    said = [event.message for event in told if isinstance(event, events.Notice)]
+    assert "weights: read from 'net', prefix 'module.' removed" in said
+    assert told[-1].state == "done"
 
 
 def test_safetensors_are_read(tmp_path):
@@ -106,7 +110,7 @@ KINDS = {
 def spoil(state, name):
     if name == "lacks":
         state.pop(next(iter(state)))
-    elif name == "has no place for extra":
+    elif name == "unlike this network, extra":
         state["extra"] = torch.zeros(1)
     elif name == "not finite":
         next(iter(state.values())).fill_(float("nan"))
@@ -120,7 +124,7 @@ def spoil(state, name):
 
 
 @pytest.mark.filterwarnings("ignore:Validating sparse")
-@pytest.mark.parametrize("fault", ["lacks", "has no place for extra", "not finite", "the network's", *KINDS])
+@pytest.mark.parametrize("fault", ["lacks", "unlike this network, extra", "not finite", "the network's", *KINDS])
 def test_weights_that_do_not_fit_are_refused_in_one_line(fault, tmp_path):
     torch.save(spoil(network().state_dict(), fault), tmp_path / "model.pt")
     (experiment,) = plan(tmp_path / "model.pt")
