@@ -1,19 +1,32 @@
 """An image folder of one's own: one sub-folder for each class, as torchvision's ImageFolder reads it."""
 
+import contextlib
+import warnings
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datafiles import DatasetError, folder_path, folder_splits
+from engine.datafiles import DatasetError, UnreadableError, folder_path, folder_splits, read_each
 from engine.datasets.images import shrink
 from engine.datasets.pool import HELD_OUT, Pool, select
+from engine.run_warnings import printable
 from engine.spec import Data
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 DEEP_MODES = ("I", "F")
 """Pillow's modes of more than 8 bits a channel begin so; it would clip them to 8."""
+ORIENTATION = 0x0112
+"""EXIF's tag."""
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""From EXIF's orientation to the `PIL.Image.Transpose` that undoes it."""
+UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError)
+"""What Pillow raises for damaged files."""
 
 
 def folder(data: Data, _root: Path) -> Pool:
@@ -46,31 +59,50 @@ def _held_out(data: Data, labels: np.ndarray, names: tuple[str, ...]) -> np.ndar
 
 def _decode(data: Data, files: list[Path], rows: np.ndarray) -> tuple[Tensor, tuple[str, ...]]:
     """The images of some rows, shrunk to `data.size` if given; all of one size otherwise, or `DatasetError`."""
-    images: list[Tensor] = []
-    for path in (files[row] for row in rows):
-        image = _open(data.name, path)
-        if data.image_size:
-            image = shrink(image.unsqueeze(0), data.image_size)[0]
-        elif images and image.shape[1:] != images[0].shape[1:]:
-            (height, width), (rows_of_first, columns_of_first) = image.shape[1:], images[0].shape[1:]
-            raise DatasetError(
-                f"{data.name}: {path} is {height}x{width} (height x width), {files[rows[0]]} is "
-                f"{rows_of_first}x{columns_of_first}; give a size such as {rows_of_first}x{columns_of_first}"
-            )
-        images.append(image)
-    channels = max(image.shape[0] for image in images)
-    return torch.stack([image.expand(channels, -1, -1) for image in images]), ()
+    paths = [files[row] for row in rows]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about tags that it passes over
+        found = read_each(data.name, paths, partial(_open, size=data.image_size))
+    sizes = [f"{height}x{width}" for _, height, width in (image.shape for image, _ in found)]
+    if odd := next((at for at, size in enumerate(sizes) if size != sizes[0]), 0):
+        raise DatasetError(
+            f"{data.name}: {printable(str(paths[odd]))} is {sizes[odd]} (height x width), "
+            f"{printable(str(paths[0]))} is {sizes[0]}; give a size such as {sizes[0]}"
+        )
+    turned = sum(by_exif for _, by_exif in found)
+    notes = (f"turned as their EXIF orientation says: {turned} of {len(found)} images",) if turned else ()
+    channels = max(image.shape[0] for image, _ in found)
+    return torch.stack([image.expand(channels, -1, -1) for image, _ in found]), notes
 
 
-def _open(name: str, path: Path) -> Tensor:
-    """One image file as uint8 (1 or 3, height, width)."""
+def _open(path: Path, size: tuple[int, int] | None) -> tuple[Tensor, bool]:
+    """One image file, upright: uint8 (1 or 3, height, width), or floats of that size; whether EXIF had it turned."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             if image.mode.startswith(DEEP_MODES):
-                raise DatasetError(f"{name}: {path} has more than 8 bits a pixel (mode {image.mode}); convert it first")
-            array = np.array(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{name}: cannot read {path}: {' '.join(str(error).split())}") from None
-    return torch.from_numpy(array.reshape(*array.shape[:2], -1)).permute(2, 0, 1)
+                raise UnreadableError(path, f"more than 8 bits a pixel, mode {image.mode}; convert it first")
+            upright, turned = _upright(image)
+            array = np.array(upright.convert("L" if image.mode in ("1", "L") else "RGB"))
+    except UnreadableError:
+        raise
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
+        raise UnreadableError(path, error) from None
+    tensor = torch.from_numpy(array.reshape(*array.shape[:2], -1)).permute(2, 0, 1)
+    return shrink(tensor.unsqueeze(0), size)[0] if size else tensor, turned
+
+
+def _upright(image: "Image.Image") -> tuple["Image.Image", bool]:
+    """The image as a viewer shows it, and whether that took a turn; Pillow turns TIFF files by itself as it loads."""
+    turned = image.format == "TIFF" and _orientation(image) in TURNS
+    image.load()
+    turn = TURNS.get(_orientation(image))
+    return (image, turned) if turn is None else (image.transpose(turn), True)
+
+
+def _orientation(image: "Image.Image") -> Any:
+    """EXIF's number for how the camera was held; 1, upright, where there is none that can be read."""
+    with contextlib.suppress(*UNREADABLE):
+        return image.getexif().get(ORIENTATION, 1)
+    return 1

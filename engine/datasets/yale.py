@@ -6,25 +6,40 @@ follow the lights of the files better in this order than in any other tried, als
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from engine.datafiles import DatasetError, yale_people, yale_source
+from engine.datafiles import DatasetError, UnreadableError, read_each, yale_people, yale_source
 from engine.datasets.pool import Pool, reader
 from engine.spec import Data
 
 HEIGHT, WIDTH = 192, 168
 TRAIN_PER_PERSON = 50
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
-_PGM_HEADER = re.compile(rb"P5" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_PGM_HEADER = re.compile(rb"P5" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})\s")
+
+
+class Faces(NamedTuple):
+    """Every face of one source, in its order."""
+
+    images: np.ndarray
+    """(n, 192, 168)."""
+    people: Sequence
+    """Whose each is."""
+    files: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
 
 
 def yale(_data: Data, root: Path) -> Pool:
     """All faces as bytes; people are labelled 0..37 in ascending order (there is no yaleB14)."""
     source = yale_source(root)
-    faces, labels, names = _from_mat(source) if source.is_file() else _from_tree(source)
+    faces = _from_mat(source) if source.is_file() else _from_tree(source)
+    people, labels = np.unique(faces.people, return_inverse=True)
+    labels, names = labels.astype(np.int64), tuple(map(str, people.tolist()))
     for name, total in zip(names, np.bincount(labels), strict=True):
         if total <= TRAIN_PER_PERSON:
             raise DatasetError(
@@ -32,7 +47,9 @@ def yale(_data: Data, root: Path) -> Pool:
                 "of each person and needs more"
             )
     train, test = paper_split(labels)
-    return Pool(labels, train, test, names, reader(torch.from_numpy(faces).unsqueeze(1)))
+    return Pool(
+        labels, train, test, names, reader(torch.from_numpy(faces.images).unsqueeze(1), faces.notes), faces.files
+    )
 
 
 def paper_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,35 +66,38 @@ def paper_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_pgm(path: Path) -> np.ndarray:
-    """A binary (P5) PGM file of 8 bits as uint8 (height, width); comments may stand in its header."""
+    """A binary (P5) PGM file of 8 bits as uint8 (height, width); comments may stand in its header.
+
+    Raises `UnreadableError` for any other.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"yale: cannot read {path}: {error.strerror}") from None
+        raise UnreadableError(path, error.strerror) from None
     header = _PGM_HEADER.match(content)
     if header is None:
-        raise DatasetError(f"yale: {path} is not a binary PGM (P5) file")
+        raise UnreadableError(path, "not a binary PGM (P5) file")
     width, height, white = (int(number) for number in header.groups())
     if white != 255:
-        raise DatasetError(f"yale: {path} has the white level {white}; only 255 is read")
+        raise UnreadableError(path, f"its white level is {white}, only 255 is read")
     if len(content) < header.end() + width * height:
-        raise DatasetError(f"yale: {path} is damaged: it ends before its {width}x{height} pixels do")
+        raise UnreadableError(path, f"damaged: it ends before its {width}x{height} pixels do")
     return np.frombuffer(content, np.uint8, width * height, header.end()).reshape(height, width)
 
 
-def _from_tree(folder: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    faces, owners = [], []
-    for person, paths in yale_people(folder).items():
-        images = [face for face in map(read_pgm, paths) if face.shape == (HEIGHT, WIDTH)]
-        faces += images
-        owners += [person] * len(images)
-    if not faces:
+def _from_tree(folder: Path) -> Faces:
+    paths = [path for images in yale_people(folder).values() for path in images]
+    found = list(zip(paths, read_each("yale", paths, read_pgm), strict=True))
+    usable = [(path, face) for path, face in found if face.shape == (HEIGHT, WIDTH)]
+    if not usable:
         raise DatasetError(f"yale: no image of {WIDTH}x{HEIGHT} pixels in {folder}")
-    names, labels = np.unique(owners, return_inverse=True)
-    return np.stack(faces), labels.astype(np.int64), tuple(names.tolist())
+    odd = len(found) - len(usable)
+    notes = (f"{odd} of {len(found)} files left out: not {WIDTH}x{HEIGHT} pixels",) if odd else ()
+    people, files = zip(*((path.parent.name, f"{path.parent.name}/{path.name}") for path, _ in usable), strict=True)
+    return Faces(np.stack([face for _, face in usable]), people, files, notes)
 
 
-def _from_mat(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _from_mat(path: Path) -> Faces:
     """Faces are the columns of X, each stored column by column; Y names the person."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -92,5 +112,4 @@ def _from_mat(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     whole = columns.astype(np.uint8)
     columns = whole if np.array_equal(whole, columns) else (columns / 255).astype(np.float32)
     faces = columns.T.reshape(-1, WIDTH, HEIGHT).swapaxes(1, 2)
-    names, labels = np.unique(owners, return_inverse=True)
-    return np.ascontiguousarray(faces), labels.astype(np.int64), tuple(str(name) for name in names.tolist())
+    return Faces(np.ascontiguousarray(faces), owners)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from engine import datafiles, datasets
 from engine.datasets.folder import folder
@@ -121,3 +121,72 @@ def test_images_of_more_than_8_bits_are_refused_rather_than_clipped(pets, mode, 
     message = refusal(datasets.load, at(pets), Path())
     assert "more than 8 bits" in message
     assert str(path) in message
+
+
+def test_all_images_that_cannot_be_read_are_counted_and_the_first_five_named(pets, refusal):
+    broken = [pets / "train" / kind / f"0{number}.png" for kind in ("cat", "dog") for number in range(3)]
+    for path, length in zip(broken, (0, 10, 20, 30, 40, 50), strict=True):
+        path.write_bytes(path.read_bytes()[:length])
+    deep = paint(pets / "test" / "dog" / "00.tif", 7, "I;16")
+    message = refusal(datasets.load, at(pets), Path())
+    assert "cannot read 7 of 31 files: " in message
+    assert all(str(path) in message for path in broken[:5])
+    assert message.endswith("and 2 more; repair or remove them")
+    for path in broken:
+        path.unlink()
+    assert f"cannot read 1 of 25 files: {deep} (more than 8 bits" in refusal(datasets.load, at(pets), Path())
+
+
+def held(top: Path, orientation: int, suffix: str) -> Path:
+    """A folder in which each first image was taken with the camera held so."""
+    drawn = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), np.uint8)
+    for number, image in enumerate(drawn):
+        path = top / ("train", "test")[number // 4] / ("cat", "dog")[number % 2] / f"{number}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        exif[0x0112] = orientation if number in (0, 1) else 1
+        Image.fromarray(image).save(path, exif=exif)
+    return top
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_their_exif_says_and_it_is_said(tmp_path, orientation):
+    top = held(tmp_path / "held", orientation, ".png")
+    data = datasets.load(at(top), Path())
+    for image, name in zip(data.train.images, data.train.files, strict=True):
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(top / name)))
+        assert np.array_equal(image.permute(1, 2, 0), expected)
+    said = [warning.message for warning in data.warnings if warning.topic == "data"]
+    assert said == ([] if orientation == 1 else ["turned as their EXIF orientation says: 2 of 8 images"])
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp"])
+def test_every_format_is_turned_once(tmp_path, suffix):
+    top = held(tmp_path / "held", 6, suffix)
+    data = datasets.load(at(top), Path())
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(top / data.train.files[0])))
+    assert np.array_equal(data.train.images[0].permute(1, 2, 0), expected)
+    assert [warning.message for warning in data.warnings] == ["turned as their EXIF orientation says: 2 of 8 images"]
+
+
+def test_an_exif_that_cannot_be_read_turns_nothing(tmp_path):
+    top = held(tmp_path / "held", 6, ".jpg")
+    expected = np.asarray(Image.open(top / "train" / "cat" / "0.jpg"))
+    for path in top.rglob("*.jpg"):
+        content = path.read_bytes()
+        start = content.index(b"Exif\0\0") + 6
+        path.write_bytes(content[:start] + b"MM\0\x2a\0\0\xff\xf8" + content[start + 8 :])
+    data = datasets.load(at(top), Path())
+    assert data.warnings == ()
+    assert np.array_equal(data.train.images[0].permute(1, 2, 0), expected)
+
+
+def test_images_know_their_files_and_a_folder_of_copies_is_said_to_be_one(pets):
+    paint(pets / "test" / "dog" / "00.png", 55)
+    data = datasets.load(at(pets), Path())
+    assert data.train.files[10] == "train/dog/00.png"
+    assert data.test.files[-5] == "test/dog/00.png"
+    said = {warning.topic: warning.message for warning in data.warnings}
+    assert said["membership"].startswith(
+        "9 of 10 test images are also training images (test/cat/00.png is train/cat/00.png)"
+    )

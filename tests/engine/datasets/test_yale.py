@@ -113,7 +113,29 @@ def test_faces_of_another_size_are_passed_over(yale_root, same):
     (person / "yaleB01_P00A-001.pgm").write_bytes(pgm(np.zeros((480, 640))))
     (person / "yaleB01_P00_Ambient.pgm").write_bytes(pgm(face(9, 9)))
     (person / "yaleB01_P00A-002.pgm.bad").write_bytes(b"bad")
-    assert same(datasets.load(Data(name="yale"), yale_root).train, before.train)
+    after = datasets.load(Data(name="yale"), yale_root)
+    assert same(after.train, before.train)
+    assert [warning.message for warning in before.warnings] == []
+    assert [warning.message for warning in after.warnings] == ["1 of 104 files left out: not 168x192 pixels"]
+
+
+def test_all_faces_that_cannot_be_read_are_named_at_once(yale_root, refusal):
+    broken = sorted((yale_root / "CroppedYale" / "yaleB01").iterdir())[:6]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:-1])
+    message = refusal(datasets.load, Data(name="yale"), yale_root)
+    assert "yale: cannot read 6 of 103 files: " in message
+    assert all(str(path) in message for path in broken[:5])
+    assert message.count("damaged: it ends before its 168x192 pixels do") == 5
+    assert "and 1 more" in message
+
+
+def test_a_face_under_two_peoples_names_is_named(yale_root):
+    mine, yours = (sorted((yale_root / "CroppedYale" / f"yaleB0{person}").iterdir())[0] for person in (1, 3))
+    shutil.copy(mine, yours)
+    (warning,) = (each for each in datasets.load(Data(name="yale"), yale_root).warnings if each.topic == "data")
+    assert "1 of 103 images has another label than an equal one" in warning.message
+    assert all(f"{path.parent.name}/{path.name}" in warning.message for path in (mine, yours))
 
 
 def test_too_few_faces_of_a_person_are_refused(yale_root, refusal):
@@ -160,8 +182,9 @@ def test_a_pgm_is_read_whatever_space_and_comments_its_header_has(
     [
         (b"", "not a binary PGM"),
         (b"P2\n1 1\n255\n7", "not a binary PGM"),
-        (b"P5\n2 2\n65535\n" + bytes(8), "white level 65535"),
+        (b"P5\n2 2\n65535\n" + bytes(8), "white level is 65535"),
         (b"P5\n2 2\n255\n" + bytes(3), "damaged"),
+        (b"P5\n" + b"9" * 5000 + b" 2\n255\n", "not a binary PGM"),
     ],
 )
 def test_a_pgm_that_cannot_be_read_is_named(tmp_path, content, needle, refusal):
