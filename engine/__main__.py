@@ -74,6 +74,9 @@ def compute(experiment: Experiment, place: Place, folder: Path, sink) -> str:
                 file=sys.stderr,
             )
             return
+        if isinstance(event, events.Warnings):
+            for warning in event.warnings:
+                print(f"\r! {event.run_id}: {warning['message']}", file=sys.stderr)
         if isinstance(event, events.RunEnded):
             state = event.state
             print(f"\r{event.run_id}  {state}  {event.error or ''}{' ' * 30}", file=sys.stderr)

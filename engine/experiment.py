@@ -93,8 +93,6 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
                 run_id,
                 "the model gives one class to every image: its leakage says nothing; try more steps or warm-up",
             )
-        for warning in answers.warnings:
-            _notice(emit, run_id, warning.message)
         for event in facts:
             emit(event)
     except Stopped:

@@ -48,8 +48,8 @@ def epsilon(value: float) -> str:
 
 
 def _is_share(value: Any) -> bool:
-    """A number written out, with or without a mark behind it."""
-    return isinstance(value, str) and value.rstrip(" ≈").replace(".", "").replace("-", "").isdigit()
+    """A number written out, with or without marks behind it."""
+    return isinstance(value, str) and value.rstrip(" ≈!").replace(".", "").replace("-", "").isdigit()
 
 
 def natural_order(words: str) -> list[str | float]:

@@ -3,7 +3,7 @@
 import json
 
 from engine.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
-from store.statements import HEADLINE_VIEWS, certification
+from store.statements import HEADLINE_VIEWS, TOLD, TOLD_OF_T, all_of, certification, joined
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
@@ -86,6 +86,9 @@ _LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) 
 """Seeds whose own interval lies above a guess."""
 _IN_WORDS = "max(c.setting) AS setting"
 """How the runs depart from their recipe; rows from before version 4 do not say."""
+_TOLD = f"LEFT JOIN {TOLD} t ON {TOLD_OF_T.format('f')}"
+_WARNINGS = f"{joined(all_of('t.messages'))} AS warnings"
+"""The distinct messages of all seeds."""
 _STATISTICS = f"""
 statistics AS (
     SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
@@ -106,13 +109,13 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
-        c.size, c.settings, c.papers
-    FROM chosen c JOIN facts f ON f.run_id = c.run_id
+        c.size, c.settings, c.papers, {_WARNINGS}
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id {_TOLD}
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
 SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published,
-    g.size, g.setting, g.settings
+    g.size, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
 """One row per setting and fact, over seeds of finished runs, with Student's interval from two seeds on."""
@@ -128,14 +131,15 @@ CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
     SELECT {_SETTING}, f.attack, f.view, f.class_label, max(k.name) AS class_name, f.threshold_rule, f.measure,
         {_VALUES}, {_LEAKING}, {_IN_WORDS}, min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember,
-        c.settings, c.papers
+        c.settings, c.papers, {_WARNINGS}
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
         LEFT JOIN class_names k ON (k.run_id, k.class_label) = (f.run_id, f.class_label)
+        {_TOLD}
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
 SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.class_name, g.threshold_rule, g.measure, {_SUMMARY},
-    g.n_member, g.n_nonmember, p.published, g.setting, g.settings
+    g.n_member, g.n_nonmember, p.published, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NOT DISTINCT FROM g.class_label AND p.split IS NULL AND {_SAME_SETTING}"""
 """The same for leakage only, each class beside the row of all classes (class_label NULL)."""
@@ -175,13 +179,14 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     WHERE attack = 'confidence' AND metric = 'inference_accuracy' AND class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
-        c.settings
-    FROM chosen c JOIN facts f ON f.run_id = c.run_id
+        c.settings, {all_of("t.messages")} AS messages
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id {_TOLD}
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}, wide AS (
     SELECT {_SETTING}, size, max(n_seeds) AS n_seeds, {_STATISTICS_OF}, max(setting) AS setting,
-        settings
+        settings, {joined(all_of("messages"))} AS warnings,
+        string_agg(DISTINCT view, ' ' ORDER BY view) FILTER (messages IS NOT NULL) AS warned_views
     FROM statistics GROUP BY ALL
 ), numbered AS (SELECT *, row_number() OVER () AS number FROM wide), printed AS (
     SELECT dataset, defense, epsilon, train_fraction AS paper_train_fraction, capacity AS paper_capacity,
@@ -190,7 +195,8 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     WHERE class_label IS NULL AND (metric = 'accuracy' OR (metric, attack) = ('inference_accuracy', 'confidence'))
     GROUP BY ALL
 )
-SELECT g.* EXCLUDE (number, setting, settings), p.* EXCLUDE (dataset, defense, epsilon), g.setting, g.settings
+SELECT g.* EXCLUDE (number, setting, settings, warnings, warned_views), p.* EXCLUDE (dataset, defense, epsilon),
+    g.setting, g.settings, g.warnings, g.warned_views
 FROM numbered g LEFT JOIN printed p
     ON {_SAME_DEFENSE} OR (p.epsilon IS NULL AND (p.dataset, p.defense) = (g.dataset, g.defense))
 QUALIFY row_number() OVER (

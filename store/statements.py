@@ -4,6 +4,28 @@ from engine.recipes import ALL_VIEWS
 
 HEADLINE_VIEWS = tuple(view for view in ALL_VIEWS if view != "targeted")
 """Views whose numbers stand in the list of runs; `accuracies` and `leakage` have all of them."""
+BETWEEN_WARNINGS = " | "
+"""What stands between the messages of a column `warnings`."""
+
+_VIEWS = ", ".join(f"('{view}')" for view in ALL_VIEWS)
+TOLD = f"""(
+    SELECT w.run_id, v.view, list(w.message) AS messages
+    FROM warnings w JOIN (VALUES {_VIEWS}) v(view) ON w.view IS NULL OR w.view = v.view
+    GROUP BY w.run_id, v.view
+)"""
+"""For each run and view that warnings speak of, what they say: a warning without a view speaks of all."""
+TOLD_OF_T = "(t.run_id, t.view) = ({0}.run_id, {0}.view)"
+"""Condition that a row of `TOLD` speaks of a row with these columns."""
+
+
+def joined(messages: str) -> str:
+    """The distinct messages of a list as one text; NULL of none."""
+    return f"array_to_string(list_sort(list_distinct({messages})), '{BETWEEN_WARNINGS}')"
+
+
+def all_of(lists: str) -> str:
+    """Aggregate: the messages of several lists as one list; NULL of none."""
+    return f"flatten(list({lists}) FILTER ({lists} IS NOT NULL))"
 
 
 def certification(alias: str) -> str:
@@ -44,7 +66,7 @@ SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity
     json_extract_string(r.spec, '$.data.size') AS size,
     {certification("r")} AS certification, r.setting,
     r.state, r.priority, r.attempts, r.device, r.created, r.started, r.ended, r.error,
-    a.* EXCLUDE run_id, l.* EXCLUDE run_id
+    a.* EXCLUDE run_id, l.* EXCLUDE run_id, t.* EXCLUDE run_id
     /* more */
 FROM runs r
 LEFT JOIN (SELECT run_id, {_ACCURACIES} FROM accuracies GROUP BY run_id) a ON a.run_id = r.run_id
@@ -53,10 +75,17 @@ LEFT JOIN (
     WHERE attack = 'confidence' AND threshold_rule = 'oracle' AND metric = 'inference_accuracy' AND class_label IS NULL
     GROUP BY run_id
 ) l ON l.run_id = r.run_id
+LEFT JOIN (
+    SELECT run_id, {joined(all_of("messages"))} AS warnings, string_agg(view, ' ' ORDER BY view) AS warned_views
+    FROM {TOLD} GROUP BY run_id
+) t ON t.run_id = r.run_id
 {{where}}"""
 
 RUNS = _RUNS.replace("/* more */", "")
-"""One row per run with its headline numbers; the inference accuracy is the confidence attack's, oracle threshold."""
+"""One row per run with its headline numbers; the inference accuracy is the confidence attack's, oracle threshold.
+
+`warned_views`: the views whose numbers the warnings speak of, with blanks between.
+"""
 
 RUN = _RUNS.replace(
     "/* more */",
@@ -77,18 +106,18 @@ FROM sweeps s JOIN runs r ON r.run_id = s.run_id
 {where}
 GROUP BY s.sweep"""
 
-ACCURACIES = """
+ACCURACIES = f"""
 SELECT a.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, r.state, a.view, a.split, a.accuracy,
-    a.n, a.calibration_error
-FROM accuracies a LEFT JOIN runs r ON r.run_id = a.run_id
-{where}"""
+    a.n, a.calibration_error, {joined("t.messages")} AS warnings
+FROM accuracies a LEFT JOIN runs r ON r.run_id = a.run_id LEFT JOIN {TOLD} t ON {TOLD_OF_T.format("a")}
+{{where}}"""
 
-LEAKAGE = """
+LEAKAGE = f"""
 SELECT l.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, l.attack, l.view, l.class_label,
     l.threshold_rule, l.metric, l.value, l.ci_low, l.ci_high, l.n_member, l.n_nonmember,
-    l.leaks
-FROM leakage l LEFT JOIN runs r ON r.run_id = l.run_id
-{where}"""
+    l.leaks, {joined("t.messages")} AS warnings
+FROM leakage l LEFT JOIN runs r ON r.run_id = l.run_id LEFT JOIN {TOLD} t ON {TOLD_OF_T.format("l")}
+{{where}}"""
 
 WARNINGS = """
 SELECT w.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, w.topic, w.view, w.message

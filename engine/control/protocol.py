@@ -170,6 +170,8 @@ class Note(Push):
     message: str
     time: float
     run_id: str | None = None
+    warning: bool = False
+    """Whether it is one of the run's warnings, which stay beside its numbers."""
 
 
 class Status(Answer):

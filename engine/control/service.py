@@ -20,7 +20,7 @@ from engine.control.scheduler import Outcome, QueuedRun, Scheduler
 from engine.control.server import Server
 from engine.control.settings import EngineSettings
 from engine.control.writer import Item, StateWrite, Writer
-from engine.events import Event, Notice, Progress, RunEnded, RunStarted
+from engine.events import Event, Notice, Progress, RunEnded, RunStarted, Warnings
 from engine.place import Job, Place
 from engine.spec import Experiment
 from engine.validation import SpecError, from_mapping
@@ -179,9 +179,11 @@ class Engine:
         """What `work` returns, done in a thread so that nobody waits for it."""
         return await self._loop.run_in_executor(self._readers, work)
 
-    def note(self, message: str, run_id: str | None = None) -> None:
-        """Tell clients something they should see."""
-        self.server.push(protocol.Note(message=message, time=time.time(), run_id=run_id))
+    def note(self, message: str, run_id: str | None = None, *, warning: bool = False) -> None:
+        """Tell clients something they should see; a warning of a run goes into the engine's log too."""
+        if warning:
+            log.warning("%s: %s", run_id, message)
+        self.server.push(protocol.Note(message=message, time=time.time(), run_id=run_id, warning=warning))
 
     def _deliver(self, message: Event | Exited) -> None:
         """Take a job's message over to the loop; called on the executor's threads."""
@@ -225,6 +227,9 @@ class Engine:
                 self.server.push(protocol.StateChange(run_id=item.run_id, state=item.state, error=item.error))
             elif isinstance(item, Notice):
                 self.note(item.message, item.run_id)
+            elif isinstance(item, Warnings):
+                for warning in item.warnings:
+                    self.note(warning["message"], item.run_id, warning=True)
         if not items:
             self._check_hold()
 

@@ -11,6 +11,7 @@ from explorer.charts import metrics, series
 from explorer.charts.plot import MARKS, Chart, Series
 from explorer.charts.read_out import is_number
 from explorer.project.live import Live
+from explorer.tables import warned
 from explorer.view import View
 
 Row = Mapping[str, Any]
@@ -132,9 +133,10 @@ def over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     count = f"{few}-{many} seeds" if few < many else f"{many} seeds" if many > 1 else "1 seed"
     interval = ", 95 % CI" if many > 1 and view.interval != "off" else ""
     short = interval.removeprefix(", ") or count
+    told = f" · {warned.WARNED} may mislead" if any(map(warned.is_warned, rows)) else ""
     *_, last = drawing.shorter
-    shorter = *(f"{title} · {short}" for title in drawing.shorter), last.replace(" · ", " "), last
-    return replace(drawing, title=f"{drawing.title} · {count}{interval}", shorter=shorter)
+    shorter = *(f"{title} · {short}{told}" for title in drawing.shorter), last.replace(" · ", " "), last
+    return replace(drawing, title=f"{drawing.title} · {count}{interval}{told}", shorter=shorter)
 
 
 def _trained_and_asked(row: Row) -> tuple[series.Key, float, str | None]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from engine.spec import INFERENCE_ATTACKS
 from explorer.project.live import Live
+from explorer.tables import warned
 from explorer.tables.leakage import RULES, VIEWS
 from explorer.view import View
 from store.statements import HEADLINE_VIEWS
@@ -66,6 +67,8 @@ class Number(NamedTuple):
     value: float | None = None
     leaks: bool | None = None
     """Whether it is told apart from a guess; None where that means nothing."""
+    warned: bool = False
+    """Whether a warning of the run speaks of it."""
 
 
 def like_guess(row: Row) -> bool:
@@ -146,12 +149,13 @@ def of_run(row: Row, view: View) -> Number:
     """The chosen number of one run where its row has it: an accuracy, or what an oracle's confidence attack infers."""
     metric = of(view)
     if not metric.inference:
-        return Number(row.get(f"{metric.id}_accuracy") if in_rows(view) else None)
+        value = row.get(f"{metric.id}_accuracy") if in_rows(view) else None
+        return Number(value, warned=warned.is_warned(row, metric.facts.get("view")))
     found = row.get(f"{view.leak_view}_inference_accuracy") if in_rows(view) else None
     if found is None:
         return Number()
     value = 2 * found - 1 if metric.id == "advantage" else found  # Eq 16
-    return Number(value, row[f"{view.leak_view}_leaks"])
+    return Number(value, row[f"{view.leak_view}_leaks"], warned.is_warned(row, view.leak_view))
 
 
 def in_rows(view: View) -> bool:
@@ -170,9 +174,13 @@ def of_runs(live: Live, view: View) -> Callable[[Row], Number]:
     if not of(view).inference:
         of_answers = {name: value for name, value in wanted(view).items() if name != "measure"}
         found = live.rows("accuracies", **of_answers) or []
-        errors = {row["run_id"]: Number(row["calibration_error"]) for row in found}
+        errors = {row["run_id"]: Number(row["calibration_error"], warned=warned.is_warned(row)) for row in found}
         return lambda row: errors.get(row["run_id"], Number())
     chosen = {("metric" if name == "measure" else name): value for name, value in wanted(view).items()}
     rows = live.rows("leakage", **chosen) or []
-    numbers = {row["run_id"]: Number(row["value"], row["leaks"]) for row in rows if row["class_label"] is None}
+    numbers = {
+        row["run_id"]: Number(row["value"], row["leaks"], warned.is_warned(row))
+        for row in rows
+        if row["class_label"] is None
+    }
     return lambda row: numbers.get(row["run_id"], Number())

@@ -12,7 +12,7 @@ import click
 from engine.control.project import Project
 from explorer import options, text
 from explorer.project.access import Results, Row, find_run, results
-from explorer.tables import exposed, facts, leakage, views_table
+from explorer.tables import exposed, facts, leakage, views_table, warned
 from explorer.tables.run_files import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
@@ -37,8 +37,8 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
         "sweep": [row["sweep"] for row in rows],
         **({"setting": [row["setting"] for row in rows]} if any(row["setting"] for row in rows) else {}),
         "state": [row["state"] for row in rows],
-        "test": [text.percent(row["benign_test_accuracy"]) for row in rows],
-        "adv-test": [text.percent(row["adversarial_test_accuracy"]) for row in rows],
+        "test": _accuracies(rows, "benign"),
+        "adv-test": _accuracies(rows, "adversarial"),
         "I_B": _marked(rows, "benign"),
         "I_A": _marked(rows, "adversarial"),
         "took": [_took(row) for row in rows],
@@ -46,6 +46,9 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
     if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
         click.echo(f"{leakage.NOT_TOLD_APART} not told apart from a guess", err=True)
+    for row in rows:
+        for message in warned.messages([row]):
+            click.echo(f"{warned.WARNED} {row['run_id']}: {message}", err=True)
 
 
 @click.command()
@@ -83,9 +86,16 @@ def _show_run(asked: Results, found: Row, project: Project) -> None:
     click.echo(f"sweeps   {found['sweeps']}\ndevice   {found['device'] or '-'}   took {_took(found) or '-'}")
     click.echo(f"files    {project.run_folder(found['run_id'])}")
     click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
-    lines = [[row["view"], row["split"], text.percent(row["accuracy"]), row["n"]] for row in accuracies]
+    _tell_warnings(found)
+    shares = leakage.even([text.percent(row["accuracy"]) + warned.mark(warned.is_warned(row)) for row in accuracies])
+    lines = [[row["view"], row["split"], share, row["n"]] for row, share in zip(accuracies, shares, strict=True)]
     click.echo(text.table(["view", "split", "accuracy %", "n"], lines) + "\n")
     click.echo(leakage.table(leaks))
+
+
+def _tell_warnings(run: Row) -> None:
+    if said := warned.lines(warned.messages([run]), LINE):
+        click.echo("\n".join(said) + "\n")
 
 
 @click.command()
@@ -110,6 +120,7 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
         raise StoreError(f"{found['run_id']} has no {view} view; it has {', '.join(there)}")
     shown = [view] if view else there
     click.echo(f"{found['run_id']}: its most exposed training images\n")
+    _tell_warnings(found)
     click.echo(f"{exposed.table(rows, shown)}\n\n{exposed.legend(shown)}")
     pictures = project.run_folder(found["run_id"]) / EXPOSED
     if pictures.is_dir():
@@ -151,11 +162,22 @@ def export(
                 click.echo(f"{path}: {rows} rows of {table}", err=True)
 
 
+def _accuracies(rows: list[Row], view: str) -> list[str]:
+    """The view's test accuracies, marked where a warning speaks of them."""
+    shares = [text.percent(row[f"{view}_test_accuracy"]) for row in rows]
+    return leakage.even(
+        [
+            "-" if share is None else share + warned.mark(warned.is_warned(row, view))
+            for row, share in zip(rows, shares, strict=True)
+        ]
+    )
+
+
 def _marked(rows: list[Row], view: str) -> list[str | None]:
-    """The view's inference accuracies, marked where they are not told apart from a guess."""
+    """The view's inference accuracies, marked where they are like a guess or a warning speaks of them."""
     values = [row[f"{view}_inference_accuracy"] for row in rows]
     cells = [
-        "-" if value is None else text.percent(value) + leakage.mark(row[f"{view}_leaks"])
+        "-" if value is None else text.percent(value) + leakage.mark(row[f"{view}_leaks"], warned.is_warned(row, view))
         for row, value in zip(rows, values, strict=True)
     ]
     return leakage.even(cells)

@@ -71,6 +71,8 @@ def _take(board: Board, push: protocol.Push) -> str | None:
             return board.line(board.runs[push.run_id])
     elif isinstance(push, protocol.RunProgress):
         board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
+    elif isinstance(push, protocol.Note) and push.warning:
+        board.put_warning(push.run_id, push.message)
     elif isinstance(push, protocol.Note) and (push.run_id is None or push.run_id in board.runs):
         return f"! {push.run_id or 'engine'}: {push.message}"
     return None

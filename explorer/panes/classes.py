@@ -12,7 +12,7 @@ from explorer.panes.pane import Page, Pane, plain
 from explorer.panes.runs import short_name
 from explorer.panes.table import fit, header, row
 from explorer.project import progress
-from explorer.tables import class_cells, class_table
+from explorer.tables import class_cells, class_table, warned
 from explorer.tables.class_table import PAPERS, ClassRow, Strategy
 from explorer.tables.leakage import NOT_TOLD_APART, RULES
 
@@ -135,6 +135,7 @@ class Classes(Pane):
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
         said = [f"{NOT_TOLD_APART} not told apart from a guess"] if class_cells.marked(rows) else []
+        said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
         said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
         said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
         return said

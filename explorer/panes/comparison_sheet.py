@@ -9,7 +9,7 @@ from explorer.look import Line
 from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, heading, wrapped
 from explorer.panes.table import sized
-from explorer.tables import comparison, run_facts
+from explorer.tables import comparison, run_facts, warned
 from explorer.tables.comparison import Cell, Entry, Known
 
 Row = dict[str, Any]
@@ -77,6 +77,8 @@ class ComparisonSheet(Sheet):
         known = self.known()
         if words := comparison.legend(known):
             lines += [(), *wrapped(words, width - 1, "dim", hang=1)]
+        for message in comparison.warnings(known):
+            lines += wrapped(message, width - 1, "warn", first=f" {warned.WARNED}", hang=3)
         if not known.complete:
             lines += [(), plain(" asking …", "dim")]
         names = self.names()

@@ -12,7 +12,7 @@ from explorer.panes.runs import TONES
 from explorer.panes.sheet import Sheet, beside, cut, heading, wrapped
 from explorer.panes.table import bar
 from explorer.project.board import MARKS, RunBoard
-from explorer.tables import leakage, run_facts
+from explorer.tables import leakage, run_facts, warned
 from explorer.tables.run_files import RunFolder
 
 Row = dict[str, Any]
@@ -101,6 +101,8 @@ class RunPage(Sheet):
         places = [f"on {run['device']}"] if run["device"] else []
         places += [f"sweep {sweeps.replace(' ', ', ')}" if sweeps else "came in by import", *times]
         lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
+        for message in warned.messages([run]):
+            lines += wrapped(message, width, "warn", first=f" {warned.WARNED}", hang=3)
         lines += wrapped(" · ".join(places), width, "dim", hang=1)
         if whole.get("versions"):
             lines += wrapped(run_facts.versions(whole), width, "dim", hang=1)
@@ -139,6 +141,7 @@ class RunPage(Sheet):
             run_sections.accuracies(
                 None if accuracies is None else run_facts.accuracies(accuracies),
                 run_facts.calibration_errors(accuracies or ()),
+                {row["view"] for row in accuracies or () if warned.is_warned(row)},
                 width,
             ),
         ]

@@ -1,6 +1,6 @@
 """The sections of a run's page as lines: accuracies, settings, history, files and log. Pure functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer import text
@@ -10,6 +10,7 @@ from explorer.look import Line
 from explorer.panes.pane import plain
 from explorer.panes.sheet import beside, cut, heading, wrapped
 from explorer.panes.table import Column, header, row
+from explorer.tables import warned
 from explorer.tables.run_facts import Settings
 from explorer.tables.run_files import RunFolder
 
@@ -39,9 +40,13 @@ def indented(line: Line, width: int) -> Line:
 def accuracies(
     found: Mapping[str, Mapping[str, tuple[float, int]]] | None,
     errors: Mapping[tuple[str, str], float],
+    warned_views: Collection[str],
     width: int,
 ) -> list[Line]:
-    """Every view and split with its number of images, and beside them the calibration errors where there are any."""
+    """Every view and split with its number of images, and beside them the calibration errors where there are any.
+
+    warned_views: those whose numbers may mislead, which are marked.
+    """
     lines = [heading("Accuracies", width, "%")]
     if not found:
         return [*lines, plain(f" {ASKING if found is None else 'None: they are measured after training.'}", "dim")]
@@ -52,11 +57,11 @@ def accuracies(
     columns += [Column(f"ECE {split}", 9, right=True) for split in splits if errors]
     lines.append(indented(header(columns), width - 1))
     for view, of_view in found.items():
-        cells = {"VIEW": (view, "")}
+        cells, sign = {"VIEW": (view, "")}, warned.mark(view in warned_views) or " " * bool(warned_views)
         for split, (share, n) in of_view.items():
-            cells |= {split.upper(): (text.percent(share), ""), f"n {split}": (f"of {n}", "dim")}
+            cells |= {split.upper(): (text.percent(share) + sign, ""), f"n {split}": (f"of {n}", "dim")}
             error = errors.get((view, split))
-            cells |= {f"ECE {split}": ("" if error is None else text.percent(error), "")}
+            cells |= {f"ECE {split}": ("" if error is None else text.percent(error) + sign, "")}
         lines.append(indented(row(cells, columns), width - 1))
     return lines
 

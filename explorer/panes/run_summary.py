@@ -6,6 +6,7 @@ from typing import Any
 from explorer import text
 from explorer.look import Line
 from explorer.panes.table import sized
+from explorer.tables import warned
 from explorer.tables.leakage import mark
 
 Row = Mapping[str, Any]
@@ -21,6 +22,7 @@ def summary(run: Row, took: float | None, width: int) -> list[Line]:
         ("defense", f"{run['defense']}  capacity {run['capacity']:g}" + _epsilon(run) + f"  seed {run['seed']}"),
         *((view, _accuracies(run, view, width - NAMES)) for view in ("benign", "adversarial", "certified")),
         ("time", _time(run, took)),
+        (f"warning {warned.WARNED}", " ".join(warned.messages([run])[:1])),
     ]
     lines: list[Line] = [(("─" * width, "dim"),), ((sized(f" {run['run_id']}", width), "bold"),)]
     return lines + [
@@ -43,7 +45,7 @@ def _accuracies(run: Row, view: str, room: int) -> str:
     words = [f"{name} {text.percent(value)}" for name, value in found if value is not None]
     if view == "certified" and words:
         words.insert(0, f"by {run['certification']}")
-    sign = mark(run[f"{view}_leaks"])
+    sign = mark(run[f"{view}_leaks"], warned.is_warned(run, view) and bool(words))
     while len(words) > 1 and len("  ".join(words) + sign) > room:
         del words[0]
     return "  ".join(words) + sign

@@ -17,6 +17,7 @@ from explorer.panes.run_summary import summary
 from explorer.panes.table import Column, bar, fit, header, row
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
+from explorer.tables import warned
 from explorer.tables.leakage import NOT_TOLD_APART, mark
 from explorer.view import SAVED_FILTERS, expression
 
@@ -46,8 +47,8 @@ class Runs(Pane):
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
         "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
-        "that the chart shows; ≈ behind it: not told apart from a guess. The other panes follow the run under the "
-        "cursor."
+        "that the chart shows; ≈ behind it: not told apart from a guess; !: the run has a warning. The other panes "
+        "follow the run under the cursor."
     )
     BINDINGS = actions.bindings("runs")
 
@@ -115,7 +116,8 @@ class Runs(Pane):
         number_of = metrics.of_runs(self.live, self.view)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
-        return [*notes, *[LIKE_GUESS] * marked, KEYS]
+        told = any(run.get("warnings") for run in runs)
+        return [*notes, *[LIKE_GUESS] * marked, *[f"{warned.WARNED} may mislead"] * told, KEYS]
 
     def _foot(self, width: int, room: int) -> list[Line]:
         """The run under the cursor in a few lines, where there are rows to spare."""
@@ -170,6 +172,7 @@ class Runs(Pane):
         view, styles = self.view, series.styles(self.live.runs.values())
         chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
+        told = any(run.get("warnings") for run in self.live.runs.values())
 
         def line(run: Row) -> Line:
             run_id, name = run["run_id"], short_name(run, datasets)
@@ -185,7 +188,7 @@ class Runs(Pane):
                 "EPS": (_epsilon(run), ""),
                 "SEED": (str(run["seed"]), ""),
                 chosen: _number(number_of(run)),
-                _beside(chosen): _share(run[BESIDE[_beside(chosen)]]),
+                _beside(chosen): _accuracy(run, BESIDE[_beside(chosen)], told),
                 "PROGRESS": self._progress(run),
             }
             return row(cells, columns)
@@ -305,9 +308,16 @@ def _epsilon(run: Row) -> str:
 
 
 def _number(number: Number) -> Segment:
-    """In percent, with a blank where others have a mark, so that digits are aligned."""
+    """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
     shown, tone = _share(number.value)
-    return shown + (mark(number.leaks) or " "), tone
+    return shown + (warned.mark(number.warned) or mark(number.leaks) or " "), tone
+
+
+def _accuracy(run: Row, column: str, told: bool) -> Segment:
+    """An accuracy of the run's row, with a mark where it may mislead, or a blank where others (told) have one."""
+    shown, tone = _share(run[column])
+    is_warned = run[column] is not None and warned.is_warned(run, column.partition("_")[0])
+    return shown + (warned.mark(is_warned) or " " * told), tone
 
 
 def _share(value: float | None) -> Segment:

@@ -13,7 +13,7 @@ from explorer.look import Line
 from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, heading, wrapped
 from explorer.panes.table import Column, fit, row
-from explorer.tables import views_table
+from explorer.tables import views_table, warned
 from explorer.tables.leakage import MISSING
 from explorer.tables.views_table import ACCURACIES, INFERENCE, Block, Number
 
@@ -83,6 +83,8 @@ class ViewsSheet(Sheet):
             lines += [_line(next(rest), columns, "dim" if entry.papers else "") for entry in block.entries]
             lines.append(())
         lines += wrapped(_legend(blocks, form), width - 1, "dim", hang=1)
+        for message in warned.messages(rows):
+            lines += wrapped(message, width - 1, "warn", first=f" {warned.WARNED}", hang=3)
         return Page(lines, head=_head(columns), title=self._title(rows), note=self.keys(width))
 
     def _title(self, rows: Sequence[Row]) -> str:

@@ -29,6 +29,8 @@ class RunBoard:
     """Time and fraction of the first progress in this attempt."""
     took: float | None = None
     """Seconds that a finished run needed for all of its work."""
+    warnings: tuple[str, ...] = ()
+    """What to know before believing its numbers."""
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Board:
             began, share = run.seen
             run.took = (self.clock() - began) / max(1 - share, LEAST_SHARE)
         if state in ("queued", "running"):
-            run.seen = None
+            run.seen, run.warnings = None, ()
             if run.state == "done":
                 run.fraction = 0.0  # all of it again; others go on from their checkpoints
         run.state, run.error = state, error
@@ -72,6 +74,11 @@ class Board:
             return
         run.state, run.phase, run.label, run.fraction, run.rate = "running", phase, label, fraction, rate
         run.seen = run.seen or (self.clock(), fraction)
+
+    def put_warning(self, run_id: str, message: str) -> None:
+        """Note a warning of a run."""
+        if (run := self.runs.get(run_id)) is not None and message not in run.warnings:
+            run.warnings += (message,)
 
     @property
     def over(self) -> bool:
@@ -130,7 +137,8 @@ class Board:
         """One run in one line of a terminal that is so wide; a narrow one goes without bar and rate."""
         name = run.run_id.ljust(max(map(len, self.runs)))
         if run.state != "running":
-            return f"{MARKS[run.state]} {name}  {run.state}{': ' + run.error if run.error else ''}"
+            told = "".join(f"  ! {message}" for message in run.warnings)
+            return f"{MARKS[run.state]} {name}  {run.state}{': ' + run.error if run.error else ''}{told}"
         if columns < 110:
             return f"▶ {name}  {run.label}  {run.fraction:.0%}  ETA {text.duration(self.time_left(run))}"[:columns]
         bar = ("█" * round(10 * run.fraction)).ljust(10, "░")

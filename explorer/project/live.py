@@ -255,7 +255,7 @@ class Live:
         elif isinstance(push, protocol.StateChange):
             self._take_state(push)
         elif isinstance(push, protocol.Note):
-            level = "warn" if push.run_id is None else "info"
+            level = "warn" if push.run_id is None or push.warning else "info"
             self.log.append(LogLine(push.time, level, push.message, push.run_id))
         self._changed()
 

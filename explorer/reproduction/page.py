@@ -13,6 +13,7 @@ from explorer.reproduction import claims, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.settings import Number, Setting
 from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
+from explorer.tables import warned
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {
@@ -37,7 +38,7 @@ CSV_COLUMNS = (
         "difference",
         "verdict",
     ),
-    *("seeds", "run_ids", "device", "ended"),
+    *("seeds", "run_ids", "device", "ended", "warnings"),
 )
 _HEAD = """# Reproduction
 
@@ -48,7 +49,7 @@ Numbers are in percent; the paper's stand below ours. I_B, I_A, I_V are membersh
 on the benign, adversarial and certified confidence (a guess is right 50 % of the time), with the paper's oracle
 threshold. Intervals are 95 %: over seeds where there are several, else over examples.
 
-✔ reproduced, → same direction, ✗ differs, · another setting:
+✔ reproduced, → same direction, ✗ differs, · another setting; ! may mislead, see the warnings below the table:
 
 {legend}
 
@@ -94,6 +95,8 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
         for own in (list(group) for _, group in groupby(settings, key=lambda setting: setting.model))
     ]
     parts = [f"## {name}\n\n{description}.\n\n{_counts(compared)}", *tables]
+    if said := warned.messages(setting.row for setting in settings):
+        parts.append("\n".join(f"- {warned.WARNED} {message}" for message in said))
     if found := claims.findings(settings):
         parts.append(f"What the paper claims:\n\n{_claims(found)}")
     if collapsed := [claims.label(setting) for setting in settings if setting.collapsed]:
@@ -150,7 +153,8 @@ def _ours(cell: Compared | None) -> str:
         return ""
     number = cell.ours
     around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]"
-    return text.percent(number.value) + around
+    is_warned = warned.is_warned(cell.setting.row, cell.column.partition("_")[0])
+    return text.percent(number.value) + around + warned.mark(is_warned)
 
 
 def _papers(cell: Compared | None) -> str:
@@ -228,7 +232,6 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
         behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]
         devices = " ".join(dict.fromkeys(str(run["device"]) for run in setting.runs))
         ended = max(_day(run) for run in setting.runs)
-        writer.writerow(
-            [preset, *told, setting.scale, *numbers, each.published, difference, each.verdict, *behind, devices, ended]
-        )
+        said = [each.published, difference, each.verdict, *behind, devices, ended, row.get("warnings")]
+        writer.writerow([preset, *told, setting.scale, *numbers, *said])
     return stream.getvalue()

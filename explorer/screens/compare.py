@@ -8,7 +8,7 @@ from textual.screen import Screen
 from explorer import actions
 from explorer.panes.comparison_sheet import ComparisonSheet
 from explorer.screens.acting import ActingScreen
-from explorer.tables import comparison, run_facts
+from explorer.tables import comparison, run_facts, warned
 
 
 class Compare(ActingScreen, Screen):
@@ -47,8 +47,10 @@ class Compare(ActingScreen, Screen):
 
     def action_copy(self) -> None:
         """The whole comparison as text, all runs."""
-        page = self.page
-        self.copy(comparison.as_text(page.names(), page.sections(), comparison.legend(page.known())), "the comparison")
+        page, known = self.page, self.page.known()
+        words = [comparison.legend(known), *warned.lines(comparison.warnings(known), warned.LINE)]
+        text = comparison.as_text(page.names(), page.sections(), "\n".join(filter(None, words)))
+        self.copy(text, "the comparison")
 
     def action_back(self) -> None:
         """Where one came from."""

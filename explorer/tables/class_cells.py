@@ -50,7 +50,12 @@ def _parts(row: ClassRow, own: Strategy, form: Form) -> tuple[str, str, str, str
     if cell is None:
         return (MISSING, "", "", "")
     best = BEST if own == row.best else ""
-    return (best + text.percent(cell.value), _spread(cell) if form.spread else "", mark(cell.leaks), _paper(cell, form))
+    return (
+        best + text.percent(cell.value),
+        _spread(cell) if form.spread else "",
+        mark(cell.leaks, cell.warned),
+        _paper(cell, form),
+    )
 
 
 def _spread(cell: Cell) -> str:
@@ -64,3 +69,8 @@ def _paper(cell: Cell, form: Form) -> str:
 def marked(rows: Sequence[ClassRow]) -> bool:
     """Whether some number is not told apart from a guess."""
     return any(mark(cell.leaks) == NOT_TOLD_APART for row in rows for cell in row.cells.values())
+
+
+def warned(rows: Sequence[ClassRow]) -> bool:
+    """Whether a warning speaks of some number."""
+    return any(cell.warned for row in rows for cell in row.cells.values())

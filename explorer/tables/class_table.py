@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from explorer.tables import warned
 from explorer.tables.leakage import LETTERS, VIEWS
 
 Row = Mapping[str, Any]
@@ -58,6 +59,8 @@ class Cell:
     """Whether the interval lies above what a guess reaches."""
     chosen: bool = True
     """Whether it is under the threshold rule of the table; those that have none of it are shown held out."""
+    warned: bool = False
+    """Whether a warning of its run speaks of it."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,8 @@ def rows(
 
     def cell(fact: Row) -> Cell:
         chosen = fact["threshold_rule"] == rule
-        return Cell(fact["value"], _half(fact), papers.get(_fact_id(fact)), fact.get("leaks"), chosen)
+        number, paper = (fact["value"], _half(fact)), papers.get(_fact_id(fact))
+        return Cell(*number, paper, fact.get("leaks"), chosen, warned.is_warned(fact))
 
     return [
         ClassRow(

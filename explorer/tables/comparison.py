@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer import text
-from explorer.tables import leakage, run_facts
+from explorer.tables import leakage, run_facts, warned
 from explorer.tables.leakage import MISSING, Attack, Number
 
 Row = Mapping[str, Any]
@@ -94,10 +94,15 @@ def _accuracies(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
     pairs = dict.fromkeys(
         (view, split) for found in by_run.values() for view, splits in found.items() for split in splits
     )
+    told = {(row["run_id"], row["view"]) for row in rows if warned.is_warned(row)}
     entries = []
     for view, split in pairs:
         found = [by_run[run["run_id"]].get(view, {}).get(split) for run in runs]
-        shown = [f"{text.percent(pair[0])} of {pair[1]}" if pair else MISSING for pair in found]
+        marks = [warned.mark((run["run_id"], view) in told) for run in runs]
+        shown = [
+            f"{text.percent(pair[0])}{sign} of {pair[1]}" if pair else MISSING
+            for pair, sign in zip(found, marks, strict=True)
+        ]
         entries.append(_entry(f"{view} {split}", shown, [pair[0] if pair else None for pair in found]))
     if entries:
         yield Section("Accuracies %", tuple(entries))
@@ -137,6 +142,11 @@ def legend(known: Known) -> str:
             for attack in leakage.attacks(row for row in rows if row["run_id"] == run_id)
         ]
     )
+
+
+def warnings(known: Known) -> list[str]:
+    """What the runs' warnings say."""
+    return warned.messages([*(known.accuracies or ()), *(known.leakage or ())])
 
 
 def _entry(label: str, shown: Sequence[str], values: Sequence[float | None]) -> Entry:

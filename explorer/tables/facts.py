@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer import text
-from explorer.tables import class_cells, class_table, leakage, views_table
+from explorer.tables import class_cells, class_table, leakage, views_table, warned
 from explorer.tables.class_table import PAPERS, Cell, ClassRow, Strategy
 
 Row = Mapping[str, Any]
@@ -33,6 +33,7 @@ LEGEND = "\n".join(
         "confidence, a guess is 50: with the paper's oracle threshold, `held` with one chosen on other examples;",
         "± is the standard deviation over seeds;",
         "≈ not told apart from a guess: the 95 % interval reaches 50 in half of the seeds or more;",
+        f"{warned.LEGEND};",
         "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B),",
         "adversarial (A), targeted (T) and certified (V) answers, held out; ▸ the best of a row; (…) the paper's own",
     )
@@ -82,7 +83,8 @@ def curve(rows: Sequence[Row], by: str) -> str:
         lines.append([*head, seeds, *numbers, *_published(facts)])
     columns = ["dataset", *held, by, "attack eps", *telling, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
     columns, lines = _without_empty_columns(columns, lines, keep=6 + len(telling))
-    return text.table(columns, list(zip(*map(_even, zip(*lines, strict=True)), strict=True)))
+    table = text.table(columns, list(zip(*map(_even, zip(*lines, strict=True)), strict=True)))
+    return "\n\n".join([table, *_warnings(rows)])
 
 
 def classes(rows: Sequence[Row]) -> str:
@@ -106,7 +108,13 @@ def classes(rows: Sequence[Row]) -> str:
         blocks = [_thresholds(found, telling)]
     others = sorted({(row["dataset"], row["capacity"]) for row in rows} - set(largest.items()))
     named = ", ".join(f"{dataset} {capacity:g}" for dataset, capacity in others)
-    return "\n\n".join([*blocks, *([f"smaller capacities ({named}): classes.csv"] if others else [])])
+    more = [f"smaller capacities ({named}): classes.csv"] if others else []
+    return "\n\n".join([*blocks, *more, *_warnings(shown)])
+
+
+def _warnings(rows: Sequence[Row]) -> list[str]:
+    """A paragraph of what the rows' warnings say, if there are any."""
+    return list(filter(None, ["\n".join(warned.lines(warned.messages(rows), warned.LINE))]))
 
 
 def _title(model: Row, facts: Sequence[Row], telling: Sequence[str]) -> str:
@@ -129,9 +137,13 @@ def _strategies(facts: Sequence[Row]) -> str:
     for label in sorted(by_label, key=_all_last):
         found = by_label[label]
         sizes = (min(fact[name] for fact in found.values()) for name in ("n_member", "n_nonmember"))
-        cells = {own: Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact)) for own, fact in found.items()}
+        cells = {own: _cell(fact) for own, fact in found.items()}
         table.append(ClassRow(label, *sizes, cells, class_name=next(iter(found.values()))["class_name"]))
     return class_cells.plain(table, shown)
+
+
+def _cell(fact: Row) -> Cell:
+    return Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact), warned=warned.is_warned(fact))
 
 
 def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) -> str:
@@ -198,7 +210,7 @@ def _number(row: Row | None) -> str | None:
     if row is None:
         return None
     spread = "" if row["std"] is None else f" ±{100 * row['std']:.1f}"
-    return f"{text.percent(row['mean'])}{spread}{leakage.mark(_leaks(row))}"
+    return f"{text.percent(row['mean'])}{spread}{leakage.mark(_leaks(row), warned.is_warned(row))}"
 
 
 def _even(cells: Sequence[Any]) -> list[Any]:

@@ -8,11 +8,14 @@ from typing import Any
 from engine.recipes import ALL_VIEWS
 from engine.spec import INFERENCE_ATTACKS
 from explorer import text
+from explorer.tables import warned
 
 Row = Mapping[str, Any]
 
 NOT_TOLD_APART = "≈"
 """Behind a number whose 95 % interval reaches what a guess does."""
+MARKS = NOT_TOLD_APART + warned.WARNED
+"""All marks behind numbers."""
 MISSING = "—"
 RULES = {"oracle": "oracle", "heldout": "held-out"}
 """Threshold rules in words."""
@@ -49,6 +52,8 @@ class Estimate:
     high: float | None = None
     leaks: bool | None = None
     """Whether the interval lies above what a guess reaches; None where that means nothing."""
+    warned: bool = False
+    """Whether a warning of the run speaks of it."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,10 @@ def in_order(attacks: Iterable[Attack]) -> list[Attack]:
 
 
 def _finding(rows: Sequence[Row]) -> Finding:
-    facts = {row["metric"]: Estimate(row["value"], row["ci_low"], row["ci_high"], row.get("leaks")) for row in rows}
+    facts = {
+        row["metric"]: Estimate(row["value"], row["ci_low"], row["ci_high"], row.get("leaks"), warned.is_warned(row))
+        for row in rows
+    }
     ordered = {metric: facts[metric] for metric in sorted(facts, key=lambda metric: _place(metric, tuple(METRICS)))}
     # An AUC of held-out examples is of all splits together; the other numbers are of what one split leaves.
     sized = next((row for row in rows if row["metric"] == "inference_accuracy"), rows[0])
@@ -155,14 +163,14 @@ def _place(name: str, order: Sequence[str]) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def mark(leaks: bool | None) -> str:
-    """`≈` behind a number that is not told apart from a guess."""
-    return NOT_TOLD_APART if leaks is False else ""
+def mark(leaks: bool | None, is_warned: bool = False) -> str:
+    """`≈` behind a number that is not told apart from a guess, `!` behind one that a warning speaks of."""
+    return (NOT_TOLD_APART if leaks is False else "") + warned.mark(is_warned)
 
 
 def number(metric: str, estimate: Estimate | None) -> str:
     """One number with its mark, `52.3≈`: shares in percent, a threshold as it is, a dash for none."""
-    return MISSING if estimate is None else _written(metric, estimate.value) + mark(estimate.leaks)
+    return MISSING if estimate is None else _written(metric, estimate.value) + mark(estimate.leaks, estimate.warned)
 
 
 def with_interval(metric: str, estimate: Estimate | None) -> str:
@@ -170,7 +178,7 @@ def with_interval(metric: str, estimate: Estimate | None) -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return number(metric, estimate)
     low, high = _written(metric, estimate.low), _written(metric, estimate.high)
-    return f"{_written(metric, estimate.value)} [{low}, {high}]{mark(estimate.leaks)}"
+    return f"{_written(metric, estimate.value)} [{low}, {high}]{mark(estimate.leaks, estimate.warned)}"
 
 
 def _written(metric: str, value: float) -> str:
@@ -178,9 +186,10 @@ def _written(metric: str, value: float) -> str:
 
 
 def even(cells: Sequence[str]) -> list[str]:
-    """Cells of a column set to the right with a blank where others have a mark, so that their digits are aligned."""
-    marked = any(cell.endswith(NOT_TOLD_APART) for cell in cells)
-    return [cell + " " if marked and not cell.endswith(NOT_TOLD_APART) else cell for cell in cells]
+    """Cells of a column set to the right with blanks where others have marks, so that their digits are aligned."""
+    marks = [len(cell) - len(cell.rstrip(MARKS)) for cell in cells]
+    room = max(marks, default=0)
+    return [cell + " " * (room - own) for cell, own in zip(cells, marks, strict=True)]
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -205,6 +214,9 @@ def legend(attacks: Sequence[Attack]) -> str:
         said.append("luck: what that reaches with membership drawn by lot, mean and 95 %")
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
-    if any(estimate.leaks is False for finding in findings for estimate in finding.metrics.values()):
+    estimates = [estimate for finding in findings for estimate in finding.metrics.values()]
+    if any(estimate.leaks is False for estimate in estimates):
         said.append(f"{NOT_TOLD_APART}: not told apart from a guess")
+    if any(estimate.warned for estimate in estimates):
+        said.append(warned.LEGEND)
     return "; ".join(said)

@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.recipes import NETWORK, VERIFIER
 from explorer import text
+from explorer.tables import warned
 from explorer.tables.leakage import LETTERS, MISSING, NOT_TOLD_APART, RULES, mark
 
 Row = Mapping[str, Any]
@@ -17,7 +18,7 @@ LEGEND = (
     "In percent. I_B, I_A, I_V: membership-inference accuracy by benign, adversarial and certified confidence, a guess "
     "is 50; oracle: with the paper's threshold, chosen on the very examples; held-out: with one chosen on others; "
     f"{NOT_TOLD_APART}: not told apart from a guess in half of the seeds or more; ±: standard deviation over seeds; "
-    f"{PAPER}: what it prints for the data set, defense and epsilon."
+    f"{PAPER}: what it prints for the data set, defense and epsilon; {warned.LEGEND}."
 )
 
 
@@ -64,12 +65,14 @@ class Cell:
     """Standard deviation over seeds."""
     leaks: bool | None = None
     """Whether it is told apart from a guess in most of the seeds; None where that means nothing."""
+    warned: bool = False
+    """Whether a warning of one of its runs speaks of it."""
 
     @property
     def parts(self) -> tuple[str, str, str]:
-        """In percent: number, spread and mark."""
+        """In percent: number, spread and marks."""
         spread = "" if self.spread is None else f" ±{100 * self.spread:.1f}"
-        return text.percent(self.value), spread, mark(self.leaks)
+        return text.percent(self.value), spread, mark(self.leaks, self.warned)
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ def _line(row: Row) -> tuple:
 def _cell(row: Row, number: Number) -> Cell:
     leaking = row.get(f"{number.column}_n_leaking")
     leaks = None if leaking is None else 2 * leaking > row["n_seeds"]
-    return Cell(row[number.column], row[f"{number.column}_std"], leaks)
+    view = number.column.partition("_")[0]
+    return Cell(row[number.column], row[f"{number.column}_std"], leaks, warned.is_warned(row, view))
 
 
 # Words
@@ -222,8 +226,10 @@ def certified_by(entries: Iterable[Entry]) -> str:
 
 
 def plain(rows: Iterable[Row]) -> str:
-    """The whole table as plain text, block by block."""
-    return "\n\n".join(f"{_heading(block)}\n\n{_plain(block)}" for block in blocks(rows))
+    """The whole table as plain text, block by block, and the warnings of its runs."""
+    rows = list(rows)
+    tables = [f"{_heading(block)}\n\n{_plain(block)}" for block in blocks(rows)]
+    return "\n\n".join([*tables, *filter(None, ["\n".join(warned.lines(warned.messages(rows), warned.LINE))])])
 
 
 def _heading(block: Block) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.events import Accuracies, ClassNames
+from engine.events import Accuracies, ClassNames, Warnings
 from store.queries import QUERIES, TABLES
 from store.store import NewRun, StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAKAGE_COLUMNS = (
     "run_id,dataset,network,capacity,defense,epsilon,seed,attack,view,class_label,threshold_rule,metric,value,ci_low,"
-    "ci_high,n_member,n_nonmember,leaks"
+    "ci_high,n_member,n_nonmember,leaks,warnings"
 )
 
 
@@ -373,3 +373,24 @@ def test_calibration_stands_beside_accuracy(store, experiment, log):
     assert set(found.values()) == {None}
     (row,) = records(store.query("capacity", measure="calibration_error"))
     assert (row["view"], row["split"], row["mean"], row["published"]) == ("benign", "test", 0.125, None)
+
+
+@pytest.mark.parametrize("table", ["accuracies", "leakage", "capacity", "epsilon", "classes"])
+def test_warnings_stand_beside_the_numbers_that_they_speak_of(store, sweep, leakage, table):
+    store.apply([leakage(run.run_id, view="adversarial") for run in sweep])
+    said = {(row["view"], row["warnings"]) for row in records(store.query(table))}
+    run_wide, of_view = "2 of 4 are members", "3 of 4 moved nowhere"
+    assert said == {("benign", run_wide), ("adversarial", f"{run_wide} | {of_view}")}
+
+
+def test_warnings_of_all_seeds_stand_in_the_wide_tables_with_the_views_that_they_speak_of(store, experiment, log):
+    for seed in range(2):
+        run = experiment(seed=seed)
+        told = {"topic": "attack", "message": f"{seed} of 4 moved nowhere", "view": "adversarial"}
+        events = [event for event in log(run) if not isinstance(event, Warnings)]
+        store.apply([*events[:-1], Warnings(run_id=run.run_id, warnings=[told]), events[-1]])
+    (row,) = records(store.query("views"))
+    assert (row["warnings"], row["warned_views"]) == ("0 of 4 moved nowhere | 1 of 4 moved nowhere", "adversarial")
+    assert [run["warned_views"] for run in records(store.query("runs"))] == ["adversarial"] * 2
+    store.apply([Warnings(run_id=run.run_id, warnings=[])])
+    assert [run["warnings"] for run in records(store.query("runs"))] == ["0 of 4 moved nowhere", None]

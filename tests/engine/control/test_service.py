@@ -58,11 +58,11 @@ def test_subscribers_see_states_progress_and_notices(running, tmp_path):
                     states.append(push.state)
                     assert push.run_id == run_id
                 case protocol.Note():
-                    notes.append(push.message)
+                    notes.append((push.message, push.warning))
             if push == protocol.StateChange(run_id=run_id, state="done"):
                 break
         assert states == ["queued", "running", "done"]
-        assert notes == ["holding", "a notice"]
+        assert notes == [("holding", False), ("a notice", False), ("a warning", True)]
         assert len(progress) < 10, "2000 reports are not for the eyes"
 
 

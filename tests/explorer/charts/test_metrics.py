@@ -47,7 +47,7 @@ def row(run):
     ],
 )
 def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
-    assert metrics.of_run(row, View(**chosen)) == value
+    assert metrics.of_run(row, View(**chosen)) == Number(*value)
     assert metrics.in_rows(View(**chosen))
 
 
@@ -67,11 +67,12 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
     facts = [
         {"run_id": "a", "class_label": None, "value": 0.58, "leaks": True},
         {"run_id": "a", "class_label": 3, "value": 0.7, "leaks": True},
-        {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False},
+        {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False, "warnings": "w"},
     ]
     live = Asked(tmp_path, facts)
     number_of = metrics.of_runs(live, View(rule="heldout"))
-    assert [number_of({"run_id": name}) for name in "abc"] == [(0.58, True), (0.52, False), (None, None)]
+    found = [number_of({"run_id": name}) for name in "abc"]
+    assert found == [Number(0.58, True), Number(0.52, False, warned=True), Number()]
     wanted = {
         "metric": "inference_accuracy",
         "attack": "confidence",
@@ -79,7 +80,7 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
         "threshold_rule": "heldout",
     }
     assert live.asked == [("leakage", wanted)]
-    assert metrics.of_runs(live, View())(row) == (0.6, True)
+    assert metrics.of_runs(live, View())(row) == Number(0.6, True)
     assert len(live.asked) == 1
 
 

@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.control.protocol import Note, StateChange
+from explorer.commands.watching import _take
 from explorer.project.board import ENDED, Board
 
 
@@ -166,3 +168,12 @@ def test_a_failed_run_that_is_retried_goes_on_from_its_checkpoint(clock):
     sweep.put_state("a", "queued")
     assert sweep.runs["a"].fraction == 0.5
     assert sweep.time_left(sweep.runs["a"]) is None
+
+
+def test_a_runs_warnings_stand_on_its_line_until_it_is_run_again(clock):
+    sweep = board(clock, a="x", b="x")
+    assert _take(sweep, Note(message="moved nowhere", time=0.0, run_id="a", warning=True)) is None
+    assert _take(sweep, StateChange(run_id="a", state="done")) == "✔ a  done  ! moved nowhere"
+    sweep.put_state("a", "running")
+    sweep.put_state("a", "done")
+    assert "!" not in sweep.line(sweep.runs["a"])

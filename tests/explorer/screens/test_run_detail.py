@@ -307,3 +307,21 @@ async def test_a_run_without_a_twin_is_a_notice(make_app):
         await pilot.pause()
         assert app.screen is before
         assert any("no natural run" in notice.message for notice in app._notifications)
+
+
+async def test_warnings_stand_on_a_runs_page_in_the_list_and_behind_its_numbers(make_app, screen_text, project_rows):
+    told = {"warnings": "PGD moved 3 of 4 images nowhere", "warned_views": "adversarial"}
+    rows = [row | told if row["run_id"] == FINISHED else row for row in project_rows]
+    given = answers()
+    for name in ("accuracies", "leakage"):
+        given[name] = [row | {"warnings": told["warnings"]} for row in given[name] if row["view"] == "adversarial"]
+    app = make_app(rows, given)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await pilot.pause()
+        (listed,) = [line for line in screen_text(app) if "pgd-c1-e0.1" in line and "done" in line]
+        assert "61.0!" in listed
+        await opened(pilot)
+        shown = "\n".join(screen_text(app))
+        assert " ! PGD moved 3 of 4 images nowhere" in shown
+        assert "60.8 [58.8, 62.8]!" in shown
+        assert "98.3!" in shown

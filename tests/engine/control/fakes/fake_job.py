@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.events import Accuracies, History, Notice, Progress, RunEnded, RunStarted, Scores
+from engine.events import Accuracies, History, Notice, Progress, RunEnded, RunStarted, Scores, Warnings
 
 
 def run_job(job, pipe):
@@ -32,6 +32,8 @@ def quick(job, pipe, argument):
         pipe.send(History(run_id=job.run_id, step=step, epoch=0, metrics={"loss": 1.0 / (step + 1)}))
     pipe.send(Accuracies(run_id=job.run_id, view="benign", split="test", accuracy=0.75, n=4))
     pipe.send(Notice(run_id=job.run_id, time=time.time(), message="a notice"))
+    warning = {"topic": "attack", "view": None, "message": "a warning"}
+    pipe.send(Warnings(run_id=job.run_id, warnings=[warning]))
     finish(job, pipe)
 
 

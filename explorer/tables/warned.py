@@ -1,0 +1,44 @@
+"""Numbers that may mislead: the mark behind them, and the words of a run's warnings below a table. No Textual."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from store.statements import BETWEEN_WARNINGS
+
+Row = Mapping[str, Any]
+
+WARNED = "!"
+"""Behind a number that a warning of its run speaks of."""
+LEGEND = f"{WARNED}: may mislead, see the warnings"
+LINE = 100
+"""Cells of a line of words below a table."""
+MOST = 10
+"""So many messages stand below a table; all of them are in the table `warnings`."""
+
+
+def is_warned(row: Row, view: str | None = None) -> bool:
+    """Whether a row's number is warned of; view: of a row with numbers of several views, that of the number."""
+    if view is None:
+        return bool(row.get("warnings"))
+    return view in (row.get("warned_views") or "").split()
+
+
+def mark(warned: bool) -> str:
+    """`!` behind a number that may mislead."""
+    return WARNED if warned else ""
+
+
+def messages(rows: Iterable[Row]) -> list[str]:
+    """What the rows' warnings say, each message once."""
+    said = (message for row in rows for message in (row.get("warnings") or "").split(BETWEEN_WARNINGS))
+    return list(dict.fromkeys(filter(None, said)))
+
+
+def lines(said: Sequence[str], width: int) -> list[str]:
+    """The messages, each behind the mark, on lines of a width; of many the first, and where the others are."""
+    shown = [f"{WARNED} {message}" for message in said[:MOST]]
+    if len(said) > MOST:
+        shown.append(f"{WARNED} and {len(said) - MOST} more: mia-explore export warnings")
+    whole = {"break_on_hyphens": False, "break_long_words": False}
+    return [line for message in shown for line in textwrap.wrap(message, width, subsequent_indent="  ", **whole)]
