@@ -22,6 +22,7 @@ from engine import (
     networks,
     order,
     pictures,
+    prediction_files,
     predictions,
     pretrained,
     views,
@@ -30,7 +31,8 @@ from engine import (
 from engine.datasets import Dataset
 from engine.inference import risk
 from engine.place import Place
-from engine.predictions import SPLITS, Predictions, PredictionsError
+from engine.prediction_files import PredictionsError
+from engine.predictions import SPLITS, Predictions
 from engine.recipes import PretrainedRecipe
 from engine.seeds import seed_of
 from engine.spec import Experiment
@@ -107,7 +109,7 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
     path = setting.folder / "predictions.npz"
     if path.exists():
         try:
-            return predictions.load(path)
+            return prediction_files.load(path)
         except PredictionsError as error:
             _notice(emit, experiment.run_id, f"predictions computed again: {error}")
     data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)

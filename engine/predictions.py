@@ -4,26 +4,19 @@ The file is an npz whose keys extend the paper's: `output_{train,test}_{view}` (
 `test_label`; besides, `logits_{train,test}_{view}` (float32), `{train,test}_index`, the rows in the data set,
 `class_names` (text) by class number, `train_robust` (bool) where a robust defense trained on a part of the images
 only, and `warnings` (text (warnings, 3): topic, view or nothing, message).
-Either of output and logits is enough to be read; of the targeted view, which is large, only the logits are written.
+Of the targeted view, which is large, only the logits are written. `engine.prediction_files` reads it, and strangers'.
 """
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engine.recipes import ALL_VIEWS
 from engine.run_warnings import RunWarning, printable
-from engine.validation import SpecError
 
 SPLITS = ("train", "test")
-
-
-class PredictionsError(SpecError):
-    """A predictions file that cannot be used; one line saying what is wrong where."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,19 @@ class Answers:
                 return worst(np.log(true) - np.log1p(-true))
         true, others = of_class(self.logits, labels).astype(np.float64), self.logits.astype(np.float64)
         np.put_along_axis(others, _places(others, labels), -np.inf, axis=-1)
-        top = others.max(axis=-1, keepdims=True)
-        return worst(true - (top[..., 0] + np.log(np.exp(others - top).sum(axis=-1))))
+        top = np.maximum(others.max(axis=-1, keepdims=True), np.finfo(float).min)  # all others may be ruled out
+        with np.errstate(divide="ignore"):
+            return worst(true - (top[..., 0] + np.log(np.exp(others - top).sum(axis=-1))))
+
+
+def are_probabilities(values: np.ndarray, tolerance: float) -> bool:
+    """Whether all answers (..., classes) lie in [0, 1] and sum to one within the tolerance, as logits never do.
+
+    Logarithms of probabilities are none: as logits they are as good as any.
+    """
+    if not np.isfinite(values).all() or values.min() < -tolerance or values.max() > 1 + tolerance:
+        return False
+    return bool((np.abs(values.sum(axis=-1, dtype=np.float64) - 1) <= tolerance).all())
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -158,123 +162,3 @@ def save(path: Path, predictions: Predictions) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
-
-
-def load(path: Path) -> Predictions:
-    """Read our own npz or one of the paper's; `PredictionsError` names the key and row of the first fault."""
-    arrays = _read_arrays(path)
-    labels, index = {}, {}
-    for split in SPLITS:
-        labels[split] = _labels(path, arrays, split)
-        index[split] = arrays.get(f"{split}_index", np.arange(len(labels[split]), dtype=np.int32))
-        if index[split].shape != labels[split].shape or not np.issubdtype(index[split].dtype, np.integer):
-            raise PredictionsError(f"{path}: {split}_index must be one whole number for each {split}_label")
-    views = {}
-    for view in ALL_VIEWS:
-        present = [split for split in SPLITS if _stored(arrays, split, view)]
-        if len(present) == 1:
-            raise PredictionsError(f"{path}: holds {_stored(arrays, present[0], view)[0]} but not the other split's")
-        if present:
-            views[view] = {split: _answers(path, arrays, split, view, labels[split]) for split in SPLITS}
-    if not views:
-        raise PredictionsError(
-            f"{path}: holds no output_train_VIEW and output_test_VIEW (softmax) nor logits_train_VIEW and "
-            f"logits_test_VIEW, VIEW one of {ALL_VIEWS}"
-        )
-    widths = {f"{split} {view}": views[view][split].probabilities.shape[-1] for view in views for split in SPLITS}
-    if len(set(widths.values())) > 1:
-        raise PredictionsError(f"{path}: the views differ in their number of classes: {widths}")
-    robust = arrays.get("train_robust")
-    if robust is not None and (robust.shape != labels["train"].shape or robust.dtype != bool):
-        raise PredictionsError(f"{path}: train_robust must be one true or false for each train_label")
-    names = _class_names(path, arrays, next(iter(widths.values())))
-    return Predictions(labels, index, views, robust, names, _warnings(arrays))
-
-
-def _stored(arrays: Mapping[str, np.ndarray], split: str, view: str) -> list[str]:
-    """The keys of one view of one split that are there: softmax, logits or both."""
-    return [key for key in (f"output_{split}_{view}", f"logits_{split}_{view}") if key in arrays]
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise PredictionsError(f"{path}: holds one array; an npz of several named ones is needed")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except PredictionsError:
-        raise
-    except OSError as error:
-        raise PredictionsError(f"{path}: {error.strerror or 'not a readable npz file'}") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError, AttributeError, zipfile.LargeZipFile) as error:
-        raise PredictionsError(f"{path}: not a readable npz file ({str(error).splitlines()[0]})") from None
-
-
-def _labels(path: Path, arrays: Mapping[str, np.ndarray], split: str) -> np.ndarray:
-    key = f"{split}_label"
-    if key not in arrays:
-        raise PredictionsError(f"{path}: holds no {key}")
-    labels = arrays[key]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or len(labels) == 0:
-        raise PredictionsError(f"{path}: {key} must be a list of whole numbers, is {labels.dtype} {labels.shape}")
-    return labels.astype(np.int64)
-
-
-def _class_names(path: Path, arrays: Mapping[str, np.ndarray], classes: int) -> tuple[str, ...]:
-    names = arrays.get("class_names")
-    if names is None:
-        return ()
-    if names.shape != (classes,) or names.dtype.kind != "U":
-        raise PredictionsError(f"{path}: class_names must be a text for each of the {classes} classes")
-    return tuple(map(str, names))
-
-
-def _warnings(arrays: Mapping[str, np.ndarray]) -> tuple[RunWarning, ...]:
-    """Those of our own files; what is no such table says nothing."""
-    rows = arrays.get("warnings", np.empty((0, 3), str))
-    if rows.ndim != 2 or rows.shape[1] != 3 or rows.dtype.kind != "U":
-        return ()
-    return tuple(RunWarning(topic, message, view or None) for topic, view, message in rows.tolist())
-
-
-def _answers(path: Path, arrays: Mapping[str, np.ndarray], split: str, view: str, labels: np.ndarray) -> Answers:
-    found = {key.partition("_")[0]: arrays[key] for key in _stored(arrays, split, view)}
-    for kind, values in found.items():
-        _check(path, f"{kind}_{split}_{view}", values, view, labels)
-    first = next(iter(found.values()))
-    outside = (labels < 0) | (labels >= first.shape[-1])
-    _refuse_row(path, f"{split}_label", outside, f"is not 0..{first.shape[-1] - 1}")
-    if "output" not in found:
-        return Answers.from_logits(found["logits"])
-    output, key = found["output"], f"output_{split}_{view}"
-    _refuse_row(path, key, _any((output < 0) | (output > 1 + 1e-4)), "is not a softmax")
-    _refuse_row(
-        path, key, _any(np.abs(output.sum(axis=-1, keepdims=True, dtype=np.float64) - 1) > 1e-3), "does not sum to one"
-    )
-    logits = found.get("logits")
-    if logits is not None and logits.shape != output.shape:
-        raise PredictionsError(f"{path}: logits_{split}_{view} is {logits.shape}, {key} {output.shape}")
-    return Answers(output, logits)
-
-
-def _check(path: Path, key: str, values: np.ndarray, view: str, labels: np.ndarray) -> None:
-    """Refuse anything but finite floats of one row (targeted: one row per wrong class) for each label."""
-    right, wanted = values.ndim == 2, "(examples, classes)"
-    if view == "targeted":
-        right, wanted = values.ndim == 3 and values.shape[1] == values.shape[2] - 1, "(examples, classes - 1, classes)"
-    if not right or values.shape[-1] < 2 or not np.issubdtype(values.dtype, np.floating):
-        raise PredictionsError(f"{path}: {key} must be floats {wanted}, is {values.dtype} {values.shape}")
-    if len(values) != len(labels):
-        raise PredictionsError(f"{path}: {key} has {len(values)} rows, {len(labels)} labels")
-    _refuse_row(path, key, _any(~np.isfinite(values)), "is not finite")
-
-
-def _any(faults: np.ndarray) -> np.ndarray:
-    """Bool (examples,): whether an example has a fault anywhere."""
-    return faults.reshape(len(faults), -1).any(axis=1)
-
-
-def _refuse_row(path: Path, key: str, bad: np.ndarray, fault: str) -> None:
-    if bad.any():
-        raise PredictionsError(f"{path}: {key} row {int(bad.argmax())} {fault}")

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from engine import inference, predictions
+from engine import inference, prediction_files
 from engine.spec import INFERENCE_ATTACKS, Inference
 from engine.validation import SpecError
 
@@ -24,7 +24,7 @@ def main() -> int:
     wanted = parser.parse_args()
     try:
         settings = Inference(attacks=tuple(wanted.attacks.split(",")), per_class=wanted.per_class, seed=wanted.seed)
-        answers = predictions.load(wanted.file)
+        answers = prediction_files.load(wanted.file)
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

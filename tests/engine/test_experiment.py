@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import datasets, events, inference, networks, predictions, sweeps, tensorfile
+from engine import datasets, events, inference, networks, prediction_files, predictions, sweeps, tensorfile
 from engine.defenses import LOSSES
 from engine.experiment import Setting, choose_device, run
 from engine.inference import risk
@@ -134,7 +134,7 @@ def test_a_run_with_every_view_and_attack_tells_all_of_each(everything):
 
 def test_scores_agree_with_accuracies_leakage_and_the_file(everything):
     experiment, told, folder = everything
-    answers = predictions.load(folder / "predictions.npz")
+    answers = prediction_files.load(folder / "predictions.npz")
     shares = {(a.view, a.split): a for a in of(told, events.Accuracies)}
     for scores in of(told, events.Scores):
         for split, member in (("train", True), ("test", False)):
@@ -186,7 +186,7 @@ def test_stopping_at_every_chance_and_going_on_gives_the_same_bits(experiments, 
     assert states.count("queued") >= 3
     whole, parts = (tensorfile.read(tmp_path / name / "model.safetensors")[0] for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
-    answers = [predictions.load(tmp_path / name / "predictions.npz").views for name in ("whole", "parts")]
+    answers = [prediction_files.load(tmp_path / name / "predictions.npz").views for name in ("whole", "parts")]
     for view in answers[0]:
         assert np.array_equal(answers[0][view]["test"].logits, answers[1][view]["test"].logits)
 

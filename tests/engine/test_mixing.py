@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine import inference, mixing, predictions
+from engine import inference, mixing, prediction_files, predictions
 from engine.defenses import LOSSES
 from engine.inference import threshold
 from engine.predictions import Answers, Predictions
@@ -112,9 +112,9 @@ def test_a_group_alone_is_audited_as_if_there_were_no_others():
 def test_who_was_robust_is_kept_in_the_file(tmp_path):
     robust = np.arange(200) < 60
     predictions.save(tmp_path / "p.npz", answers(robust))
-    assert np.array_equal(predictions.load(tmp_path / "p.npz").robust, robust)
+    assert np.array_equal(prediction_files.load(tmp_path / "p.npz").robust, robust)
     predictions.save(tmp_path / "p.npz", answers(None))
-    assert predictions.load(tmp_path / "p.npz").robust is None
+    assert prediction_files.load(tmp_path / "p.npz").robust is None
     predictions.save(tmp_path / "p.npz", answers(robust[:10]))
     with pytest.raises(SpecError, match="train_robust"):
-        predictions.load(tmp_path / "p.npz")
+        prediction_files.load(tmp_path / "p.npz")

@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from engine import departures, events, networks, predictions, pretrained, sweeps, tensorfile, views
+from engine import departures, events, networks, prediction_files, pretrained, sweeps, tensorfile, views
 from engine.experiment import Setting, run
 from engine.place import Place
 from engine.spec import Experiment
@@ -49,7 +49,7 @@ def test_the_answers_are_those_of_the_weights(weights, tmp_path):
     told = collect(experiment, tmp_path / "run")
     assert told[-1].state == "done"
     assert not [event for event in told if isinstance(event, events.History)]
-    found = predictions.load(tmp_path / "run" / "predictions.npz")
+    found = prediction_files.load(tmp_path / "run" / "predictions.npz")
     from engine import datasets
 
     data = datasets.load(experiment.data, tmp_path)

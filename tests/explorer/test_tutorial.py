@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import predictions, sweeps
+from engine import prediction_files, sweeps
 from explorer.cli import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ def test_the_sweeps_can_be_planned(inside):
 
 
 def test_the_answers_can_be_audited(inside):
-    found = predictions.load(inside / "answers.npz")
+    found = prediction_files.load(inside / "answers.npz")
     assert found.views.keys() == {"benign"}
     assert np.bincount(found.labels["train"]).tolist() == [60, 60, 60]
 

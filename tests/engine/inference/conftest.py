@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine import predictions
+from engine import prediction_files
 from engine.predictions import Answers, Predictions
 
 
@@ -63,4 +63,4 @@ def golden(request, shared):
     with open(folder / "expected.csv", newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row["file"] == f"{request.param}.npz"]
     expected = {row["metric"]: float(row["value"]) for row in rows}
-    return SimpleNamespace(answers=predictions.load(folder / f"{request.param}.npz"), expected=expected)
+    return SimpleNamespace(answers=prediction_files.load(folder / f"{request.param}.npz"), expected=expected)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from engine import inference, predictions
+from engine import inference, prediction_files, predictions
 from engine.inference import __main__ as command
 from engine.spec import INFERENCE_ATTACKS, Inference
 
@@ -33,7 +33,7 @@ def call(monkeypatch, capsys):
 def test_it_prints_the_facts_of_the_audit(call, file):
     code, printed, complaint = call(file)
     assert (code, complaint) == (0, "")
-    loaded = predictions.load(file)
+    loaded = prediction_files.load(file)
     wanted = [asdict(fact) for fact in inference.audit(loaded, Inference())]
     words = inference.scarcity(loaded, Inference())
     assert json.loads(printed) == {"views": ["benign"], "class_names": [], "facts": wanted, "warning": words}
@@ -43,7 +43,9 @@ def test_it_prints_the_facts_of_the_audit(call, file):
 def test_its_options_are_the_settings(call, file):
     _, printed, _ = call(file, "--attacks", "margin-class,gap", "--per-class", 3, "--seed", 7)
     settings = Inference(attacks=("margin-class", "gap"), per_class=3, seed=7)
-    assert json.loads(printed)["facts"] == [asdict(fact) for fact in inference.audit(predictions.load(file), settings)]
+    assert json.loads(printed)["facts"] == [
+        asdict(fact) for fact in inference.audit(prediction_files.load(file), settings)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,5 +89,5 @@ def test_it_runs_as_a_process(file):
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr == ""
-    wanted = inference.audit(predictions.load(file), Inference(attacks=("gap",)))
+    wanted = inference.audit(prediction_files.load(file), Inference(attacks=("gap",)))
     assert json.loads(answer.stdout)["facts"] == [asdict(fact) for fact in wanted]

@@ -145,7 +145,7 @@ def test_what_the_engine_refuses_is_its_one_line(tmp_path):
     answers = {f"output_{split}_benign": values for split in ("train", "test")}
     np.savez(tmp_path / "-mine.npz", **answers, train_label=np.array([0, 2, 1]), test_label=np.array([0, 1, 1]))
     answer = mia(tmp_path, "--", "-mine.npz", check=2)
-    assert answer.stderr == "error: -mine.npz: train_label row 1 is not 0..1\n"
+    assert answer.stderr == "error: -mine.npz: train_label row 1 is 2, not 0..1\n"
     assert answer.stdout == ""
 
 
