@@ -18,7 +18,7 @@ def warnings(train: Split, test: Split, notes: tuple[str, ...] = ()) -> tuple[Ru
     copies = first_copies(train.images, test.images)
 
     def example(position: int) -> str:
-        return f"{name(train, test, position)} is {name(train, test, copies[position])}"
+        return f"{name(train, test, position)} equals {name(train, test, copies[position])}"
 
     told = []
     if len(members := len(train) + np.flatnonzero(copies[len(train) :] < len(train))):

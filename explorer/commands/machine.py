@@ -1,26 +1,41 @@
 """Commands about this machine: check and locate."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from engine import datafiles
+from engine import datafiles, sweeps
 from engine.control.client import EngineUnreachable, socket_of
 from engine.control.project import Project
+from engine.spec import DATASETS, Data
 from explorer import options
 from explorer.machine import checks
 
 
 @click.command()
+@click.argument("data", nargs=-1)
 @options.project
 @options.data_root
-def check(project: Project, data_root: Path) -> int:
-    """Check GPU, torch, data, disk and terminal: what works, what does not, and the remedy."""
-    for each in checks.all_checks(project, options.data_folder(data_root)):
+def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
+    """Check GPU, torch, data, disk and terminal: what works, what does not, and the remedy.
+
+    With DATA, data sets (yale, folder:PATH) or sweeps, read all their images instead and list those that are equal.
+    """
+    root = options.data_folder(data_root)
+    named = [partial(checks.images, _data(name), root) for name in data]
+    for each in named or checks.all_checks(project, root):
         for finding in each():
             mark, remedy = "✔" if finding.works else "✗", f"; {finding.remedy}" if finding.remedy else ""
             click.echo(f"{mark} {finding.subject:13s} {finding.said}{remedy}")
     return 0
+
+
+def _data(name: str) -> Data:
+    """A data set by its own name or by that of a sweep, whose size and shares then count."""
+    if name in DATASETS or name.startswith("folder:"):
+        return Data(name=name)
+    return sweeps.settle(sweeps.read(name), "quick", ())[1]
 
 
 @click.command()

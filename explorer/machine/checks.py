@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from engine import datafiles
 from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.control.project import Project
+from engine.run_warnings import printable
 from engine.spec import DATASETS, Data
 from engine.validation import SpecError
 from explorer import text
@@ -123,8 +124,42 @@ def data_sets(root: Path) -> Iterator[Finding]:
             place = f" in {root}" if name != "digits" else ""
             yield Finding(True, name, f"{count} file{'s' if count > 1 else ''}{place}")
         except SpecError as error:
-            said, _, remedy = str(error).removeprefix(f"{name}: ").partition("; ")
-            yield Finding(False, name, said, remedy)
+            yield _refused(name, str(error))
+    yield Finding(True, "images", "not read; `mia-explore check yale` or `check folder:PATH` does and lists equal ones")
+
+
+def images(data: Data, root: Path) -> Iterator[Finding]:
+    """Everything a run would say of a data set's images, and each image that equals an earlier one; may take minutes.
+
+    In a process of its own, for this one never imports torch.
+    """
+    settings = json.dumps(asdict(data))
+    answer = subprocess.run(
+        [sys.executable, "-m", "engine.datasets.look", settings, str(root)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    subject = printable(data.label)
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+        yield Finding(False, subject, f"cannot be read: {reason}")
+        return
+    said = json.loads(answer.stdout)
+    if "refused" in said:
+        yield _refused(subject, said["refused"].removeprefix(f"{data.name}: "))
+        return
+    sides, equal = "x".join(map(str, said["size"])), said["equal"]
+    counts = f"{said['train']} training and {said['test']} test images ({sides}) of {said['classes']} classes"
+    yield Finding(True, subject, counts if equal else f"{counts}; no two are equal")
+    for words in [*said["warnings"], *(f"{later} equals {first}" for later, first in equal)]:
+        yield Finding(False, subject, words)
+
+
+def _refused(name: str, reason: str) -> Finding:
+    said, _, remedy = reason.removeprefix(f"{name}: ").partition("; ")
+    return Finding(False, name, said, remedy)
 
 
 def terminal() -> Iterator[Finding]:

@@ -188,5 +188,5 @@ def test_images_know_their_files_and_a_folder_of_copies_is_said_to_be_one(pets):
     assert data.test.files[-5] == "test/dog/00.png"
     said = {warning.topic: warning.message for warning in data.warnings}
     assert said["membership"].startswith(
-        "9 of 10 test images are also training images (test/cat/00.png is train/cat/00.png)"
+        "9 of 10 test images are also training images (test/cat/00.png equals train/cat/00.png)"
     )

@@ -26,7 +26,7 @@ def test_images_that_differ_need_no_word():
 def test_members_among_the_non_members_are_counted(dtype):
     said = told(split([1, 2, 3], [0, 1, 0], dtype), split([4, 3, 2, 3], [0, 0, 1, 0], dtype))
     assert said == {
-        "membership": "3 of 4 test images are also training images (test image 1 is training image 2): "
+        "membership": "3 of 4 test images are also training images (test image 1 equals training image 2): "
         "non-members that were trained on hide leakage",
         "data": "1 of 4 test images is a copy of another one",
     }
@@ -37,7 +37,7 @@ def test_copies_within_a_split_and_under_another_label_are_counted():
     said = told(train, split([7], [0], files=("a/7.png",)))
     assert said == {
         "data": "2 of 4 training images are copies of others; "
-        "1 of 5 images has another label than an equal one (b/4.png is a/1.png)"
+        "1 of 5 images has another label than an equal one (b/4.png equals a/1.png)"
     }
 
 

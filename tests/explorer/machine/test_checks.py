@@ -1,10 +1,13 @@
 import asyncio
+import subprocess
 import threading
 
 import pytest
 from waiting import patience
 
 from engine.control.project import Project
+from engine.spec import Data
+from explorer.cli import run
 from explorer.machine import checks
 from explorer.machine.checks import Checkup, Finding
 
@@ -64,6 +67,34 @@ def test_data_sets_that_are_missing_come_with_a_remedy(tmp_path):
     assert str(tmp_path) in found["yale"].said
     assert "MIA_DATA" in found["yale"].remedy
     assert not found["cifar10"].works
+    assert "check folder:PATH" in found["images"].said
+
+
+def test_equal_images_of_a_folder_are_listed(tmp_path, capsys):
+    for at, name in enumerate(("train/cat/1", "train/dog/2", "test/cat/3", "test/dog/4")):
+        path = tmp_path / "pets" / f"{name}.pgm"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"P5 2 2 255\n" + bytes([at % 3] * 4))
+    assert run(["check", f"folder:{tmp_path / 'pets'}"]) == 0
+    counted, members, label, pair = (line[2:].partition(" ") for line in capsys.readouterr().out.splitlines())
+    assert {counted[0], members[0], label[0], pair[0]} == {"folder-pets"}
+    assert counted[2].strip() == "2 training and 2 test images (2x2) of 2 classes"
+    assert "1 of 2 test images is also a training image" in members[2]
+    assert "another label" in label[2]
+    assert pair[2].strip() == "test/dog/4.pgm equals train/cat/1.pgm"
+
+
+def test_data_that_cannot_be_looked_at_are_refused_in_one_line(tmp_path, capsys, monkeypatch):
+    assert run(["check", "yalee"]) == 2
+    assert "did you mean 'yale'" in capsys.readouterr().err
+    monkeypatch.setattr(
+        "subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], 0, '{"refused": "yale: no; unpack it"}')
+    )
+    (finding,) = checks.images(Data(name="yale"), tmp_path)
+    assert (finding.works, finding.said, finding.remedy) == (False, "no", "unpack it")
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: subprocess.CompletedProcess([], -9, "", "one\nKilled\n"))
+    (finding,) = checks.images(Data(name="yale"), tmp_path)
+    assert finding.said == "cannot be read: Killed"
 
 
 @pytest.mark.parametrize("make", [True, False])
