@@ -64,12 +64,13 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     """
     run_id = experiment.run_id
     setting.folder.mkdir(parents=True, exist_ok=True)
+    began, ticks = time.time(), time.monotonic()
     emit(
         events.RunStarted(
             run_id=run_id,
             experiment=experiment.to_dict(),
             device=device_label(setting.device),
-            time=time.time(),
+            time=began,
             versions=versions(),
         )
     )
@@ -101,7 +102,8 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
         state = "queued"
     except DivergedError as reason:
         state, error = "diverged", str(reason)
-    emit(events.RunEnded(run_id=run_id, state=state, time=time.time(), error=error))
+    # A clock that is set back meanwhile must not date the end before the start.
+    emit(events.RunEnded(run_id=run_id, state=state, time=began + time.monotonic() - ticks, error=error))
 
 
 def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool]) -> Predictions:

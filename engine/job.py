@@ -15,6 +15,7 @@ import torch
 
 from engine import events, experiment
 from engine.experiment import Setting
+from engine.ownfiles import refuse_links
 from engine.place import Job
 from engine.spec import Experiment
 from engine.validation import SpecError
@@ -52,7 +53,9 @@ def _run(job: Job, emit: experiment.Emit, stop: threading.Event) -> None:
     if job.place.import_path and job.place.import_path not in sys.path:
         sys.path.insert(0, job.place.import_path)
     folder = Path(job.run_folder)
+    refuse_links([folder])
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_links(sorted(folder.rglob("*")))
     with open(folder / "lock", "w") as lock:
         _acquire(lock, folder)
         device = experiment.choose_device(job.device)

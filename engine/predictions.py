@@ -7,15 +7,14 @@ only, and `warnings` (text (warnings, 3): topic, view or nothing, message).
 Of the targeted view, which is large, only the logits are written. `engine.prediction_files` reads it, and strangers'.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engine.run_warnings import RunWarning
-from engine.text import printable
+from engine.ownfiles import replacing
+from engine.run_warnings import RunWarning, printable
 
 SPLITS = ("train", "test")
 
@@ -157,9 +156,5 @@ def save(path: Path, predictions: Predictions) -> None:
     if predictions.warnings:
         rows = [(each.topic, each.view or "", each.message) for each in predictions.warnings]
         arrays["warnings"] = np.array(rows, str)
-    temporary = path.with_name(f"{path.name}.partial")
-    with open(temporary, "wb") as stream:
+    with replacing(path) as stream:
         np.savez(stream, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

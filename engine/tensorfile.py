@@ -5,7 +5,6 @@ bare GPU node may have nothing but torch and numpy.
 """
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from engine.ownfiles import replacing
 
 _TYPES = {
     "F64": torch.float64,
@@ -48,14 +49,10 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     header["__metadata__"]["crc32"] = str(checksum)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    temporary = path.with_name(f"{path.name}.partial")
-    with open(temporary, "wb") as stream:
+    with replacing(path) as stream:
         stream.write(len(text).to_bytes(8, "little") + text)
         for blob in blobs:
             stream.write(blob.data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

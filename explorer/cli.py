@@ -14,6 +14,7 @@ from engine.control.client import EngineRefused, EngineUnreachable
 from engine.control.project import Project, ProjectError
 from engine.validation import SpecError
 from explorer import options
+from explorer.plain import speak_plainly
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
 def main() -> None:
     """Run the command line and exit with its code; whatever is the person's to mend is one line."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows `?` for lines and marks
+        speak_plainly(stream)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,13 +1,14 @@
-"""How things look: colours by tone for each theme, and what an ASCII terminal gets instead of lines and marks."""
+"""How things look: colours by tone for each theme, and a screen without anything but ASCII."""
 
 from functools import lru_cache
 
-from rich.cells import cell_len
 from rich.segment import Segment as RichSegment
 from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
+
+from explorer.plain import to_ascii
 
 Segment = tuple[str, str]
 """Text and the name of its tone."""
@@ -90,28 +91,6 @@ def style(theme: str, tone: str) -> Style:
 
 def _cursor(theme: str) -> str:
     return "#d0d0d0" if theme == "light" else "#303030"
-
-
-_PLAIN = {
-    **dict.fromkeys("─━═╌┄┈▔▁‾", "-"),
-    **dict.fromkeys("│┃┊╎▏▕▌▐║", "|"),
-    **dict.fromkeys("╭╮╰╯┌┐└┘┏┓┗┛├┤┬┴┼┣┫┳┻╋╔╗╚╝", "+"),
-    **dict.fromkeys("█▉▊▋▓▀▄▇▆▅", "#"),
-    **dict.fromkeys("░▒▍▎▃▂", "-"),
-    **dict(zip("●○■□◆◇▲△▼▽★☆▰▱◣◺", "OoBbDdAaVvSsPpLl", strict=True)),
-    **{"✱": "%", "×": "x", "✚": "+", "·": ".", "…": "~", "—": "-", "–": "-", "±": "~", "→": ">", "←": "<", "↑": "^"},
-    **{"↓": "v", "▶": ">", "▸": ">", "✔": "v", "✗": "x", "◷": ".", "◌": "?", "Δ": "d", "╳": "X", "⚠": "!", "°": " "},
-    **{"≥": ">", "≤": "<", "“": '"', "”": '"', "’": "'", "▾": "v", "▴": "^", "☐": "-", "☑": "x", "•": "*", "⏸": "="},
-    **{"≈": "?"},
-}
-_TO_ASCII = str.maketrans(_PLAIN)
-
-
-def to_ascii(text: str) -> str:
-    """The text in ASCII, cell for cell."""
-    if text.isascii():
-        return text
-    return "".join(sign if sign.isascii() else "?" * cell_len(sign) for sign in text.translate(_TO_ASCII))
 
 
 class Ascii(LineFilter):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.control.project import Project
+from explorer.plain import speaks_unicode
 
 if TYPE_CHECKING:
     from explorer.app import ExploreApp
@@ -72,7 +73,8 @@ def _app(opening: Opening) -> "ExploreApp":
 
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
     chosen, complaints = settings.load()
-    chosen = replace(chosen, ascii=chosen.ascii or opening.ascii, theme=opening.theme or chosen.theme)
+    ascii = chosen.ascii or opening.ascii or not speaks_unicode()
+    chosen = replace(chosen, ascii=ascii, theme=opening.theme or chosen.theme)
     app = ExploreApp(opening.project, chosen, opening.read_only, opening.begin)
     for line in complaints:
         app.live.note(line, "warn")

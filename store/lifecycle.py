@@ -33,15 +33,20 @@ def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], prio
     return [run.run_id for run in new]
 
 
-def start(cursor: DuckDBPyConnection, event: RunStarted) -> None:
-    """Note a start or resume, making the row of a run never heard of; one from before the stored times is a repeat."""
+def start(cursor: DuckDBPyConnection, event: RunStarted, live: bool = False) -> None:
+    """Note a start or resume, making the row of a run never heard of; one from before the stored times is a repeat.
+
+    live: it happens just now. That of a run that waits is no repeat then, though the clock was set back.
+    """
     if not states(cursor, [event.run_id]):
         _insert(cursor, [NewRun(event.run_id, event.experiment, {})], {}, priority=0, created=event.time)
     cursor.execute(
         "UPDATE runs SET state = 'running', device = $device, started = $time, ended = NULL, error = NULL, "
         "versions = $versions "
-        "WHERE run_id = $run_id AND $time > coalesce(greatest(started, ended), CAST('-inf' AS DOUBLE))",
+        "WHERE run_id = $run_id AND ($time > coalesce(greatest(started, ended), CAST('-inf' AS DOUBLE)) "
+        "OR ($live AND state = 'queued'))",
         {
+            "live": live,
             "run_id": event.run_id,
             "device": event.device,
             "time": float(event.time),
@@ -50,18 +55,19 @@ def start(cursor: DuckDBPyConnection, event: RunStarted) -> None:
     )
 
 
-def end(cursor: DuckDBPyConnection, event: RunEnded) -> None:
+def end(cursor: DuckDBPyConnection, event: RunEnded, live: bool = False) -> None:
     """Note how the latest start ended; the end of an earlier start, or one not later than the stored end, is a repeat.
 
     A run cancelled meanwhile stays cancelled when its process reports back, and one taken for failed is done after all
-    when the end of its log arrives.
+    when the end of its log arrives. live: it happens just now, and ends a running run whatever the clock says.
     """
     _require_state(event.state)
     cursor.execute(
-        "UPDATE runs SET state = $state, ended = $time, error = $error "
-        "WHERE run_id = $run_id AND $time >= started AND (ended IS NULL OR $time > ended) "
-        "AND (state = 'running' OR ($state != 'queued' AND state != 'cancelled'))",
-        {"run_id": event.run_id, "state": event.state, "time": float(event.time), "error": event.error},
+        "UPDATE runs SET state = $state, ended = greatest($time, started), error = $error "
+        "WHERE run_id = $run_id AND (($live AND state = 'running') "
+        "OR ($time >= started AND (ended IS NULL OR $time > ended) "
+        "AND (state = 'running' OR ($state != 'queued' AND state != 'cancelled'))))",
+        {"run_id": event.run_id, "state": event.state, "time": float(event.time), "error": event.error, "live": live},
     )
 
 

@@ -64,18 +64,19 @@ class Store(Reader):
         """For another thread: the same answers through a cursor of its own."""
         return Reader(self._database)
 
-    def apply(self, events: Sequence[Event]) -> None:
+    def apply(self, events: Sequence[Event], *, live: bool = False) -> None:
         """Write events in one transaction; events already written change nothing. Progress and Notice are not kept.
 
-        Events of one run must come in the order in which they were made; runs may be mixed.
+        Events of one run must come in the order in which they were made; runs may be mixed. live: they are told by the
+        jobs of this machine as they happen, so that a start is one, whatever its clock says.
         """
         try:
             with self.session.transaction() as cursor:
                 for event in events:
                     if isinstance(event, RunStarted):
-                        lifecycle.start(cursor, event)
+                        lifecycle.start(cursor, event, live)
                     elif isinstance(event, RunEnded):
-                        lifecycle.end(cursor, event)
+                        lifecycle.end(cursor, event, live)
                 self._steps |= facts.add_history(cursor, _of(History, events), self._steps)
                 facts.put_class_names(cursor, _of(ClassNames, events))
                 facts.put_warnings(cursor, _of(Warnings, events))

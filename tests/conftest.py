@@ -61,7 +61,7 @@ class Terminal:
             stderr=theirs,
             start_new_session=True,
             env=kept
-            | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
             | {"XDG_STATE_HOME": str(home / "state"), "XDG_CONFIG_HOME": str(home / "config")},
         )
         os.close(theirs)

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 
-from engine import text
 from engine.control import devices
 from engine.control.project import EngineBusy, Project, ProjectError, ProjectLock
 from engine.control.service import Engine
@@ -25,6 +24,8 @@ LOST, REFUSED, WRONG_SETTING, BUSY = 1, 1, 2, 3
 def main() -> int:
     """Run one project's engine to its end."""
     project, settings = parse()
+    # What is known of who was in a training set is for its owner alone, whatever the shell that we come from allows.
+    os.umask(0o077)
     try:
         lock = ProjectLock(project)
     except EngineBusy as error:
@@ -60,16 +61,9 @@ def parse() -> tuple[Project, dict[str, object]]:
 def start_log(project: Project) -> None:
     """Everything this process logs goes to the project's own file, which starts anew at 5 MB, keeping the last one."""
     handler = logging.handlers.RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1)
-    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
-
-
-class PrintableFormatter(logging.Formatter):
-    """Lines that a terminal can be shown as they are, whatever names and errors they quote."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record, and its traceback below it."""
-        return text.page(super().format(record))
+    logging.basicConfig(
+        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
 
 async def serve(project: Project, settings: EngineSettings, lock: ProjectLock) -> bool:
@@ -83,7 +77,7 @@ def keep_last_words(project: Project) -> None:
     """From now on, standard output and error go to a file, unless somebody watches them."""
     if sys.stderr is not None and sys.stderr.isatty():
         return
-    descriptor = os.open(project.last_words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    descriptor = os.open(project.last_words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     os.close(descriptor)
@@ -91,7 +85,7 @@ def keep_last_words(project: Project) -> None:
 
 def complain(error: Exception, code: int) -> int:
     """Say in one line why there is no engine, and return the exit code."""
-    print(text.one_line(str(error)) or type(error).__name__, file=sys.stderr)
+    print(str(error) or type(error).__name__, file=sys.stderr)
     return code
 
 

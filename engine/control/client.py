@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import itertools
 import os
+import select
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
 from engine.control import frames
 from engine.control.frames import FrameError
-from engine.control.project import Project, hostname
+from engine.control.project import Project, hostname, suspended, user_name
 from engine.control.protocol import AnyAnswer, AnyMessage, Command, Failure, Push, Reply
 
+LOOK_SECONDS = 1.0
+"""Whoever waits for an engine looks this often whether it is stopped."""
 MISSABLE = 1000
 """Pushes kept for a reader that is behind; beyond them the oldest are forgotten."""
 
@@ -21,12 +25,18 @@ class EngineUnreachable(RuntimeError):  # noqa: N818 - named for what the person
     """No engine answers for this project; the message is one line."""
 
 
+class EngineSuspended(EngineUnreachable):
+    """The project's engine is there but stopped by a signal; the message says how to let it go on."""
+
+
 class EngineRefused(RuntimeError):  # noqa: N818 - named for what the person sees
     """The engine, or its start, refused what was asked; the message is one line."""
 
 
 def socket_of(project: Project) -> str:
     """Where the project's engine listens; EngineUnreachable if there is none on this host."""
+    if owner := project.foreign:
+        raise EngineUnreachable(f"{project.root}: belongs to {owner}, who alone may look into it")
     holder = project.holder()
     if holder is None:
         raise EngineUnreachable(f"{project.root}: no engine runs here")
@@ -34,15 +44,34 @@ def socket_of(project: Project) -> str:
         raise EngineUnreachable(f"{project.root}: its engine runs on another machine: {holder}")
     if holder.socket and os.path.basename(holder.socket) != project.socket_name:
         raise EngineUnreachable(f"{project.root}: no engine runs here; its lock was copied from another project")
+    if not project.held:
+        raise EngineUnreachable(f"{project.root}: no engine runs here; the last one, {holder}, was killed")
+    require_awake(project)
     if not holder.socket:
         raise EngineUnreachable(f"{project.root}: its engine is only just starting")
     return holder.socket
 
 
-def require_ours(connection: socket.socket) -> None:
+def require_awake(project: Project) -> None:
+    """`EngineSuspended` where the project's engine is stopped: it takes connections, but will not answer."""
+    holder = project.holder()
+    if holder is not None and holder.host == hostname() and suspended(holder.pid):
+        say = f"its engine, pid {holder.pid}, is suspended; `kill -CONT {holder.pid}` lets it go on"
+        raise EngineSuspended(f"{project.root}: {say}")
+
+
+def require_ours(connection: socket.socket, project: Project) -> None:
     """Refuse to talk to a process of another user."""
-    if frames.peer_uid(connection) != os.geteuid():
-        raise EngineUnreachable("the process at the engine's socket belongs to another user")
+    if (uid := frames.peer_uid(connection)) != os.geteuid():
+        raise EngineUnreachable(f"{project.root}: its engine is {user_name(uid)}'s: {project.holder()}")
+
+
+def no_answer(project: Project, error: OSError) -> EngineUnreachable:
+    """Why nobody could be reached at the engine's socket."""
+    if isinstance(error, PermissionError):
+        owner = user_name(os.stat(project.lock).st_uid)
+        return EngineUnreachable(f"{project.root}: its engine is {owner}'s: {project.holder()}")
+    return EngineUnreachable(f"{project.root}: no engine answers here")
 
 
 def answer_of(message: Reply | Failure) -> AnyAnswer:
@@ -73,12 +102,11 @@ class SyncClient:
         try:
             self._socket.settimeout(timeout)
             self._socket.connect(path)
-            require_ours(self._socket)
+            require_ours(self._socket, project)
         except (OSError, EngineUnreachable) as error:
             self._socket.close()
-            if isinstance(error, OSError):
-                raise EngineUnreachable(f"{project.root}: no engine answers here") from None
-            raise
+            raise no_answer(project, error) if isinstance(error, OSError) else error from None
+        self._timeout = timeout
 
     def __enter__(self) -> "SyncClient":
         return self
@@ -106,15 +134,22 @@ class SyncClient:
                 return answer_of(message)
 
     def pushes(self) -> Iterator[Push]:
-        """What the engine tells from now on, waiting for it; call `Subscribe` before. Ends when the engine does."""
-        self._socket.settimeout(None)
-        with contextlib.suppress(EngineUnreachable):
-            while True:
-                while self._pushes:
-                    yield self._pushes.popleft()
+        """What the engine tells from now on, waiting for it; call `Subscribe` before. Ends when the engine does.
+
+        `EngineSuspended` where it is stopped meanwhile.
+        """
+        self._timeout = None
+        while True:
+            while self._pushes:
+                yield self._pushes.popleft()
+            try:
                 message = self._receive()
-                if isinstance(message, Push):
-                    self._pushes.append(message)
+            except EngineSuspended:
+                raise
+            except EngineUnreachable:
+                return
+            if isinstance(message, Push):
+                self._pushes.append(message)
 
     def _receive(self) -> AnyMessage:
         try:
@@ -128,11 +163,22 @@ class SyncClient:
     def _exactly(self, size: int) -> bytes:
         body = bytearray()
         while len(body) < size:
-            piece = self._socket.recv(min(size - len(body), 2**20))
+            piece = self._next(min(size - len(body), 2**20))
             if not piece:
                 raise ConnectionResetError("connection closed")
             body += piece
         return bytes(body)
+
+    def _next(self, size: int) -> bytes:
+        """What comes next, at most `size` bytes; every `LOOK_SECONDS` without any the engine is looked at."""
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        while True:
+            left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
+            if select.select([self._socket], [], [], left)[0]:
+                return self._socket.recv(size)
+            require_awake(self._project)
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError
 
     def _lost(self, error: Exception) -> EngineUnreachable:
         return EngineUnreachable(f"{self._project.root}: the engine is gone ({error})")
@@ -212,13 +258,10 @@ class Client:
         connection.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(connection, socket_of(self._project))
-            require_ours(connection)
-        except OSError:
+            require_ours(connection, self._project)
+        except (OSError, EngineUnreachable) as error:
             connection.close()
-            raise EngineUnreachable(f"{self._project.root}: no engine answers here") from None
-        except EngineUnreachable:
-            connection.close()
-            raise
+            raise no_answer(self._project, error) if isinstance(error, OSError) else error from None
         return connection
 
     async def _listen(self, stream: asyncio.StreamReader) -> None:

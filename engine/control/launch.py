@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import engine
-from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.control.client import EngineRefused, EngineSuspended, EngineUnreachable, SyncClient, require_awake
 from engine.control.project import Project, hostname
 from engine.control.protocol import GetStatus
 from engine.control.settings import EngineSettings
@@ -45,7 +45,7 @@ def _ensure(project: Project, settings: EngineSettings, deadline: float, errors:
         if code == BUSY:
             # Another client was faster and its engine will answer soon, or an old engine is about to leave.
             line, attempt = attempt.last_line(), None
-            _require_near(project)
+            _require_reachable(project)
             if time.monotonic() > deadline:
                 raise EngineRefused(line)
             time.sleep(BUSY_SECONDS)
@@ -72,8 +72,12 @@ def answers(project: Project) -> bool:
     return True
 
 
-def _require_near(project: Project) -> None:
-    """Give up at once on an engine that holds the project from another machine: it will not answer here."""
+def _require_reachable(project: Project) -> None:
+    """Give up at once on an engine that will not answer here: one that is stopped, or on another machine."""
+    try:
+        require_awake(project)
+    except EngineSuspended as error:
+        raise EngineRefused(str(error)) from None
     holder = project.holder()
     if holder is not None and holder.host != hostname():
         raise EngineRefused(f"{project.root}: its engine runs on another machine: {holder}")

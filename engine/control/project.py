@@ -1,9 +1,11 @@
 """Where everything of one project folder lies, which engine holds it, and where that engine listens."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import pwd
 import socket
 import stat
 import tempfile
@@ -11,8 +13,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.ownfiles import LinkError, refuse_links
+
 SOCKET_PATH_LIMIT = 100
 """Longest socket path in bytes; `sun_path` holds 108 on Linux and 104 elsewhere."""
+
+MISREAD = ("?", "\\")
+"""What DuckDB takes for the beginning of a query and for a separator of folders: it would write somewhere else."""
 
 
 def hostname() -> str:
@@ -51,8 +58,17 @@ class Project:
 
     @classmethod
     def at(cls, folder: str | Path) -> "Project":
-        """The project in a folder, by its real path; the folder need not exist yet."""
-        return cls(Path(folder).expanduser().resolve())
+        """The project in a folder, by its real path; the folder need not exist yet.
+
+        `ProjectError` for a path in which no database can lie.
+        """
+        try:
+            root = Path(folder).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, nobody's home, a zero byte
+            raise ProjectError(f"{folder}: is no path of a folder: {error}") from None
+        if wrong := [letter for letter in MISREAD if letter in str(root)]:
+            raise ProjectError(f"{root}: DuckDB misreads {wrong[0]} in a path; choose a folder without it")
+        return cls(root)
 
     @property
     def database(self) -> Path:
@@ -79,6 +95,11 @@ class Project:
         """What reached the engine's standard error, where a crash of the interpreter itself would show."""
         return self.root / "engine.stderr"
 
+    def refuse_links(self) -> None:
+        """`LinkError` where one of the project's own files, or the folder of runs, is a link."""
+        wal = self.database.with_name(f"{self.database.name}.wal")
+        refuse_links((self.lock, self.database, wal, self.runs, self.log, self.last_words))
+
     def run_folder(self, run_id: str) -> Path:
         """Checkpoints, weights, predictions and `job.log` of one run."""
         return self.runs / run_id
@@ -95,12 +116,48 @@ class Project:
             raise ProjectError(f"{path}: too long for a socket; set XDG_RUNTIME_DIR or TMPDIR to a shorter path")
         return path
 
+    @property
+    def held(self) -> bool:
+        """Whether an engine on this machine is at work here, whatever the lock file says: the system knows its lock."""
+        try:
+            with open(self.lock, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @property
+    def foreign(self) -> str | None:
+        """Who owns a folder that this user may not look into; None where he may."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not os.access(self.root, os.R_OK | os.X_OK):
+                return user_name(self.root.stat().st_uid)
+        return None
+
     def holder(self) -> Holder | None:
         """The engine named in the lock file, which may be gone by now; None where no engine left its name."""
         try:
             return Holder(**json.loads(self.lock.read_text()))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def user_name(uid: int) -> str:
+    """The user's name, or his number where the system has no name for him."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def suspended(pid: int) -> bool:
+    """Whether a process of this machine is stopped by a signal (Ctrl+Z, `kill -STOP`); told on Linux only."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in ("T", "t")
+    except OSError:
+        return False
 
 
 def socket_folder() -> Path:
@@ -130,7 +187,10 @@ class ProjectLock:
         self.since = time.time()
         try:
             project.root.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(project.lock, os.O_RDWR | os.O_CREAT, 0o644)
+            project.refuse_links()
+            self._file = os.open(project.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except LinkError as error:
+            raise ProjectError(str(error)) from None
         except OSError as error:
             raise ProjectError(f"{project.root}: cannot be used as a project folder: {error.strerror}") from None
         try:

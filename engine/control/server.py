@@ -10,7 +10,6 @@ from pathlib import Path
 
 from engine.control import frames, protocol
 from engine.control.frames import FrameError
-from engine.text import one_line
 
 PROGRESS_SECONDS = 0.5
 """Progress of a run is pushed at most this often."""
@@ -23,15 +22,14 @@ BACKLOG = 2 * frames.FRAME_LIMIT
 CLOSE_SECONDS = 1.0
 """What a client that does not read gets to take its last answers."""
 
+SHORT_SECONDS = 1.0
+"""Pause before one more connection is tried to be taken where there was no room for it."""
+
 log = logging.getLogger(__name__)
 
 
 class Refusal(RuntimeError):  # noqa: N818 - an answer to a request, not a failure of the engine
     """Why a command is not carried out, in one line made for a person."""
-
-    def __init__(self, message: str):
-        """Whatever the message quotes, it is one printable line."""
-        super().__init__(one_line(message))
 
 
 Handler = Callable[[protocol.AnyCommand], Awaitable[protocol.AnyAnswer]]
@@ -44,7 +42,8 @@ class Server:
         """`handle` answers a command, or raises `Refusal`."""
         self._handle = handle
         self._sessions: set[Session] = set()
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.Task | None = None
+        self._connections: set[asyncio.Task] = set()
         self._path: Path | None = None
         self._inode = 0
         self._progress: dict[str, protocol.RunProgress] = {}
@@ -63,7 +62,9 @@ class Server:
         listener.bind(str(path))
         path.chmod(0o600)
         self._path, self._inode = path, path.stat().st_ino
-        self._listener = await asyncio.start_unix_server(self._connected, sock=listener)
+        listener.listen()
+        listener.setblocking(False)
+        self._listener = asyncio.create_task(self._accept(listener))
 
     def reachable(self) -> bool:
         """Whether the socket is still there; a login manager removes its owner's folder when the last session ends."""
@@ -75,7 +76,7 @@ class Server:
     def deaf(self) -> None:
         """Take no more connections; those that are open stay."""
         if self._listener is not None:
-            self._listener.close()
+            self._listener.cancel()
             if self.reachable():
                 self._path.unlink(missing_ok=True)
         self._listener = None
@@ -108,11 +109,34 @@ class Server:
         for session in list(self._sessions):
             session.push(together, PROGRESS_BACKLOG, droppable=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(reader, writer, self._handle)
+    async def _accept(self, listener: socket.socket) -> None:
+        """Take connections one after another; without room for one they wait, which is said once.
+
+        asyncio's own server tells every failed attempt with a traceback, a hundred in a row.
+        """
+        loop, short = asyncio.get_running_loop(), False
+        with listener:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                except OSError as error:
+                    if not short:
+                        log.warning("no new connections for now: %s", error.strerror)
+                    short = True
+                    await asyncio.sleep(SHORT_SECONDS)
+                    continue
+                if short:
+                    log.info("connections are taken again")
+                short = False
+                task = asyncio.create_task(self._connected(connection))
+                self._connections.add(task)
+                task.add_done_callback(self._connections.discard)
+
+    async def _connected(self, connection: socket.socket) -> None:
+        session = Session(*await asyncio.open_unix_connection(sock=connection), self._handle)
         self._sessions.add(session)
         try:
-            uid = frames.peer_uid(writer.get_extra_info("socket"))
+            uid = frames.peer_uid(connection)
             if uid == os.geteuid():
                 await session.serve()
             else:
@@ -180,7 +204,7 @@ class Session:
         except Exception as error:
             log.exception("a command failed")
             message = f"the engine failed at this: {type(error).__name__}: {error} (its log has more)"
-            frame = frames.frame(protocol.Failure(request.number, one_line(message)))
+            frame = frames.frame(protocol.Failure(request.number, message))
         with contextlib.suppress(OSError):
             self._writer.write(frame)
             await self._writer.drain()

@@ -171,17 +171,8 @@ def write(store: Store, items: Sequence[Item], done: list[Item]) -> None:
 
 
 def _apply(store: Store, events: list[Event]) -> None:
-    for event, reason in apply_each(store, events):
-        log.error("%s: an event of kind %s cannot be stored and is lost: %s", event.run_id, event.kind, reason)
-
-
-def apply_each(store: Store, events: Sequence[Event]) -> list[tuple[Event, Exception]]:
-    """Write the events; those that the store refuses while it takes others, with its reasons.
-
-    When it refuses all of them and says why, the fault may be its own: raises StoreError.
-    """
     try:
-        store.apply(events)
+        store.apply(events, live=True)
     except StoreFull:
         raise
     except Exception as error:
@@ -190,13 +181,13 @@ def apply_each(store: Store, events: Sequence[Event]) -> list[tuple[Event, Excep
         refused = [(event, reason) for event in events if (reason := _refusal(store, event))]
         if len(refused) == len(events) and isinstance(error, StoreError):
             raise
-        return refused
-    return []
+        for event, reason in refused:
+            log.error("%s: an event of kind %s cannot be stored and is lost: %s", event.run_id, event.kind, reason)
 
 
 def _refusal(store: Store, event: Event) -> Exception | None:
     try:
-        store.apply([event])
+        store.apply([event], live=True)
     except StoreFull:
         raise
     except Exception as error:  # noqa: BLE001 - handed to the caller

@@ -13,8 +13,7 @@ from engine.prediction_files import archive, labels, rows
 from engine.prediction_files.faults import PredictionFile, PredictionsError
 from engine.predictions import SPLITS, Predictions
 from engine.recipes import ALL_VIEWS
-from engine.run_warnings import RunWarning
-from engine.text import printable
+from engine.run_warnings import RunWarning, printable
 
 
 @dataclass(frozen=True)

@@ -13,30 +13,35 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from engine import datafiles, requirements
+from engine import datafiles
 from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.run_warnings import printable
 from engine.spec import DATASETS, Data
 from engine.validation import SpecError
 from explorer import text
+from explorer.plain import speaks_unicode
 
 PROBE = """
-import json, torch
+import importlib.util, json, pathlib, torch
 said = {"torch": torch.__version__, "gpus": []}
 for index in range(torch.cuda.device_count()):
     free, total = torch.cuda.mem_get_info(index)
     said["gpus"].append([torch.cuda.get_device_name(index), free, total])
 said["mps"] = torch.backends.mps.is_available()
-for name in ("torchvision", "sklearn"):
-    try:
-        __import__(name)
-        said[name] = "ok"
-    except Exception as error:
-        said[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+vision = importlib.util.find_spec("torchvision")
+said["torchvision"] = "ok" if vision else "absent"
+try:
+    for operators in pathlib.Path(vision.origin).parent.glob("_C.*") if vision else ():
+        torch.ops.load_library(operators)
+        torch.ops.torchvision.nms
+except Exception as error:
+    said["torchvision"] = f"made for another torch: {type(error).__name__}: {error}".splitlines()[0]
+said["sklearn"] = "ok" if importlib.util.find_spec("sklearn") else "absent"
 print(json.dumps(said))
 """
-"""Run in a process of its own, for this one never imports torch."""
+"""Run in a process of its own, for this one never imports torch. Of torchvision only the operators are loaded, in which
+a wrong one fails: all of it takes longer than torch."""
 PROBE_PATIENCE = 300.0
 """Seconds; a driver in trouble may hang for ever."""
 LEAST_DISK = 5 * 2**30
@@ -57,15 +62,8 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
-    """Every check, the slow one first."""
-    return (
-        compute,
-        certification,
-        partial(disk, project),
-        partial(engine_at_work, project),
-        partial(data_sets, data_root),
-        terminal,
-    )
+    """Every check, in the order of telling; the first is the slow one."""
+    return compute, partial(disk, project), partial(engine_at_work, project), partial(data_sets, data_root), terminal
 
 
 def compute() -> Iterator[Finding]:
@@ -100,15 +98,6 @@ def compute() -> Iterator[Finding]:
     ):
         works = said[name] == "ok"
         yield Finding(works, name, said[name], "" if works else remedy)
-
-
-def certification() -> Iterator[Finding]:
-    """The library that some methods of certification need."""
-    if requirements.missing():
-        said = f"not installed: {', '.join(requirements.THROUGH_LIRPA)} need it, nothing else does"
-        yield Finding(False, "auto-LiRPA", said, requirements.REMEDY)
-    else:
-        yield Finding(True, "auto-LiRPA", "ok")
 
 
 def disk(project: Project) -> Iterator[Finding]:
@@ -183,7 +172,7 @@ def terminal() -> Iterator[Finding]:
     size = shutil.get_terminal_size()
     # Not sys.stdout: while the app runs that is its own.
     encoding = (getattr(sys.__stdout__, "encoding", None) or "").lower()
-    unicode = encoding.startswith("utf")
+    unicode = encoding.startswith("utf") and speaks_unicode()
     said = f"{size.columns}x{size.lines}, {os.environ.get('TERM', 'no TERM')}, {encoding}"
     yield Finding(unicode, "terminal", said, "" if unicode else "set LANG to a UTF-8 locale for lines and marks")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from engine.control import protocol
 from engine.control.client import Client, EngineRefused, EngineUnreachable
-from engine.control.project import Project
+from engine.control.project import Project, suspended
 from explorer.project.answers import Answers, Row
 from explorer.project.board import ENDED, Board
 from explorer.project.engine_log import Level, LogLine, recall
@@ -73,6 +73,7 @@ class Live:
         elif not await self._join():
             await self._read() if has_results else self._set_link("empty")
         self._spawn(self._follow())
+        self._spawn(self._watch_engine())
         self._spawn(recall(self.log, self.project.log, self._changed))
 
     async def close(self) -> None:
@@ -204,12 +205,25 @@ class Live:
                     self._take(push)
                 await self._lose()
             await asyncio.sleep(POLL_SECONDS)
-            if self.link != "engine" and self.project.holder() is not None:
+            if self.link != "engine" and self.project.held:
                 await self._join()
             if self.link == "files" and self.trouble and not self.runs:
                 await self._read()
 
+    async def _watch_engine(self) -> None:
+        """Let go of an engine that is stopped by a signal: it answers nothing until somebody lets it go on."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self.link == "engine" and self._pid and suspended(self._pid):
+                await self._client.close()
+
     async def _lose(self) -> None:
+        if self._pid and suspended(self._pid):
+            self.trouble = f"engine {self._pid} is suspended; `kill -CONT {self._pid}` lets it go on"
+            self.lost_at, self.status = time.time(), None
+            self.note(self.trouble, "warn")
+            self._set_link("lost")
+            return
         killed = await self._was_killed()
         self.trouble = f"engine {self._pid} died" if killed else "engine was stopped"
         self.lost_at, self.status = time.time(), None

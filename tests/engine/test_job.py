@@ -85,6 +85,22 @@ def test_two_jobs_never_share_a_folder(start, tmp_path):
     until(waiting, events.RunEnded)
 
 
+@pytest.mark.parametrize("place", ["", "model.safetensors", "lock"])
+def test_a_link_in_a_runs_folder_fails_the_run_in_one_line_and_touches_nothing(start, tmp_path, place):
+    folder, target = tmp_path / "run", tmp_path / "precious"
+    if place:
+        folder.mkdir()
+        target.write_bytes(b"precious")
+    else:
+        target.mkdir()
+    (folder / place).symlink_to(target)
+    _, pipe = start(job_of(plan(), folder))
+    ended = until(pipe, events.RunEnded)
+    assert ended.state == "failed"
+    assert f"is a link to {target}; files of a project are never links" in ended.error
+    assert list(target.iterdir()) == [] if not place else target.read_bytes() == b"precious"
+
+
 def test_a_full_disk_is_told_with_the_remedy():
     assert one_line(OSError(28, "No space left on device")).startswith("the disk is full; make room and retry")
     assert one_line(ValueError("first\nsecond")) == "ValueError: first"

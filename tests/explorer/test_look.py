@@ -1,26 +1,6 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from explorer import look
-
-
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20))
-def test_ascii_is_ascii_cell_for_cell(text):
-    plain = look.to_ascii(text)
-    assert plain.isascii()
-    assert cell_len(plain) == cell_len(text)
-
-
-def test_what_is_not_told_apart_from_a_guess_has_a_sign_in_ascii_too():
-    assert look.to_ascii("53.0≈") == "53.0?"
-
-
-def test_hollow_and_filled_marks_differ_in_ascii():
-    filled, hollow = look.to_ascii("●■◆▲▼★▰◣"), look.to_ascii("○□◇△▽☆▱◺")
-    assert len({*filled, *hollow}) == 16
-    assert filled.lower() == hollow
 
 
 @pytest.mark.parametrize("theme", sorted(look.THEMES))

@@ -110,6 +110,27 @@ def test_a_retried_run_is_not_ended_by_its_old_log(store, experiment, log):
         assert store.states([events[0].run_id]) == {events[0].run_id: state}
 
 
+def test_a_clock_that_was_set_back_loses_neither_a_start_nor_an_end(store, experiment, log):
+    """In the jobs of this machine a start is a start; the end is not dated before it."""
+    events = log(experiment(), start=1000.0, state="failed")
+    store.apply(events, live=True)
+    store.set_state(events[0].run_id, "queued")
+    last = rows(store, "SELECT ended FROM runs")[0][0]
+    again = log(experiment(), start=last - 500)
+    store.apply(again[:1], live=True)
+    assert rows(store, "SELECT state, started FROM runs") == [("running", last - 500)]
+    store.apply([RunEnded(run_id=events[0].run_id, state="done", time=last - 600)], live=True)
+    assert rows(store, "SELECT state, ended FROM runs") == [("done", last - 500)]
+
+
+def test_a_cancelled_run_is_not_begun_by_a_start_that_was_under_way(store, experiment, log):
+    events = log(experiment())
+    store.apply(events[:3], live=True)
+    store.set_state(events[0].run_id, "cancelled")
+    store.apply(events[:1], live=True)
+    assert store.states([events[0].run_id]) == {events[0].run_id: "cancelled"}
+
+
 def test_history_keeps_not_a_number_and_infinity(store, experiment, log):
     started = log(experiment())[0]
     store.apply([started, History(run_id=started.run_id, step=0, epoch=0, metrics={"a": math.nan, "b": math.inf})])

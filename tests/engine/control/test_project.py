@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import stat
@@ -115,5 +116,7 @@ def test_a_client_without_an_engine_says_why_in_one_line(tmp_path, content, mess
     project = Project.at(tmp_path)
     told = content.replace("HERE", project_module.hostname()).replace("NAME", project.socket_name)
     (tmp_path / "engine.lock").write_text(told)
-    with pytest.raises(EngineUnreachable, match=message):
-        SyncClient(project)
+    with open(tmp_path / "engine.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(EngineUnreachable, match=message):
+            SyncClient(project)

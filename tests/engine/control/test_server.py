@@ -8,7 +8,7 @@ from waiting import eventually, patience
 
 from engine.control import client, frames, protocol, server
 from engine.control.client import Client, EngineRefused, EngineUnreachable
-from engine.control.project import Project, ProjectLock
+from engine.control.project import Project, ProjectLock, user_name
 from engine.control.server import Refusal, Server
 
 
@@ -93,7 +93,9 @@ async def test_another_user_is_turned_away(served, monkeypatch):
     reader, writer = await raw(project)
     assert await asyncio.wait_for(reader.read(), patience(5)) == b""
     writer.close()
-    with pytest.raises(EngineUnreachable, match="another user"):
+    with pytest.raises(
+        EngineUnreachable, match=rf"its engine is {user_name(os.geteuid() + 1)}'s: pid {os.getpid()} on"
+    ):
         await Client(project).connect()
 
 

@@ -20,7 +20,7 @@ class FakeStore:
         self.poison = None
         self.closed = False
 
-    def apply(self, events):
+    def apply(self, events, *, live=False):
         self._refuse()
         for event in events:
             if event is self.poison:
@@ -154,10 +154,10 @@ async def test_an_event_that_can_never_be_stored_does_not_hold_up_the_others(wri
     bad = Accuracies(run_id="bad", view="benign", split="test", accuracy=0.5, n=1)
     apply = store.apply
 
-    def picky(events):
+    def picky(events, *, live):
         if bad in events:
             raise fault
-        apply(events)
+        apply(events, live=live)
 
     monkeypatch.setattr(store, "apply", picky)
     for item in (event(0), bad, event(1)):

@@ -105,3 +105,18 @@ async def test_reading_only_starts_nothing_and_changes_nothing(project):
         await live.call(submission(1))
     assert project.holder() is None
     await live.close()
+
+
+async def test_a_suspended_engine_is_told_within_moments_and_joined_again_when_it_goes_on(project):
+    live = Live(project)
+    await live.open()
+    pid = live.status.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await eventually(lambda: live.link == "lost")
+        assert live.trouble == f"engine {pid} is suspended; `kill -CONT {pid}` lets it go on"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await eventually(lambda: live.link == "engine" and live.status is not None)
+    assert not live.trouble
+    await live.close()
