@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import re
+import stat
 import struct
 import sys
 import unicodedata
@@ -57,13 +58,17 @@ class UnreadableError(DatasetError):
 
 
 def read_each(name: str, paths: Sequence[Path], read: Callable[[Path], T]) -> list[T]:
-    """What `read` makes of each file; those that it refuses by `UnreadableError` are refused together, in one line."""
+    """What `read` makes of each file; those it refuses, by `OSError` or `UnreadableError`, are named in one line."""
     found, refused = [], []
     for path in paths:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise UnreadableError(path, "not a file")  # a pipe would never end
             found.append(read(path))
         except UnreadableError as error:
             refused.append(error.said)
+        except OSError as error:
+            refused.append(UnreadableError(path, error.strerror).said)
     if refused:
         more = f" and {len(refused) - NAMED_UNREADABLE} more" if len(refused) > NAMED_UNREADABLE else ""
         raise DatasetError(
@@ -81,7 +86,9 @@ def fingerprint(data: Data, root: Path) -> str:
     """
     named = sorted((composed(name), path) for name, path in files(data, root).items())
     digest = hashlib.blake2b(digest_size=16)
-    contents = read_each(data.name, [path for _, path in named], _hash)
+    contents = read_each(
+        data.name, [path for _, path in named], lambda path: hashlib.blake2b(path.read_bytes()).digest()
+    )
     for (name, _), content in zip(named, contents, strict=True):
         digest.update(os.fsencode(name) + b"\0" + content)
     return digest.hexdigest()
@@ -272,13 +279,6 @@ def hidden(path: Path) -> bool:
 def composed(name: str) -> str:
     """The name with each accent in its letter (NFC), for some file systems and archivers take them apart (NFD)."""
     return unicodedata.normalize("NFC", name)
-
-
-def _hash(path: Path) -> bytes:
-    try:
-        return hashlib.blake2b(path.read_bytes()).digest()
-    except OSError as error:
-        raise UnreadableError(path, error.strerror) from None
 
 
 def _class_files(name: str, folder: Path) -> dict[str, list[Path]]:

@@ -87,6 +87,8 @@ def _open(path: Path, size: tuple[int, int] | None) -> tuple[Tensor, bool]:
             array = np.array(upright.convert("L" if image.mode in ("1", "L") else "RGB"))
     except UnreadableError:
         raise
+    except Image.UnidentifiedImageError:
+        raise UnreadableError(path, "not an image") from None
     except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise UnreadableError(path, error) from None
     tensor = torch.from_numpy(array.reshape(*array.shape[:2], -1)).permute(2, 0, 1)

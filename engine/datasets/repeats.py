@@ -23,7 +23,7 @@ def warnings(train: Split, test: Split, notes: tuple[str, ...] = ()) -> tuple[Ru
     told = []
     if len(members := len(train) + np.flatnonzero(copies[len(train) :] < len(train))):
         said = _of(len(members), len(test), "test images", "is also a training image", "are also training images")
-        said += f" ({example(members[0])}): non-members that were trained on hide leakage"
+        said += f" ({example(members[0])}): members counted as non-members hide leakage"
         told.append(RunWarning("membership", said))
     for kind, part in (("training images", copies[: len(train)]), ("test images", copies[len(train) :])):
         if repeated := len(part) - len(np.unique(part)):

@@ -144,6 +144,11 @@ def test_all_unreadable_files_are_counted_and_the_first_five_named(pets):
     assert "broken5" not in message
 
 
+def test_a_pipe_is_named_and_not_waited_for(pets):
+    os.mkfifo(pets / "train" / "cat" / "pipe.png")
+    assert f"cannot read 1 of 9 files: {pets / 'train' / 'cat' / 'pipe.png'} (not a file)" in refusal(pets)
+
+
 def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(pets, monkeypatch):
     listed = os.scandir
 

@@ -131,6 +131,7 @@ def test_all_images_that_cannot_be_read_are_counted_and_the_first_five_named(pet
     message = refusal(datasets.load, at(pets), Path())
     assert "cannot read 7 of 31 files: " in message
     assert all(str(path) in message for path in broken[:5])
+    assert f"{broken[0]} (not an image)" in message
     assert message.endswith("and 2 more; repair or remove them")
     for path in broken:
         path.unlink()

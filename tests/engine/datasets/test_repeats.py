@@ -27,7 +27,7 @@ def test_members_among_the_non_members_are_counted(dtype):
     said = told(split([1, 2, 3], [0, 1, 0], dtype), split([4, 3, 2, 3], [0, 0, 1, 0], dtype))
     assert said == {
         "membership": "3 of 4 test images are also training images (test image 1 equals training image 2): "
-        "non-members that were trained on hide leakage",
+        "members counted as non-members hide leakage",
         "data": "1 of 4 test images is a copy of another one",
     }
 
