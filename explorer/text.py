@@ -38,18 +38,23 @@ def percent(value: float | None) -> str | None:
 
 
 def epsilon(value: float) -> str:
-    """A budget as its field writes it: `8/255` for few grey levels, `0.25/255` in quarters below two, else a number."""
+    """A budget as its field writes it: `8/255` for whole grey levels, `0.25/255` in quarters below two, else a number.
+
+    0.2, 0.4 and so on are whole levels too, but shorter as numbers.
+    """
     levels = 255 * value
     nearest = round(levels) if levels > 2 else round(4 * levels) / 4
     # The tolerance is what rounding to 6 digits leaves: 0.0314 is not 8/255.
-    if 0 < nearest < 16.5 and abs(levels - nearest) < (1.2e-4 if nearest < 2 else 2e-4):
+    if nearest % 51 and abs(levels - nearest) < (1.2e-4 if nearest < 2 else 2e-4):
         return f"{nearest:g}/255"
     return f"{value:.4g}"
 
 
 def _is_share(value: Any) -> bool:
     """A number written out, with or without marks behind it."""
-    return isinstance(value, str) and value.rstrip(" ≈!").replace(".", "").replace("-", "").isdigit()
+    if not isinstance(value, str):
+        return False
+    return value.rstrip(" ≈!").removesuffix("/255").replace(".", "").replace("-", "").isdigit()
 
 
 def natural_order(words: str) -> list[str | float]:

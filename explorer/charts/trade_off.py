@@ -13,8 +13,8 @@ from explorer.view import View
 
 ACCURACY = "benign_test"
 """The metric along x."""
-Model = tuple[series.Key, float]
-"""A curve: what is trained with which budget, and its capacity."""
+Model = tuple[series.Key, str, float]
+"""A curve: what is trained with which budget, the image size (empty: the images' own), and the capacity."""
 
 
 def trade_off(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
@@ -29,7 +29,7 @@ def trade_off(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
     models: dict[Model, list[Row]] = {}
     for row in sorted(rows, key=_in_order):
         if _told(row) in places:
-            models.setdefault((series.key(row), row["capacity"]), []).append(row)
+            models.setdefault((series.key(row), row["size"] or "", row["capacity"]), []).append(row)
     paths = [
         _path(model, points, places, _style(model, models), set(models))
         for model, points in sorted(models.items(), key=lambda item: item[0])
@@ -42,7 +42,7 @@ def trade_off(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
 def _told(row: Row) -> tuple[Any, ...]:
     """What tells one setting of a model from all others."""
     asked = (row["evaluation_epsilon"], row["certification"], row["settings"])
-    return (series.key(row), row["capacity"], *asked)
+    return (series.key(row), row["size"], row["capacity"], *asked)
 
 
 def _in_order(row: Row) -> tuple[Any, ...]:
@@ -53,9 +53,12 @@ def _in_order(row: Row) -> tuple[Any, ...]:
 def _path(
     model: Model, rows: Sequence[Row], places: dict[tuple, float], style: tuple[int, str], among: set[Model]
 ) -> Series:
-    label = series.label(model[0], {key for key, _ in among})
-    if len({capacity for _, capacity in among}) > 1:
-        label += f" c{model[1]:g}"
+    key, size, capacity = model
+    label = series.label(key, {own for own, *_ in among})
+    if len({other for _, other, _ in among}) > 1:
+        label += f" {size or 'full size'}"
+    if len({other for *_, other in among}) > 1:
+        label += f" c{capacity:g}"
     names = _names(rows)
     x = tuple(places[_told(row)] for row in rows)
     mean, low, high = (tuple(row[name] for row in rows) for name in ("mean", "ci_low", "ci_high"))

@@ -15,6 +15,7 @@ from explorer.project import progress
 from explorer.tables import class_cells, class_table, warned
 from explorer.tables.class_table import PAPERS, ClassRow, Strategy
 from explorer.tables.leakage import NOT_TOLD_APART, RULES
+from explorer.tables.natural_twin import naturals
 
 Row = dict[str, Any]
 SEPARATOR = " · "
@@ -142,7 +143,7 @@ class Classes(Pane):
 
     def _natural(self, run: Row, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
         """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
-        twins = class_table.naturals(self.live.runs.values(), run) if run["defense"] != "natural" else []
+        twins = naturals(run, (other for other in self.live.runs.values() if other["state"] == "done"))
         facts = self._facts([twin["run_id"] for twin in twins]) or []
         said = [f"natural: {'one run' if len(twins) == 1 else f'mean of {len(twins)} runs'}"] if twins else []
         budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
@@ -153,7 +154,8 @@ class Classes(Pane):
     def _no_twin(self, run: Row, name: str) -> str:
         if run["defense"] == "natural":
             return f"{name} is natural training itself. v goes back to its strategies."
-        setting = f"{run['dataset']} {run['network']} capacity {run['capacity']:g}"
+        size = f" {run['size']}" if run["size"] else ""
+        setting = f"{run['dataset']}{size} {run['network']} capacity {run['capacity']:g}"
         return f"No finished natural run on {setting} to compare {name} with. v goes back." + self._offer(
             " n plans one."
         )

@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def model(self) -> tuple:
-        """What it shares with the natural model that it is compared with."""
+        """What all settings of one table have in common."""
         return tuple(self.row[name] for name in ("dataset", "network", "size", "train_fraction", "capacity"))
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from explorer.reproduction.settings import Number, Setting
+from explorer.tables.natural_twin import naturals
 from explorer.tables.views_table import ACCURACIES, INFERENCE
 
 COLUMNS = (*ACCURACIES, *INFERENCE["oracle"])
@@ -47,18 +48,16 @@ def compare(settings: Iterable[Setting]) -> Iterator[Compared]:
 
 
 def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None:
-    """The natural model of the same data, network and capacity that was attacked alike.
-
-    Of several the one that departs from its recipe in the same way, else one that does not depart from it.
-    """
-    attacked = setting.row["evaluation_epsilon"]
-    found = {
-        other.row["setting"]: other
+    """Its natural twin of the very same images, attacked with the same epsilon."""
+    attacked = setting.experiment.evaluation.epsilon
+    beside = {
+        other.runs[0]["run_id"]: other
         for other in every
-        if (other.experiment.defense, other.model) == ("natural", setting.model)
-        and other.row["evaluation_epsilon"] == attacked
+        if other.experiment.data.identity() == setting.experiment.data.identity()
+        and other.experiment.evaluation.epsilon == attacked
     }
-    return found.get(setting.row["setting"]) or found.get(None)
+    twins = naturals(setting.runs[0], [other.runs[0] for other in beside.values()])
+    return beside[twins[0]["run_id"]] if twins else None
 
 
 def verdict(setting: Setting, column: str, ours: Number, published: float | None, natural: Setting | None) -> str:

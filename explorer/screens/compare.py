@@ -8,7 +8,8 @@ from textual.screen import Screen
 from explorer import actions
 from explorer.panes.comparison_sheet import ComparisonSheet
 from explorer.screens.acting import ActingScreen
-from explorer.tables import comparison, run_facts, warned
+from explorer.tables import comparison, warned
+from explorer.tables.natural_twin import natural_twin
 
 
 class Compare(ActingScreen, Screen):
@@ -60,10 +61,10 @@ class Compare(ActingScreen, Screen):
 def push_with_twin(app: App, run_id: str) -> None:
     """Compare a run with its natural twin; a notice where it has none."""
     run = app.live.runs.get(run_id)
-    twin = run_facts.natural_twin(run, app.live.runs.values()) if run else None
+    twin = natural_twin(run, list(app.live.runs.values())) if run else None
     if twin is not None:
         app.push_screen(Compare([twin["run_id"], run_id]))
     elif run is not None:
         natural = run["defense"] == "natural"
-        why = "is natural itself" if natural else "has no natural run of its data, network and capacity"
+        why = "is natural itself" if natural else "has no natural run of its data, image size, network and capacity"
         app.notify(f"{run['name']} {why}; M marks runs to compare", severity="warning", markup=False)

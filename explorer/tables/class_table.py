@@ -21,7 +21,6 @@ ATTACK_WORDS = {
     "margin-class": "margin",
 }
 """Attacks class by class as tables write them."""
-SAME_SETTING = ("dataset", "network", "capacity", "train_fraction")
 
 
 @dataclass(frozen=True)
@@ -175,20 +174,6 @@ def rows(
         )
         for label in sorted(grouped, key=lambda label: (label is None, label))
     ]
-
-
-def naturals(runs: Iterable[Row], run: Row) -> list[Row]:
-    """Finished natural runs of a run's data, network and capacity; where there are, those attacked with its budget."""
-    found = [
-        other
-        for other in runs
-        if other["defense"] == "natural"
-        and other["state"] == "done"
-        and other["run_id"] != run["run_id"]
-        and all(other[name] == run[name] for name in SAME_SETTING)
-    ]
-    same_budget = [other for other in found if other["evaluation_epsilon"] == run["evaluation_epsilon"]]
-    return same_budget or found
 
 
 def natural_best(facts: Iterable[Row], rule: str, shown: Mapping[Strategy, str]) -> dict[int | None, float]:

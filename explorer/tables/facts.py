@@ -40,6 +40,7 @@ LEGEND = "\n".join(
 )
 TOLD = {"capacity": "capacity ", "evaluation_epsilon": "attacked "}
 """Words before settings in a column's name."""
+BUDGETS = ("epsilon", "evaluation_epsilon")
 
 
 def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
@@ -119,7 +120,7 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
 
 def _title(model: Row, facts: Sequence[Row], telling: Sequence[str]) -> str:
     words = [model["dataset"], " ".join(filter(None, (model["defense"], _setting("epsilon", model["epsilon"]))))]
-    words += [f"capacity {model['capacity']:g}", f"attacked with eps {_setting('', model['evaluation_epsilon'])}"]
+    words += [f"capacity {model['capacity']:g}", f"attacked with eps {text.epsilon(model['evaluation_epsilon'])}"]
     words += [f"{name.replace('_', ' ')} {_setting(name, model[name])}" for name in telling]
     seeds = max(row["n_seeds"] for row in facts)
     return " · ".join([*words, f"{seeds} seed{'s' if seeds > 1 else ''}"])
@@ -182,8 +183,8 @@ def _telling(found: Sequence[Row]) -> list[str]:
 
 def _setting(name: str, value: Any) -> str | None:
     """One setting as tables show it; natural training has no epsilon."""
-    if name == "epsilon" and not value:
-        return None
+    if name in BUDGETS:
+        return text.epsilon(value) if value or name != "epsilon" else None
     return f"{value:.4g}" if isinstance(value, float) else value
 
 

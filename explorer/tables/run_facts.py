@@ -1,4 +1,4 @@
-"""What is known of one run, in order for showing: settings, accuracies and its natural twin. No Textual."""
+"""What is known of one run, in order for showing: settings, accuracies, times and names. No Textual."""
 
 import json
 import time
@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, Recipe
 from engine.spec import Data, Evaluation, Inference
+from explorer import text
 
 Row = Mapping[str, Any]
 Settings = dict[str, dict[str, str]]
@@ -69,15 +70,8 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_shown(key, entry) for entry in value) or "none"
     if isinstance(value, float):
-        return budget(value) if key == "epsilon" else f"{value:.10g}"
+        return text.epsilon(value) if key == "epsilon" else f"{value:.10g}"
     return str(value)
-
-
-def budget(epsilon: float) -> str:
-    """An epsilon as people write it: `8/255` where it is a whole number of 255ths, else a decimal."""
-    levels = epsilon * 255
-    whole = round(levels) > 0 and abs(levels - round(levels)) < 1e-9
-    return f"{round(levels)}/255" if whole and epsilon < 1 and len(f"{epsilon:.10g}") > 5 else f"{epsilon:.10g}"
 
 
 def calibration_errors(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
@@ -130,26 +124,3 @@ def short_names(runs: Sequence[Row]) -> list[str]:
         run["run_id"].removeprefix(f"{run['dataset']}-") if told.count(name) > 1 else name
         for name, run in zip(told, runs, strict=True)
     ]
-
-
-def natural_twin(run: Row, runs: Iterable[Row]) -> Row | None:
-    """The natural run to hold a robust one against: the same data, network and capacity, if may be the same seed.
-
-    Among several the one attacked with the same epsilon, then a finished one, then the one asked for last.
-    """
-    if run["defense"] == "natural":
-        return None
-    same = ("dataset", "network", "capacity", "train_fraction")
-    twins = [
-        other for other in runs if other["defense"] == "natural" and all(other[name] == run[name] for name in same)
-    ]
-    return max(
-        twins,
-        key=lambda other: (
-            other["seed"] == run["seed"],
-            other["evaluation_epsilon"] == run["evaluation_epsilon"],
-            other["state"] == "done",
-            other["submission"],
-        ),
-        default=None,
-    )

@@ -31,6 +31,7 @@ def run_row(run_id, **fields):
         "steps": 750,
         "size": None,
         "certification": None,
+        "setting": None,
         "state": "done",
         "priority": 0,
         "attempts": 0,

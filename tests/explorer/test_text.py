@@ -25,6 +25,7 @@ def test_durations_have_at_most_two_units(seconds, said):
 def test_tables_align_numbers_right_and_words_left():
     lines = text.table(["name", "n", "share"], [["a", 1, "5.0"], ["long", 200, None]]).splitlines()
     assert lines == ["name    n  share", "────  ───  ─────", "a       1    5.0", "long  200      -"]
+    assert text.table(["eps"], [["8/255"], ["0.1"], [None]]).splitlines()[2:] == ["8/255", "  0.1", "    -"]
 
 
 @pytest.mark.parametrize(("n", "said"), [(5, "5 B"), (1500, "1.5 kB"), (78_600_000_000, "78.6 GB"), (2e12, "2.0 TB")])
@@ -38,7 +39,8 @@ def test_sizes(n, said):
         *((8 / 255, "8/255"), (round(8 / 255, 6), "8/255"), (16 / 255, "16/255"), (1 / 255, "1/255")),
         *((0.5 / 255, "0.5/255"), (1.5 / 255, "1.5/255"), (2.5 / 255, "0.009804"), (0.05, "0.05")),
         *((round(quarters / 4 / 255, 6), f"{quarters / 4:g}/255") for quarters in range(1, 8)),
-        *((0.0, "0"), (0.1, "0.1"), (0.0314, "0.0314"), (17 / 255, "0.06667"), (1.0, "1")),
+        *((0.0, "0"), (0.1, "0.1"), (0.0314, "0.0314"), (17 / 255, "17/255"), (20 / 255, "20/255"), (1.0, "1")),
+        *((0.2, "0.2"), (0.4, "0.4"), (0.06275, "0.06275"), (254 / 255, "254/255")),
     ],
 )
 def test_budgets_are_written_as_their_field_writes_them(value, said):

@@ -12,11 +12,11 @@ SETTINGS = ("temperature 10", None, "temperature 2")
 def draw(make_live, fact):
     """A function drawing the trade-off of facts of two defenses at three temperatures."""
 
-    def drawn(accuracies=(0.9, 0.91, 0.92), settings=SETTINGS, **chosen):
+    def drawn(accuracies=(0.9, 0.91, 0.92), settings=SETTINGS, sizes=(None, None, None), **chosen):
         rows = []
-        for at, (setting, accuracy) in enumerate(zip(settings, accuracies, strict=True)):
+        for at, (setting, accuracy, size) in enumerate(zip(settings, accuracies, sizes, strict=True)):
             for defense, leak in (("natural", 0.55), ("pgd", 0.65)):
-                same = {"defense": defense, "setting": setting, "settings": f"{at}bcd1234"}
+                same = {"defense": defense, "setting": setting, "settings": f"{at}bcd1234", "size": size}
                 rows.append(fact(leak + at / 100, **same))
                 of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
                 rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
@@ -48,6 +48,13 @@ def test_the_read_out_names_the_setting_and_all_settings_of_one_accuracy(draw):
 def test_settings_without_words_are_told_apart_by_their_hash(draw):
     _, pgd = draw(settings=(None, None, "steps 9")).chart.series
     assert pgd.names == ("pgd 0.1 as the recipe #0bcd", "pgd 0.1 as the recipe #1bcd", "pgd 0.1 steps 9")
+
+
+def test_models_of_small_images_have_a_path_of_their_own(draw):
+    paths = draw(sizes=("36x32", "36x32", None)).chart.series
+    assert [path.label for path in paths[2:]] == [
+        *("pgd 0.1 full size", "pgd 0.1 36x32 as the recipe → temperature 10"),
+    ]
 
 
 @pytest.mark.parametrize("interval", ["bars", "band", "off"])

@@ -282,6 +282,15 @@ async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, sai
         assert said in " ".join((await text_of(pilot, "v goes back")).split())
 
 
+async def test_natural_training_on_images_of_another_size_is_no_comparison(open_pane):
+    app = open_pane()
+    for row in app.live.given:
+        row["size"] = "4x4" if row["run_id"] == ROBUST else None
+    app.view.class_view = "differences"
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "on digits 4x4 small-cnn" in " ".join((await text_of(pilot, "v goes back")).split())
+
+
 async def test_the_cursor_chooses_the_line_that_is_copied(open_pane):
     app = open_pane()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -10,7 +10,6 @@ from explorer.tables.class_table import (
     Strategy,
     called,
     natural_best,
-    naturals,
     ordered,
     rows,
     strategies,
@@ -27,11 +26,6 @@ def fact(label, value, view="benign", attack="confidence-class", rule="oracle", 
         **{"value": value, "ci_low": low, "ci_high": high, "n_member": n[0], "n_nonmember": n[1]},
         **{"leaks": None if half is None else value - half > 0.5},
     }
-
-
-def run(run_id, **fields):
-    given_fields = {"dataset": "digits", "network": "small-cnn", "capacity": 1.0, "train_fraction": 1.0}
-    return given_fields | {"run_id": run_id, "defense": "natural", "state": "done", "evaluation_epsilon": 0.1} | fields
 
 
 class_rows = st.lists(
@@ -118,19 +112,6 @@ def test_natural_training_is_the_mean_of_each_runs_best_strategy():
         fact(0, 0.99, run_id="b", rule="heldout"),
     ]
     assert natural_best(facts, "oracle", strategies(facts, "oracle")) == pytest.approx({0: 0.65, 1: 0.9})
-
-
-def test_a_run_is_compared_with_finished_natural_runs_of_its_setting():
-    robust = run("r", defense="pgd", epsilon=0.1)
-    others = [run("a"), run("b", state="running"), run("c", capacity=2.0), run("d", defense="pgd"), robust]
-    assert [other["run_id"] for other in naturals(others, robust)] == ["a"]
-
-
-def test_natural_runs_attacked_with_the_runs_own_budget_go_before_others():
-    robust = run("r", defense="pgd")
-    other_budget = [run("a", evaluation_epsilon=0.2), run("b", evaluation_epsilon=0.3)]
-    assert [found["run_id"] for found in naturals(other_budget, robust)] == ["a", "b"]
-    assert [found["run_id"] for found in naturals([*other_budget, run("c")], robust)] == ["c"]
 
 
 @given(class_rows, st.booleans())

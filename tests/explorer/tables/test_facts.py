@@ -36,7 +36,7 @@ def test_a_model_is_one_line_and_the_running_column_is_last_of_its_head():
     rows = [row(split="train", mean=1.0), leak("benign", mean=0.617), leak("adversarial", mean=0.688, std=0.01)]
     header, _, line = lines(facts.curve(rows, "capacity"))
     assert header == ["dataset", "defense", "epsilon", "capacity", "attack", "eps", "seeds", "train", "I_B", "I_A"]
-    assert line == ["yale", "pgd", "0.03137", "8", "0.03137", "1", "100.0", "61.7", "68.8", "±1.0"]
+    assert line == ["yale", "pgd", "8/255", "8", "8/255", "1", "100.0", "61.7", "68.8", "±1.0"]
     assert lines(facts.curve(rows, "epsilon"))[0][:4] == ["dataset", "capacity", "defense", "epsilon"]
 
 
@@ -105,7 +105,7 @@ def test_class_tables_show_heldout_thresholds_of_the_largest_capacity_with_all_l
     ]
     table, others = facts.classes(rows).split("\n\n")
     table = lines(table)
-    assert table[0] == ["class", "pgd", "0.03137", "I_B", "pgd", "0.03137", "I_A"]
+    assert table[0] == ["class", "pgd", "8/255", "I_B", "pgd", "8/255", "I_A"]
     assert [line[0] for line in table[2:]] == ["0", "1", "10", "all"]
     assert table[4][1:3] == ["n01", "fish"]
     assert {value for line in table[2:] for value in line[-2:]} == {"55.0"}
@@ -132,10 +132,10 @@ def test_where_networks_were_at_work_each_model_has_a_table_of_the_papers_strate
     ]
     blocks = facts.classes(rows).split("\n\n")
     assert [title.split(" · ")[:2] for title in blocks[::2]] == [
-        *(["digits", "natural 0.03137"], ["digits", "pgd 0.03137"]),
-        *(["yale", "natural 0.03137"], ["yale", "pgd 0.03137"]),
+        *(["digits", "natural 8/255"], ["digits", "pgd 8/255"]),
+        *(["yale", "natural 8/255"], ["yale", "pgd 8/255"]),
     ]
-    assert blocks[0].endswith("capacity 8 · attacked with eps 0.03137 · 1 seed")
+    assert blocks[0].endswith("capacity 8 · attacked with eps 8/255 · 1 seed")
     header, _, zero, one, whole = blocks[1].splitlines()
     assert " ".join(header.split()) == "class members/others conf B model B conf A model A model T"
     assert zero.split() == ["0", "30/400", "50.0", "51.0", "52.0", "53.0", "▸54.0"]

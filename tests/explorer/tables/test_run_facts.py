@@ -36,11 +36,9 @@ def test_weights_that_come_trained_show_no_settings_of_a_training(tmp_path):
     assert list(shown) == ["defense", "seed", "weights", "fingerprint"]
 
 
-@pytest.mark.parametrize(
-    ("epsilon", "words"), [(8 / 255, "8/255"), (0.1, "0.1"), (0.0, "0"), (1.0, "1"), (0.2, "0.2"), (0.0314, "0.0314")]
-)
-def test_a_budget_reads_as_it_was_written(epsilon, words):
-    assert run_facts.budget(epsilon) == words
+def test_budgets_read_as_everywhere_else():
+    shown = run_facts.settings(experiment(grid={"defense": ["pgd"], "epsilon": ["20/255"]}))
+    assert (shown["recipe"]["epsilon"], shown["evaluation"]["epsilon"]) == ("20/255", "20/255")
 
 
 @pytest.mark.parametrize(("defense", "method"), [("pgd", None), ("ibp", "ibp"), ("dual", "dual")])
@@ -58,27 +56,6 @@ def test_accuracies_begin_with_the_training_split_of_the_benign_view():
     found = run_facts.accuracies(rows)
     assert list(found) == ["benign", "adversarial", "certified"]
     assert list(found["benign"]) == ["train", "test"]
-
-
-def test_the_twin_has_the_seed_if_there_is_one():
-    robust = run("r", seed=1)
-    twins = [run("n0", "natural", seed=0, submission=9), run("n1", "natural", seed=1)]
-    assert run_facts.natural_twin(robust, [robust, *twins])["run_id"] == "n1"
-    assert run_facts.natural_twin(robust, twins[:1])["run_id"] == "n0"
-
-
-def test_among_twins_the_one_under_the_same_attack_wins():
-    twins = [run("a", "natural", evaluation_epsilon=0.2, submission=5), run("b", "natural")]
-    assert run_facts.natural_twin(run("r"), twins)["run_id"] == "b"
-
-
-@pytest.mark.parametrize("other", [{"capacity": 4.0}, {"dataset": "yale"}, {"network": "x"}, {"train_fraction": 0.5}])
-def test_a_natural_run_of_something_else_is_no_twin(other):
-    assert run_facts.natural_twin(run("r"), [run("n", "natural", **other)]) is None
-
-
-def test_a_natural_run_has_no_twin():
-    assert run_facts.natural_twin(run("n", "natural"), [run("m", "natural")]) is None
 
 
 def test_names_are_shortened_only_where_they_stay_apart():
