@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds")
+TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds", "inference")
 """What warnings are about: an attack that did nothing, answers that are no logits, members among the non-members,
-images that were changed or left out, accuracies that no trained model has, certificates."""
+images that were changed or left out, accuracies that no trained model has, certificates, attacks cut short."""
 
 
 @dataclass(frozen=True)

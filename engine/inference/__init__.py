@@ -22,6 +22,8 @@ ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], 
     "model-class": partial(model_class.audit, attack="model-class"),
     "gap": partial(gap.audit, attack="gap"),
 }
+FITTING = ("model-class",)
+"""Attacks that fit networks, which takes long where classes are many."""
 
 
 def scarcity(predictions: Predictions, settings: Inference) -> str | None:
@@ -37,17 +39,22 @@ def scarcity(predictions: Predictions, settings: Inference) -> str | None:
 
 
 def audit(
-    predictions: Predictions, settings: Inference, on_attack: Callable[[str, str], None] = lambda *_: None
+    predictions: Predictions,
+    settings: Inference,
+    on_attack: Callable[[str, str], None] = lambda *_: None,
+    go_on: Callable[[int, int], bool] = lambda *_: True,
 ) -> Iterator[Fact]:
     """Run every attack of the settings on every view of the predictions.
 
     Each attack draws from a generator of its own, so that leaving one out changes nothing for the others.
     on_attack: called with attack and view before each; it may raise to stop.
+    go_on: asked by an attack that fits networks, with the classes done and all, whether to fit more.
     """
     for view in predictions.views:
         for attack in settings.attacks:
             on_attack(attack, view)
-            yield from ATTACKS[attack](predictions, view, settings, _generator(settings, attack, view))
+            asking = {"go_on": go_on} if attack in FITTING else {}
+            yield from ATTACKS[attack](predictions, view, settings, _generator(settings, attack, view), **asking)
             if attack in SCORES and predictions.robust is not None:
                 yield from _groups_apart(predictions, view, settings, attack)
 

@@ -1,37 +1,113 @@
-"""Run inference attacks on a prediction file: `python -m engine.inference FILE.npz` prints one JSON object.
+"""Run inference attacks on a prediction file: `python -m engine.inference FILE` prints lines of JSON as it goes.
 
-Its keys: `views` (those in the file), `warning` (of too few examples, or null) and `facts` (a list of `Fact`).
+Each line is an object with a `kind`. First `file`: what the file holds and what is to be done (`opening`). Then for
+each attack on each view `begin`, perhaps `progress`, and `found` with its `facts` (a list of `Fact`). Last `end`.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import asdict
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from engine import inference, prediction_files
+from engine import inference, plausibility, prediction_files, repeated_answers
+from engine.inference.facts import Fact
+from engine.prediction_files import Reading
+from engine.predictions import Predictions
+from engine.run_warnings import RunWarning
 from engine.spec import INFERENCE_ATTACKS, Inference
-from engine.validation import SpecError
+from engine.validation import SpecError, require
+
+MINUTES = 10.0
+"""Time that networks may take by default."""
 
 
 def main() -> int:
-    """Print the facts; 2 with one line where the file or a setting is of no use."""
+    """Print what is found; 2 with one line where the file or a setting is of no use."""
     parser = argparse.ArgumentParser(prog="python -m engine.inference", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--attacks", default=",".join(INFERENCE_ATTACKS), help="comma between them")
     parser.add_argument("--per-class", type=int, default=Inference.per_class)
     parser.add_argument("--seed", type=int, default=Inference.seed)
+    parser.add_argument("--time-limit", type=float, default=MINUTES, help="minutes for all networks")
     wanted = parser.parse_args()
     try:
         settings = Inference(attacks=tuple(wanted.attacks.split(",")), per_class=wanted.per_class, seed=wanted.seed)
-        answers = prediction_files.load(wanted.file)
+        require(wanted.time_limit >= 0, "time_limit", wanted.time_limit, "minutes, 0 or more")
+        reading = prediction_files.read(wanted.file)
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    facts = [asdict(fact) for fact in inference.audit(answers, settings)]
-    found = {"views": list(answers.views), "class_names": list(answers.class_names), "facts": facts}
-    json.dump(found | {"warning": inference.scarcity(answers, settings)}, sys.stdout)
+    _say(opening(reading, settings))
+    for message in Audit(reading.predictions, settings, 60 * wanted.time_limit).messages():
+        _say(message)
     return 0
+
+
+def _say(message: dict[str, Any]) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def opening(reading: Reading, settings: Inference) -> dict[str, Any]:
+    """What a file holds, how it was read, what makes it doubtful, and how many networks each view is to get."""
+    predictions = reading.predictions
+    warnings = [*predictions.warnings, *plausibility.warnings(predictions)]
+    if not any(each.topic == "membership" for each in warnings):
+        warnings += repeated_answers.warnings(predictions)
+    fitting = any(attack in inference.FITTING for attack in settings.attacks)
+    each_class = settings.network_splits * settings.restarts if fitting else 0
+    return {
+        "kind": "file",
+        "views": list(predictions.views),
+        "class_names": list(predictions.class_names),
+        "examples": [len(labels) for labels in predictions.labels.values()],
+        "classes": predictions.num_classes,
+        "networks": each_class * predictions.num_classes,
+        "accuracies": [asdict(accuracy) for accuracy in plausibility.accuracies(predictions)],
+        "warnings": [each.to_dict() for each in warnings],
+        "notes": list(reading.notes),
+        "scarcity": inference.scarcity(predictions, settings),
+    }
+
+
+class Audit:
+    """The attacks on one file, quick ones first, told one by one."""
+
+    def __init__(self, predictions: Predictions, settings: Inference, seconds: float):
+        """seconds: what all networks may take together; each view has an equal share of what is left."""
+        self._predictions, self._settings, self._left = predictions, settings, seconds
+        self._cut: list[RunWarning] = []
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """All that is to be said after the opening."""
+        views = list(self._predictions.views)
+        for place, view in enumerate(views):
+            for attack in sorted(self._settings.attacks, key=lambda attack: attack in inference.FITTING):
+                yield {"kind": "begin", "attack": attack, "view": view}
+                share, begun = self._left / (len(views) - place), time.monotonic()
+                facts = [asdict(fact) for fact in self._facts(attack, view, begun + share)]
+                took = time.monotonic() - begun
+                if attack in inference.FITTING:
+                    self._left = max(0.0, self._left - took)
+                yield {"kind": "found", "attack": attack, "view": view, "seconds": took, "facts": facts}
+        yield {"kind": "end", "warnings": [each.to_dict() for each in self._cut]}
+
+    def _facts(self, attack: str, view: str, deadline: float) -> Iterator[Fact]:
+        """Of one attack on one view; networks that are not begun by the deadline are left out, which is kept."""
+
+        def go_on(done: int, classes: int) -> bool:
+            _say({"kind": "progress", "attack": attack, "view": view, "done": done, "classes": classes})
+            if time.monotonic() < deadline:
+                return True
+            said = f"{attack}: the time limit left out {classes - done} of {classes} classes, of which nothing is told"
+            self._cut.append(RunWarning("inference", said, view))
+            return False
+
+        only = replace(self._predictions, views={view: self._predictions.views[view]})
+        return inference.audit(only, replace(self._settings, attacks=(attack,)), go_on=go_on)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ answers in the order of the wrong classes. Numbers are means over seeded splits;
 networks of those splits say of it that had not seen it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,10 @@ LOWEST = -10.0
 """Log-probabilities are cut off here: outliers would drown the differences that count."""
 FEWEST = 2
 """Members and non-members without which a class has no network: one to fit on, one to tell when to stop."""
+
+
+class _Enough(Exception):  # noqa: N818
+    """No more networks are wanted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,31 +49,62 @@ def features(answers: Answers) -> np.ndarray:
 
 
 def audit(
-    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str
+    predictions: Predictions,
+    view: str,
+    settings: Inference,
+    generator: np.random.Generator,
+    *,
+    attack: str,
+    go_on: Callable[[int, int], bool] = lambda *_: True,
 ) -> Iterator[Fact]:
-    """Facts per class and for all classes together; a class with under two of a kind to fit on is left out."""
+    """Facts per class and for all classes together; a class with under two of a kind to fit on is left out.
+
+    go_on: asked again and again while networks are fitted, with the number of classes done and of all; where it says
+    no, the other classes are left out too.
+    """
     classes = list(_splits(predictions, view, settings, generator))
     if not classes:
         return
     seed = int(generator.integers(1 << 31))
-    tasks = [
-        Task(own.features[fitted], own.member[fitted], (seed, own.label, split))
-        for own in classes
-        for split, fitted in enumerate(own.fitted)
-    ]
-    answers = iter(networks.fit(tasks, settings.restarts))
     repeated, everything = [], []
-    for own in classes:
-        odds = np.array([next(answers).log_odds(own.features) for _ in own.fitted])
+    for own, odds in _answered(classes, settings, seed, go_on):
         found = repeated_of(own, odds)
         repeated.append(found)
         about, ranked = About(attack, view, own.label), _ranked([(own, odds)])
         yield from about.held_out(found)
         yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
         everything.append((own, odds))
+    if not everything:
+        return
     about, ranked = About(attack, view, None), _ranked(everything)
     yield from about.held_out(sum(repeated[1:], repeated[0]))
     yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
+
+
+def _answered(
+    classes: Sequence[ClassSplits], settings: Inference, seed: int, go_on: Callable[[int, int], bool]
+) -> Iterator[tuple[ClassSplits, np.ndarray]]:
+    """Each class with its networks' log-odds (splits, examples); as many classes at once as fill a stack."""
+    tasks_at_once = networks.stack_size(classes[0].features.shape[1], settings.restarts)
+    together = max(1, tasks_at_once // settings.network_splits)
+    for start in range(0, len(classes), together):
+
+        def on_round(done: int = start) -> None:
+            if not go_on(done, len(classes)):
+                raise _Enough
+
+        some = classes[start : start + together]
+        tasks = [
+            Task(own.features[fitted], own.member[fitted], (seed, own.label, split))
+            for own in some
+            for split, fitted in enumerate(own.fitted)
+        ]
+        try:
+            fitted = iter(networks.fit(tasks, settings.restarts, on_round))
+        except _Enough:
+            return
+        for own in some:
+            yield own, np.array([next(fitted).log_odds(own.features) for _ in own.fitted])
 
 
 def _splits(

@@ -5,7 +5,7 @@ it comes out the same whichever networks are trained beside it. Optimiser, batch
 paper; ours were chosen on a Fashion-MNIST run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -65,24 +65,31 @@ class Fitted:
         return (logits[..., 1] - logits[..., 0]).mean(dim=0).double().numpy()
 
 
-def fit(tasks: Sequence[Task], restarts: int) -> list[Fitted]:
-    """Train so many networks for every task; all tasks have the same number of features."""
-    width = tasks[0].features.shape[1]
-    together = max(1, STACK_WEIGHTS // (restarts * (width + LAYERS[1]) * LAYERS[0]))
+def stack_size(features: int, restarts: int) -> int:
+    """Tasks whose networks are trained at once."""
+    return max(1, STACK_WEIGHTS // (restarts * (features + LAYERS[1]) * LAYERS[0]))
+
+
+def fit(tasks: Sequence[Task], restarts: int, on_round: Callable[[], None] = lambda: None) -> list[Fitted]:
+    """Train so many networks for every task; all tasks have the same number of features.
+
+    on_round: called before each round of a stack; it may raise to stop.
+    """
+    together = stack_size(tasks[0].features.shape[1], restarts)
     found: dict[int, Fitted] = {}
     in_order = sorted(range(len(tasks)), key=lambda index: tasks[index].room)
     for _, group in groupby(in_order, key=lambda index: tasks[index].room):
         alike = list(group)
         for start in range(0, len(alike), together):
             some = alike[start : start + together]
-            found |= dict(zip(some, _fit([tasks[index] for index in some], restarts), strict=True))
+            found |= dict(zip(some, _fit([tasks[index] for index in some], restarts, on_round), strict=True))
     return [found[index] for index in range(len(tasks))]
 
 
-def _fit(tasks: Sequence[Task], restarts: int) -> Iterator[Fitted]:
+def _fit(tasks: Sequence[Task], restarts: int, on_round: Callable[[], None]) -> Iterator[Fitted]:
     moments = [(task.features.mean(axis=0), task.features.std(axis=0)) for task in tasks]
     inputs = [_standardised(task.features, *moment) for task, moment in zip(tasks, moments, strict=True)]
-    best = _Stack(inputs, tasks, restarts).train()
+    best = _Stack(inputs, tasks, restarts).train(on_round)
     for index, moment in enumerate(moments):
         yield Fitted(*moment, [weight[index * restarts : (index + 1) * restarts] for weight in best])
 
@@ -114,13 +121,14 @@ class _Stack:
         self.running = torch.arange(len(self.generators))
         """Networks that have not ended; the weights are theirs."""
 
-    def train(self) -> list[Tensor]:
+    def train(self, on_round: Callable[[], None]) -> list[Tensor]:
         """Adam until no network's validation loss falls any more; the weights that each had at its lowest."""
         best = [weight.detach().clone() for weight in self.weights]
         optimizer = AdamW(self.weights, LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
         lowest = torch.full((len(self.running),), torch.inf, dtype=self.weights[0].dtype)
         since = torch.zeros(len(self.running), dtype=torch.long)
         for _ in range(ROUNDS):
+            on_round()
             for rows in self._batches():
                 optimizer.zero_grad()
                 self._losses(rows).mean(dim=1).sum().backward()

@@ -1,8 +1,6 @@
 """The command that attacks anybody's prediction file: audit."""
 
 import csv
-import json
-import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,17 +9,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
 
 from engine.spec import INFERENCE_ATTACKS, Inference
-from explorer.tables import class_cells, class_table, leakage
+from explorer.commands.audit_process import Audited, audited
+from explorer.tables import accuracy, class_cells, class_table, leakage, warned
 from explorer.tables.class_table import PAPERS, Strategy
 
 Row = Mapping[str, Any]
 
 COLUMNS = (
     *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
-    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks"),
+    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks", "warnings"),
 )
 """As `export leakage` has them."""
 STRATEGIES_TITLE = "Class by class: the strategies of the paper's Table 7, held-out inference accuracy in percent"
@@ -54,8 +52,24 @@ LINE = 100
 @click.option(
     "--seed", default=Inference.seed, show_default=True, help="Draws splits, networks' first weights and resamples."
 )
+@click.option("--by-class", is_flag=True, help="Also show accuracy class by class.")
+@click.option(
+    "--time-limit",
+    default=10.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="For all inference networks; classes that they do not get to are left out, which is said.",
+)
 @click.option("--csv", "csv_path", metavar="PATH|-", help="Write every number as CSV there; - is stdout.")
-def audit(path: Path, csv_path: str | None, attacks: tuple[str, ...], per_class: int, seed: int) -> None:
+def audit(
+    path: Path,
+    csv_path: str | None,
+    attacks: tuple[str, ...],
+    per_class: int,
+    seed: int,
+    by_class: bool,
+    time_limit: float,
+) -> None:
     """Run the inference attacks on anybody's prediction file; nothing is trained.
 
     The npz holds the model's answers to its training images (members) and to test images (non-members), one row
@@ -73,42 +87,36 @@ def audit(path: Path, csv_path: str | None, attacks: tuple[str, ...], per_class:
     of exactly 1.0 are all alike.
     """  # noqa: D301
     wanted = tuple(dict.fromkeys(attacks)) or INFERENCE_ATTACKS
-    found = _audited(path, wanted, per_class, seed)
-    rows = found["facts"]
+    found = audited(path, wanted, per_class, seed, time_limit)
     if csv_path != "-":
-        click.echo(leakage.table(rows))
-        if any(row["threshold_rule"] == "oracle" for row in rows):
-            click.echo(textwrap.fill(OPTIMISTIC, LINE))
-        if any(own.attack in wanted for own in PAPERS):
-            click.echo(f"\n{strategies_table(rows, found['class_names'])}")
-    if found["warning"]:
-        click.echo(found["warning"], err=True)
-    for line in missing(found["views"]):
+        click.echo("\n\n".join(report(found, wanted, by_class)))
+    for message in found.messages:
+        click.echo(f"warning: {message}", err=True)
+    if found.file["scarcity"]:
+        click.echo(found.file["scarcity"], err=True)
+    for line in missing(found.file["views"]):
         click.echo(line, err=True)
     if csv_path == "-":
-        write_csv(rows, path.stem, sys.stdout)
+        write_csv(found.facts, path.stem, sys.stdout)
     elif csv_path:
         with open(csv_path, "w", newline="", encoding="utf-8") as stream:
-            write_csv(rows, path.stem, stream)
-        click.echo(f"{csv_path}: {len(rows)} rows", err=True)
+            write_csv(found.facts, path.stem, stream)
+        click.echo(f"{csv_path}: {len(found.facts)} rows", err=True)
 
 
-def _audited(path: Path, attacks: Sequence[str], per_class: int, seed: int) -> dict[str, Any]:
-    """Views and facts from a process of its own, for the inference networks need torch.
-
-    It is told of Control-C by the terminal too; what it says then is not passed on.
-    """
-    command = [sys.executable, "-P", "-m", "engine.inference", f"--attacks={','.join(attacks)}"]
-    command += [f"--per-class={per_class}", f"--seed={seed}", "--", str(path)]
-    with Console(stderr=True).status(f"{len(attacks)} attacks on {path.name} …"):
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode == 0:
-        return json.loads(answer.stdout)
-    if answer.returncode < 0:
-        click.echo(f"error: {path}: signal {-answer.returncode} ended the audit", err=True)
-        raise click.exceptions.Exit(1)
-    click.echo(answer.stderr, err=True, nl=False)
-    raise click.exceptions.Exit(answer.returncode)
+def report(found: Audited, attacks: Sequence[str], by_class: bool) -> Iterator[str]:
+    """The tables, block by block: how often the model is right comes first, with what makes its answers doubtful."""
+    yield accuracy.table(found.accuracies)
+    if by_class:
+        yield accuracy.by_class(found.accuracies, found.file["class_names"])
+    if found.messages:
+        yield "\n".join(warned.lines(found.messages, LINE))
+    if not found.facts:
+        return
+    optimistic = any(row["threshold_rule"] == "oracle" for row in found.facts)
+    yield leakage.table(found.facts) + (f"\n{textwrap.fill(OPTIMISTIC, LINE)}" if optimistic else "")
+    if any(own.attack in attacks for own in PAPERS):
+        yield strategies_table(found.facts, found.file["class_names"])
 
 
 def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> str:
@@ -121,7 +129,8 @@ def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> st
     names = dict(enumerate(class_names))
     table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
     marked = f"; {leakage.NOT_TOLD_APART}: not told apart from a guess" if class_cells.marked(table) else ""
-    words = textwrap.fill(STRATEGIES_WORDS + marked, LINE)
+    doubted = f"; {warned.LEGEND}" if class_cells.warned(table) else ""
+    words = textwrap.fill(STRATEGIES_WORDS + marked + doubted, LINE)
     return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", words])
 
 

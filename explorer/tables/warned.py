@@ -29,6 +29,11 @@ def mark(warned: bool) -> str:
     return WARNED if warned else ""
 
 
+def joined(said: Iterable[str]) -> str | None:
+    """Messages as the column `warnings` of the store's tables has them; None where there are none."""
+    return BETWEEN_WARNINGS.join(sorted(set(said))) or None
+
+
 def messages(rows: Iterable[Row]) -> list[str]:
     """What the rows' warnings say, each message once."""
     said = (message for row in rows for message in (row.get("warnings") or "").split(BETWEEN_WARNINGS))

@@ -13,8 +13,12 @@ import pytest
 from waiting import patience
 
 from explorer.commands import auditing
+from explorer.commands.audit_process import Audited, announced, finding
 from explorer.commands.auditing import COLUMNS
+from explorer.tables import warned
 from explorer.tables.class_table import PAPERS
+from store.export import export
+from store.store import Store
 
 MIA = Path(sys.executable).with_name("mia-explore")
 
@@ -82,16 +86,93 @@ def test_what_the_file_lacks_is_named_with_the_strategies_that_are_lost():
     assert "no conf A and no model A" in adversarial
 
 
+def test_the_csv_has_the_columns_of_the_export(tmp_path):
+    with Store(tmp_path / "db") as store:
+        export(store, "leakage", "csv", tmp_path / "leakage.csv")
+    assert (tmp_path / "leakage.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
 def test_the_csv_spells_as_the_export_does():
     stream = io.StringIO()
     rows = [fact("gap", "benign", rule="none"), fact("confidence", "benign", 3, metric="tpr", leaks=None)]
-    rows[1] |= {"value": 0.1 + 0.2, "ci_low": None}
+    rows[0] |= {"warnings": None}
+    rows[1] |= {"value": 0.1 + 0.2, "ci_low": None, "warnings": "doubtful | odd"}
     auditing.write_csv(rows, "mine", stream)
     first, second = csv.DictReader(io.StringIO(stream.getvalue()))
     assert list(first) == list(COLUMNS)
     assert (first["run_id"], first["class_label"], first["leaks"], first["epsilon"]) == ("mine", "", "true", "")
     assert (second["class_label"], second["leaks"], second["ci_low"]) == ("3", "", "")
+    assert (first["warnings"], second["warnings"]) == ("", "doubtful | odd")
     assert second["value"] == "0.30000000000000004"
+
+
+OPENING = {
+    **{"views": ["benign", "adversarial"], "class_names": ["cat", "dog"], "examples": [40, 30], "classes": 2},
+    **{"networks": 18, "accuracies": [], "notes": [], "scarcity": None},
+}
+
+
+def right(view, split, label, correct, n, warnings=None):
+    where = {"view": view, "split": split, "class_label": label, "correct": correct, "n": n}
+    return where | {"ci_low": correct / n - 0.01, "ci_high": correct / n + 0.01, "warnings": warnings}
+
+
+ACCURACIES = [
+    right("benign", "train", None, 39, 40),
+    right("benign", "test", None, 27, 30),
+    right("benign", "train", 0, 20, 20),
+    right("benign", "train", 1, 19, 20),
+    right("benign", "test", 1, 27, 30),
+    right("adversarial", "train", None, 8, 40, "swapped?"),
+    right("adversarial", "test", None, 9, 30, "swapped?"),
+    right("adversarial", "train", 1, 8, 20, "swapped?"),
+]
+
+
+def test_accuracy_stands_first_and_what_makes_it_doubtful_beside_it():
+    rows = [fact("gap", "benign", rule="none") | {"warnings": None}]
+    rows.append(fact("gap", "adversarial", rule="none") | {"warnings": "swapped?"})
+    found = Audited(OPENING, ACCURACIES, rows, ["swapped?"])
+    first, doubts, leaks = auditing.report(found, ["gap"], by_class=False)
+    assert [re.split(r"\s{2,}", line.rstrip()) for line in first.splitlines()] == [
+        ["Accuracy in percent [95 % interval]"],
+        [""],
+        ["view", "train", "test"],
+        ["───────────", "──────────────────", "──────────────────"],
+        ["benign", "97.5 [96.5, 98.5]", "90.0 [89.0, 91.0]"],
+        ["adversarial", "20.0 [19.0, 21.0]!", "30.0 [29.0, 31.0]!"],
+    ]
+    assert doubts == "! swapped?"
+    assert [line.split()[-2] for line in leaks.splitlines() if line.startswith("gap")] == ["—", "—"]
+    assert leaks.count("]!") == 1
+    assert warned.LEGEND in " ".join(leaks.split())
+
+
+def test_accuracy_class_by_class_is_shown_on_demand():
+    found = Audited(OPENING, ACCURACIES, [], [])
+    assert len(list(auditing.report(found, [], by_class=False))) == 1
+    _, table = auditing.report(found, [], by_class=True)
+    lines = [line.split() for line in table.splitlines()[2:]]
+    assert lines[0] == ["class", "members/others", "train", "B", "test", "B", "train", "A"]
+    assert lines[2:] == [
+        ["0", "cat", "20/0", "100.0", "—", "—"],
+        ["1", "dog", "20/30", "95.0", "90.0", "40.0!"],
+    ]
+
+
+def test_the_work_is_announced_and_bounded():
+    assert list(announced(OPENING, "a.npz", 8, 10.0)) == [
+        "a.npz: 40 members, 30 others, 2 classes; views: benign, adversarial",
+        "8 attacks on each view, one of which fits 18 inference networks, in at most 10 min (--time-limit)",
+    ]
+    assert len(list(announced(OPENING | {"networks": 0}, "a.npz", 1, 10.0))) == 1
+
+
+def test_an_attack_is_told_of_in_one_line():
+    facts = [fact("gap", "benign", rule="none"), fact("gap", "benign", 3, rule="none")]
+    message = {"attack": "gap", "view": "benign", "seconds": 61.0, "facts": facts}
+    assert finding(message) == "gap (benign): held-out accuracy 62.0 [52.0, 72.0] (1m01s)"
+    assert finding(message | {"facts": []}) == "gap (benign): nothing to be told (1m01s)"
 
 
 # The command in a process of its own
@@ -138,6 +219,28 @@ def test_a_file_of_softmax_and_logits_is_audited_by_the_attacks_asked_for(tmp_pa
         ("30", "30"),
     }
     assert f"{len(rows)} rows" in answer.stderr
+    assert answer.stdout.startswith("Accuracy in percent")
+    told = [line for line in answer.stderr.splitlines() if line.startswith(("gap", "confidence-class"))]
+    assert [line.split(":")[0] for line in told] == [
+        *("gap (benign)", "confidence-class (benign)", "gap (adversarial)", "confidence-class (adversarial)"),
+    ]
+
+
+def test_what_makes_a_file_doubtful_stands_on_both_streams_and_in_the_csv(tmp_path):
+    path = write_answers(tmp_path, ("output_{}_benign",))
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["logits_train_benign"], arrays["logits_test_benign"] = (
+        arrays.pop(f"output_{split}_benign") for split in ("train", "test")
+    )
+    np.savez(path, **arrays, config=np.array({}, object))
+    said = "logits_train_benign and logits_test_benign hold probabilities, not logits, and were read as such"
+    answer = mia(tmp_path, "answers.npz", "--attack", "gap", "--csv", "all.csv")
+    assert f"! {said}" in " ".join(answer.stdout.split())
+    assert f"warning: {said}" in answer.stderr
+    assert "skipped, for an audit has no use for them: config" in answer.stderr
+    rows = list(csv.DictReader((tmp_path / "all.csv").read_text().splitlines()))
+    assert {row["warnings"][: len(said)] for row in rows} == {said}
 
 
 def test_what_the_engine_refuses_is_its_one_line(tmp_path):
