@@ -2,6 +2,7 @@ import multiprocessing
 import time
 
 import pytest
+from waiting import patience
 
 from engine import events, sweeps
 from engine.job import one_line, run_job
@@ -50,7 +51,7 @@ def start():
 def until(pipe, kind):
     told = []
     while not told or not isinstance(told[-1], kind):
-        assert pipe.poll(60), f"nothing came after {told[-3:]}"
+        assert pipe.poll(patience(60)), f"nothing came after {told[-3:]}"
         told.append(pipe.recv())
     return told
 
@@ -95,7 +96,7 @@ def test_a_link_in_a_runs_folder_fails_the_run_in_one_line_and_touches_nothing(s
         target.mkdir()
     (folder / place).symlink_to(target)
     _, pipe = start(job_of(plan(), folder))
-    ended = until(pipe, events.RunEnded)
+    ended = until(pipe, events.RunEnded)[-1]
     assert ended.state == "failed"
     assert f"is a link to {target}; files of a project are never links" in ended.error
     assert list(target.iterdir()) == [] if not place else target.read_bytes() == b"precious"
