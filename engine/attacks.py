@@ -88,11 +88,19 @@ def tile_size(model: nn.Module, image: Tensor) -> int:
 
 
 @contextmanager
-def frozen(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in inference mode with no gradient to its weights, so that autograd keeps nothing for them."""
+def frozen(model: nn.Module, batchnorm: str = "eval") -> Iterator[nn.Module]:
+    """The model in inference mode with no gradient to its weights, so that autograd keeps nothing for them.
+
+    batchnorm: `train` leaves BatchNorm in the mode that it is in. All else is in inference mode: an attack on a network
+    that leaves out parts by lot (dropout) would be one on another network at each step.
+    """
     was_training = model.training
+    learning = [each for each in model.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm) and each.training]
     wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()
+    if batchnorm == "train":
+        for layer in learning:
+            layer.train()
     for parameter in wanted:
         parameter.requires_grad_(False)
     try:

@@ -159,6 +159,8 @@ class Inference:
 _NEUTRAL = {
     "recipe": {
         "steps_rule": "",
+        "decays": "kernels",
+        "padding": 2,
         "label_smoothing": 0.0,
         "dropout": 0.0,
         "stop_after": 0,

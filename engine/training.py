@@ -95,9 +95,9 @@ def train(
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser; L2 decay on kernels (two dimensions or more) only."""
-    groups = [{"params": list(model.parameters())}]
-    if recipe.weight_decay:
+    """The recipe's optimiser, with L2 decay on kernels (two dimensions or more) or on all parameters."""
+    groups = [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
+    if recipe.weight_decay and recipe.decays == "kernels":
         kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
         groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others}]
@@ -115,7 +115,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     seed_torch(split.images.device, experiment.seed, "step", state.step)
     x, y = pixels(split.images[rows]), split.labels[rows]
     if recipe.augmentation == "crop-flip":
-        x = crop_flip(x)
+        x = crop_flip(x, recipe.padding)
     if recipe.channels_last and x.device.type == "cuda":
         x = x.contiguous(memory_format=torch.channels_last)
     for group in state.optimizer.param_groups:
@@ -149,7 +149,7 @@ def thinned(model: nn.Module, share: float) -> Iterator[None]:
         hook.remove()
 
 
-def crop_flip(x: Tensor, pad: int = 2) -> Tensor:
+def crop_flip(x: Tensor, pad: int) -> Tensor:
     """Zero-pad `pad` pixels a side, crop back at a random place and flip half of the images; one draw an image."""
     n, _, height, width = x.shape
     padded = nn.functional.pad(x, (pad, pad, pad, pad))

@@ -1,4 +1,7 @@
-"""Distributional training: on images moved as far as the loss pays for it (Sinha et al. 2018; protocol B2)."""
+"""Distributional training: on images moved as far as the loss pays for it (Sinha et al. 2018; protocol B2).
+
+What moving costs is the l1 distance, as in the code of the paper's authors; Sinha et al. take the squared l2 distance.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +23,7 @@ def moved(model: nn.Module, x: Tensor, y: Tensor, recipe: DistributionalRecipe) 
     With g the scaled gradient, each is x~ + g - gamma * sign(x~ + g - x): the penalty is taken where the gradient
     leads. gamma: the recipe's, or by the authors' rule the mean of |g| over the batch.
     """
-    with frozen(model):
-        model.train(recipe.attack_batchnorm == "train")
+    with frozen(model, recipe.attack_batchnorm):
         adversarial = x.clone()
         for _ in range(recipe.attack_steps):
             gradient = recipe.ascent * input_gradient(

@@ -10,8 +10,7 @@ from engine.recipes import PGDRecipe
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: PGDRecipe, epsilon: float, step: int) -> Tensor:
     """Mean cross-entropy of the batch's PGD examples, made against the current model."""
     budget = recipe.epsilon_at(step, epsilon)
-    with frozen(model):
-        model.train(recipe.attack_batchnorm == "train")
+    with frozen(model, recipe.attack_batchnorm):
         adversarial = pgd(
             model,
             x,

@@ -19,8 +19,7 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: TRADESRecipe, epsilon: 
 
 def farthest(model: nn.Module, x: Tensor, recipe: TRADESRecipe, epsilon: float) -> Tensor:
     """Images of x's shape within epsilon of x, by ascents on the divergence from just beside x, network frozen."""
-    with frozen(model):
-        model.train(recipe.attack_batchnorm == "train")
+    with frozen(model, recipe.attack_batchnorm):
         with torch.no_grad():
             target = F.log_softmax(model(x).float(), dim=1)
         return ascend(

@@ -100,7 +100,7 @@ _CIFAR_GAMMA = {"ascent": 12 / 255, "gamma": 1e-3}  # 12 * 255 for pixels and gr
 
 # The verifiable defenses' own numbers, over those above. They decay and clip on their own terms.
 _PLAIN = {"weight_decay": 0.0, "optimizer": "adam", "augmentation": "none"}
-_DUAL = _PLAIN | {"weight_decay": 5e-4, "gradient_clip": 1.0}
+_DUAL = _PLAIN | {"weight_decay": 5e-4, "decays": "all", "gradient_clip": 1.0}
 _YALE_OWN = {
     "distributional": _YALE_GAMMA,
     "trades": {"steps": 14250, "milestones": (7029, 10639, 12729), "factors": (0.5, 0.1, 0.01)}
@@ -133,7 +133,7 @@ _CIFAR_OWN = {
 } | {
     "distributional": _CIFAR_GAMMA,
     "trades": {"steps": 39000, "milestones": (28859, 34709, 38609), "factors": (0.1, 0.01, 0.001)}
-    | {"attack_step_size": 0.2229, "attack_batchnorm": "eval"},
+    | {"attack_step_size": 0.2229, "attack_batchnorm": "eval", "decays": "all", "padding": 4},
 }
 _DIGITS_OWN = {
     "distributional": _DIGITS_GAMMA,

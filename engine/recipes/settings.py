@@ -25,9 +25,13 @@ class Recipe:
     momentum: float = 0.9
     """SGD only, without Nesterov."""
     weight_decay: float = 0.0
-    """Factor w of w/2 * ||kernel||^2 added to the mean loss; biases and BatchNorm are not decayed."""
+    """Factor w of w/2 * ||kernel||^2 added to the mean loss."""
+    decays: str = "kernels"
+    """`kernels`: weights of two dimensions or more; `all`: also biases and BatchNorm's, as plain PyTorch code does."""
     augmentation: str = "none"
-    """`none`, or `crop-flip`: zero-pad 2 pixels a side, random crop, random horizontal flip."""
+    """`none`, or `crop-flip`: pad with zeros, random crop, random horizontal flip."""
+    padding: int = 2
+    """Pixels a side that `crop-flip` pads."""
     precision: str = "float32"
     """`float32`, or on CUDA `tf32` or `bfloat16` autocast; sign steps, clamps and evaluation stay float32."""
     channels_last: bool = False
@@ -59,7 +63,12 @@ class Recipe:
         )
         require(0 <= self.momentum < 1, "momentum", self.momentum, "0 to below 1")
         require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
+        require_known("decays", self.decays, ("kernels", "all"))
         require_known("augmentation", self.augmentation, ("none", "crop-flip"))
+        require(1 <= self.padding <= 1024, "padding", self.padding, "1 to 1024")
+        for field, used in (("decays", self.weight_decay > 0), ("padding", self.augmentation == "crop-flip")):
+            if not used:  # it says nothing, and makes no other run
+                object.__setattr__(self, field, getattr(Recipe, field))
         require_known("precision", self.precision, ("float32", "tf32", "bfloat16"))
         require_known("initialisation", self.initialisation, ("default", "orthogonal"))
         require(self.gradient_clip >= 0, "gradient_clip", self.gradient_clip, "0 or more")
@@ -108,7 +117,10 @@ class AttackingRecipe(RobustRecipe):
 
     attack_steps: int = 10
     attack_batchnorm: str = "eval"
-    """`train`: BatchNorm uses and updates batch statistics inside the attack, as the paper's CIFAR-10 code; `eval`."""
+    """`train`: BatchNorm uses and updates batch statistics inside the attack, as the paper's CIFAR-10 code; `eval`.
+
+    Dropout acts in neither.
+    """
 
     def __post_init__(self) -> None:
         """Refuse an attack without steps."""
@@ -171,7 +183,7 @@ class TRADESRecipe(BallRecipe):
 
 @dataclass(frozen=True, kw_only=True)
 class DistributionalRecipe(AttackingRecipe):
-    """Distributional training (Sinha et al. 2018; protocol B2): no epsilon, but a price on moving away.
+    """Distributional training (Sinha et al. 2018; protocol B2): no epsilon, but a price on moving away in l1.
 
     The epsilon of its experiments is only the one that they are evaluated at.
     """

@@ -217,3 +217,17 @@ def test_what_changes_training_makes_other_weights(change):
     other = experiment(recipe=recipe_for("pgd", "digits", "quick", change))
     assert other.run_id != experiment().run_id
     assert other.training_id != experiment().training_id
+
+
+def test_settings_that_nothing_asks_for_change_no_id():
+    """Which parameters are decayed where none is, and by how much is padded where nothing is cropped."""
+    plain = recipe_for("pgd", "digits", "quick", {})
+    spoken = recipe_for("pgd", "digits", "quick", {"decays": "all", "padding": 4})
+    assert experiment(recipe=spoken).run_id == experiment(recipe=plain).run_id
+    assert not {"decays", "padding"} & experiment(recipe=plain).to_dict()["recipe"].keys()
+    used = {"weight_decay": 1e-3, "augmentation": "crop-flip"}
+    ids = {
+        experiment(recipe=recipe_for("pgd", "digits", "quick", used | other)).run_id
+        for other in ({}, {"decays": "all"}, {"padding": 4}, {"decays": "kernels", "padding": 2})
+    }
+    assert len(ids) == 3

@@ -176,14 +176,17 @@ def test_training_memorises_a_small_set(tmp_path):
     assert recorder.points[600][1]["train_accuracy"] > 0.95
 
 
-def test_decay_reaches_kernels_only():
+@pytest.mark.parametrize("reach", ["kernels", "all"])
+def test_decay_reaches_kernels_only_unless_all_is_asked_for(reach):
     model = network()
-    optimizer = build_optimizer(model, recipe_for("natural", "digits", "quick", {"weight_decay": 0.1}))
+    recipe = recipe_for("natural", "digits", "quick", {"weight_decay": 0.1, "decays": reach})
+    optimizer = build_optimizer(model, recipe)
     decayed = {
         id(parameter) for group in optimizer.param_groups if group["weight_decay"] for parameter in group["params"]
     }
     names = {name for name, parameter in model.named_parameters() if id(parameter) in decayed}
-    assert names == {"0.weight", "5.weight"}
+    everything = {name for name, _ in model.named_parameters()}
+    assert names == ({"0.weight", "5.weight"} if reach == "kernels" else everything)
 
 
 def test_adam_step_equals_the_formula_with_l2_in_the_gradient(tmp_path):
@@ -200,18 +203,28 @@ def test_adam_step_equals_the_formula_with_l2_in_the_gradient(tmp_path):
     assert torch.allclose(model[1].weight.double(), expected, atol=1e-6)
 
 
-def test_crop_flip_moves_each_image_by_at_most_two_and_pads_with_zeros():
+@pytest.mark.parametrize(("pad", "rows_reached"), [(2, {1, 2, 3, 4, 5}), (4, {0, 1, 2, 3, 4, 5})])
+def test_crop_flip_moves_each_image_by_at_most_the_padding_and_pads_with_zeros(pad, rows_reached):
     torch.manual_seed(0)
     x = torch.zeros(200, 2, 6, 6)
     x[:, 1, 3, 3] = 1
-    moved = crop_flip(x)
+    moved = crop_flip(x, pad)
     assert moved.shape == x.shape
     assert (moved[:, 0] == 0).all()
-    places = moved[:, 1].flatten(1).argmax(1)
-    rows, columns = np.divmod(places.numpy(), 6)
-    assert set(rows) == {1, 2, 3, 4, 5}
+    inside = moved.sum((1, 2, 3)) == 1  # a pixel may also have left the image
+    assert inside.all() == (pad == 2)
+    rows, columns = np.divmod(moved[inside, 1].flatten(1).argmax(1).numpy(), 6)
+    assert set(rows) == rows_reached
     assert set(columns) == {0, 1, 2, 3, 4, 5}
-    assert torch.equal(moved.sum((1, 2, 3)), torch.ones(200))
+
+
+def test_training_pads_by_what_the_recipe_says(tmp_path, monkeypatch):
+    pads = []
+    monkeypatch.setattr(training, "crop_flip", lambda x, pad: pads.append(pad) or x)
+    for padding in ({}, {"padding": 4}):
+        spec = experiment("natural", steps=1, augmentation="crop-flip", **padding)
+        train(network(), data(), spec, tmp_path / str(padding), Recorder())
+    assert pads == [2, 4]
 
 
 def test_checkpoint_writes_leave_no_partial_files(tmp_path):

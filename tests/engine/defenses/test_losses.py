@@ -79,3 +79,19 @@ def test_smoothed_labels_spread_a_share_over_all_classes(defense):
     target = 0.7 * F.one_hot(y, 3) + 0.1
     wanted = -(target * model(x).log_softmax(1)).sum(1).mean()
     torch.testing.assert_close(LOSSES[defense](model, x, y, recipe, 0.0, 0), wanted)
+
+
+@pytest.mark.parametrize(
+    ("defense", "dataset", "decays", "padding"),
+    [
+        ("trades", "cifar10", "all", 4),
+        ("dual", "yale", "all", 2),
+        ("dual", "fashion-mnist", "all", 2),
+        ("pgd", "cifar10", "kernels", 2),
+        ("ibp", "yale", "kernels", 2),
+    ],
+)
+def test_the_papers_recipes_decay_and_pad_as_its_authors_do(defense, dataset, decays, padding):
+    """Protocol B: kernels and 2 pixels in TensorFlow; in PyTorch (difference, dual) all parameters, and 4 pixels."""
+    recipe = recipe_for(defense, dataset, "paper", {})
+    assert (recipe.decays, recipe.padding) == (decays, padding)
