@@ -16,10 +16,10 @@ Other keys follow in the file's order, and last those of averaged weights, whose
 """
 DEPTH = 3
 """Mappings within mappings that are looked into."""
-WRAPPERS = ("module.", "_module.", "_orig_mod.", "model.")
-"""DataParallel's and its averaged copies', opacus', torch.compile's, and what a Lightning module calls its network."""
-COUNTER = "num_batches_tracked"
-"""BatchNorm's count of batches, which no answer depends on; old files lack it."""
+WRAPPERS = ("module.", "_module.", "_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module.", "model.")
+"""Of DataParallel and averaged copies, opacus, torch.compile, recomputation, FSDP; `model.` at the beginning only."""
+COUNTERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")
+"""Tensors that no answer depends on: BatchNorm's count, which old files lack, an averaged copy's, a profiler's."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,13 @@ def _renamings(names: tuple[str, ...], wanted: tuple[str, ...]) -> Iterator[tupl
 
 
 def _unwrapped(names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The names with one wrapper less, at their beginning or, for a part that was wrapped alone, within."""
-    for wrapper in WRAPPERS:
+    """The names with one wrapper less, at their beginning or, for a part that was wrapped alone, within.
+
+    At the beginning of all names any word may be one: `net.`, say.
+    """
+    for wrapper in filter(None, (*WRAPPERS, _shared_prefix(names))):
         yield tuple(name.removeprefix(wrapper) for name in names), f"prefix {wrapper!r} removed"
-    for wrapper in WRAPPERS[:3]:
+    for wrapper in WRAPPERS[:-1]:
         within = tuple(f".{name}".replace(f".{wrapper}", ".")[1:] for name in names)
         yield within, f"{wrapper!r} removed within names"
 
@@ -106,7 +109,8 @@ def _shared_prefix(names: tuple[str, ...]) -> str:
 
 
 def _compare(tensors: Tensors, wanted: Tensors, done: tuple[str, ...]) -> Match:
-    lacks = tuple(name for name in wanted if name not in tensors and not name.endswith(COUNTER))
+    tensors = {name: tensor for name, tensor in tensors.items() if name in wanted or not name.endswith(COUNTERS)}
+    lacks = tuple(name for name in wanted if name not in tensors and not name.endswith(COUNTERS))
     extra = tuple(name for name in tensors if name not in wanted)
     reshaped = tuple(name for name in tensors if name in wanted and tensors[name].shape != wanted[name].shape)
     if extra and not lacks and not reshaped:

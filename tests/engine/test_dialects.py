@@ -78,6 +78,11 @@ def robustness():
     return {"model": under("module.model.") | under("module.attacker.model."), "optimizer": adam(), "epoch": 150}
 
 
+def averaged():
+    """torch's copy for weights averaged over training, which counts its updates beside them."""
+    return torch.optim.swa_utils.AveragedModel(network()).state_dict()
+
+
 def timm():
     return {
         "epoch": 3,
@@ -97,6 +102,10 @@ PROJECTS = {
     "compiled": (under("_orig_mod."), "prefix '_orig_mod.' removed"),
     "compiled-then-parallel": (under("module._orig_mod."), "prefix 'module.' removed, prefix '_orig_mod.' removed"),
     "parallel-then-compiled": (under("_orig_mod.module."), "prefix '_orig_mod.' removed, prefix 'module.' removed"),
+    "recomputed": (under("_checkpoint_wrapped_module."), "prefix '_checkpoint_wrapped_module.' removed"),
+    "averaged": (averaged(), "prefix 'module.' removed"),
+    "profiled": (STATE | {"total_ops": torch.zeros(1), "0.total_params": torch.zeros(1)}, None),
+    "of-one's-own": ({"state_dict": under("classifier.")}, "read from 'state_dict', prefix 'classifier.' removed"),
     "lightning": (lightning(), "read from 'state_dict', prefix 'model.' removed"),
     "robustness": (
         robustness(),
