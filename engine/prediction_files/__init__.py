@@ -1,4 +1,4 @@
-"""Reading a prediction file: our own npz, one of the paper's, or a stranger's.
+"""Reading a prediction file: our own npz, one of the paper's, or a stranger's; also a table, CSV or Parquet.
 
 What is plain is put right and said: as a warning of the view where it bears on the numbers, else as a note. What
 cannot be told is refused in one line. Nothing is ever unpickled.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.prediction_files import archive, labels, rows
+from engine.prediction_files import archive, labels, rows, table
 from engine.prediction_files.faults import PredictionFile, PredictionsError
 from engine.predictions import SPLITS, Predictions
 from engine.recipes import ALL_VIEWS
@@ -32,7 +32,7 @@ def load(path: Path) -> Predictions:
 
 def read(path: Path) -> Reading:
     """The predictions with notes on the reading; `PredictionsError` names the key and row of the first fault."""
-    file = archive.read(path)
+    file = (table if path.suffix.lower() in table.SUFFIXES else archive).read(path)
     names = labels.class_names(file)
     of_split = {split: labels.of_split(file, split, names) for split in SPLITS}
     views = {view: found for view in ALL_VIEWS if (found := rows.of_view(file, view, of_split))}
@@ -78,10 +78,10 @@ def _robust(file: PredictionFile, of_split: dict[str, np.ndarray]) -> np.ndarray
 
 def _warnings(file: PredictionFile) -> tuple[RunWarning, ...]:
     """Those that our own files hold, and what reading told; what is no such table says nothing."""
-    table = file.arrays.get("warnings", np.empty((0, 3), str))
-    if table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind != "U":
-        table = np.empty((0, 3), str)
-    kept = [RunWarning(topic, message, view or None) for topic, view, message in table.tolist()]
+    told = file.arrays.get("warnings", np.empty((0, 3), str))
+    if told.ndim != 2 or told.shape[1] != 3 or told.dtype.kind != "U":
+        told = np.empty((0, 3), str)
+    kept = [RunWarning(topic, message, view or None) for topic, view, message in told.tolist()]
     return (*kept, *(RunWarning("output", "; ".join(words), view) for view, words in file.doubts.items()))
 
 

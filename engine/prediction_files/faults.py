@@ -25,6 +25,8 @@ class PredictionFile:
     """Keys of arrays of Python objects, which are not read: unpickling runs whatever a stranger wrote."""
     unused: tuple[str, ...] = ()
     """Keys that mean nothing here."""
+    raw_scores: str = "under logits_SPLIT_VIEW"
+    """Where such a file holds what is no probability."""
     notes: list[str] = field(default_factory=list)
     """Lines on how it was read that put no number in doubt."""
     doubts: dict[str, list[str]] = field(default_factory=dict)

@@ -94,7 +94,7 @@ def _answers(file: PredictionFile, split: str, view: str, found: Mapping[str, np
 
 def _summing_to_one(file: PredictionFile, view: str, key: str, output: np.ndarray) -> np.ndarray:
     """Rows of probabilities, rounded ones divided by their sums; a refusal says how far a row is off."""
-    elsewhere = f"raw scores and log-probabilities belong under {key.replace('output', 'logits', 1)}"
+    elsewhere = f"raw scores and log-probabilities belong {file.raw_scores}"
     outside = _any((output < 0) | (output > 1 + EXACT))
     if outside.any():
         row = output[outside.argmax()]

@@ -35,7 +35,7 @@ LINE = 100
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), metavar="FILE.npz")
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
 @click.option(
     "--attack",
     "attacks",
@@ -81,10 +81,21 @@ def audit(
     logits_SPLIT_VIEW        (examples, classes)  raw logits: in place of the softmax, or beside it
     class_names              (classes,)           text, if you like: what tables call the classes
 
+    Labels may also be one-hot rows or names from class_names, and a sigmoid's answers one column. Rows that sum to one
+    within 0.01 are divided by their sums. Other keys, and arrays of Python objects, are skipped.
+
     SPLIT is train and test; VIEW is benign, adversarial (attacked without a target), targeted (attacked towards each
     wrong class) or certified (verified bounds). One view is enough. The targeted view has an answer for each wrong
     class, in their order: it is (examples, classes - 1, classes). Logits tell more than a softmax, whose confidences
     of exactly 1.0 are all alike.
+
+    FILE may also be a table, .csv or .parquet, with a row for each example and a header:
+
+    \b
+    split          train or test; or member, 1 or 0
+    label          the true class, by number or name
+    p0, p1, ...    a column for each class, or p_NAME; of raw logits logit0, logit1, ... or logit_NAME
+    view           optional; each view has the same examples in the same order
     """  # noqa: D301
     wanted = tuple(dict.fromkeys(attacks)) or INFERENCE_ATTACKS
     found = audited(path, wanted, per_class, seed, time_limit)

@@ -84,7 +84,7 @@ SHAPE = r"must be floats \(examples, classes - 1, classes\), is"
         ),
         (
             {"output_test_benign": np.float32([[2.0, -1.0], [0.5, 0.5]])},
-            "row 0 is not a softmax: it holds -1; raw scores and log-probabilities belong under logits_test_benign",
+            "row 0 is not a softmax: it holds -1; raw scores and log-probabilities belong under logits_SPLIT_VIEW",
         ),
         ({"output_test_benign": np.float32([[2.0, 1.0], [0.5, 0.5]])}, "row 0 is not a softmax: it holds 2;"),
         (
