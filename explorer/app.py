@@ -93,7 +93,17 @@ class ExploreApp(App[int | Project]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, 128 + number)
+        signal.signal(signal.SIGCONT, self._go_on)
         self.set_interval(ORPHAN_SECONDS, self._mind_terminal)
+
+    def _go_on(self, *_: object) -> None:
+        """Take the terminal back after a suspension, and only then.
+
+        The system sends SIGCONT along with SIGHUP when a terminal goes away. Textual would start a second thread that
+        reads keys; the first is never told to end, and keeps a process without a terminal alive, and busy.
+        """
+        if self._driver._must_signal_resume:
+            self._driver._sigcont_application()
 
     def _mind_terminal(self) -> None:
         if not os.isatty(sys.__stdin__.fileno()):

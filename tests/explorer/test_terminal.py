@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from waiting import patience
+from waiting import patience, wait_until
 
 from engine import sweeps
 from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.launch import ensure_engine
-from engine.control.project import Project
+from engine.control.project import Project, suspended
 from engine.control.settings import EngineSettings
 from engine.place import Place
 from explorer.project.access import EngineResults
@@ -86,6 +86,21 @@ def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, t
     assert terminal.code() == 128 + number
     assert terminal.restored
     assert finished(project) == "done"
+
+
+@pytest.mark.parametrize("how", ["closed", "told to go on", "suspended and back"])
+def test_no_app_outlives_its_terminal_whatever_signals_came_before(project, terminal, how):
+    """SIGCONT comes with every SIGHUP of a terminal, and from every `fg`."""
+    pid = terminal.process.pid
+    if how == "suspended and back":
+        terminal.press("\x1a")
+        wait_until(lambda: suspended(pid))
+    if how != "closed":
+        for _ in range(3):
+            os.kill(pid, signal.SIGCONT)
+            terminal.read_now(0.5)
+    os.close(terminal.end)
+    terminal.process.wait(timeout=patience(20))
 
 
 def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
