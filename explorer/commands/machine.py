@@ -1,7 +1,6 @@
 """Commands about this machine: check and locate."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -25,8 +24,11 @@ def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
     With DATA, data sets (yale, folder:PATH) or sweeps, read all their images instead and list those that are equal.
     """
     root = options.data_folder(data_root)
-    named = [partial(checks.images, _data(name), root) for name in data]
-    first, *others = named or checks.all_checks(project, root)
+    if named := [_data(name) for name in data]:
+        for finding in chain.from_iterable(checks.images(each, root) for each in named):
+            _tell(finding)
+        return 0
+    first, *others = checks.all_checks(project, root)
     with ThreadPoolExecutor(1) as aside:  # the first takes longer than the others together
         found = aside.submit(lambda: list(first()))
         for finding in chain.from_iterable(each() for each in others):

@@ -84,6 +84,14 @@ def test_equal_images_of_a_folder_are_listed(tmp_path, capsys):
     assert pair[2].strip() == "test/dog/4.pgm equals train/cat/1.pgm"
 
 
+def test_data_sets_are_looked_at_in_the_order_they_are_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(checks, "images", lambda data, root: iter([Finding(True, data.name, str(root))]))
+    assert run(["check", "yale", "digits", "cifar10", "--data-root", str(tmp_path)]) == 0
+    assert [line.split()[1:] for line in capsys.readouterr().out.splitlines()] == [
+        [name, str(tmp_path)] for name in ("yale", "digits", "cifar10")
+    ]
+
+
 def test_data_that_cannot_be_looked_at_are_refused_in_one_line(tmp_path, capsys, monkeypatch):
     assert run(["check", "yalee"]) == 2
     assert "did you mean 'yale'" in capsys.readouterr().err
