@@ -60,12 +60,23 @@ def ascend(
 
     Each iterate is projected to within epsilon of the images x and within [0, 1]. step_size below 0 descends.
     """
+
+    def gradient(images: Tensor) -> Tensor:
+        return input_gradient(model, objective, images)
+
+    return climb(gradient, start, x, epsilon=epsilon, step_size=step_size, steps=steps)
+
+
+def climb(
+    gradient: Callable[[Tensor], Tensor], start: Tensor, x: Tensor, *, epsilon: float, step_size: float, steps: int
+) -> Tensor:
+    """The same by any gradient of the iterate, which is spent."""
     low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
     adversarial = start
     for _ in range(steps):
-        gradient = input_gradient(model, objective, adversarial)
+        uphill = gradient(adversarial)
         with torch.no_grad():
-            adversarial = torch.clamp(adversarial.add(gradient.sign_(), alpha=step_size), low, high)
+            adversarial = torch.clamp(adversarial.add(uphill.sign_(), alpha=step_size), low, high)
     return adversarial.detach()
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine import outputs
 from engine.datafiles import require_network
 from engine.validation import SpecError
 
@@ -208,12 +209,13 @@ def _norm(width: int) -> nn.BatchNorm2d:
 
 
 def _own_network(name: str, settings: dict[str, Any]) -> nn.Module:
-    """The network that `module:callable` makes, after it has answered one black image."""
+    """The network that `module:callable` makes, after it has answered one black image, with logits for answers."""
     try:
         model = _call(name, _imported(name), settings)
         if not isinstance(model, nn.Module):
             raise SpecError(f"network {name}: gives a {type(model).__name__}, not a torch.nn.Module")
         _check_answer(name, model, settings)
+        outputs.make_logits(model, (settings["in_channels"], *settings["image_size"]))
     except SpecError:
         raise
     except (Exception, SystemExit) as error:  # code of one's own may raise anything

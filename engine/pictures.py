@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from engine.attacks import frozen
 from engine.datasets import Dataset, pixels
+from engine.evaluation_attack import attack
 from engine.inference import risk
 from engine.precision import arithmetic
 from engine.predictions import Predictions
 from engine.spec import Evaluation
-from engine.views import adversarial_examples
 
 COUNT = 12
 FOLDER = "exposed"
@@ -30,7 +30,7 @@ def keep(model: nn.Module, data: Dataset, answers: Predictions, evaluation: Eval
     pictures = {"image": images}
     if "adversarial" in answers.views:
         with frozen(model), arithmetic("float32", images.device):
-            pictures["adversarial"] = adversarial_examples(model, images, data.train.labels[rows], evaluation)
+            pictures["adversarial"], _, _ = attack(model, images, data.train.labels[rows], evaluation)
     place = folder / FOLDER
     place.mkdir(exist_ok=True)
     for kind, batch in pictures.items():

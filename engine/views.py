@@ -6,51 +6,51 @@ tiles, so memory is bounded by the tile, whatever the number of images and of cl
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import bounds, memory
-from engine.attacks import frozen, pgd, tile_size
+from engine import bounds, memory, selfcheck
+from engine.attacks import frozen, tile_size
 from engine.datasets import Dataset, Split, pixels
+from engine.evaluation_attack import Tally, attack
 from engine.precision import arithmetic
 from engine.predictions import SPLITS, Answers, Predictions
 from engine.spec import Evaluation, questions_per_image
 from engine.training import DivergedError
 
 
-def benign(model: nn.Module, x: Tensor, _y: Tensor, _target: Tensor, _evaluation: Evaluation) -> Tensor:
+def benign(model: nn.Module, x: Tensor, _y: Tensor, _target: Tensor, _evaluation: Evaluation, _tally: Tally) -> Tensor:
     """Logits (batch, classes) of the images themselves."""
     return model(x)
 
 
-def adversarial(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation) -> Tensor:
-    """Logits (batch, classes) of the untargeted PGD examples (Eq 9), started at the image, last iterate."""
-    return model(adversarial_examples(model, x, y, evaluation))
-
-
-def targeted(model: nn.Module, x: Tensor, _y: Tensor, target: Tensor, evaluation: Evaluation) -> Tensor:
-    """Logits (batch, classes) of the PGD examples towards one wrong class each (Eq 19), as many and as large steps."""
-    return model(adversarial_examples(model, x, target, evaluation, targeted=True))
-
-
-def adversarial_examples(
-    model: nn.Module, x: Tensor, y: Tensor, evaluation: Evaluation, *, targeted: bool = False
+def adversarial(
+    model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation, tally: Tally
 ) -> Tensor:
-    """The evaluation attack: images of x's shape, away from the classes y (batch,), or towards them."""
-    step_size = evaluation.step_size * evaluation.epsilon
-    return pgd(model, x, y, epsilon=evaluation.epsilon, step_size=step_size, steps=evaluation.steps, targeted=targeted)
+    """Logits (batch, classes) of the untargeted PGD examples (Eq 9), started at the image, last iterate."""
+    _, logits, own = attack(model, x, y, evaluation)
+    tally.add(own)
+    return logits
 
 
-def certified(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation) -> Tensor:
+def targeted(model: nn.Module, x: Tensor, _y: Tensor, target: Tensor, evaluation: Evaluation, tally: Tally) -> Tensor:
+    """Logits (batch, classes) of the PGD examples towards one wrong class each (Eq 19), as many and as large steps."""
+    _, logits, own = attack(model, x, target, evaluation, targeted=True)
+    tally.add(own)
+    return logits
+
+
+def certified(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation, _tally: Tally) -> Tensor:
     """Worst-case logits (batch, classes) that the certified margins of a whole box allow: 0 for the true class."""
     low, high = bounds.box(x, evaluation.epsilon)
     return bounds.worst_logits(bounds.margins(model, low, high, y, evaluation.certification), y)
 
 
-VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation], Tensor]] = {
+VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation, Tally], Tensor]] = {
     "benign": benign,
     "adversarial": adversarial,
     "targeted": targeted,
@@ -65,17 +65,19 @@ def predict(
 
     on_tile: called with the view and the number of its images just done; it may raise to stop.
     """
-    views = {}
+    views, splits = {}, {split: getattr(data, split) for split in SPLITS}
+    tallies = {view: {split: Tally() for split in SPLITS} for view in evaluation.views}
     with frozen(model), arithmetic("float32", data.train.images.device):
         for view in evaluation.views:
             views[view] = {
-                split: ask(model, getattr(data, split), view, evaluation, data.num_classes, partial(on_tile, view))
-                for split in SPLITS
+                name: ask(model, split, view, evaluation, data.num_classes, partial(on_tile, view), tallies[view][name])
+                for name, split in splits.items()
             }
-    splits = {split: getattr(data, split) for split in SPLITS}
+        of_output = selfcheck.of_output(model, splits)
     labels = {name: split.labels.cpu().numpy() for name, split in splits.items()}
     index = {name: split.index.cpu().numpy() for name, split in splits.items()}
-    return Predictions(labels, index, views, class_names=data.class_names, warnings=data.warnings)
+    answers = Predictions(labels, index, views, class_names=data.class_names)
+    return replace(answers, warnings=(*data.warnings, *of_output, *selfcheck.of_attacks(answers, tallies)))
 
 
 def ask(
@@ -85,23 +87,28 @@ def ask(
     evaluation: Evaluation,
     num_classes: int,
     on_tile: Callable[[int], None] = lambda _: None,
+    tally: Tally | None = None,
 ) -> Answers:
     """One view of one split, tile by tile so that activations stay in fast memory.
 
     The targeted view's answers have the shape (examples, classes - 1, classes): wrong classes in their order.
+    tally: counts how the attack went.
     """
     each = questions_per_image(view, num_classes)
     tile = _tile_size(model, split.images[0], view, evaluation, num_classes)
     logits, start, end = [], 0, each * len(split.labels)
     while start < end:
         question = torch.arange(start, min(start + tile, end), device=split.images.device)
+        own = Tally()
         try:
-            logits.append(_answers(model, split, view, evaluation, question, each))
+            logits.append(_answers(model, split, view, evaluation, question, each, own))
         except (RuntimeError, MemoryError) as error:
             if tile == 1 or not memory.is_short(error):
                 raise
             tile = max(1, tile // 2)
             continue
+        if tally is not None:
+            tally.add(own)
         start += len(question)
         on_tile(start // each - (start - len(question)) // each)
     whole = np.concatenate(logits)
@@ -112,13 +119,13 @@ def ask(
 
 
 def _answers(
-    model: nn.Module, split: Split, view: str, evaluation: Evaluation, question: Tensor, each: int
+    model: nn.Module, split: Split, view: str, evaluation: Evaluation, question: Tensor, each: int, tally: Tally
 ) -> np.ndarray:
     """Logits (questions, classes) of one tile; each image has `each` questions, one for every wrong class."""
     image, wrong = question // each, question % each
     labels = split.labels[image]
     target = wrong + (wrong >= labels)  # the true class is skipped
-    answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation)
+    answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation, tally)
     return answer.detach().float().cpu().numpy()
 
 

@@ -86,7 +86,7 @@ def test_tiles_change_no_answer(model, split, view, tile, monkeypatch):
 def test_targets_are_the_wrong_classes_in_their_order(model, split, monkeypatch):
     asked = []
 
-    def spy(_model, x, y, target, _evaluation):
+    def spy(_model, x, y, target, _evaluation, _tally):
         asked.extend(zip(x[:, 0, 0, 0].tolist(), y.tolist(), target.tolist(), strict=True))
         return torch.zeros(len(x), CLASSES)
 
