@@ -75,6 +75,11 @@ class Chart:
     """`bars`, `band` or `off`."""
     x_label: str = ""
 
+    @property
+    def of_leakage(self) -> bool:
+        """Whether it shows what an attack finds: there is a level, or a line, that a guess attains."""
+        return self.level is not None or self.diagonal
+
 
 @dataclass(frozen=True)
 class Look:

@@ -18,7 +18,7 @@ from typing import Any
 
 from explorer.charts.canvas import NOWHERE, Cell, Frame, Place, reach, shown, word
 from explorer.charts.chart import MARKS, TONES, Chart, Look, Series, Spans, Trace, nearest, spans, spans_of, trace_of
-from explorer.tables.leakage import NOT_TOLD_APART
+from explorer.tables.leakage import FLOOR, NOT_TOLD_APART
 
 __all__ = ["MARKS", "TONES", "Chart", "Look", "Series", "draw", "nearest", "spans"]
 
@@ -322,11 +322,16 @@ def _legend(
     )
     said = [((text, tone),) for due, text, tone in notes if due]
     own = [series for series in chart.series if series.kind != "published"]
-    lines = _wrapped([*map(_entry, own), *said], width, rows)
-    if not found["like_guess"]:
-        return lines
-    explained = _wrapped([*map(_entry, own), *said, ((LIKE_GUESS, "dim"),)], width, rows)
-    return explained if _length(explained[-1]) <= width else lines  # help says it too
+    entries = [*map(_entry, own), *said]
+    lines = _wrapped(entries, width, rows)
+    if found["like_guess"]:
+        entries.append(((LIKE_GUESS, "dim"),))
+        explained = _wrapped(entries, width, rows)
+        lines = explained if _length(explained[-1]) <= width else lines  # help says it too
+    if chart.of_leakage:
+        warned = _wrapped([*entries, ((FLOOR, "dim"),)], width, rows)
+        lines = warned if len(warned) == len(lines) and _length(warned[-1]) <= width else lines
+    return lines
 
 
 def _marks(series: Series) -> tuple[str, str]:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from explorer import text
 from explorer.charts.plot import LIKE_GUESS, MARKS, Series
-from explorer.tables.leakage import NOT_TOLD_APART, even
+from explorer.tables.leakage import FLOOR, NOT_TOLD_APART, even
 
 if TYPE_CHECKING:
     from explorer.charts.curves import Drawing
+
+BUDGETS = ("eps", "attack eps")
+"""What an axis of epsilons is called."""
 
 
 def is_number(value: float | None) -> bool:
@@ -29,7 +32,7 @@ def read_out(drawing: "Drawing", x: float, brief: bool = False) -> str:
             unfinished = " unfinished" if found.hollow else ""
             parts.append(f"{sign} {words}" if brief else f"{sign} {found.name} {words}{unfinished}")
     in_percent = chart is not None and chart.x_percent
-    place = text.epsilon(x) if drawing.x_name == "eps" else f"{100 * x:.3g} %" if in_percent else f"{x:g}"
+    place = f"{100 * x:.3g} %" if in_percent else _place(drawing, x)
     return f"{drawing.x_name} {place}: " + ("  ".join(parts) or "nothing here")
 
 
@@ -73,15 +76,20 @@ def table_text(drawing: "Drawing") -> str:
     lines = [
         [
             _name(curve, index),
-            f"{curve.x[index]:g}",
+            _place(drawing, curve.x[index]),
             value,
             *(_shown(ends, index, percent) for ends in (curve.low, curve.high)),
         ]
         for (curve, index), value in zip(points, even(values), strict=True)
     ]
     table = text.table(["curve", drawing.x_name, "value", "from", "to"], lines)
-    marked = any(_mark(*point) for point in points)
-    return f"{drawing.title}\n\n{table}" + (f"\n\n{LIKE_GUESS}" if marked else "")
+    said = [LIKE_GUESS] if any(_mark(*point) for point in points) else []
+    said += [FLOOR] if drawing.chart and drawing.chart.of_leakage else []
+    return f"{drawing.title}\n\n{table}" + "".join(f"\n\n{words}" for words in said)
+
+
+def _place(drawing: "Drawing", x: float) -> str:
+    return text.epsilon(x) if drawing.x_name in BUDGETS else f"{x:g}"
 
 
 def _name(curve: Series, index: int) -> str:

@@ -45,7 +45,7 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     }
     click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
     if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
-        click.echo(f"{leakage.NOT_TOLD_APART} not told apart from a guess", err=True)
+        click.echo(f"{leakage.NOT_TOLD_APART} {leakage.LIKE_GUESS}; {leakage.FLOOR}", err=True)
     for row in rows:
         for message in warned.messages([row]):
             click.echo(f"{warned.WARNED} {row['run_id']}: {message}", err=True)
@@ -160,6 +160,8 @@ def export(
             else:
                 rows = asked.export(table, format, Path(path).absolute(), filters)
                 click.echo(f"{path}: {rows} rows of {table}", err=True)
+    if table in leakage.OF_LEAKAGE:
+        click.echo(leakage.FLOOR, err=True)
 
 
 def _accuracies(rows: list[Row], view: str) -> list[str]:

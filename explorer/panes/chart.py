@@ -11,6 +11,7 @@ from explorer.charts.read_out import read_out, table_text
 from explorer.look import Line
 from explorer.panes.chart_choices import ChartChoices
 from explorer.panes.pane import Page, Pane, plain
+from explorer.tables.leakage import FLOOR, LIKE_GUESS
 
 COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},
@@ -30,8 +31,8 @@ class Chart(ChartChoices, Pane):
     NUMBER, NAME, SCOPE = "2", "", "chart"
     HELP = (
         "Curves of the runs that are on the chart (space in Runs). Filled marks are final, hollow ones still gain "
-        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. ≈ stands beside what is not told "
-        "apart from a guess: in half of the seeds or more, luck may explain it. The border reads out the crosshair."
+        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. ≈ stands beside what is "
+        f"{LIKE_GUESS}: in half of the seeds or more, luck may explain it; {FLOOR}. The border reads out the crosshair."
     )
 
     def __init__(self, number: str = "2") -> None:

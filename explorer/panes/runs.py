@@ -17,7 +17,7 @@ from explorer.panes.run_summary import summary
 from explorer.panes.table import Column, bar, fit, header, row
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
-from explorer.tables import warned
+from explorer.tables import leakage, warned
 from explorer.tables.leakage import NOT_TOLD_APART, mark
 from explorer.view import SAVED_FILTERS, expression
 
@@ -47,8 +47,8 @@ class Runs(Pane):
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
         "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
-        "that the chart shows; ≈ behind it: not told apart from a guess; !: the run has a warning. The other panes "
-        "follow the run under the cursor."
+        f"that the chart shows; ≈ behind it: {leakage.LIKE_GUESS}; !: the run has a warning; {leakage.FLOOR}. "
+        "The other panes follow the run under the cursor."
     )
     BINDINGS = actions.bindings("runs")
 

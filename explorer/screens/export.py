@@ -22,6 +22,7 @@ from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
 from explorer.screens.box import Box, rich_text
 from explorer.screens.choice import Choice, field_head
+from explorer.tables.leakage import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class ExportDialog(ModalScreen[None]):
 
     def _preview(self, words: str, columns: list[str]) -> None:
         head: list[Line] = [((CONTENTS[self.table], ""),), ((words, "bold"),)]
+        head += [((FLOOR, "dim"),)] if self.table in OF_LEAKAGE else []
         names: list[Line] = [((textwrap.shorten(", ".join(columns), NAMES, placeholder=" …"), "dim"),)]
         self.query_one("#preview", Static).update(rich_text(head + names, self.app.theme))
 

@@ -14,6 +14,12 @@ Row = Mapping[str, Any]
 
 NOT_TOLD_APART = "≈"
 """Behind a number whose 95 % interval reaches what a guess does."""
+LIKE_GUESS = "not told apart from a guess by this attack"
+"""What that mark means; it is no proof that nothing leaks."""
+FLOOR = "leakage is a floor: a stronger attack may find more"
+"""Said wherever a number of leakage stands."""
+OF_LEAKAGE = ("runs", "capacity", "epsilon", "classes", "views", "leakage", "scores", "exposed", "roc")
+"""Exported tables with such numbers."""
 MARKS = NOT_TOLD_APART + warned.WARNED
 """All marks behind numbers."""
 MISSING = "—"
@@ -216,7 +222,7 @@ def legend(attacks: Sequence[Attack]) -> str:
         said.append("held-out: one chosen on others, or none at all")
     estimates = [estimate for finding in findings for estimate in finding.metrics.values()]
     if any(estimate.leaks is False for estimate in estimates):
-        said.append(f"{NOT_TOLD_APART}: not told apart from a guess")
+        said.append(f"{NOT_TOLD_APART}: {LIKE_GUESS}")
     if any(estimate.warned for estimate in estimates):
         said.append(warned.LEGEND)
-    return "; ".join(said)
+    return "; ".join([*said, FLOOR])

@@ -8,7 +8,7 @@ from typing import Any
 from engine.recipes import NETWORK, VERIFIER
 from explorer import text
 from explorer.tables import warned
-from explorer.tables.leakage import LETTERS, MISSING, NOT_TOLD_APART, RULES, mark
+from explorer.tables.leakage import FLOOR, LETTERS, LIKE_GUESS, MISSING, NOT_TOLD_APART, RULES, mark
 
 Row = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ PAPER = "paper"
 LEGEND = (
     "In percent. I_B, I_A, I_V: membership-inference accuracy by benign, adversarial and certified confidence, a guess "
     "is 50; oracle: with the paper's threshold, chosen on the very examples; held-out: with one chosen on others; "
-    f"{NOT_TOLD_APART}: not told apart from a guess in half of the seeds or more; ±: standard deviation over seeds; "
+    f"{NOT_TOLD_APART}: {LIKE_GUESS} in half of the seeds or more; {FLOOR}; ±: standard deviation over seeds; "
     f"{PAPER}: what it prints for the data set, defense and epsilon; {warned.LEGEND}."
 )
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from explorer.charts import curves, kinds, read_out
 from explorer.charts.series import NATURAL_SHAPE
+from explorer.tables.leakage import FLOOR
 from explorer.view import CHARTS, View
 
 values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size=30)
@@ -380,5 +381,6 @@ def test_the_chart_as_a_table_has_every_point(draw, swept):
     lines = read_out.table_text(draw("capacity", {"capacity": swept})).splitlines()
     assert lines[0].startswith("Capacity  inference accuracy %")
     assert lines[2].split() == ["curve", "capacity", "value", "from", "to"]
-    assert len(lines) == 4 + 6
-    assert lines[-1].split() == ["pgd", "0.1", "paper", "2", "66.0", "-", "-"]
+    assert len(lines) == 4 + 6 + 2
+    assert lines[-1] == FLOOR
+    assert lines[-3].split() == ["pgd", "0.1", "paper", "2", "66.0", "-", "-"]

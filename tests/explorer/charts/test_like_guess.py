@@ -4,6 +4,7 @@ import pytest
 
 from explorer.charts import kinds, metrics, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
+from explorer.tables.leakage import FLOOR
 from explorer.view import View
 
 SIGN, WORDS = "≈", "≈ may be luck"
@@ -48,8 +49,8 @@ def test_the_read_out_has_the_sign_behind_the_number(drawing):
 def test_the_table_has_the_sign_behind_the_number_and_says_what_it_is(drawing):
     lines = read_out.table_text(drawing("capacity")).splitlines()
     assert [line.split()[2] for line in lines[4:6]] == ["52.0≈", "54.0≈"]
-    assert sum(SIGN in line for line in lines[:-1]) == 2
-    assert lines[-1] == WORDS
+    assert sum(SIGN in line for line in lines[:-3]) == 2
+    assert lines[-3:] == [WORDS, "", FLOOR]
 
 
 def test_accuracies_are_neither_like_a_guess_nor_unlike_one(drawing, fact):
@@ -57,6 +58,7 @@ def test_accuracies_are_neither_like_a_guess_nor_unlike_one(drawing, fact):
     shown = drawing("capacity", [accuracy], metric="benign_test")
     assert [curve.like_guess for curve in shown.chart.series] == [(False,)]
     assert SIGN not in read_out.table_text(shown)
+    assert FLOOR not in read_out.table_text(shown)
 
 
 # Drawn
@@ -77,6 +79,13 @@ def test_the_sign_stands_beside_the_mark_and_the_legend_explains_it():
     assert drawn.count(SIGN) == 3
     assert drawn.count("◆≈") == 2
     assert SIGN not in text(draw(chart(False), 100, 18))
+
+
+def test_the_legend_of_leakage_says_that_it_is_a_floor_where_that_takes_no_line_more():
+    whole, narrow = (text(draw(chart(True, level=0.5), width, 18)).splitlines() for width in (120, 60))
+    assert FLOOR in whole[0]
+    assert FLOOR not in "".join(narrow)
+    assert FLOOR not in text(draw(chart(False), 120, 18))  # accuracies have no level of a guess
 
 
 def test_in_ascii_it_is_a_question_mark():

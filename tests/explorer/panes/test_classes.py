@@ -183,7 +183,7 @@ async def test_the_papers_five_strategies_always_fit_in_its_order(open_pane, siz
 async def test_numbers_not_told_apart_from_a_guess_are_marked(open_pane):
     app = open_pane(NATURAL)
     async with app.run_test(size=(120, 40)) as pilot:
-        said = await text_of(pilot, "≈ not told apart from a guess")
+        said = await text_of(pilot, "≈ not told apart from a guess by this attack")
         assert "52.0 ±3.0≈" in line(said, "0")
         assert "≈" not in line(said, "2")
 

@@ -8,6 +8,7 @@ from engine.control import protocol
 from engine.control.client import EngineRefused
 from explorer.screens.choice import Choice
 from explorer.screens.export import CONTENTS, ExportDialog
+from explorer.tables.leakage import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 
 HEADER = ["run_id", "name"]
@@ -185,6 +186,7 @@ async def test_every_table_says_what_is_in_it(make_writing_app, until, screen_te
         for table in TABLES:
             assert dialog.query_one("#table", Choice).value == table
             await until(pilot, lambda said=CONTENTS[table]: said in " ".join(screen_text(app)))
+            assert (FLOOR in " ".join(screen_text(app))) is (table in OF_LEAKAGE)
             await pilot.press("right")
 
 

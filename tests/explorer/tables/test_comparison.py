@@ -1,7 +1,7 @@
 import json
 
 from engine import sweeps
-from explorer.tables import comparison
+from explorer.tables import comparison, leakage
 from explorer.tables.comparison import Known
 
 
@@ -64,7 +64,7 @@ def test_numbers_not_told_apart_from_a_guess_are_marked():
     known = Known(known.whole, known.accuracies, [row | {"leaks": row["ci_low"] > 0.5} for row in known.leakage])
     cells = entry(comparison.compare(runs, known), "confidence", "held-out accuracy").cells
     assert [cell.text for cell in cells] == ["50.0 [48.0, 52.0]≈", "60.0 [58.0, 62.0]"]
-    assert comparison.legend(known).endswith("≈: not told apart from a guess")
+    assert comparison.legend(known).endswith(f"≈: {leakage.LIKE_GUESS}; {leakage.FLOOR}")
 
 
 def test_luck_has_no_difference():

@@ -97,6 +97,7 @@ def test_the_plain_table_has_a_line_for_each_attack_and_says_what_its_words_mean
 
 
 def test_only_what_is_there_is_explained():
+    assert leakage.legend([]) == leakage.FLOOR == "leakage is a floor: a stronger attack may find more"
     assert "≈" not in leakage.legend(leakage.attacks([leak("auc", 0.6, "none", leaks=True)]))
     assert leakage.legend(leakage.attacks([leak("auc", 0.6, "none")])).startswith("held-out")
     assert "held-out" not in leakage.legend(leakage.attacks([leak("advantage", 0.6)]))
