@@ -11,9 +11,13 @@ from torch import Tensor, nn
 from engine import datafiles, dialects, tensorfile
 from engine.dialects import Match
 from engine.recipes import PretrainedRecipe
+from engine.run_warnings import printable
 from engine.validation import SpecError
 
-REMEDY = "write torch.save(model.state_dict(), FILE) where it was trained"
+REMEDY = "write torch.save(model.state_dict(), FILE), not the model, where it was trained"
+
+LONGEST = 1000
+"""Letters of a line."""
 
 
 class StandIn:
@@ -50,7 +54,7 @@ def load(model: nn.Module, recipe: PretrainedRecipe, notice: Callable[[str], Non
             _refuse(path, f"{name} is not finite")
     if done := [*([f"read from {fitting[0]!r}"] if fitting[0] else []), *taken.done]:
         others = "".join(f"; {place!r} would fit too" for place in fitting[1:])
-        notice(f"weights: {', '.join(done)}{others}")
+        notice(_line(f"weights: {', '.join(done)}{others}"))
     model.load_state_dict({**state, **taken.tensors})
     return model.eval()
 
@@ -67,7 +71,7 @@ def read(path: Path) -> dict[str, dialects.Tensors]:
     if not (found := dialects.mappings(content)):
         objects = _classes(content)
         held = f"holds {', '.join(objects[:3])}, " if objects else ""
-        _refuse(path, f"{held}not a state dict (save model.state_dict(), not the model: {REMEDY})")
+        _refuse(path, f"{held}not a state dict: {REMEDY}")
     return found
 
 
@@ -80,8 +84,8 @@ def _torch_file(path: Path) -> Any:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # noqa: BLE001 - a file of torch before 1.6, a damaged one, or none of torch's at all
         foreign = []
-    stands = [(type(name, (StandIn,), {}), name) for name in foreign]
     try:
+        stands = [(type(name, (StandIn,), {}), name) for name in foreign]
         with warnings.catch_warnings(), torch.serialization.safe_globals(stands):
             warnings.simplefilter("ignore")  # that a pickle's protocol is unusual
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -120,4 +124,9 @@ def _misfit(match: Match, wanted: dialects.Tensors) -> str:
 
 
 def _refuse(path: Path, fault: str) -> NoReturn:
-    raise SpecError(f"recipe.weights: {path}: {fault}")
+    raise SpecError(_line(f"recipe.weights: {path}: {fault}"))
+
+
+def _line(words: str) -> str:
+    """One line to print, whatever the file calls its tensors and classes."""
+    return printable(words if len(words) <= LONGEST else f"{words[:LONGEST]}…")

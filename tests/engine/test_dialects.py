@@ -258,3 +258,17 @@ def test_a_file_that_changed_is_refused_before_it_is_read(tmp_path):
     recipe = replace(PretrainedRecipe(weights=str(tmp_path / "model.pt")), fingerprint="other")
     with pytest.raises(SpecError, match="has changed since"):
         pretrained.load(network(), recipe)
+
+
+@pytest.mark.parametrize("place", ["", "\x1b]0;taken\x07"], ids=["tensor", "mapping"])
+def test_names_in_a_file_command_no_terminal(place, tmp_path):
+    extra = {"\x1b]0;owned\x07\n" + "x" * 10_000: torch.zeros(1)}
+    torch.save({place: dict(STATE)} if place else STATE | extra, tmp_path / "model.pt")
+    if place:
+        (said,) = fill(tmp_path / "model.pt", network())
+    else:
+        with pytest.raises(SpecError, match="unlike this network") as caught:
+            fill(tmp_path / "model.pt", network())
+        said = str(caught.value)
+    assert said.isprintable()
+    assert len(said) < 1100

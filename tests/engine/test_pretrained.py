@@ -160,7 +160,9 @@ def test_a_file_of_something_else_is_refused_in_one_line(content, words, tmp_pat
 @pytest.mark.parametrize("saved", [[1, 2], network()], ids=["list", "model"])
 def test_what_is_no_state_dict_is_refused_with_the_remedy(saved, tmp_path):
     torch.save(saved, tmp_path / "model.pt")
-    with pytest.raises(SpecError, match=r"save model.state_dict\(\), not the model"):
+    with pytest.raises(
+        SpecError, match=r"not a state dict: write torch.save\(model.state_dict\(\), FILE\), not the model"
+    ):
         pretrained.read(tmp_path / "model.pt")
 
 
