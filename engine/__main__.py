@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine import events, sweeps
+from engine import events, requirements, sweeps
 from engine.experiment import Setting, choose_device, run
 from engine.job import one_line
 from engine.place import Place
@@ -45,6 +45,9 @@ def main() -> int:
         place = Place(data_root=str(arguments.data_root.absolute()), device=arguments.device)
         sweep = sweeps.plan(sweeps.read(arguments.sweep), arguments.scale, arguments.set, arguments.data_root)
         done = finished(arguments.events)
+        for experiment in sweep.experiments:
+            if experiment.run_id not in done:
+                requirements.require_certifier(experiment)
         arguments.events.parent.mkdir(parents=True, exist_ok=True)
         sink = open(arguments.events, "a", encoding="utf-8")  # noqa: SIM115
     except (SpecError, OSError) as error:

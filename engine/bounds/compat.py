@@ -20,6 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine import requirements
+from engine.bounds.box import BoundError
+
 ADJUSTED = "0.3"
 """The release that the adjustments are made for."""
 OPSET = 12
@@ -31,7 +34,9 @@ DEPTH = 10_000
 
 @functools.cache
 def auto_lirpa() -> types.ModuleType:
-    """The package, imported on the first call, which takes a second."""
+    """The package, imported on the first call, which takes a second; `BoundError` where it is not installed."""
+    if words := requirements.missing():
+        raise BoundError(f"certification {words}; {requirements.REMEDY}")
     with quiet():
         if importlib.metadata.version("auto-LiRPA") != ADJUSTED:
             return importlib.import_module("auto_LiRPA")

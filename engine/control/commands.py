@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import events
+from engine import events, requirements
 from engine.control import protocol
 from engine.control.project import hostname
 from engine.control.protocol import AnyAnswer, AnyCommand, RunRequest
@@ -107,6 +107,10 @@ class Commands:
         runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
 
         def enqueue(store: Store) -> list[str]:
+            known = store.states([run.run_id for run in runs])
+            for run in runs:
+                if run.run_id not in known:  # what is computed elsewhere may be shown here
+                    requirements.require_certifier(Experiment.from_dict(run.experiment))
             return store.enqueue(command.sweep, runs, command.priority)
 
         queued = set(await self._engine.writer.call(enqueue))

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from engine import datafiles
+from engine import datafiles, requirements
 from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.run_warnings import printable
@@ -62,8 +62,15 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
-    """Every check, in the order of telling; the first is the slow one."""
-    return compute, partial(disk, project), partial(engine_at_work, project), partial(data_sets, data_root), terminal
+    """Every check, the slow one first."""
+    return (
+        compute,
+        certification,
+        partial(disk, project),
+        partial(engine_at_work, project),
+        partial(data_sets, data_root),
+        terminal,
+    )
 
 
 def compute() -> Iterator[Finding]:
@@ -98,6 +105,15 @@ def compute() -> Iterator[Finding]:
     ):
         works = said[name] == "ok"
         yield Finding(works, name, said[name], "" if works else remedy)
+
+
+def certification() -> Iterator[Finding]:
+    """The library that some methods of certification need."""
+    if requirements.missing():
+        said = f"not installed: {', '.join(requirements.THROUGH_LIRPA)} need it, nothing else does"
+        yield Finding(False, "auto-LiRPA", said, requirements.REMEDY)
+    else:
+        yield Finding(True, "auto-LiRPA", "ok")
 
 
 def disk(project: Project) -> Iterator[Finding]:

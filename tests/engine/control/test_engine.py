@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from waiting import eventually
 
+from engine import requirements
 from engine.control import protocol, service, writer
 from engine.control.client import Client, EngineRefused
 from engine.control.devices import Device, Machine
@@ -17,6 +18,7 @@ from engine.control.service import Engine
 from engine.control.settings import EngineSettings
 from engine.events import History, Progress, RunEnded, RunStarted, Scores
 from store.errors import StoreFull
+from store.records import NewRun
 from store.store import Store
 
 TWO_GPUS = Machine((Device("cuda:0", "A", 1), Device("cuda:1", "B", 1), Device("cpu", "", 1)), 2)
@@ -242,3 +244,21 @@ async def test_several_clients_may_ask_at_once(start, experiments):
     cancelled, _ = await asyncio.gather(client.call(protocol.Cancel(run_ids=ids)), client.call(protocol.GetStatus()))
     assert set(cancelled.run_ids) == set(ids)
     assert engine.scheduler.queued == []
+
+
+async def test_what_a_missing_library_is_needed_for_is_refused_at_once_unless_it_is_known(
+    start, experiments, monkeypatch
+):
+    engine, client = await start()
+    (one,) = experiments(1)
+    asked = dataclasses.replace(one.evaluation, views=("benign", "certified"), certification="crown")
+    certified = dataclasses.replace(one, evaluation=asked)
+    monkeypatch.setattr(requirements, "MODULES", ("no_such_module",))
+    with pytest.raises(EngineRefused, match="crown needs auto-LiRPA, which is not installed") as caught:
+        await client.call(submission([one, certified]))
+    assert "\n" not in str(caught.value)
+    assert not engine.executor.jobs
+    await engine.writer.call(
+        lambda store: store.enqueue("elsewhere", [NewRun(certified.run_id, certified.to_dict(), {})])
+    )
+    assert (await client.call(submission([certified]))).run_ids == []

@@ -120,3 +120,13 @@ def test_a_torch_that_cannot_be_imported_is_told_in_one_line(monkeypatch):
     assert not finding.works
     assert "libcudart is missing" in finding.said
     assert "reinstall" in finding.remedy
+
+
+def test_a_library_that_only_some_methods_need_is_named_with_the_remedy(monkeypatch):
+    (there,) = checks.certification()
+    assert there.works
+    monkeypatch.setattr(checks.requirements, "MODULES", ("no_such_module",))
+    (finding,) = checks.certification()
+    assert not finding.works
+    assert finding.said == "not installed: crown-ibp, crown, alpha-crown need it, nothing else does"
+    assert "pip install --no-deps auto-LiRPA" in finding.remedy
