@@ -20,8 +20,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TypeVar
 
-from engine.run_warnings import printable
 from engine.spec import Data
+from engine.text import printable
 from engine.validation import SpecError, refuse, require_known
 
 T = TypeVar("T")

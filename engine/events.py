@@ -15,6 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from engine.recipes import ALL_VIEWS
+from engine.text import is_printable, one_line
+
 FINISHED = ("done", "failed", "diverged", "cancelled")
 """The states in which a run stays until somebody asks for it again."""
 
@@ -24,7 +27,15 @@ class Event:
     """Something that happened to one run."""
 
     kind: ClassVar[str] = ""
+    WORDS: ClassVar[tuple[str, ...]] = ()
+    """Fields for people to read, which may quote any file or error; each is made one printable line."""
     run_id: str
+
+    def __post_init__(self) -> None:
+        """What reaches the log, the store and the screen from here on cannot command a terminal."""
+        for name in self.WORDS:
+            if isinstance(text := getattr(self, name), str):
+                object.__setattr__(self, name, one_line(text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +43,7 @@ class RunStarted(Event):
     """A process began (or resumed) the run."""
 
     kind: ClassVar[str] = "run_started"
+    WORDS: ClassVar = ("device",)
     experiment: Mapping[str, Any]
     """The whole experiment (`Experiment.to_dict()`), so that the event alone can recreate the run's row."""
     device: str
@@ -47,6 +59,7 @@ class Progress(Event):
     """How far the run is; for the eyes only, never stored."""
 
     kind: ClassVar[str] = "progress"
+    WORDS: ClassVar = ("label",)
     phase: str
     """`load`, `train`, `predict` or `infer`."""
     label: str
@@ -145,6 +158,7 @@ class Notice(Event):
     """A line for the log that a person should see, such as an unreadable checkpoint that was passed over."""
 
     kind: ClassVar[str] = "notice"
+    WORDS: ClassVar = ("message",)
     time: float
     message: str
 
@@ -154,6 +168,7 @@ class RunEnded(Event):
     """The run stopped: `done`, `failed`, `diverged`, or `queued` when it was asked to stop and will go on later."""
 
     kind: ClassVar[str] = "run_ended"
+    WORDS: ClassVar = ("error",)
     state: str
     time: float
     error: str | None = None
@@ -176,6 +191,17 @@ SCORE_TYPES = {
     "correct": np.bool_,
     "risk": np.float32,
 }
+CLOSED = {
+    "view": ALL_VIEWS,
+    "split": ("train", "test"),
+    "threshold_rule": ("oracle", "heldout", "none"),
+    "state": ("queued", *FINISHED),
+}
+"""Fields of which a stranger's line may have these words only: the store and every table know no others."""
+WHOLE = 2**31
+"""Whole numbers of events are below this."""
+LAST_MOMENT = 253_402_300_800.0
+"""The year 10000: no clock tells it, and no calendar shows it."""
 
 
 def to_json(event: Event) -> str:
@@ -188,46 +214,81 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str) -> Event:
-    """The event that `to_json` wrote; ValueError for anything else."""
+    """The event that `to_json` wrote; ValueError for anything else, also for what the store could not hold."""
     try:
         fields = json.loads(line)
         cls = KINDS[fields.pop("kind")]
         if cls is Scores:
-            fields |= {name: np.asarray(fields[name], dtype) for name, dtype in SCORE_TYPES.items()}
+            fields |= {name: _column(name, fields[name], dtype) for name, dtype in SCORE_TYPES.items()}
         event = cls(**fields)
         _check_types(event)
+        _check_content(event)
         return event
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not an event: {error}") from None
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"not an event: {one_line(str(error))}") from None
+
+
+def _column(name: str, values: Any, dtype: type) -> np.ndarray:
+    """A column of numbers of one kind; whole numbers pass as floats."""
+    given = np.asarray(values)
+    kinds = {"i": "i", "b": "b", "f": "fi"}[np.dtype(dtype).kind]
+    if given.ndim != 1 or (given.size and given.dtype.kind not in kinds):
+        raise TypeError(f"{name} is no column of {np.dtype(dtype).name}")
+    if kinds == "i" and given.size and np.abs(given).max() >= WHOLE:
+        raise TypeError(f"{name} has too large a number")
+    with np.errstate(over="raise"):
+        return given.astype(dtype)
 
 
 def _check_types(event: Event) -> None:
     """TypeError unless every field is of its annotated kind; whole numbers pass as floats, columns were converted."""
     for name, hint in typing.get_type_hints(type(event)).items():
         origin = typing.get_origin(hint)
-        if origin is ClassVar or hint is np.ndarray:
+        if hint is ClassVar or origin is ClassVar or hint is np.ndarray:
             continue
         kinds = typing.get_args(hint) if origin is types.UnionType else (origin or hint,)
         value = getattr(event, name)
         if (isinstance(value, bool) and bool not in kinds) or not isinstance(
             value, (*kinds, int) if float in kinds else kinds
         ):
-            raise TypeError(f"{name} is {value!r}")
-    if isinstance(event, History) and not all(isinstance(value, (int, float)) for value in event.metrics.values()):
+            raise TypeError(f"{name} is of another kind")
+        if isinstance(value, int) and abs(value) >= WHOLE:
+            raise TypeError(f"{name} is too large")
+        if isinstance(value, str) and not is_printable(value):
+            raise TypeError(f"{name} cannot be printed")
+        if name in CLOSED and value not in CLOSED[name]:
+            raise TypeError(f"{name} is none of {', '.join(CLOSED[name])}")
+    if isinstance(moment := getattr(event, "time", 0), float) and not 0 <= moment < LAST_MOMENT:
+        raise TypeError("time is no moment")
+
+
+def _check_content(event: Event) -> None:
+    """TypeError for lists, mappings and columns that the store could not hold or nobody could print."""
+    if isinstance(event, History) and not all(map(_is_metric, event.metrics.items())):
         raise TypeError("metrics are not numbers")
-    if isinstance(event, ClassNames) and not all(isinstance(name, str) and name.isprintable() for name in event.names):
+    if isinstance(event, RunStarted) and not all(map(_is_word, [*event.versions, *event.versions.values()])):
+        raise TypeError("versions are not texts that can be printed")
+    if isinstance(event, ClassNames) and not all(map(_is_word, event.names)):
         raise TypeError("names cannot be printed")
-    if isinstance(event, Warnings) and not all(_is_warning(each) for each in event.warnings):
+    if isinstance(event, Warnings) and not all(map(_is_warning, event.warnings)):
         raise TypeError("warnings are not texts that can be printed")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:
         raise TypeError("columns differ in length")
 
 
+def _is_word(text: Any) -> bool:
+    return isinstance(text, str) and is_printable(text)
+
+
+def _is_metric(metric: tuple[str, Any]) -> bool:
+    name, value = metric
+    return _is_word(name) and isinstance(value, (int, float)) and (isinstance(value, float) or abs(value) < WHOLE)
+
+
 def _is_warning(each: Any) -> bool:
     if not isinstance(each, Mapping) or each.keys() != {"topic", "message", "view"}:
         return False
-    texts = [each["topic"], each["message"], "" if each["view"] is None else each["view"]]
-    return all(isinstance(text, str) and text.isprintable() for text in texts)
+    return all(map(_is_word, (each["topic"], each["message"], "" if each["view"] is None else each["view"])))
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Event | None]]:

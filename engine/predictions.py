@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.ownfiles import replacing
-from engine.run_warnings import RunWarning, printable
+from engine.run_warnings import RunWarning
+from engine.text import printable
 
 SPLITS = ("train", "test")
 

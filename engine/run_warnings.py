@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from engine.text import printable
+
 TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds", "inference")
 """What warnings are about: an attack that did nothing, answers that are no logits, members among the non-members,
 images that were changed or left out, accuracies that no trained model has, certificates, attacks cut short."""
@@ -24,11 +26,3 @@ class RunWarning:
     def to_dict(self) -> dict[str, str | None]:
         """As events and files hold it."""
         return asdict(self)
-
-
-def printable(text: str) -> str:
-    """The text with `�` for what cannot be printed.
-
-    Names of files and classes may have any bytes, and what a stranger wrote could command a terminal.
-    """
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

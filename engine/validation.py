@@ -2,23 +2,35 @@
 
 import dataclasses
 import difflib
-import math
+import re
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from engine.text import one_line, shown
+
 T = TypeVar("T")
+_PART = r"((?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:e[+-]?\d{1,2})?)"
+FRACTION = re.compile(f"([+-]?){_PART}/{_PART}", re.ASCII | re.IGNORECASE)
+"""Two numbers of so few digits that no quotient of theirs is beyond a float."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no setting holds: a terminal could obey it, and halves of letters can be neither sent nor stored."""
 
 
 class SpecError(ValueError):
     """A setting that cannot be used; the message is one line made for the person who wrote it."""
 
+    def __init__(self, message: str):
+        """Whatever the message quotes from a file, a folder or another error, it is one printable line."""
+        super().__init__(one_line(str(message)))
+
 
 def refuse(field: str, value: Any, allowed: str) -> typing.NoReturn:
     """Raise `SpecError` saying which field holds which value and what it may hold."""
-    raise SpecError(f"{field}: {value!r} is not allowed; allowed: {allowed}")
+    raise SpecError(f"{field}: {shown(value)} is not allowed; allowed: {allowed}")
 
 
 def require(condition: bool, field: str, value: Any, allowed: str) -> None:
@@ -31,20 +43,17 @@ def require_known(field: str, value: str, known: Iterable[str]) -> None:
     """Refuse a word outside a closed list, suggesting the nearest one."""
     known = list(known)
     if value not in known:
-        nearest = difflib.get_close_matches(str(value), known, n=1)
+        nearest = difflib.get_close_matches(shown(value).strip("'"), known, n=1)
         hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
         refuse(field, value, ", ".join(known) + hint)
 
 
 def as_number(text: Any) -> Any:
     """Read '8/255' or '0.5/255' as the float it is; anything else passes unchanged."""
-    if isinstance(text, str) and text.count("/") == 1:
-        above, below = text.replace(" ", "").split("/")
-        try:
-            return float(Fraction(above) / Fraction(below))
-        except (ValueError, ZeroDivisionError):
-            return text
-    return text
+    if not isinstance(text, str) or not (parts := FRACTION.fullmatch(text.replace(" ", ""))):
+        return text
+    sign, above, below = parts.groups()
+    return float(Fraction(sign + above) / Fraction(below)) if Fraction(below) else text
 
 
 def coerce(field: str, value: Any, hint: Any) -> Any:
@@ -64,12 +73,14 @@ def coerce(field: str, value: Any, hint: Any) -> Any:
     if hint is float:
         value = as_number(value)
         require(isinstance(value, (int, float)) and not isinstance(value, bool), field, value, "a number")
-        require(math.isfinite(value), field, value, "a finite number")
+        require(abs(value) <= sys.float_info.max, field, value, "a finite number")  # nor does NaN pass
         return float(value)
     names = {int: "a whole number", str: "a text", bool: "true or false"}
     require(type(value) is hint, field, value, names[hint])
     if hint is int:
         require(abs(value) < 2**63, field, value, "a whole number of at most 63 bits")
+    if hint is str:
+        require(CONTROL.search(value) is None, field, value, "a text without control characters")
     return value
 
 

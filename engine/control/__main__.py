@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from engine import text
 from engine.control import devices
 from engine.control.project import EngineBusy, Project, ProjectError, ProjectLock
 from engine.control.service import Engine
@@ -61,9 +62,16 @@ def parse() -> tuple[Project, dict[str, object]]:
 def start_log(project: Project) -> None:
     """Everything this process logs goes to the project's own file, which starts anew at 5 MB, keeping the last one."""
     handler = logging.handlers.RotatingFileHandler(project.log, maxBytes=5_000_000, backupCount=1)
-    logging.basicConfig(
-        handlers=[handler], level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Lines that a terminal can be shown as they are, whatever names and errors they quote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, and its traceback below it."""
+        return text.page(super().format(record))
 
 
 async def serve(project: Project, settings: EngineSettings, lock: ProjectLock) -> bool:
@@ -85,7 +93,7 @@ def keep_last_words(project: Project) -> None:
 
 def complain(error: Exception, code: int) -> int:
     """Say in one line why there is no engine, and return the exit code."""
-    print(str(error) or type(error).__name__, file=sys.stderr)
+    print(text.one_line(str(error)) or type(error).__name__, file=sys.stderr)
     return code
 
 

@@ -14,9 +14,11 @@ from engine.control.project import hostname
 from engine.control.protocol import AnyAnswer, AnyCommand, RunRequest
 from engine.control.scheduler import Outcome
 from engine.control.server import Refusal
+from engine.control.writer import apply_each
 from engine.events import Event, RunStarted
 from engine.place import Place
 from engine.spec import Experiment
+from engine.text import shown
 from engine.validation import SpecError, from_mapping
 from store import export
 from store.errors import StoreError
@@ -171,7 +173,7 @@ class Commands:
     async def _import(self, command: protocol.Import) -> protocol.Imported:
         """Take in a file piece by piece, then see to the runs it speaks of that are not at their end."""
         engine = self._engine
-        lines = events.read_lines(absolute(command.path))
+        lines = events.read_lines(regular_file(command.path))
         count, unreadable, run_ids, known = 0, [], set(), set()
         engine.importing += 1
         try:
@@ -180,11 +182,14 @@ class Commands:
                 known |= set(await engine.writer.call(lambda store, ids=spoken_of: store.states(sorted(ids))))
                 known |= {event.run_id for _, event in piece if isinstance(event, RunStarted) and names_itself(event)}
                 taken = [event for _, event in piece if event is not None and event.run_id in known]
-                unreadable += [number for number, event in piece if event is None or event.run_id not in known]
                 self._refuse_running(taken)
-                await engine.writer.call(lambda store, taken=taken: store.apply(taken))
+                refused = await engine.writer.call(lambda store, taken=taken: apply_each(store, taken))
+                out = {id(event) for event, _ in refused}
+                unreadable += [
+                    number for number, event in piece if event is None or event.run_id not in known or id(event) in out
+                ]
                 run_ids.update(event.run_id for event in taken)
-                count += len(taken)
+                count += len(taken) - len(refused)
         finally:
             engine.importing -= 1
             await self._settle(sorted(run_ids))
@@ -220,9 +225,19 @@ def names_itself(event: RunStarted) -> bool:
 
 def absolute(path: str) -> Path:
     """The path, refused if it is relative: the engine's own folder means nothing to a client."""
+    if "\0" in path:
+        raise Refusal(f"{shown(path)}: no path has a zero byte in it")
     if not Path(path).is_absolute():
         raise Refusal(f"{path}: must be an absolute path")
     return Path(path)
+
+
+def regular_file(path: str) -> Path:
+    """The path of a file with an end, unlike a device or a pipe."""
+    found = absolute(path)
+    if found.exists() and not found.is_file():
+        raise Refusal(f"{path}: not a file")
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.control.protocol import AnyCommand, AnyMessage, Command, Request
+from engine.text import one_line
 
 FRAME_LIMIT = 16 * 2**20
 """Longest message in bytes, in both directions."""
@@ -64,7 +65,7 @@ def _read(decoder: msgspec.msgpack.Decoder, body: bytes) -> Any:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FrameError(f"not a message of this protocol: {error}") from None
+        raise FrameError(f"not a message of this protocol: {one_line(str(error))}") from None
 
 
 def _number(value: Any) -> Any:

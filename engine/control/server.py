@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.control import frames, protocol
 from engine.control.frames import FrameError
+from engine.text import one_line
 
 PROGRESS_SECONDS = 0.5
 """Progress of a run is pushed at most this often."""
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 class Refusal(RuntimeError):  # noqa: N818 - an answer to a request, not a failure of the engine
     """Why a command is not carried out, in one line made for a person."""
+
+    def __init__(self, message: str):
+        """Whatever the message quotes, it is one printable line."""
+        super().__init__(one_line(message))
 
 
 Handler = Callable[[protocol.AnyCommand], Awaitable[protocol.AnyAnswer]]
@@ -204,7 +209,7 @@ class Session:
         except Exception as error:
             log.exception("a command failed")
             message = f"the engine failed at this: {type(error).__name__}: {error} (its log has more)"
-            frame = frames.frame(protocol.Failure(request.number, message))
+            frame = frames.frame(protocol.Failure(request.number, one_line(message)))
         with contextlib.suppress(OSError):
             self._writer.write(frame)
             await self._writer.drain()

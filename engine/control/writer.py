@@ -171,6 +171,15 @@ def write(store: Store, items: Sequence[Item], done: list[Item]) -> None:
 
 
 def _apply(store: Store, events: list[Event]) -> None:
+    for event, reason in apply_each(store, events):
+        log.error("%s: an event of kind %s cannot be stored and is lost: %s", event.run_id, event.kind, reason)
+
+
+def apply_each(store: Store, events: Sequence[Event]) -> list[tuple[Event, Exception]]:
+    """Write the events; those that the store refuses while it takes others, with its reasons.
+
+    When it refuses all of them and says why, the fault may be its own: raises StoreError.
+    """
     try:
         store.apply(events, live=True)
     except StoreFull:
@@ -181,8 +190,8 @@ def _apply(store: Store, events: list[Event]) -> None:
         refused = [(event, reason) for event in events if (reason := _refusal(store, event))]
         if len(refused) == len(events) and isinstance(error, StoreError):
             raise
-        for event, reason in refused:
-            log.error("%s: an event of kind %s cannot be stored and is lost: %s", event.run_id, event.kind, reason)
+        return refused
+    return []
 
 
 def _refusal(store: Store, event: Event) -> Exception | None:

@@ -13,8 +13,8 @@ from torch import Tensor
 from engine.datafiles import DatasetError, UnreadableError, folder_path, folder_splits, read_each
 from engine.datasets.images import shrink
 from engine.datasets.pool import HELD_OUT, Pool, select
-from engine.run_warnings import printable
 from engine.spec import Data
+from engine.text import printable
 
 if TYPE_CHECKING:
     from PIL import Image

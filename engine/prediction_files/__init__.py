@@ -13,7 +13,8 @@ from engine.prediction_files import archive, labels, rows, table
 from engine.prediction_files.faults import PredictionFile, PredictionsError
 from engine.predictions import SPLITS, Predictions
 from engine.recipes import ALL_VIEWS
-from engine.run_warnings import RunWarning, printable
+from engine.run_warnings import RunWarning
+from engine.text import printable
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.run_warnings import printable
+from engine.text import printable
 from engine.validation import SpecError
 
 

@@ -57,7 +57,7 @@ def test_null_is_an_empty_field_and_empty_text_is_quoted(filled, tmp_path):
     export(filled, "runs", "csv", tmp_path / "t.csv", state=["failed", "done"])
     text = (tmp_path / "t.csv").read_text()
     assert ',200.0,"",,' in text
-    assert ',200.0,"disk ""full"",\nNULL",,' in text
+    assert ',200.0,"disk ""full"", NULL",,' in text
     assert ",110.0,,0.9," in text
     assert "\r" not in text
 
