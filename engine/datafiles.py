@@ -208,6 +208,8 @@ def require_network(name: str) -> None:
 
 def weights_fingerprint(path: Path) -> str:
     """Hash of a file of weights that came trained; `SpecError` where there is none."""
+    if path.exists() and not path.is_file():
+        raise SpecError(f"recipe.weights: {path} is no file")
     try:
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
@@ -226,7 +228,10 @@ def network_fingerprint(name: str) -> str:
     found = _find_module(module)
     if found is None or not found.origin or not found.origin.endswith(".py"):
         raise SpecError(f"network {name}: no source file of the module {module} on Python's search path")
-    return hashlib.blake2b(Path(found.origin).read_bytes(), digest_size=16).hexdigest()
+    try:
+        return hashlib.blake2b(Path(found.origin).read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise SpecError(f"network {name}: cannot read {found.origin}: {error.strerror}") from None
 
 
 def _find_module(module: str) -> ModuleSpec | None:

@@ -6,6 +6,7 @@ Nothing here imports torch or reads data, so the terminal app, the engine servic
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from pathlib import PurePath
 from typing import Any
 
 from engine.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, Recipe
+from engine.sizes import require_capacity
+from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
 DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
@@ -63,7 +66,9 @@ class Data:
     @property
     def label(self) -> str:
         """What tables call it; a folder goes by its last name, wherever it lies."""
-        return f"folder-{PurePath(self.name.removeprefix('folder:')).name}" if self.family == "folder" else self.name
+        if self.family != "folder":
+            return self.name
+        return printable(f"folder-{PurePath(self.name.removeprefix('folder:')).name}")
 
     @property
     def image_size(self) -> tuple[int, int] | None:
@@ -198,6 +203,7 @@ class Experiment:
             object.__setattr__(self, "recipe", from_mapping(SETTINGS[self.defense], self.recipe, "recipe"))
         coerce_fields(self)
         require(self.capacity > 0, "capacity", self.capacity, "above 0")
+        require_capacity(self.network, self.capacity, math.prod(self.data.image_size or (0,)))
         require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
         unbudgeted = self.defense in UNBUDGETED
         require(not unbudgeted or self.epsilon == 0, "epsilon", self.epsilon, f"0 for the {self.defense} defense")

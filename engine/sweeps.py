@@ -20,6 +20,7 @@ steps = "1000 * capacity^0.5"      # a number, or a rule by which larger network
 
 import copy
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,13 +45,18 @@ from engine.recipes import (
     recipe_for,
 )
 from engine.spec import Data, Evaluation, Experiment, Inference
-from engine.validation import SpecError, as_number, from_mapping, require, require_known
+from engine.text import one_line
+from engine.validation import SpecError, as_number, from_mapping, refuse, require, require_known
 
 GRID = ("defense", "capacity", "epsilon", "seed", "train_fraction")
 SECTIONS = ("data", "grid", "recipe", "evaluation", "inference")
 SWEPT = {"recipe": known_overrides(), "evaluation": {field.name for field in fields(Evaluation)}}
 """Sections whose settings may stand in the grid, as `SECTION.SETTING`."""
 LABELS = ("name", "description", "dataset", "network")
+RUNS_LIMIT = 5000
+"""Runs of one sweep: one message to the engine, of at most 16 MiB, asks for all of them."""
+DEPTH_LIMIT = 6
+"""How deep tables and lists may be nested: a scale's sections of lists of lists are five."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def read(source: str) -> dict[str, Any]:
         return {"name": path.stem, **tomllib.loads(path.read_text())}
     except OSError as error:
         raise SpecError(f"{source}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # besides what is no TOML: numbers and lists beyond Python's limits
         raise SpecError(f"{source}: not a TOML file: {error}") from None
 
 
@@ -90,7 +96,7 @@ def plan(table: Mapping[str, Any], scale: str, overrides: Sequence[str], data_ro
     merged, data = settle(table, scale, overrides)
     data = replace(data, fingerprint=datafiles.fingerprint(data, Path(data_root)))
     unique = {experiment.run_id: experiment for experiment in expand(merged, data, scale)}
-    return Sweep(merged["name"], merged.get("description", ""), tuple(unique.values()))
+    return Sweep(merged["name"], one_line(merged.get("description", "")), tuple(unique.values()))
 
 
 def settle(table: Mapping[str, Any], scale: str, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], Data]:
@@ -109,8 +115,7 @@ def settle(table: Mapping[str, Any], scale: str, overrides: Sequence[str] = ()) 
     require("dataset" in merged, "dataset", None, "the name of a data set")
     data = from_mapping(Data, {"name": merged["dataset"], **merged.get("data", {})}, "data")
     if data.family == "folder":
-        folder = Path(data.name.removeprefix("folder:")).expanduser().resolve()
-        data = replace(data, name=f"folder:{folder}")
+        data = replace(data, name=f"folder:{_resolved('dataset', data.name.removeprefix('folder:'))}")
     return merged, data
 
 
@@ -138,7 +143,7 @@ def apply_override(table: dict[str, Any], override: str) -> None:
         raise SpecError(f"--set {override}: write it as key=value, such as recipe.steps=500 or capacity=[1,2]")
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     if key in GRID:
         key = f"grid.{key}"
@@ -155,6 +160,8 @@ def apply_override(table: dict[str, Any], override: str) -> None:
 def check_tables(table: Any, where: str = "") -> None:
     """Refuse keys that nothing reads and values of the wrong kind; `where` is the prefix of a scale's own table."""
     require(isinstance(table, Mapping), where.rstrip("."), table, "a table")
+    if not where and not _shallow(table, DEPTH_LIMIT):
+        raise SpecError(f"its tables and lists are nested too deep; allowed: up to {DEPTH_LIMIT} levels")
     for key, value in table.items():
         require_known(f"{where}{key}", key, [*LABELS, *SECTIONS, *([] if where else SCALES)])
         if key in SECTIONS or key in SCALES:
@@ -196,35 +203,71 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
     epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
     for epsilon in epsilons:
         require(isinstance(epsilon, (int, float)) and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
-    for seed, fraction, chosen, defense, epsilon, capacity in itertools.product(
-        grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"], epsilons, grid["capacity"]
+    _require_few(grid)
+    network = table.get("network", NETWORK[data.family])
+    network_fingerprint = datafiles.network_fingerprint(network)
+    inference = from_mapping(Inference, table.get("inference", {}), "inference")
+    weights: dict[str, Recipe] = {}
+    for drawn, fraction, chosen, defense in itertools.product(
+        grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"]
     ):
+        seed = grid["seed"][0] if defense == "pretrained" else drawn  # a seed draws nothing there: no replicates
         unbudgeted = defense in UNBUDGETED
-        evaluation = evaluation_of(defense, max(epsilons) if unbudgeted else epsilon, chosen["evaluation"])
-        network = table.get("network", NETWORK[data.family])
-        datafiles.require_network(network)
-        yield Experiment(
-            data=replace(data, train_fraction=fraction),
-            network=network,
-            network_fingerprint=datafiles.network_fingerprint(network),
-            capacity=as_number(capacity),
-            defense=defense,
-            epsilon=0.0 if unbudgeted else epsilon,
-            seed=grid["seed"][0] if defense == "pretrained" else seed,  # draws nothing there: more are no replicates
-            recipe=_located(
-                recipe_for(defense, data.family, scale, at_capacity(chosen["recipe"], as_number(capacity)))
-            ),
-            evaluation=evaluation,
-            inference=from_mapping(Inference, table.get("inference", {}), "inference"),
+        for epsilon, capacity in itertools.product([max(epsilons)] if unbudgeted else epsilons, grid["capacity"]):
+            overrides = at_capacity(chosen["recipe"], as_number(capacity))
+            yield Experiment(
+                data=replace(data, train_fraction=fraction),
+                network=network,
+                network_fingerprint=network_fingerprint,
+                capacity=as_number(capacity),
+                defense=defense,
+                epsilon=0.0 if unbudgeted else epsilon,
+                seed=grid["seed"][0]
+                if defense == "pretrained"
+                else seed,  # draws nothing there: more are no replicates
+                recipe=_located(recipe_for(defense, data.family, scale, overrides), weights),
+                evaluation=evaluation_of(defense, epsilon, chosen["evaluation"]),
+                inference=inference,
+            )
+
+
+def _require_few(grid: Mapping[str, list]) -> None:
+    """Refuse more runs than can be asked for at once before any is made, naming the longest list."""
+    lengths = {key: len(values) for key, values in grid.items()}
+    others = math.prod(length for key, length in lengths.items() if key not in ("defense", "epsilon"))
+    budgeted = sum(defense not in UNBUDGETED for defense in grid["defense"])
+    runs = others * (budgeted * lengths["epsilon"] + lengths["defense"] - budgeted)
+    if runs > RUNS_LIMIT:
+        longest = max(lengths, key=lengths.__getitem__)
+        raise SpecError(
+            f"grid.{longest}: {runs} runs are too many for one sweep; allowed: up to {RUNS_LIMIT}; "
+            "make several sweeps of it"
         )
 
 
-def _located(recipe: Recipe) -> Recipe:
-    """With weights that come trained by their absolute path and content."""
+def _located(recipe: Recipe, known: dict[str, Recipe]) -> Recipe:
+    """With weights that come trained by their absolute path and content, which is read once for a sweep."""
     if not isinstance(recipe, PretrainedRecipe):
         return recipe
-    path = Path(recipe.weights).expanduser().resolve()
-    return replace(recipe, weights=str(path), fingerprint=datafiles.weights_fingerprint(path))
+    if recipe.weights not in known:
+        path = _resolved("recipe.weights", recipe.weights)
+        fingerprint = datafiles.weights_fingerprint(path)
+        known[recipe.weights] = replace(recipe, weights=str(path), fingerprint=fingerprint)
+    return known[recipe.weights]
+
+
+def _resolved(field: str, text: str) -> Path:
+    """The absolute path; `SpecError` where there is none such."""
+    try:
+        return Path(text).expanduser().resolve()
+    except (RuntimeError, OSError):  # ~somebody; links in a circle
+        refuse(field, text, "a path that leads somewhere")
+
+
+def _shallow(content: Any, levels: int) -> bool:
+    """Whether tables and lists are nested in so many levels at most."""
+    inner = content.values() if isinstance(content, Mapping) else content if isinstance(content, list) else ()
+    return levels >= 0 and all(_shallow(each, levels - 1) for each in inner)
 
 
 def _swept(table: Mapping[str, Any], grid: Mapping[str, list]) -> list[dict[str, dict[str, Any]]]:

@@ -24,7 +24,7 @@ from engine.recipes.settings import (
     TRADESRecipe,
     VerifiableRecipe,
 )
-from engine.validation import from_mapping
+from engine.validation import coerce, from_mapping
 
 SCALES = tuple(RECIPES)
 OF_WEIGHTS = ("weights", "fingerprint")
@@ -49,8 +49,8 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
     if cls is PretrainedRecipe:
         return from_mapping(cls, {name: overrides[name] for name in OF_WEIGHTS if name in overrides}, "recipe")
     values = {**RECIPES[scale][dataset], **OWN[scale][dataset].get(defense, {})}
-    if isinstance(steps := overrides.get("steps"), int):
-        ratio = steps / values["steps"]
+    if isinstance(overrides.get("steps"), int):
+        ratio = coerce("recipe.steps", overrides["steps"], int) / values["steps"]
         values["milestones"] = tuple(dict.fromkeys(round(step * ratio) for step in values["milestones"]))
         values["factors"] = values["factors"][len(values["factors"]) - len(values["milestones"]) :]
         values |= {name: round(values[name] * ratio) for name in STEP_NUMBERS if name in values}

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.validation import refuse, require
 
-RULE = re.compile(r"([1-9]\d*) ?\* ?capacity(?: ?\^ ?(\d+(?:\.\d+)?|\.\d+))?")
+RULE = re.compile(r"([1-9]\d{0,17}) ?\* ?capacity(?: ?\^ ?(\d{1,3}(?:\.\d{1,9})?|\.\d{1,9}))?")
 
 
 def at_capacity(overrides: Mapping[str, Any], capacity: float) -> dict[str, Any]:

@@ -11,13 +11,10 @@ from engine import datafiles, sweeps
 from engine.place import Place
 from engine.recipes import DEFENSES, SCALES, read_rule
 from engine.spec import DATASETS, Data
-from engine.sweeps import Sweep
+from engine.sweeps import RUNS_LIMIT, Sweep
 from engine.validation import SpecError, refuse, require, require_known
 from explorer import options, toml
 from explorer.planning import lists
-
-RUNS_LIMIT = 5000
-"""Runs of one sweep: one message to the engine, of at most 16 MiB, asks for all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from engine import sizes
 from engine.recipes import Recipe
 from engine.spec import Data, Evaluation, Experiment, Inference, questions_per_image
 
@@ -35,14 +36,6 @@ GPU_CORES, GPU_BATCH_SECONDS = 100, 0.001
 """A guess, not measured: a GPU does what so many of these cores do, but no pass of a batch in less than this."""
 GPU_TILE = 1024
 """Images that a GPU evaluates at once."""
-
-PARAMETERS = {
-    "small-cnn": (1152, 160, 256, 640),
-    "yale-cnn": (1143, 50, 6.25, 7600),
-    "fashion-cnn": (27648, 300, 400, 2000),
-    "wide-resnet": (463_000, 3_000, 0, 0),
-}
-"""Numbers of a trained network: a c^2 + b c + d c pixels + e at capacity c; counted in `engine.networks`."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +118,7 @@ def inference_seconds(shape: Shape, evaluation: Evaluation, inference: Inference
 
 def weight_bytes(experiment: Experiment) -> float:
     """Size of the trained model as float32; a network of one's own counts as the largest family."""
-    quadratic, linear, head, constant = PARAMETERS.get(experiment.network, PARAMETERS["wide-resnet"])
-    c, pixels = experiment.capacity, shape_of(experiment.data).pixels
-    return 4 * (quadratic * c**2 + linear * c + head * c * pixels + constant)
+    return 4 * sizes.parameters(experiment.network, experiment.capacity, shape_of(experiment.data).pixels)
 
 
 def kept_bytes(experiment: Experiment) -> float:

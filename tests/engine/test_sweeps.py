@@ -1,3 +1,7 @@
+import contextlib
+import json
+import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -216,3 +220,112 @@ def test_mistakes_in_swept_settings_are_refused_in_one_line(grid, said):
     with pytest.raises(SpecError, match=said) as caught:
         plan(DIGITS | {"grid": grid})
     assert "\n" not in str(caught.value)
+
+
+# Strange sweep files
+
+EVERYTHING = {
+    "name": "all",
+    "description": "every section\nof a sweep",
+    "dataset": "digits",
+    "network": "small-cnn",
+    "data": {"size": "6x6", "test_fraction": 0.5, "split_seed": 1},
+    "grid": {
+        "defense": ["natural", "ibp"],
+        "capacity": [1, "1/2"],
+        "epsilon": [0.1],
+        "seed": [0],
+        "recipe.weight_decay": [1e-3],
+        "evaluation.views": [["benign"], ["benign", "adversarial"]],
+    },
+    "recipe": {"steps": "10 * capacity^0.5", "batch_size": 10, "weights": "model.pt"},
+    "evaluation": {"steps": 2, "temperature": 2.0},
+    "inference": {"attacks": ["gap", "confidence"], "splits": 2},
+    "quick": {"grid": {"train_fraction": [0.5]}},
+}
+
+
+def test_a_strange_table_is_a_plan_or_one_line(mutated):
+    chance = random.Random(3)
+    said = [planned_or_refused(lambda: mutated(EVERYTHING, chance)) for _ in range(500)]
+    assert all(map(str.isprintable, said))
+    assert 20 < said.count("planned") < 400
+
+
+def planned_or_refused(make_table):
+    """`planned`, or the refusal; every other error is the test's."""
+    try:
+        return "planned" if plan(make_table()).experiments else "nothing"
+    except SpecError as error:
+        return str(error)
+
+
+def toml_of(table):
+    """The table as a sweep file has it."""
+    labels = [f"{key} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    sections = ["\n".join([f"[{key}]", *_pairs(value)]) for key, value in table.items() if isinstance(value, dict)]
+    return "\n".join([*labels, *sections])
+
+
+def _pairs(section):
+    return [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in section.items() if not isinstance(value, dict)]
+
+
+def test_a_damaged_file_is_a_plan_or_one_line(tmp_path):
+    chance, whole, said = random.Random(5), toml_of(EVERYTHING), []
+    path = tmp_path / "s.toml"
+    for _ in range(300):
+        begin = chance.randrange(len(whole))
+        put = chance.choice(["", "\x1b[2J", "[" * 3000, "9" * 400, "0x" + "f" * 9000, "a." * 900, "-", "[", '"', "\0"])
+        path.write_text(whole[:begin] + put + whole[begin + chance.randrange(4) :])
+        said.append(planned_or_refused(lambda: sweeps.read(str(path))))
+    assert all(map(str.isprintable, said))
+    assert 10 < said.count("planned") < 250
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"recipe": {"batch_size": 10**400}}, "batch_size: 1000.*… is not allowed"),
+        ({"recipe": {"steps": 16**5000}}, "recipe.steps: a number too long to show is not allowed"),
+        ({"recipe": {"learning_rate": 10**400}}, "learning_rate: .* is not allowed; allowed: a finite number"),
+        ({"recipe": {"steps": f"{'9' * 5000} * capacity"}}, "recipe.steps: .* is not allowed"),
+        ({"grid": {"capacity": "1e999999999/3"}}, "capacity: '1e999999999/3' is not allowed; allowed: a number"),
+        (
+            {"grid": {"capacity": 1e300}},
+            r"capacity: 1e\+300 is not allowed; allowed: up to 1863, where small-cnn",
+        ),
+        (
+            {"network": "yale-cnn", "data": {"size": "99x99"}, "grid": {"capacity": 1900}},
+            "1900.0 .* yale-cnn",
+        ),
+        (
+            {"grid": {"seed": list(range(5001))}},
+            "grid.seed: 10002 runs are too many .* up to 5000",
+        ),
+        ({"grid": {f"recipe.{key}": [1] * 999 for key in ("momentum", "steps", "dropout")}}, "runs are too many"),
+        ({"grid": {"seed": [[[[[[0]]]]]]}}, "nested too deep; allowed: up to 6 levels"),
+        ({"grid": {"defense": "pretrained"}, "recipe": {"weights": "/dev/zero"}}, "/dev/zero is no file"),
+        ({"grid": {"defense": "pretrained"}, "recipe": {"weights": "~nobody-here/w"}}, "a path that leads somewhere"),
+        ({"dataset": "folder:~nobody-here/x"}, "dataset: '~nobody-here/x' is not allowed"),
+        ({"dataset": "folder:/a\x1b]0;pwned\x07"}, r"data.name: 'folder:/a\\x1b\]0;pwned\\x07' is not allowed"),
+        ({"grid": {"\x1b[2J": 1}}, r"grid.�\[2J: '\\x1b\[2J' is not allowed"),
+        ({"name": "\x1b]0;pwned\x07"}, "name: "),
+    ],
+)
+def test_what_no_machine_can_do_is_refused_while_it_is_planned(changes, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        plan(DIGITS | changes)
+    assert str(caught.value).isprintable()
+
+
+def test_a_description_is_one_printable_line():
+    assert plan(DIGITS | {"description": "two\nlines\x1b]0;pwned\x07"}).description == "two lines�]0;pwned�"
+
+
+def test_as_many_runs_as_one_message_holds_are_planned_and_repeats_of_natural_training_are_not_counted():
+    epsilons = [0.5 / count for count in range(1, sweeps.RUNS_LIMIT)]
+    with contextlib.suppress(StopIteration):
+        next(sweeps.expand(*sweeps.settle(DIGITS | {"grid": {"epsilon": epsilons}}, "quick"), scale="quick"))
+    with pytest.raises(SpecError, match=re.escape("grid.epsilon: 5001 runs")):
+        plan(DIGITS | {"grid": {"epsilon": [*epsilons, 0.6]}})
