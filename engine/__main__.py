@@ -18,6 +18,7 @@ from engine.job import one_line
 from engine.place import Place
 from engine.recipes import SCALES
 from engine.spec import Experiment
+from engine.text import printable
 from engine.validation import SpecError, require
 
 
@@ -51,7 +52,7 @@ def main() -> int:
         arguments.events.parent.mkdir(parents=True, exist_ok=True)
         sink = open(arguments.events, "a", encoding="utf-8")  # noqa: SIM115
     except (SpecError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     with sink:
         if sink.tell() and not ends_with_newline(arguments.events):

@@ -29,6 +29,11 @@ def page(text: str) -> str:
     return text if text.isprintable() else "\n".join(map(printable, text.expandtabs().split("\n")))
 
 
+def csv_text(text: str) -> str:
+    """A text as a cell of a CSV file: printable, with `'` before a sign by which a spreadsheet would compute it."""
+    return f"'{printable(text)}" if text.startswith(("=", "+", "-", "@")) else printable(text)
+
+
 def shown(value: object) -> str:
     """A value as an error shows it: on one line, and cut where it is long."""
     try:

@@ -58,12 +58,13 @@ class ExploreApp(App[int | Project]):
         self.interrupts = 0
         self.crash: BaseException | None = None
         self._ascii = look.Ascii()
+        self._printable = look.Printable()
         super().__init__()
         self.animation_level = "none"
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's filters, and plain characters last where they are asked for."""
-        return [*super().get_line_filters(), *([self._ascii] if self.settings.ascii else [])]
+        """Textual's filters, ours against control characters, and plain characters last where they are asked for."""
+        return [*super().get_line_filters(), self._printable, *([self._ascii] if self.settings.ascii else [])]
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is there from the first paint."""

@@ -12,6 +12,7 @@ import click
 
 from engine.control.client import EngineRefused, EngineUnreachable
 from engine.control.project import Project, ProjectError
+from engine.printing import PrintableStream
 from engine.validation import SpecError
 from explorer import options
 from explorer.plain import speak_plainly
@@ -84,8 +85,10 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
 
 def main() -> None:
     """Run the command line and exit with its code; whatever is the person's to mend is one line."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         speak_plainly(stream)
+        setattr(sys, name, PrintableStream(stream))
     sys.exit(run(sys.argv[1:]))
 
 

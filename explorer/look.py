@@ -1,5 +1,6 @@
 """How things look: colours by tone for each theme, and a screen without anything but ASCII."""
 
+import re
 from functools import lru_cache
 
 from rich.segment import Segment as RichSegment
@@ -10,6 +11,8 @@ from textual.theme import Theme
 
 from explorer.plain import to_ascii
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a terminal would obey instead of showing it."""
 Segment = tuple[str, str]
 """Text and the name of its tone."""
 Line = tuple[Segment, ...]
@@ -91,6 +94,18 @@ def style(theme: str, tone: str) -> Style:
 
 def _cursor(theme: str) -> str:
     return "#d0d0d0" if theme == "light" else "#303030"
+
+
+class Printable(LineFilter):
+    """Nothing on the screen commands the terminal but the app: the last gate for names, paths and errors."""
+
+    def apply(self, segments: list[RichSegment], background: Color) -> list[RichSegment]:  # noqa: ARG002
+        """The same segments without control characters, which have no width."""
+        if all(text.isprintable() or control for text, _, control in segments):
+            return segments
+        return [
+            RichSegment(text if control else CONTROL.sub("", text), style, control) for text, style, control in segments
+        ]
 
 
 class Ascii(LineFilter):

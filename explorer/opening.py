@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.control.project import Project
+from engine.printing import within
+from engine.text import printable
 from explorer.plain import speaks_unicode
 
 if TYPE_CHECKING:
@@ -84,13 +86,14 @@ def _app(opening: Opening) -> "ExploreApp":
 @contextmanager
 def _skeleton(project: Project) -> Iterator[None]:
     """The app's first lines at once, for importing Textual takes longer than a person likes to wait in the dark."""
-    sys.stdout.write(f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H mia-explore  {project.root.name}\r\n opening …")
-    sys.stdout.flush()
+    screen = within(sys.stdout)
+    screen.write(f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H mia-explore  {printable(project.root.name)}\r\n opening …")
+    screen.flush()
     try:
         yield
     except BaseException:
-        sys.stdout.write("\x1b[?25h\x1b[?1049l")
-        sys.stdout.flush()
+        screen.write("\x1b[?25h\x1b[?1049l")
+        screen.flush()
         raise
 
 

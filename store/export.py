@@ -1,6 +1,7 @@
 r"""Whole tables to files, complete and at full precision, in the order and with the columns of the named queries.
 
-CSV: UTF-8, one header line, `\n`; NULL is an empty field and an empty text is `""`; not-a-number is `nan`.
+CSV: UTF-8, one header line, `\n`; NULL is an empty field and an empty text is `""`; not-a-number is `nan`; texts are
+as `engine.text.csv_text` makes them: no terminal obeys them and no spreadsheet computes them.
 JSON: a list of objects; JSON knows no not-a-number nor infinity, so both are null there. Parquet keeps all as it is.
 """
 
@@ -12,6 +13,11 @@ from store import queries
 from store.errors import StoreError
 from store.store import Reader
 
+_HARMLESS = r"""CASE WHEN regexp_matches({0}, '^[=+@-]|[\p{{C}}\p{{Zl}}\p{{Zp}}]')
+THEN CASE WHEN left({0}, 1) IN ('=', '+', '-', '@') THEN chr(39) ELSE '' END
+    || regexp_replace({0}, '[\p{{C}}\p{{Zl}}\p{{Zp}}]', chr(65533), 'g')
+ELSE {0} END"""
+"""A text as `engine.text.csv_text` has it; one look is enough where it is harmless already."""
 FORMATS = {
     "csv": "FORMAT csv, HEADER true, DELIMITER ',', NULLSTR ''",
     "parquet": "FORMAT parquet",
@@ -37,7 +43,9 @@ def export(reader: Reader, table: str, format: str, path: Path, /, **filters: An
     try:
         with reader.session.cursor(about=path) as cursor:
             if format == "json":
-                select = _without_nan(cursor, select, values)
+                select = _replaced(cursor, select, values, "DOUBLE", "CASE WHEN isfinite({0}) THEN {0} END")
+            if format == "csv":
+                select = _replaced(cursor, select, values, "VARCHAR", _HARMLESS)
             copy = f"COPY (SELECT * FROM ({select}) ORDER BY {order}) TO '{quoted}' ({FORMATS[format]})"
             ((rows,),) = cursor.execute(copy, values).fetchall()
             os.replace(partial, path)
@@ -46,9 +54,9 @@ def export(reader: Reader, table: str, format: str, path: Path, /, **filters: An
     return rows
 
 
-def _without_nan(cursor: Any, select: str, values: dict[str, Any]) -> str:
-    """The same question with NULL for every float that JSON cannot write."""
+def _replaced(cursor: Any, select: str, values: dict[str, Any], kind: str, by: str) -> str:
+    """The same question with an expression in place of each column of one type, which is `{0}` in it."""
     cursor.execute(f"SELECT * FROM ({select}) LIMIT 0", values).fetchall()
-    floats = [column[0] for column in cursor.description if column[1] == "DOUBLE"]
-    finite = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in floats)
-    return f"SELECT * REPLACE ({finite}) FROM ({select})" if floats else select
+    names = [column[0] for column in cursor.description if column[1] == kind]
+    columns = ", ".join(f"{by.format(name)} AS {name}" for name in names)
+    return f"SELECT * REPLACE ({columns}) FROM ({select})" if names else select

@@ -8,6 +8,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from engine.place import Job
+from engine.printing import PrintableStream
 
 
 def main(entry: str, job: Job, pipe: Connection, log: str) -> None:
@@ -22,5 +23,7 @@ def main(entry: str, job: Job, pipe: Connection, log: str) -> None:
             os.dup2(descriptor, standard)
         os.close(descriptor)
     faulthandler.enable(sys.__stderr__)
+    # What a network of one's own prints, or raises, is read in the log by people at a terminal.
+    sys.stdout, sys.stderr = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
     module, _, function = entry.partition(":")
     getattr(importlib.import_module(module), function)(job, pipe)

@@ -23,6 +23,7 @@ from engine.control.writer import Item, StateWrite, Writer
 from engine.events import Event, Notice, Progress, RunEnded, RunStarted, Warnings
 from engine.place import Job, Place
 from engine.spec import Experiment
+from engine.text import one_line
 from engine.validation import SpecError, from_mapping
 from store.records import PendingRun
 from store.store import Reader, Store
@@ -183,7 +184,7 @@ class Engine:
         """Tell clients something they should see; a warning of a run goes into the engine's log too."""
         if warning:
             log.warning("%s: %s", run_id, message)
-        self.server.push(protocol.Note(message=message, time=time.time(), run_id=run_id, warning=warning))
+        self.server.push(protocol.Note(message=one_line(message), time=time.time(), run_id=run_id, warning=warning))
 
     def _deliver(self, message: Event | Exited) -> None:
         """Take a job's message over to the loop; called on the executor's threads."""

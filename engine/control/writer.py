@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from engine.events import Event
+from engine.text import one_line
 from store.errors import StoreError, StoreFull
 from store.store import Store
 
@@ -32,6 +33,11 @@ class StateWrite:
     state: str
     error: str | None = None
     attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        """What a process said last may be anything."""
+        if self.error is not None:
+            object.__setattr__(self, "error", one_line(self.error))
 
 
 Item = Event | StateWrite

@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
+from engine.printing import within
+from engine.text import printable
 from explorer import text
 from explorer.tables import leakage, warned
 
@@ -59,8 +62,8 @@ def audited(path: Path, attacks: Sequence[str], per_class: int, seed: int, minut
 
 def _followed(messages: Iterator[dict[str, Any]], path: Path, attacks: int, minutes: float) -> Audited | None:
     """Show what happens; None if the process ends too soon."""
-    console, opening, facts, found = Console(stderr=True), None, [], None
-    with console.status(f"reading {path.name} …") as status:
+    console, opening, facts, found = Console(file=within(sys.stderr)), None, [], None
+    with console.status(Text(f"reading {printable(path.name)} …")) as status:
         for message in messages:
             if message["kind"] == "file":
                 opening = message
@@ -81,7 +84,7 @@ def _followed(messages: Iterator[dict[str, Any]], path: Path, attacks: int, minu
 def _tell(console: Console, lines: Iterable[str]) -> None:
     """Above the status line, where there is one."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def announced(opening: Mapping[str, Any], name: str, attacks: int, minutes: float) -> Iterator[str]:

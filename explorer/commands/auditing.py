@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 
 from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.text import csv_text
 from explorer.commands.audit_process import Audited, audited
 from explorer.tables import accuracy, class_cells, class_table, leakage, warned
 from explorer.tables.class_table import PAPERS, Strategy
@@ -159,12 +160,14 @@ def write_csv(rows: Sequence[Row], name: str, stream: TextIO) -> None:
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: _field(value) for key, value in row.items()} | {"run_id": name})
+        writer.writerow({key: _field(value) for key, value in row.items()} | {"run_id": csv_text(name)})
 
 
 def _field(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        return csv_text(value)
     return "" if value is None else value
 
 

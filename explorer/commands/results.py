@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from engine.control.project import Project
+from engine.printing import within
 from explorer import options, text
 from explorer.project.access import Results, Row, find_run, results
 from explorer.tables import exposed, facts, leakage, views_table, warned
@@ -156,7 +157,7 @@ def export(
                     passing = Path(folder, f"{table}.{format}")
                     asked.export(table, format, passing, filters)
                     with open(passing, "rb") as stream:
-                        shutil.copyfileobj(stream, sys.stdout.buffer)
+                        shutil.copyfileobj(stream, within(sys.stdout).buffer)
             else:
                 rows = asked.export(table, format, Path(path).absolute(), filters)
                 click.echo(f"{path}: {rows} rows of {table}", err=True)

@@ -13,7 +13,9 @@ from rich.text import Text
 from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
+from engine.printing import within
 from engine.spec import Experiment
+from engine.text import printable
 from explorer.project.access import EngineResults
 from explorer.project.board import Board
 
@@ -106,11 +108,13 @@ def _watch_plain(client: SyncClient, board: Board) -> None:
 
 def _watch_live(client: SyncClient, board: Board) -> None:
     """The same lines above a display of the running runs that is drawn in place."""
-    console = Console(stderr=True)
+    console = Console(file=within(sys.stderr))
 
     def display() -> Group:
-        running = [Text(board.line(run, console.width)) for run in board.runs.values() if run.state == "running"]
+        running = [
+            Text(printable(board.line(run, console.width))) for run in board.runs.values() if run.state == "running"
+        ]
         return Group(*running, Text(board.headline(), style="bold"))
 
     with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:
-        _watch(client, board, lambda line: live.console.print(Text(line)), lambda: None)
+        _watch(client, board, lambda line: live.console.print(Text(printable(line))), lambda: None)
