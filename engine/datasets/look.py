@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.datasets import load, repeats
-from engine.run_warnings import printable
 from engine.spec import Data
+from engine.text import printable
 from engine.validation import SpecError
 
 

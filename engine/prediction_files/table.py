@@ -20,7 +20,7 @@ import numpy as np
 from engine.prediction_files.faults import PredictionFile, PredictionsError, listed
 from engine.predictions import SPLITS
 from engine.recipes import ALL_VIEWS
-from engine.run_warnings import printable
+from engine.text import printable
 
 CSV, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
 SUFFIXES = (*CSV, *PARQUET)

@@ -16,8 +16,8 @@ from pathlib import Path
 from engine import datafiles, requirements
 from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.control.project import Project
-from engine.run_warnings import printable
 from engine.spec import DATASETS, Data
+from engine.text import printable
 from engine.validation import SpecError
 from explorer import text
 from explorer.plain import speaks_unicode
