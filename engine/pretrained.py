@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from engine import datafiles, dialects, tensorfile
 from engine.dialects import Match
 from engine.recipes import PretrainedRecipe
-from engine.run_warnings import printable
+from engine.text import printable
 from engine.validation import SpecError
 
 REMEDY = "write torch.save(model.state_dict(), FILE), not the model, where it was trained"

@@ -3,6 +3,8 @@
 import importlib.util
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +14,18 @@ from engine.bounds import BoundError, compat
 from engine.recipes import CERTIFICATIONS, recipe_for
 from engine.spec import Data, Evaluation, Experiment
 from engine.validation import SpecError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_pip_is_not_asked_for_it_while_uv_installs_it_by_itself():
+    """Nothing that pip resolves may name it: no dependency and no extra, for its pins exclude every torch of ours."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "lirpa" not in str(project["project"]).lower()
+    groups = project["dependency-groups"]
+    assert {"include-group": "certify"} in groups["dev"]
+    assert groups["certify"] == ["auto-LiRPA>=0.3"]
+    assert requirements.REMEDY in (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
