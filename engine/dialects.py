@@ -1,6 +1,6 @@
 """State dicts as public projects save them: under some key of a checkpoint, with names that a wrapper made longer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +57,15 @@ def mappings(content: Any, place: str = "", depth: int = DEPTH) -> dict[str, Ten
     return found
 
 
-def match(tensors: Tensors, wanted: Tensors) -> Match:
+def match(tensors: Tensors, wanted: Tensors, constants: Collection[str] = ()) -> Match:
     """The mapping under the names that fit the network best: as they are, or without prefixes that wrappers put there.
 
-    wanted: the network's own state dict.
+    wanted: the network's own state dict. constants: which of its names are not learned; if all others lie under one
+    prefix, as in a network that normalises its images first, the mapping may be that part's.
     """
     best = None
-    for names, done in _renamings(tuple(tensors), tuple(wanted)):
+    own = _shared_prefix(tuple(name for name in wanted if name not in constants))
+    for names, done in _renamings(tuple(tensors), own):
         found = _compare(dict(zip(names, tensors.values(), strict=True)), wanted, done)
         if best is None or found.faults < best.faults:
             best = found
@@ -76,9 +78,8 @@ def _rank(key: str) -> tuple[bool, int]:
     return "ema" in key.lower(), USUAL.index(key) if key in USUAL else len(USUAL)
 
 
-def _renamings(names: tuple[str, ...], wanted: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every way to take wrappers off the names, those that take least first, and what was done."""
-    own = _shared_prefix(wanted)
+def _renamings(names: tuple[str, ...], own: str) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Every way to take wrappers off the names or to put them under `own`, the least first, and what was done."""
     known, waiting = {names}, [(names, ())]
     for shorter, done in waiting:  # which grows as we go
         yield shorter, done

@@ -42,10 +42,12 @@ def load(model: nn.Module, recipe: PretrainedRecipe, notice: Callable[[str], Non
         _refuse(path, "has changed since this run was planned; submit the sweep again")
     state = model.state_dict()
     wanted = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
-    found = {place: dialects.match(tensors, wanted) for place, tensors in read(path).items()}
+    learned = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    constants = {name for name in wanted.keys() - learned if not name.endswith(("running_mean", "running_var"))}
+    found = {place: dialects.match(tensors, wanted, constants) for place, tensors in read(path).items()}
     fitting = [place for place, match in found.items() if not match.faults]
     if not fitting:
-        _refuse(path, _misfit(min(found.values(), key=lambda match: match.faults), wanted))
+        _refuse(path, _misfit(min(found.values(), key=lambda match: match.faults), wanted, constants))
     taken = found[fitting[0]]
     for name, tensor in taken.tensors.items():
         if tensor.layout != torch.strided or not torch.can_cast(tensor.dtype, wanted[name].dtype):
@@ -109,8 +111,11 @@ def _classes(content: Any) -> list[str]:
     return list(dict.fromkeys(type(value).__name__ for value in values if isinstance(value, StandIn)))
 
 
-def _misfit(match: Match, wanted: dialects.Tensors) -> str:
-    """In which names or shapes the nearest mapping is another network's."""
+def _misfit(match: Match, wanted: dialects.Tensors, constants: set[str]) -> str:
+    """In which names or shapes the nearest mapping is another network's; or that it lacks what may be constants."""
+    if match.faults == len(match.lacks) and constants.issuperset(match.lacks):
+        names = ", ".join(match.lacks[:3])
+        return f"lacks {names}: where that is a constant of the network, register it with persistent=False"
     faults = [
         f"{fault} {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
         for fault, names in (("lacks", match.lacks), ("has, unlike this network,", match.extra))

@@ -158,6 +158,28 @@ def test_a_prefix_that_is_the_networks_own_stays():
     assert dialects.match(STATE, wanted).done == ("put under 'model.'",)
 
 
+class Normalising(nn.Module):
+    """A network that takes pixels and normalises them itself, as attack libraries ask for."""
+
+    def __init__(self, persistent):
+        super().__init__()
+        self.register_buffer("mean", torch.full((1, 1, 1, 1), 0.3), persistent=persistent)
+        self.inner = network(seed=2)
+
+    def forward(self, x):
+        return self.inner(x - self.mean)
+
+
+def test_weights_of_a_network_go_into_one_that_normalises_before_it(tmp_path):
+    torch.save(under("module."), tmp_path / "model.pt")
+    model = Normalising(persistent=False)
+    words = ["weights: prefix 'module.' removed, put under 'inner.'"]
+    assert fill(tmp_path / "model.pt", model) == words
+    assert torch.equal(model.inner[0].weight, STATE["0.weight"])
+    with pytest.raises(SpecError, match=r"lacks mean: where that is a constant .* persistent=False"):
+        fill(tmp_path / "model.pt", Normalising(persistent=True))
+
+
 def test_averaged_weights_come_last_and_a_mapping_that_fits_before_one_that_does_not(tmp_path):
     content = {"ema_model": other(), "student": dict(STATE)}
     assert read_as(content, tmp_path / "model.pt") == ["weights: read from 'student'; 'ema_model' would fit too"]
@@ -180,7 +202,7 @@ def test_files_from_before_batches_were_counted_are_read(tmp_path):
 def test_a_networks_other_statistics_may_not_be_missing(tmp_path):
     saved = {name: tensor for name, tensor in normalised().state_dict().items() if "running_var" not in name}
     torch.save(saved, tmp_path / "model.pt")
-    with pytest.raises(SpecError, match=r"lacks 1\.running_var"):
+    with pytest.raises(SpecError, match=r"lacks 1\.running_var: it is another network's"):
         fill(tmp_path / "model.pt", normalised())
 
 
