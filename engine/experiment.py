@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from engine import (
+    bounds,
     calibration,
     checkpoints,
     datafiles,
@@ -138,6 +139,8 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
         capacity=experiment.capacity,
         initialisation=experiment.recipe.initialisation,
     ).to(setting.device)
+    for method in experiment.bounded_by:
+        bounds.require(model, datasets.pixels(data.train.images[0]), method)
     if isinstance(experiment.recipe, PretrainedRecipe):
         return pretrained.load(model, experiment.recipe, meter.notice)
     if found := weights.take_over(setting.folder, experiment):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from engine.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, Recipe
+from engine.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
 from engine.sizes import require_capacity
 from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
@@ -250,6 +250,13 @@ class Experiment:
         if self.defense == "distributional":
             del content["epsilon"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    @property
+    def bounded_by(self) -> tuple[str, ...]:
+        """The methods that have to bound its network, in training and for a certified view."""
+        certified = "certified" in self.evaluation.views
+        wanted = (VERIFIER.get(self.defense), self.evaluation.certification if certified else None)
+        return tuple(dict.fromkeys(method for method in wanted if method))
 
     def _content(self) -> dict[str, Any]:
         """All settings; data and weights count by what they hold."""

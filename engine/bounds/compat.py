@@ -153,7 +153,7 @@ def _attribute(node: Any, name: str) -> Any:
 
 
 def _adjust_operators(operators: types.ModuleType) -> None:
-    """Three operators: a convolution slow backwards, a pooling that fails, a ReLU whose slopes cannot be fitted."""
+    """A convolution slow backwards, a pooling that fails, a ReLU with unfitted slopes, S-shapes slow to make."""
     operators.convolution.F = _Functional()
     pool, relu = operators.pooling.BoundAveragePool, operators.activation.BoundRelu
     backward, masked = pool.bound_backward, relu._relu_mask_alpha
@@ -167,6 +167,24 @@ def _adjust_operators(operators: types.ModuleType) -> None:
         return masked(lower, upper, *(None if slope is None else 1e-6 + (1 - 2e-6) * slope for slope in slopes))
 
     pool.bound_backward, relu._relu_mask_alpha = bound_backward, staticmethod(inside)
+    curve = operators.activation.BoundTanh
+    curve.precompute_relaxation = _once(curve.precompute_relaxation)
+
+
+def _once(precompute: Callable) -> Callable:
+    """A method that tabulates tangents of an S-shape, which takes 0.3 s, done once for all layers of a kind."""
+    tables: dict[tuple[str, str], dict[str, Any]] = {}
+
+    @functools.wraps(precompute)
+    def looked_up(self: Any, name: str, *args: Any, **kwargs: Any) -> None:
+        key = name, str(self.device)
+        if key not in tables:
+            before = set(vars(self))
+            precompute(self, name, *args, **kwargs)
+            tables[key] = {each: value for each, value in vars(self).items() if each not in before}
+        vars(self).update(tables[key])
+
+    return looked_up
 
 
 class _Functional:

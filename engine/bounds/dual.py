@@ -11,18 +11,14 @@ exactly, backwards, as in Wong et al.: their noise would drown the gradient. An 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from engine.bounds import walk
-from engine.bounds.box import BoundError, margin_rows
-from engine.bounds.walk import Affine
-from engine.networks import Standardise
-
-NARROWEST = 1e-12
-"""Width below which a band counts as this wide: its slope and gradient stay finite."""
+from engine.bounds.box import margin_rows
+from engine.bounds.curves import Band, Curve
+from engine.bounds.values import Affine, NoRuleError, Value
 
 
 def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor, projections: int, rivals: int = 0) -> Tensor:
@@ -32,7 +28,7 @@ def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor, projections:
     smallest ones of the centre, since each costs a pass. Differentiable. Not a bound.
     """
     centre, radius = (high + low) / 2, (high - low) / 2
-    bands: list[tuple[Tensor, Tensor]] = []
+    bands: list[Band] = []
     walk.features(model, Projected(centre, radius * _cauchy(projections, radius), bands))
     with torch.enable_grad():
         return _through_bands(model, centre, radius, bands, y, rivals)
@@ -44,7 +40,7 @@ def _through_bands(model: nn.Module, centre: Tensor, radius: Tensor, bands: list
     That network is affine: what a deviation weighs in a margin is the margin's gradient to where it begins.
     """
     begins = [centre.requires_grad_()]
-    widths = [radius, *(half for _, half in bands)]
+    widths = [radius, *(band.half for band in bands)]
     features, weight, bias = walk.features(model, Relaxed(begins[0], iter(bands), begins))
     rows, shift = margin_rows(weight, bias, y)
     found = (rows @ features.centre[..., None])[..., 0] + shift
@@ -62,27 +58,22 @@ def _cauchy(count: int, like: Tensor) -> Tensor:
     return torch.empty(count, 1, *like.shape[1:], device=like.device, dtype=like.dtype).cauchy_()
 
 
-def band(low: Tensor, high: Tensor, slope: float) -> tuple[Tensor, Tensor]:
-    """The band around a leaky ReLU between low and high: its slope, and half its height (0 where nothing bends)."""
-    bends = (low < 0) & (high > 0)
-    width = (high - low).clamp(min=NARROWEST)
-    hull = torch.where(bends, (high - slope * low) / width, torch.where(high > 0, 1.0, slope))
-    return hull, torch.where(bends, (slope - hull) * low / 2, 0.0)
-
-
-def refuse_standardised() -> NoReturn:
-    """`BoundError`: a division has no band."""
-    raise BoundError("network: the dual bound knows no standardisation of images (choose another network)")
+def band_of(curve: Curve, low: Tensor, high: Tensor) -> Band:
+    """The band that holds an activation between low and high; `NoRuleError` where none is known."""
+    if curve.band is None:
+        raise NoRuleError
+    return curve.band(low, high)
 
 
 @dataclass(frozen=True)
-class Projected:
-    """A `walk.Value`: a centre (n, ...) and draws (k, n, ...) of the deviations from it."""
+class Projected(Value):
+    """A centre (n, ...) and draws (k, n, ...) of the deviations from it."""
 
+    method = "dual"
     centre: Tensor
     draws: Tensor
-    bands: list[tuple[Tensor, Tensor]]
-    """Slope and half height of every ReLU's band so far, in the order of the network's steps."""
+    bands: list[Band]
+    """Those of all activations so far, in the order of the network's steps."""
 
     def radius(self) -> Tensor:
         """The estimated l1 norm of the deviations' weights (n, ...)."""
@@ -90,61 +81,50 @@ class Projected:
 
     def affine(self, step: Affine) -> "Projected":
         """Every draw goes the way of the centre, without the bias."""
-        centre = step.apply(self.centre)
         draws = step.apply(self.draws.flatten(0, 1)).unflatten(0, self.draws.shape[:2])
-        return replace(self, centre=centre if step.bias is None else centre + step.bias, draws=draws)
+        return replace(self, centre=step(self.centre), draws=draws)
 
-    def leaky_relu(self, slope: float) -> "Projected":
-        """The band of the convex hull: its slope on everything so far, and half its height as a new deviation."""
+    def bend(self, curve: Curve) -> "Projected":
+        """The curve's band: its slope on everything so far, and half its height as a new deviation."""
         radius = self.radius()
-        hull, half = band(self.centre - radius, self.centre + radius, slope)
-        self.bands.append((hull, half))
-        draws = hull * self.draws + half * _cauchy(len(self.draws), half)
-        return replace(self, centre=hull * self.centre + half, draws=draws)
-
-    def standardise(self, _: Standardise) -> "Projected":
-        """Not a band."""
-        refuse_standardised()
+        slope, shift, half = band = band_of(curve, self.centre - radius, self.centre + radius)
+        self.bands.append(band)
+        draws = slope * self.draws + half * _cauchy(len(self.draws), half)
+        return replace(self, centre=slope * self.centre + shift, draws=draws)
 
     def reshape(self, shape: torch.Size) -> "Projected":
         """Number by number the same."""
         return replace(self, centre=self.centre.reshape(shape), draws=self.draws.reshape(len(self.draws), *shape))
 
-    def add(self, other: "Projected | Tensor | float") -> "Projected":
+    def add(self, other: "Projected") -> "Projected":
         """Deviations that both have in common add up or cancel."""
-        if isinstance(other, Projected):
-            return replace(self, centre=self.centre + other.centre, draws=self.draws + other.draws)
-        return replace(self, centre=self.centre + other)
+        return replace(self, centre=self.centre + other.centre, draws=self.draws + other.draws)
 
 
 @dataclass(frozen=True)
-class Relaxed:
-    """A `walk.Value` of one point: the centre, in a network with bands in place of its ReLUs."""
+class Relaxed(Value):
+    """One point: the centre, in a network with bands in place of its activations."""
 
+    method = "dual"
     centre: Tensor
-    bands: Iterator[tuple[Tensor, Tensor]]
+    bands: Iterator[Band]
     begins: list[Tensor]
     """Where deviations begin: the image, and behind each band."""
 
     def affine(self, step: Affine) -> "Relaxed":
         """Exact."""
-        centre = step.apply(self.centre)
-        return replace(self, centre=centre if step.bias is None else centre + step.bias)
+        return replace(self, centre=step(self.centre))
 
-    def leaky_relu(self, _: float) -> "Relaxed":
+    def bend(self, _: Curve) -> "Relaxed":
         """The middle of the next band."""
-        hull, half = next(self.bands)
-        self.begins.append(hull * self.centre + half)
+        band = next(self.bands)
+        self.begins.append(band.slope * self.centre + band.shift)
         return replace(self, centre=self.begins[-1])
-
-    def standardise(self, _: Standardise) -> "Relaxed":
-        """Not a band."""
-        refuse_standardised()
 
     def reshape(self, shape: torch.Size) -> "Relaxed":
         """Number by number the same."""
         return replace(self, centre=self.centre.reshape(shape))
 
-    def add(self, other: "Relaxed | Tensor | float") -> "Relaxed":
+    def add(self, other: "Relaxed") -> "Relaxed":
         """The sum."""
-        return replace(self, centre=self.centre + (other.centre if isinstance(other, Relaxed) else other))
+        return replace(self, centre=self.centre + other.centre)

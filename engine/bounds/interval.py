@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from engine.bounds import walk
 from engine.bounds.box import margin_rows, wrong_classes
-from engine.bounds.walk import Affine
+from engine.bounds.curves import Curve
+from engine.bounds.values import Affine, Value
 from engine.networks import Standardise
 
 
@@ -30,9 +30,10 @@ def loose_margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor) -> Ten
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A `walk.Value`: all points within the radius of the centre, both (n, ...)."""
+class Interval(Value):
+    """All points within the radius of the centre, both (n, ...)."""
 
+    method = "ibp"
     centre: Tensor
     radius: Tensor
 
@@ -43,13 +44,15 @@ class Interval:
 
     def affine(self, step: Affine) -> "Interval":
         """Exact for each number by itself."""
-        centre = step.apply(self.centre)
-        return Interval(centre if step.bias is None else centre + step.bias, step.absolute(self.radius))
+        return Interval(step(self.centre), step.absolute(self.radius))
 
-    def leaky_relu(self, slope: float) -> "Interval":
-        """Exact: the function only grows."""
-        low, high = (F.leaky_relu(end, slope) for end in (self.centre - self.radius, self.centre + self.radius))
-        return Interval.between(low, high)
+    def bend(self, curve: Curve) -> "Interval":
+        """Exact."""
+        return Interval.between(*curve.between(self.centre - self.radius, self.centre + self.radius))
+
+    def max_pool(self, layer: nn.MaxPool2d) -> "Interval":
+        """Exact: the largest number grows with each."""
+        return Interval.between(layer(self.centre - self.radius), layer(self.centre + self.radius))
 
     def standardise(self, layer: Standardise) -> "Interval":
         """The interval of each image's centred pixels divided by that of its standard deviation."""
@@ -68,8 +71,6 @@ class Interval:
         """Number by number the same."""
         return Interval(self.centre.reshape(shape), self.radius.reshape(shape))
 
-    def add(self, other: "Interval | Tensor | float") -> "Interval":
+    def add(self, other: "Interval") -> "Interval":
         """Radii add up, whatever the two have in common."""
-        if isinstance(other, Interval):
-            return Interval(self.centre + other.centre, self.radius + other.radius)
-        return Interval(self.centre + other, self.radius.expand_as(self.centre + other))
+        return Interval(self.centre + other.centre, self.radius + other.radius)

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from engine import memory
-from engine.bounds import compat
+from engine.bounds import compat, plain
 from engine.bounds.box import BoundError, difference_rows
+from engine.bounds.graphs import UnfollowedError
 from engine.precision import arithmetic
 from engine.validation import require_known
 
@@ -35,9 +36,9 @@ ROWS = 256
 """Neurons of an inner layer bounded at once, if CROWN bounds those and there is room."""
 COPIES = 24
 """Peak memory in units of those coefficients; measured: 13 for crown-ibp, 20 where inner layers are bounded too."""
-RELUS = ("Relu", "LeakyRelu")
+BENDS = ("Relu", "LeakyRelu", "Sigmoid", "Tanh", "MaxPool")
 AFFINE = ("Conv", "Linear", "BatchNormalization", "Add", "AveragePool", "GlobalAveragePool", "ReduceMean")
-CHECKED = frozenset((*RELUS, *AFFINE, "Input", "Flatten", "Reshape", "Shape"))
+CHECKED = frozenset((*BENDS, *AFFINE, "Input", "Flatten", "Reshape", "Shape"))
 """auto_LiRPA's operators whose bounds are tested here. Others may be wrong: its Dropout and Pad are, silently."""
 
 
@@ -71,10 +72,10 @@ class Verifier:
         require_known("certification", method, METHODS)
         self._method, self._network = method, model
         with self._at_work(image.device):
-            self._network = _copied(model)
+            self._network = _copied(_readable(model, image, method))
             self._row_bytes = _row_bytes(self._network, image)
             self._bounded = _read_in(self._network, image, method)
-            self._check(image)
+            self._check(image, model)
 
     def __call__(self, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
         """Lower bounds (n, classes - 1) of the margins of y for all images in [low, high], (n, channels, h, w).
@@ -97,7 +98,7 @@ class Verifier:
 
     def _fitted(self, asked: dict[str, Any], crown: Tensor) -> Tensor:
         """Alpha-crown's bounds; those of crown, which came just before, where there is nothing to fit."""
-        before = [node.inputs[0] for node in self._bounded.children() if _kind(node) in RELUS]
+        before = [node.inputs[0] for node in self._bounded.children() if _kind(node) in BENDS]
         fits = any(_kind(node) == "Relu" for node in self._bounded.children())
         # Behind a layer that is inactive as a whole everything is constant: auto_LiRPA finds no gradient there.
         if not fits or any((node.upper <= 0).all() for node in before):
@@ -112,21 +113,23 @@ class Verifier:
                 self._bounded.set_bound_opts({"optimize_bound_args": {"init_alpha": False}})
             return self._bounded.compute_bounds(**asked, method="CROWN-Optimized")[0].detach()
 
-    def _check(self, image: Tensor) -> None:
+    def _check(self, image: Tensor, model: nn.Module) -> None:
         """Refuse a network that was read in wrongly: for a box of one point its bounds are not that point's margins."""
         generator = torch.Generator().manual_seed(0)
         # Not one image as in the example, whose number might have become part of the network; and few margins of them.
         x = torch.rand(2, *image.shape, generator=generator).to(image.device)
-        logits = self._network(x)
+        logits = model(x)
         self._num_classes = logits.shape[1]
         rows = difference_rows(self._num_classes, torch.tensor([0, 1], device=x.device))[:, :3]
         found = self._bounded.compute_bounds(**_asked(x, x, rows), method="CROWN-IBP")[0]
         for node in self._bounded.children():
             if node.perturbed and (_kind(node) not in CHECKED or _bends_outwards(node)):
-                raise BoundError(_refusal(_kind(node), node.name, self._network))
+                raise BoundError(_refusal(_kind(node), node.name, self._network, self._method))
         error, scale = ((rows @ logits[..., None])[..., 0] - found).abs().max(), logits.abs().max()
         if error > 1e-3 * scale:
-            raise BoundError(f"network: auto_LiRPA misreads it (margins off by {error:.2g}, logits up to {scale:.2g})")
+            raise BoundError(
+                f"network: {self._method} misreads it (margins off by {error:.2g}, logits up to {scale:.2g})"
+            )
 
     @contextlib.contextmanager
     def _at_work(self, device: torch.device) -> Iterator[None]:
@@ -139,7 +142,7 @@ class Verifier:
         except Exception as error:
             if memory.is_short(error):
                 raise
-            raise BoundError(_explained(error, self._network)) from error
+            raise BoundError(_explained(error, self._network, self._method)) from error
 
 
 def _at_once(device: torch.device) -> int:
@@ -149,6 +152,14 @@ def _at_once(device: torch.device) -> int:
 def _row_bytes(model: nn.Module, image: Tensor) -> int:
     """Bytes of one image's coefficients in one bound: a float32 for each number of its widest layer."""
     return 4 * memory.widest(model, image)
+
+
+def _readable(model: nn.Module, image: Tensor, method: str) -> nn.Module:
+    """The network in layers that are known to be read rightly; as it is, where its code cannot be followed."""
+    try:
+        return plain.rewritten(model, image, method)
+    except UnfollowedError:
+        return model
 
 
 def _copied(model: nn.Module) -> nn.Module:
@@ -209,14 +220,14 @@ def _bends_outwards(node: Any) -> bool:
     return _kind(node) == "LeakyRelu" and not 0 <= node.alpha <= 1
 
 
-def _refusal(kind: str, name: str, network: nn.Module) -> str:
+def _refusal(kind: str, name: str, network: nn.Module, method: str) -> str:
     """One line naming the step and, of a step named `.../layer/number`, the layer."""
     layer = name.split("/")[-2] if "/" in name else ""
-    where = f" in layer {layer} ({type(network.get_submodule(layer)).__name__})" if layer else ""
-    return f"network: auto_LiRPA cannot bound its step {kind}{where}"
+    where = f" (layer {layer}, {type(network.get_submodule(layer)).__name__})" if layer else ""
+    return f"network: {kind}{where} has no bound by {method}"
 
 
-def _explained(error: Exception, network: nn.Module) -> str:
+def _explained(error: Exception, network: nn.Module, method: str) -> str:
     """One line naming the step at which auto_LiRPA has failed, if there is one, else what it has said."""
     trace, line = error.__traceback__, ""
     while trace:
@@ -224,8 +235,8 @@ def _explained(error: Exception, network: nn.Module) -> str:
         if trace.tb_frame.f_code.co_name == "_convert_nodes" and "unsupported_ops" in found:
             node = found["unsupported_ops"][0] if found["unsupported_ops"] else found["nodesOP"][found["n"]]
             kind = node.attr.get("operator", node.op.removeprefix("onnx::"))
-            line = _refusal(kind, node.name, network)
+            line = _refusal(kind, node.name, network, method)
         elif hasattr(step := found.get("self"), "bound_backward") and getattr(step, "name", None):
-            line = _refusal(_kind(step), step.name, network)
+            line = _refusal(_kind(step), step.name, network, method)
         trace = trace.tb_next
-    return line or f"network: auto_LiRPA cannot read it ({type(error).__name__}: {' '.join(str(error).split())})"
+    return line or f"network: {method} cannot read it ({type(error).__name__}: {' '.join(str(error).split())})"

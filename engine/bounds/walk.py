@@ -1,56 +1,26 @@
-"""Sending a set of images through a network, layer by layer; what a set is (`Value`) is the bounding method's affair.
+"""Sending a set of images through a network, step by step; what a set is (`Value`) is the bounding method's affair.
 
 The network's own graph is followed, so residual sums and networks of one's own are bounded too, as long as every step
-has a rule here. BatchNorm counts with its running statistics, in training as well.
+has a rule in `engine.bounds.rules`. That the steps give what the network gives is tried once on the first images.
 """
 
 import operator
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional as F
 
+from engine.bounds import graphs, rules
 from engine.bounds.box import BoundError
-from engine.networks import GlobalAveragePool, Shortcut, Standardise
+from engine.bounds.graphs import Graph
+from engine.bounds.values import NoRuleError, Point, Value
 
+MISREAD = 1e-3
+"""Part of the largest logit by which the steps followed may miss what the network gives."""
 
-@dataclass(frozen=True)
-class Affine:
-    """A step x -> A x + b on batches of images or of features."""
-
-    apply: Callable[[Tensor], Tensor]
-    """x -> A x."""
-    absolute: Callable[[Tensor], Tensor]
-    """x -> |A| x."""
-    bias: Tensor | None = None
-    """b, in a shape that can be added to an answer."""
-
-
-class Value(Protocol):
-    """A set of images, or of what a layer makes of them, for each of a batch."""
-
-    @property
-    def centre(self) -> Tensor:
-        """A point of each set (batch, ...)."""
-
-    def affine(self, step: Affine) -> Self:
-        """The set behind an affine step."""
-
-    def leaky_relu(self, slope: float) -> Self:
-        """A set that holds every point behind a leaky ReLU; slope 0 is the ReLU."""
-
-    def standardise(self, layer: Standardise) -> Self:
-        """A set that holds every image after its own standardisation."""
-
-    def reshape(self, shape: torch.Size) -> Self:
-        """The same numbers in another shape (batch first)."""
-
-    def add(self, other: Self | Tensor | float) -> Self:
-        """All sums of a point of this set and a point of the other, or a constant."""
+_tried: WeakSet[nn.Module] = WeakSet()
 
 
 def features(model: nn.Module, value: Value) -> tuple[Value, Tensor, Tensor | None]:
@@ -59,139 +29,48 @@ def features(model: nn.Module, value: Value) -> tuple[Value, Tensor, Tensor | No
     Differences of logits are taken of that layer's rows. A network that ends otherwise is followed to its end, with the
     identity for a last layer.
     """
-    graph, head = _traced(model)
+    graph = _graph(model, value)
     found = _run(model, graph, value)
-    if head is None:
-        return found, torch.eye(found.centre.shape[1], device=found.centre.device), None
-    layer = model.get_submodule(head)
+    if graph.head is None:
+        return found, torch.eye(found.centre.shape[1], dtype=found.centre.dtype, device=found.centre.device), None
+    layer = model.get_submodule(graph.head)
     return found, layer.weight, layer.bias
 
 
 def logits(model: nn.Module, value: Value) -> Value:
     """The set of logits, before any difference is taken."""
-    found, weight, bias = features(model, value)
-    return found.affine(_linear(weight, bias))
+    return _logits(model, _graph(model, value), value)
 
 
-def _conv2d(layer: nn.Conv2d) -> Affine:
-    if layer.padding_mode != "zeros":
-        raise BoundError(f"network: padding_mode {layer.padding_mode!r} of a convolution cannot be bounded")
-
-    def convolve(x: Tensor, weight: Tensor) -> Tensor:
-        return F.conv2d(x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
-
-    bias = None if layer.bias is None else layer.bias[:, None, None]
-    return Affine(lambda x: convolve(x, layer.weight), lambda x: convolve(x, layer.weight.abs()), bias)
+def _logits(model: nn.Module, graph: Graph, value: Value) -> Value:
+    found = _run(model, graph, value)
+    if graph.head is None:
+        return found
+    layer = model.get_submodule(graph.head)
+    return rules.LAYERS[type(layer)](layer, found)
 
 
-def _linear(weight: Tensor, bias: Tensor | None) -> Affine:
-    return Affine(lambda x: F.linear(x, weight), lambda x: F.linear(x, weight.abs()), bias)
+def _graph(model: nn.Module, value: Value) -> Graph:
+    """The steps that the network takes, tried on images the first time."""
+    graph = graphs.followed(model)
+    if model not in _tried:
+        _try(model, graph, value.centre[:2].detach())
+        _tried.add(model)
+    return graph
 
 
-def _batchnorm(layer: nn.BatchNorm2d) -> Affine:
-    if layer.running_var is None:
-        raise BoundError("network: a BatchNorm without running statistics cannot be bounded")
-    scale = torch.rsqrt(layer.running_var + layer.eps)
-    scale = scale if layer.weight is None else scale * layer.weight
-    bias = -layer.running_mean * scale
-    bias = bias if layer.bias is None else bias + layer.bias
-    scale, bias = scale[:, None, None], bias[:, None, None]
-    return Affine(lambda x: x * scale, lambda x: x * scale.abs(), bias)
+@torch.no_grad()
+def _try(model: nn.Module, graph: Graph, x: Tensor) -> None:
+    """Refuse a network whose steps were followed wrongly: they do not give the margins that it gives."""
+    found = _logits(model, graph, Point(x)).centre
+    with graphs.inference(model):
+        error = found - model(x.clone())
+    error = (error - error.mean(dim=1, keepdim=True)).abs().max()
+    if error > MISREAD * found.abs().max():
+        raise BoundError(f"network: its steps cannot be followed (they give logits that are {error:.2g} off)")
 
 
-def _positive(step: Callable[[Tensor], Tensor]) -> Affine:
-    """A step none of whose weights is negative, such as a mean."""
-    return Affine(step, step)
-
-
-def _flatten(value: Value, start: int = 0, end: int = -1) -> Value:
-    return value.reshape(value.centre.flatten(start, end).shape)
-
-
-def _view(value: Value, *shape: Any) -> Value:
-    return value.reshape(value.centre.reshape(*shape).shape)
-
-
-def _mean(value: Value, dim: Any, keepdim: bool = False) -> Value:
-    axes = tuple(axis % value.centre.ndim for axis in ((dim,) if isinstance(dim, int) else dim))
-    return value.affine(_positive(lambda x: x.mean(axes, keepdim)))
-
-
-def _add(first: Any, second: Any) -> Value:
-    return first.add(second) if not isinstance(first, Tensor | float | int) else second.add(first)
-
-
-Rule = Callable[..., Value]
-
-LAYERS: dict[type[nn.Module], Rule] = {
-    nn.Conv2d: lambda layer, value: value.affine(_conv2d(layer)),
-    nn.Linear: lambda layer, value: value.affine(_linear(layer.weight, layer.bias)),
-    nn.BatchNorm2d: lambda layer, value: value.affine(_batchnorm(layer)),
-    nn.AvgPool2d: lambda layer, value: value.affine(_positive(layer)),
-    nn.AdaptiveAvgPool2d: lambda layer, value: value.affine(_positive(layer)),
-    GlobalAveragePool: lambda layer, value: value.affine(_positive(layer)),
-    Shortcut: lambda layer, value: value.affine(_positive(layer)),
-    nn.ReLU: lambda _, value: value.leaky_relu(0.0),
-    nn.LeakyReLU: lambda layer, value: value.leaky_relu(layer.negative_slope),
-    Standardise: lambda layer, value: value.standardise(layer),
-    nn.Flatten: lambda layer, value: _flatten(value, layer.start_dim, layer.end_dim),
-    nn.Identity: lambda _, value: value,
-}
-"""What a layer does to a set."""
-
-FUNCTIONS: dict[Any, Rule] = {
-    **dict.fromkeys((operator.add, torch.add, operator.iadd), _add),
-    **dict.fromkeys((torch.relu, F.relu), lambda value, **_: value.leaky_relu(0.0)),
-    F.leaky_relu: lambda value, negative_slope=0.01, **_: value.leaky_relu(negative_slope),
-    torch.flatten: _flatten,
-    torch.mean: _mean,
-}
-METHODS: dict[str, Rule] = {
-    "flatten": _flatten,
-    "view": _view,
-    "reshape": _view,
-    "mean": _mean,
-    "relu": lambda value: value.leaky_relu(0.0),
-    "size": lambda value, *dim: value.centre.size(*dim),
-}
-"""The same for what a network's code calls: functions, and methods of a tensor."""
-
-
-class _Tracer(fx.Tracer):
-    """Follows a network's code down to the layers that have a rule."""
-
-    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        """Whether the module is one step."""
-        return type(module) in LAYERS or super().is_leaf_module(module, name)
-
-
-_graphs: WeakKeyDictionary[nn.Module, tuple[fx.Graph, str | None]] = WeakKeyDictionary()
-
-
-def _traced(model: nn.Module) -> tuple[fx.Graph, str | None]:
-    """The network's steps without its last one, where that is a linear layer, whose name then stands beside."""
-    if model not in _graphs:
-        try:
-            graph = _Tracer().trace(model)
-        except Exception as error:
-            raise BoundError(f"network: its steps cannot be followed ({' '.join(str(error).split())})") from error
-        _graphs[model] = (graph, _cut_head(model, graph))
-    return _graphs[model]
-
-
-def _cut_head(model: nn.Module, graph: fx.Graph) -> str | None:
-    output = next(node for node in graph.nodes if node.op == "output")
-    last = output.args[0]
-    if not isinstance(last, fx.Node) or last.op != "call_module" or len(last.users) > 1:
-        return None
-    if type(model.get_submodule(last.target)) is not nn.Linear:
-        return None
-    output.args = (last.args[0],)
-    graph.erase_node(last)
-    return last.target
-
-
-def _run(model: nn.Module, graph: fx.Graph, value: Value) -> Value:
+def _run(model: nn.Module, graph: Graph, value: Value) -> Value:
     """The set behind all steps of the graph."""
     found: dict[fx.Node, Any] = {}
     for node in graph.nodes:
@@ -201,22 +80,55 @@ def _run(model: nn.Module, graph: fx.Graph, value: Value) -> Value:
             case "placeholder":
                 found[node] = value
             case "get_attr":
-                found[node] = operator.attrgetter(node.target)(model)
+                constant = graph.constants.get(node.target)
+                found[node] = operator.attrgetter(node.target)(model) if constant is None else constant
             case "output":
                 return args[0]
             case _:
-                found[node] = _step(model, node, args, kwargs)
+                found[node] = _step(model, node, args, kwargs, value.method)
     raise BoundError("network: gives no answer")
 
 
-def _step(model: nn.Module, node: fx.Node, args: tuple, kwargs: dict) -> Any:
+def _step(model: nn.Module, node: fx.Node, args: tuple, kwargs: dict, method: str) -> Any:
+    """What a step makes of sets, or of constants alone."""
+    try:
+        if _holds_sets((args, kwargs)):
+            return _rule(model, node)(*args, **kwargs)
+        return _constant(model, node, args, kwargs)
+    except NoRuleError as gap:
+        reason = f": {gap}" if str(gap) else ""
+    except (TypeError, ValueError, IndexError) as error:
+        reason = f" as it is called: {' '.join(str(error).split())}"
+    raise BoundError(f"network: {graphs.label(model, node)} has no bound by {method}{reason}")
+
+
+def _holds_sets(arguments: Any) -> bool:
+    found: list[Any] = []
+    fx.node.map_aggregate(arguments, found.append)
+    return any(isinstance(one, Value) for one in found)
+
+
+def _rule(model: nn.Module, node: fx.Node) -> rules.Rule:
+    """The rule of a step; `NoRuleError` where there is none."""
     if node.op == "call_module":
         layer = model.get_submodule(node.target)
-        rule, name = LAYERS.get(type(layer)), type(layer).__name__
-        args = (layer, *args)
+        rule = rules.of_layer(layer)
+        rule = rule and partial(rule, layer)
     else:
-        rules = FUNCTIONS if node.op == "call_function" else METHODS
-        rule, name = rules.get(node.target), getattr(node.target, "__name__", str(node.target))
+        rule = (rules.FUNCTIONS if node.op == "call_function" else rules.METHODS).get(node.target)
     if rule is None:
-        raise BoundError(f"network: no rule bounds its step {name}")
-    return rule(*args, **kwargs)
+        raise NoRuleError
+    return rule
+
+
+def _constant(model: nn.Module, node: fx.Node, args: tuple, kwargs: dict) -> Any:
+    """A step that no image goes into."""
+    if graphs.changes_in_place(model, node):
+        raise NoRuleError("a constant changed in place")
+    match node.op:
+        case "call_module":
+            return model.get_submodule(node.target)(*args, **kwargs)
+        case "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
+        case _:
+            return node.target(*args, **kwargs)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from engine.bounds import walk
 from engine.bounds.box import margin_rows
-from engine.bounds.dual import band, refuse_standardised
-from engine.bounds.walk import Affine
-from engine.networks import Standardise
+from engine.bounds.curves import Curve
+from engine.bounds.dual import band_of
+from engine.bounds.values import Affine, Value
 
 TOGETHER = 512
 """Deviations that go through a layer at once, so that they stay in fast memory."""
@@ -39,46 +39,41 @@ def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Zonotope:
-    """A `walk.Value`: a centre (1, ...) and the deviations from it, each times a number of its own in [-1, 1]."""
+class Zonotope(Value):
+    """A centre (1, ...) and the deviations from it, each times a number of its own in [-1, 1]."""
 
+    method = "dual"
     centre: Tensor
     blocks: dict[int, Tensor]
     """Deviations (count, ...) by where they began, so that branches that meet again know those they share."""
 
     def radius(self) -> Tensor:
         """How far the set reaches from its centre (1, ...)."""
-        return sum(block.abs().sum(dim=0, keepdim=True) for block in self.blocks.values())
+        each = (block.abs().sum(dim=0, keepdim=True) for block in self.blocks.values())
+        return sum(each, start=torch.zeros_like(self.centre))
 
     def affine(self, step: Affine) -> "Zonotope":
         """Exact."""
-        centre = step.apply(self.centre)
-        return Zonotope(centre if step.bias is None else centre + step.bias, self._each(step.apply))
+        return Zonotope(step(self.centre), self._each(step.apply))
 
-    def leaky_relu(self, slope: float) -> "Zonotope":
-        """The band of the convex hull; half its height is a new deviation of each neuron that may bend."""
+    def bend(self, curve: Curve) -> "Zonotope":
+        """The curve's band; half its height is a new deviation of each neuron that may bend."""
         radius = self.radius()
-        hull, half = band(self.centre - radius, self.centre + radius, slope)
+        slope, shift, half = band_of(curve, self.centre - radius, self.centre + radius)
         bent = half.flatten().nonzero()[:, 0]
         fresh = torch.zeros(len(bent), half.numel(), dtype=half.dtype, device=half.device)
         fresh[torch.arange(len(bent), device=half.device), bent] = half.flatten()[bent]
-        blocks = self._each(lambda block: hull * block)
+        blocks = self._each(lambda block: slope * block)
         blocks[next(_numbers)] = fresh.unflatten(1, half.shape[1:])
-        return Zonotope(hull * self.centre + half, blocks)
-
-    def standardise(self, _: Standardise) -> "Zonotope":
-        """Not a band."""
-        refuse_standardised()
+        return Zonotope(slope * self.centre + shift, blocks)
 
     def reshape(self, shape: torch.Size) -> "Zonotope":
         """Number by number the same."""
         blocks = {key: block.reshape(len(block), *shape[1:]) for key, block in self.blocks.items()}
         return Zonotope(self.centre.reshape(shape), blocks)
 
-    def add(self, other: "Zonotope | Tensor | float") -> "Zonotope":
+    def add(self, other: "Zonotope") -> "Zonotope":
         """Deviations that both have in common add up or cancel."""
-        if not isinstance(other, Zonotope):
-            return Zonotope(self.centre + other, dict(self.blocks))
         blocks = dict(self.blocks)
         for key, block in other.blocks.items():
             blocks[key] = blocks[key] + block if key in blocks else block

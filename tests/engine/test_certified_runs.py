@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from engine import bounds, events, order, sweeps
+from engine import bounds, events, networks, order, sweeps
 from engine.experiment import Setting, run
 from engine.place import Place
 from engine.recipes import VERIFIER
@@ -102,3 +103,43 @@ def test_memory_that_holds_not_even_one_image_fails_the_run(tmp_path, monkeypatc
     monkeypatch.setattr(bounds, "margins", never)
     with pytest.raises(torch.OutOfMemoryError):
         collect(plan("ibp"), tmp_path)
+
+
+class Standardised(nn.Module):
+    """A network as attack libraries ask for it."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.3]).view(1, 1, 1, 1))
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 16), activation, nn.Dropout(0.1), nn.Linear(16, 10), nn.LogSoftmax(dim=1)
+        )
+
+    def forward(self, x):
+        return self.net((x - self.mean) / 0.5)
+
+
+@pytest.mark.parametrize("defense", VERIFIER)
+def test_a_network_that_standardises_by_constants_is_trained_and_certified(defense, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "build", lambda *_, **__: Standardised(nn.ReLU()))
+    told = collect(plan(defense, "evaluation.certification=crown-ibp"), tmp_path)
+    assert told[-1].state == "done"
+    benign, _, certified = of(told, events.Scores)
+    assert (certified.margin <= benign.margin + 1e-4).all()
+    assert (certified.margin > benign.margin - 1).all()
+
+
+@pytest.mark.parametrize(
+    ("defense", "layer", "told"),
+    [
+        ("ibp", nn.Softplus(), "Softplus (layer net.2) has no bound by any method"),
+        ("dual", nn.GELU("tanh"), "GELU (layer net.2) has no bound by dual (use ibp)"),
+        ("ibp", nn.GELU(), "GELU (layer net.2) has no bound by crown (use ibp, dual)"),
+    ],
+)
+def test_a_network_without_a_bound_is_refused_before_it_is_trained(defense, layer, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "build", lambda *_, **__: Standardised(layer))
+    with pytest.raises(bounds.BoundError) as caught:
+        collect(plan(defense, "evaluation.certification=crown"), tmp_path)
+    assert str(caught.value).startswith(f"network: {told}")
+    assert not list(tmp_path.rglob("*.safetensors"))

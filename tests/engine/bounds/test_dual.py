@@ -49,5 +49,5 @@ def test_draws_are_torchs_own(case):
 @pytest.mark.parametrize("name", ["wide-resnet"])
 def test_standardised_images_are_refused_in_one_line(case):
     model, x, y = case
-    with pytest.raises(BoundError, match="standardisation"):
+    with pytest.raises(BoundError, match=r"Standardise \(layer 0\) has no bound by dual$"):
         dual.margins(model, x, x, y, 3)

@@ -240,17 +240,24 @@ class Padded(nn.Module):
         return F.pad(x, (0, 0, 0, 0, 1, 1))
 
 
+OVERLAP = "windows that overlap or reach beyond the image"
+
+
 @pytest.mark.parametrize(
     ("layer", "told"),
     [
-        (nn.MaxPool2d(2), "cannot bound its step MaxPool in layer 1 (MaxPool2d)"),
-        (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "cannot bound its step Pad in layer 1 (Conv2d)"),
-        (Padded(), "cannot bound its step Pad in layer 1 (Padded)"),
-        (nn.GELU(), "cannot bound its step Erf in layer 1 (GELU)"),
-        (nn.LeakyReLU(2.0), "cannot bound its step LeakyRelu in layer 1 (LeakyReLU)"),
-        (nn.AdaptiveAvgPool2d(2), "cannot bound its step adaptive_avg_pool2d in layer 1 (AdaptiveAvgPool2d)"),
-        (nn.AvgPool2d(2, stride=1), "misreads it"),
-        (nn.AvgPool2d(3, stride=2), "misreads it"),
+        (nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"), "Conv2d (layer 1) by any: padding_mode 'reflect'"),
+        (Padded(), "pad (layer 1, Padded) by any"),
+        (nn.Softplus(), "Softplus (layer 1) by any"),
+        (nn.GELU(), "GELU (layer 1) by crown"),
+        (nn.LeakyReLU(2.0), "LeakyReLU (layer 1) by crown"),
+        (nn.AdaptiveAvgPool2d(2), "adaptive_avg_pool2d (layer layers.1, AdaptiveAvgPool2d) by crown"),
+        (nn.AvgPool2d(2, stride=1), f"AvgPool2d (layer 1) by crown: {OVERLAP}"),
+        (nn.AvgPool2d(3, stride=2), f"AvgPool2d (layer 1) by crown: {OVERLAP}"),
+        (nn.AvgPool2d(2, padding=1), f"AvgPool2d (layer 1) by crown: {OVERLAP}"),
+        (nn.MaxPool2d(3, stride=2), f"MaxPool2d (layer 1) by crown: {OVERLAP}"),
+        (nn.AvgPool2d(2, divisor_override=3), "AvgPool2d (layer 1) by crown: windows with gaps or a divisor"),
+        (nn.MaxPool2d((2, 3)), "MaxPool2d (layer 1) by crown: windows that leave over pixels in one direction only"),
     ],
 )
 def test_a_layer_that_cannot_be_bounded_is_named_in_one_line(images, layer, told):
@@ -258,9 +265,10 @@ def test_a_layer_that_cannot_be_bounded_is_named_in_one_line(images, layer, told
     body = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), layer, nn.ReLU(), nn.Flatten())
     model = nn.Sequential(*body, nn.Linear(body(x).shape[1], 5)).eval()
     with pytest.raises(SpecError) as caught:
-        lirpa.margins(model, *box(x, 0.1), y, "crown-ibp")
+        lirpa.margins(model, *box(x, 0.1), y, "crown")
     assert isinstance(caught.value, BoundError)
-    assert str(caught.value).startswith("network: auto_LiRPA " + told)
+    told = told.replace(" by any", " has no bound by any method").replace(" by crown", " has no bound by crown")
+    assert str(caught.value).startswith(f"network: {told}")
     assert "\n" not in str(caught.value)
 
 
@@ -268,7 +276,7 @@ def test_a_layer_that_cannot_be_bounded_is_named_in_one_line(images, layer, told
 @pytest.mark.parametrize("method", lirpa.METHODS)
 def test_standardised_images_are_refused(case, method):
     model, x, y = case
-    with pytest.raises(BoundError, match=r"Max in layer 0 \(Standardise\)$"):
+    with pytest.raises(BoundError, match=rf"Standardise \(layer 0\) has no bound by {method}$"):
         lirpa.margins(model, *box(x, 0.01), y, method)
 
 
