@@ -121,7 +121,7 @@ def _spoiled(model: nn.Module, graph: fx.Graph) -> fx.Node | None:
 
 
 def _cut_head(model: nn.Module, graph: fx.Graph) -> str | None:
-    """Leave out a last softmax, which changes no margin of logarithms, and the linear layer before; the layer's name."""
+    """Leave out a last softmax, whose logarithm has the logits' margins, and a linear layer before; that one's name."""
     output = next(node for node in graph.nodes if node.op == "output")
     last = output.args[0]
     if isinstance(last, fx.Node) and _is_softmax(model, last):

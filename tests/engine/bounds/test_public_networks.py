@@ -301,9 +301,11 @@ def test_a_refusal_names_the_layer_and_the_methods_that_do(layer, method, told):
         assert str(caught.value) == f"network: {told}"
 
 
-@pytest.mark.parametrize("last", [lambda x: F.softmax(x, dim=1), lambda x: x.softmax(-1), lambda x: torch.softmax(x, 1)])
+@pytest.mark.parametrize(
+    "last", [lambda x: F.softmax(x, dim=1), lambda x: x.softmax(-1), lambda x: torch.softmax(x, 1)]
+)
 def test_of_a_network_that_ends_in_a_softmax_the_logits_are_bounded(last):
-    """As the answers are: `engine.outputs` has it answer with logarithms; as it comes, with probabilities, it is not."""
+    """As `engine.outputs` has it answer, with logarithms; as it comes, with probabilities, it is refused."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), Steps(last)).eval()
     x, y = torch.rand(2, 3, 8, 8), torch.arange(2)
     with pytest.raises(BoundError, match="they give logits that are"):
