@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 
 from engine.text import printable
 
-TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds", "inference")
+TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds")
 """What warnings are about: an attack that did nothing, answers that are no logits, members among the non-members,
-images that were changed or left out, accuracies that no trained model has, certificates, attacks cut short."""
+images that were changed or left out, accuracies that no trained model has, certificates."""
 
 
 @dataclass(frozen=True)

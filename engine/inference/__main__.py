@@ -1,7 +1,8 @@
 """Run inference attacks on a prediction file: `python -m engine.inference FILE` prints lines of JSON as it goes.
 
 Each line is an object with a `kind`. First `file`: what the file holds and what is to be done (`opening`). Then for
-each attack on each view `begin`, perhaps `progress`, and `found` with its `facts` (a list of `Fact`). Last `end`.
+each attack on each view `begin`, perhaps `progress`, and `found` with its `facts` (a list of `Fact`). Last `end`, with
+`warnings` of single attacks.
 """
 
 import argparse
@@ -17,7 +18,6 @@ from engine import inference, plausibility, prediction_files, repeated_answers
 from engine.inference.facts import Fact
 from engine.prediction_files import Reading
 from engine.predictions import Predictions
-from engine.run_warnings import RunWarning
 from engine.spec import INFERENCE_ATTACKS, Inference
 from engine.validation import SpecError, require
 
@@ -79,7 +79,7 @@ class Audit:
     def __init__(self, predictions: Predictions, settings: Inference, seconds: float):
         """seconds: what all networks may take together; each view has an equal share of what is left."""
         self._predictions, self._settings, self._left = predictions, settings, seconds
-        self._cut: list[RunWarning] = []
+        self._cut: list[dict[str, str]] = []
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """All that is to be said after the opening."""
@@ -93,7 +93,7 @@ class Audit:
                 if attack in inference.FITTING:
                     self._left = max(0.0, self._left - took)
                 yield {"kind": "found", "attack": attack, "view": view, "seconds": took, "facts": facts}
-        yield {"kind": "end", "warnings": [each.to_dict() for each in self._cut]}
+        yield {"kind": "end", "warnings": self._cut}
 
     def _facts(self, attack: str, view: str, deadline: float) -> Iterator[Fact]:
         """Of one attack on one view; networks that are not begun by the deadline are left out, which is kept."""
@@ -103,7 +103,7 @@ class Audit:
             if time.monotonic() < deadline:
                 return True
             said = f"{attack}: the time limit left out {classes - done} of {classes} classes, of which nothing is told"
-            self._cut.append(RunWarning("inference", said, view))
+            self._cut.append({"attack": attack, "view": view, "message": said})
             return False
 
         only = replace(self._predictions, views={view: self._predictions.views[view]})

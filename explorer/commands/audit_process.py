@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def _followed(messages: Iterator[dict[str, Any]], path: Path, attacks: int, minu
                 facts += message["facts"]
                 _tell(console, [finding(message)])
             else:
-                found = _with_warnings(opening, facts, [*opening["warnings"], *message["warnings"]])
+                found = with_warnings(opening, facts, [*opening["warnings"], *message["warnings"]])
     return found
 
 
@@ -109,12 +110,15 @@ def finding(message: Mapping[str, Any]) -> str:
     return f"{name}: {', '.join(said) or 'nothing to be told'} ({took})"
 
 
-def _with_warnings(opening: Mapping[str, Any], facts: Iterable[Row], warnings: Iterable[Row]) -> Audited:
-    """Every row with the messages that speak of its view, joined as the store does."""
+def with_warnings(opening: Mapping[str, Any], facts: Iterable[Row], warnings: Iterable[Row]) -> Audited:
+    """Every row with the messages that speak of its view and attack, joined as the store does."""
     told = list(warnings)
-    joined = {
-        view: warned.joined(each["message"] for each in told if each["view"] in (None, view))
-        for view in opening["views"]
-    }
-    rows = [[row | {"warnings": joined[row["view"]]} for row in table] for table in (opening["accuracies"], facts)]
+
+    @cache
+    def joined(view: str, attack: str | None) -> str | None:
+        of_view = [each for each in told if each["view"] in (None, view)]
+        return warned.joined(each["message"] for each in of_view if each.get("attack") in (None, attack))
+
+    tables = (opening["accuracies"], facts)
+    rows = [[row | {"warnings": joined(row["view"], row.get("attack"))} for row in table] for table in tables]
     return Audited(opening, *rows, list(dict.fromkeys(each["message"] for each in told)))

@@ -85,7 +85,7 @@ def test_networks_that_the_time_limit_leaves_out_are_said(call, file):
     assert {fact["attack"] for fact in facts(printed)} == {"gap"}
     (end,) = messages(printed, "end")
     said = "model-class: the time limit left out 2 of 2 classes, of which nothing is told"
-    assert end["warnings"] == [{"topic": "inference", "message": said, "view": "benign"}]
+    assert end["warnings"] == [{"attack": "model-class", "view": "benign", "message": said}]
 
 
 def test_each_view_has_an_equal_share_of_the_time_that_is_left(monkeypatch, make_predictions):

@@ -21,8 +21,8 @@ def fits(monkeypatch):
     """Tasks given to `networks.fit` and the networks that came out, call by call."""
     calls, really = [], networks.fit
 
-    def fit(tasks, restarts):
-        found = really(tasks, restarts)
+    def fit(tasks, restarts, on_round):
+        found = really(tasks, restarts, on_round)
         calls.append((list(tasks), found))
         return found
 
@@ -182,3 +182,24 @@ def test_all_numbers_are_held_out(make_predictions):
     metrics |= {"auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001"}
     for label in (0, 1, None):
         assert {key[3] for key in found if key[1] == label} == metrics
+
+
+def test_networks_that_are_no_longer_wanted_leave_their_classes_out(monkeypatch, make_predictions):
+    """A class at a time; the one under way when the answer becomes no is left out too, the others are as they were."""
+    monkeypatch.setattr(networks, "stack_size", lambda *_: 1)
+    predictions, settings = make_predictions(90, 90, 3, shift=1.0), Inference(attacks=("model-class",))
+    asked = []
+
+    def go_on(done, classes):
+        asked.append((done, classes))
+        return asked.count((2, 3)) < 4
+
+    whole = {fact for fact in inference.audit(predictions, settings) if fact.metric == "inference_accuracy"}
+    found = [
+        fact for fact in inference.audit(predictions, settings, go_on=go_on) if fact.metric == "inference_accuracy"
+    ]
+    assert [fact.class_label for fact in found] == [0, 1, None]
+    assert set(found[:2]) < whole
+    assert {done for done, _ in asked} == {0, 1, 2}
+    assert asked[-1] == (2, 3)
+    assert list(inference.audit(predictions, settings, go_on=lambda *_: False)) == []

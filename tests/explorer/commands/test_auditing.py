@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from waiting import patience
 
-from explorer.commands import auditing
+from explorer.commands import audit_process, auditing
 from explorer.commands.audit_process import Audited, announced, finding
 from explorer.commands.auditing import COLUMNS
 from explorer.tables import warned
@@ -173,6 +173,17 @@ def test_an_attack_is_told_of_in_one_line():
     message = {"attack": "gap", "view": "benign", "seconds": 61.0, "facts": facts}
     assert finding(message) == "gap (benign): held-out accuracy 62.0 [52.0, 72.0] (1m01s)"
     assert finding(message | {"facts": []}) == "gap (benign): nothing to be told (1m01s)"
+
+
+def test_a_warning_of_one_attack_stands_behind_its_numbers_alone():
+    facts = [fact("gap", "benign"), fact("model-class", "benign"), fact("model-class", "adversarial")]
+    warnings = [{"topic": "output", "view": None, "message": "odd"}]
+    warnings.append({"attack": "model-class", "view": "benign", "message": "cut short"})
+    opening = OPENING | {"accuracies": [{"view": "benign"}]}
+    found = audit_process.with_warnings(opening, facts, warnings)
+    assert [row["warnings"] for row in found.facts] == ["odd", "cut short | odd", "odd"]
+    assert [row["warnings"] for row in found.accuracies] == ["odd"]
+    assert found.messages == ["odd", "cut short"]
 
 
 # The command in a process of its own
