@@ -125,4 +125,11 @@ def _compare(tensors: Tensors, wanted: Tensors, done: tuple[str, ...]) -> Match:
 def _repeats(name: str, tensor: Tensor, taken: Tensors) -> bool:
     """Whether it is one of those taken under a second name, as where a network is a part of two others."""
     last = name.rpartition(".")[2]
-    return any(other.rpartition(".")[2] == last and torch.equal(tensor, taken[other]) for other in taken)
+    return any(other.rpartition(".")[2] == last and _alike(tensor, taken[other]) for other in taken)
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bits, of whatever type they are."""
+    if (one.shape, one.dtype, one.layout, other.layout) != (other.shape, other.dtype, torch.strided, torch.strided):
+        return False
+    return torch.equal(*(each.detach().contiguous().reshape(-1).view(torch.uint8) for each in (one, other)))

@@ -294,3 +294,18 @@ def test_names_in_a_file_command_no_terminal(place, tmp_path):
         said = str(caught.value)
     assert said.isprintable()
     assert len(said) < 1100
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse")
+def test_a_further_tensor_of_any_kind_is_named_not_compared_with_a_fault(tmp_path):
+    kinds = [torch.int64, torch.complex64, torch.float8_e4m3fn, torch.bool]
+    first = STATE["0.bias"]
+    for extra in (*(first.to(kind) for kind in kinds), first.to_sparse(), torch.zeros(3)):
+        torch.save(STATE | {"more.bias": extra}, tmp_path / "model.pt")
+        with pytest.raises(SpecError, match=r"unlike this network, more\.bias"):
+            fill(tmp_path / "model.pt", network())
+    float8 = {name: tensor.to(torch.float8_e4m3fn) for name, tensor in STATE.items()}
+    torch.save(float8 | {f"copy.{name}": tensor for name, tensor in float8.items()}, tmp_path / "model.pt")
+    assert fill(tmp_path / "model.pt", network()) == [
+        "weights: copy.0.weight and such left out, for they repeat others"
+    ]
