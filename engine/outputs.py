@@ -52,11 +52,19 @@ def _without_softmax(model: nn.Module, images: Tensor, answers: Tensor) -> str:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Softmax):
-                setattr(parent, name, nn.Identity())
+                _leave_out(parent, name)
                 if torch.allclose(model(images).softmax(1), answers, atol=1e-6):
                     return "the network ends in a softmax, which was left out: loss and attacks work on its logits"
                 setattr(parent, name, child)
     return ""
+
+
+def _leave_out(parent: nn.Module, name: str) -> None:
+    """Take the last step of a chain out of it, so that bounds find a linear layer at the end; elsewhere do nothing."""
+    if isinstance(parent, nn.Sequential) and name == [each for each, _ in parent.named_children()][-1]:
+        delattr(parent, name)
+    else:
+        setattr(parent, name, nn.Identity())
 
 
 def _with_logarithm(model: nn.Module) -> str:

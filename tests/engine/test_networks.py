@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from engine import outputs
 from engine.datafiles import FAMILY_NAMES
 from engine.networks import FAMILIES, Residual, Standardise, build
 from engine.validation import SpecError
@@ -224,6 +225,9 @@ def no_tensor(in_channels, image_size, num_classes, capacity):
 def wrong_input(in_channels, image_size, num_classes, capacity):
     return nn.Linear(3, num_classes)
 
+def by_softmax(in_channels, image_size, num_classes, capacity):
+    return nn.Sequential(by_place(in_channels, image_size, num_classes, capacity), nn.Softmax(dim=1))
+
 def broken(in_channels, image_size, num_classes, capacity):
     raise KeyError("two\\nlines")
 """
@@ -244,6 +248,12 @@ def test_a_network_of_ones_own_is_called_by_name_or_by_place(own, name):
     model = build(f"{own}:{name}", **DIGITS, capacity=1.5)
     assert model.training
     assert model(sample(DIGITS)).shape == (2, 10)
+
+
+def test_a_network_that_ends_in_a_softmax_gives_its_logits(own):
+    model = build(f"{own}:by_softmax", **DIGITS, capacity=1.0)
+    assert (model(sample(DIGITS)) < 0).any()
+    assert "softmax" in outputs.treatment(model)
 
 
 def test_trying_a_network_leaves_its_statistics_alone(own):
