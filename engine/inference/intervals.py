@@ -5,19 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.shares import wilson_interval
+
 if TYPE_CHECKING:
     from engine.inference.facts import Outcome
-
-Z95 = 1.959963984540054
-"""97.5 % point of the normal distribution."""
-
-
-def wilson_interval(successes: float, n: float) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927); it stays within [0, 1] and holds the share itself."""
-    share = successes / n
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    radius = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
-    return max(0.0, min(share, centre - radius)), min(1.0, max(share, centre + radius))
 
 
 def difference_interval(outcome: "Outcome") -> tuple[float, float]:

@@ -19,6 +19,7 @@ from explorer.commands.watching import INTERRUPTED, wait
 from explorer.project.access import ensure, results
 from explorer.project.submitting import place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
+from explorer.tables.leakage import FLOOR
 
 
 @click.command()
@@ -94,8 +95,12 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     counts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in page.MARKS if verdict in said)
     click.echo(f"{name}: {counts}")
     for claim, findings in groupby(claims.findings(own), key=lambda finding: finding.claim):
-        each = [finding.holds for finding in findings]
-        click.echo(f"  holds {sum(each)} of {len(each)}  {claim.words} ({claim.where})")
+        each = [finding.verdict for finding in findings]
+        unclear = each.count(claims.UNCLEAR)
+        told = f", {unclear} {claims.UNCLEAR}" if unclear else ""
+        click.echo(f"  {claims.HOLDS} {each.count(claims.HOLDS)} of {len(each)}{told}  {claim.words} ({claim.where})")
+    if said:
+        click.echo(f"  {FLOOR}")
     folder.mkdir(parents=True, exist_ok=True)
     alone = page.page({name: own}, descriptions, f"mia-explore reproduce {name} --no-run")
     (folder / f"{name}.md").write_text(alone, encoding="utf-8")

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from engine.recipes import VERIFIER
 from explorer import text
-from explorer.reproduction.settings import Number, Setting
+from explorer.reproduction.numbers import Number
+from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import natural_beside
 
-Pair = tuple[str, Number | None, Number | None]
-"""Of what it speaks, the number that should be larger, and the other one; None where it is missing."""
+Pair = tuple[str, Number | None, Number | None, tuple[int, int]]
+"""Of what it speaks, the number that should be larger and the other one, None where missing, the steps of both."""
+HOLDS, FAILS, UNCLEAR = VERDICTS = ("holds", "does not hold", "not told apart")
 TRAINED_ON_EXAMPLES = ("pgd", "distributional", "trades")
 STRATEGIES = (
     *(("confidence-class", "benign"), ("model-class", "benign"), ("confidence-class", "adversarial")),
@@ -37,32 +39,29 @@ class Finding:
     more: Number
     less: Number
 
-    @property
-    def holds(self) -> bool:
-        """By the numbers themselves."""
-        return self.more.value >= self.less.value
+    steps: tuple[int, int]
+    """For which the two models were trained, which may be one."""
 
     @property
-    def told_apart(self) -> bool | None:
-        """Whether the two intervals keep clear of each other; None without intervals."""
-        if None in (self.more.low, self.less.low):
-            return None
-        return self.more.low > self.less.high or self.less.low > self.more.high
+    def verdict(self) -> str:
+        """Whether the difference is larger than its interval, and the claim then holds; of models alike in steps."""
+        sign = self.more.minus(self.less).sign if len(set(self.steps)) == 1 else 0
+        return {1: HOLDS, -1: FAILS, 0: UNCLEAR}[sign]
 
     @property
     def words(self) -> str:
-        """`holds`, or not, and whether luck may have decided it."""
-        said = "holds" if self.holds else "does not hold"
-        return f"{said} (intervals overlap)" if self.told_apart is False else said
+        """The same, with steps that are not alike."""
+        trained = " (trained for {} and {} steps)".format(*self.steps) if len(set(self.steps)) > 1 else ""
+        return self.verdict + trained
 
 
 def findings(settings: Sequence[Setting]) -> list[Finding]:
     """Every claim of which our runs have both sides; of models that have collapsed nothing is claimed."""
     settings = [setting for setting in settings if not setting.collapsed]
     return [
-        Finding(claim, about, more, less)
+        Finding(claim, about, more, less, steps)
         for claim in CLAIMS
-        for about, more, less in claim.pairs(settings)
+        for about, more, less, steps in claim.pairs(settings)
         if more is not None and less is not None
     ]
 
@@ -86,7 +85,17 @@ def _claimed(setting: Setting) -> bool:
 def _above_natural(settings: Sequence[Setting]) -> Iterator[Pair]:
     for setting in settings:
         if _claimed(setting) and (natural := natural_beside(setting, settings)):
-            yield label(setting), *(s.number("adversarial_inference_accuracy") for s in (setting, natural))
+            yield _between(label(setting), setting, natural, "adversarial_inference_accuracy")
+
+
+def _between(about: str, more: Setting, less: Setting, column: str) -> Pair:
+    """One number of two models."""
+    return about, more.number(column), less.number(column), (more.steps, less.steps)
+
+
+def _within(setting: Setting, more: Number | None, less: Number | None) -> Pair:
+    """Two numbers of one model."""
+    return label(setting), more, less, (setting.steps, setting.steps)
 
 
 def _columns(
@@ -96,7 +105,7 @@ def _columns(
         for setting in settings:
             elsewhere = datasets and setting.row["dataset"] not in datasets
             if setting.experiment.defense in defenses and not elsewhere:
-                yield label(setting), setting.number(more), setting.number(less)
+                yield _within(setting, setting.number(more), setting.number(less))
 
     return pairs
 
@@ -113,20 +122,20 @@ def _grows(by: str, column: str, defenses: Sequence[str]) -> Callable[[Sequence[
             if len(line) > 1:
                 ends = [text.epsilon(s.row[by]) if by == "epsilon" else f"{s.row[by]:g}" for s in (line[-1], line[0])]
                 about = f"{label(line[0])}: {by} {ends[0]} over {ends[1]}"
-                yield about, line[-1].number(column), line[0].number(column)
+                yield _between(about, line[-1], line[0], column)
 
     return pairs
 
 
 def _gap(view: str, setting: Setting) -> Number | None:
     ends = [setting.number(f"{view}_{split}_accuracy") for split in ("train", "test")]
-    return None if None in ends else Number(ends[0].value - ends[1].value, None, None)
+    return None if None in ends else ends[0].minus(ends[1])
 
 
 def _gaps(settings: Sequence[Setting]) -> Iterator[Pair]:
     for setting in settings:
         if _claimed(setting):
-            yield label(setting), _gap("adversarial", setting), _gap("benign", setting)
+            yield _within(setting, _gap("adversarial", setting), _gap("benign", setting))
 
 
 def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
@@ -134,7 +143,7 @@ def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
         *others, strongest = (setting.attack(attack, view, "heldout") for attack, view in STRATEGIES)
         if strongest is not None and setting.experiment.defense != "natural":
             rest = [number for number in others if number is not None]
-            yield label(setting), strongest, max(rest, key=lambda number: number.value, default=None)
+            yield _within(setting, strongest, max(rest, key=lambda number: number.value, default=None))
 
 
 _VERIFIABLE = tuple(VERIFIER)

@@ -11,18 +11,23 @@ from typing import Any
 from explorer import text
 from explorer.reproduction import claims, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
-from explorer.reproduction.settings import Number, Setting
+from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
+from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
 from explorer.tables import warned
+from explorer.tables.leakage import FLOOR
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {
     verdicts.REPRODUCED: "✔",
     verdicts.DIRECTION: "→",
     verdicts.DIFFERS: "✗",
+    verdicts.UNCLEAR: "~",
     verdicts.ELSEWHERE: "·",
     UNPRINTED: "",
 }
+OVER = {EXAMPLES: "e", SEEDS: "s"}
+"""What an interval is taken over."""
 CSV_COLUMNS = (
     *("preset", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon", "evaluation_epsilon"),
     *(
@@ -33,10 +38,12 @@ CSV_COLUMNS = (
         "ours",
         "ci_low",
         "ci_high",
+        "ci_over",
         "n_seeds",
         "published",
         "difference",
         "verdict",
+        "departures",
     ),
     *("seeds", "run_ids", "device", "ended", "warnings"),
 )
@@ -47,9 +54,11 @@ against Adversarial Examples* (CCS 2019). Written by `{command}` from the runs o
 
 Numbers are in percent; the paper's stand below ours. I_B, I_A, I_V are membership-inference accuracies by a threshold
 on the benign, adversarial and certified confidence (a guess is right 50 % of the time), with the paper's oracle
-threshold. Intervals are 95 %: over seeds where there are several, else over examples.
+threshold. Intervals are 95 %, the wider of two: over examples (e), of several seeds the mean, and over seeds (s),
+Student's from three seeds on. {floor}.
 
-✔ reproduced, → same direction, ✗ differs, · another setting; ! may mislead, see the warnings below the table:
+✔ reproduced, → same direction, ✗ differs, ~ not told apart, · another setting; ! may mislead, see the warnings below
+the table:
 
 {legend}
 
@@ -59,7 +68,9 @@ Data sets, by the hash of their files: {data}.
 
 def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str) -> str:
     """Every preset that has finished runs; those that have none are named as not run."""
-    parts = [_HEAD.format(command=command, legend=verdicts.LEGEND, data=_data(presets.values()))]
+    parts = [
+        _HEAD.format(command=command, floor=FLOOR.capitalize(), legend=verdicts.LEGEND, data=_data(presets.values()))
+    ]
     parts += _in_short(presets.values())
     parts += [_section(name, descriptions[name], settings) for name, settings in presets.items() if settings]
     missing = [name for name, settings in presets.items() if not settings]
@@ -72,13 +83,14 @@ def _in_short(presets: Iterable[Sequence[Setting]]) -> list[str]:
     found = dict.fromkeys(finding for settings in presets for finding in claims.findings(settings))
     if not found:
         return []
-    lines = [_line(["claim", "in", "holds", "of them clear", "does not hold", "of them clear"]), _line(["---"] * 6)]
+    lines = [_line(["claim", "in", *claims.VERDICTS]), _line(["---"] * 5)]
     for claim in claims.CLAIMS:
-        own = [finding for finding in found if finding.claim is claim]
-        sides = [[finding for finding in own if finding.holds is holds] for holds in (True, False)]
-        counts = [count for side in sides for count in (len(side), sum(bool(each.told_apart) for each in side))]
-        lines += [_line([claim.words, claim.where, *counts])] if own else []
-    words = "How often what the paper claims holds here; clear: the two intervals keep apart (gaps have none)."
+        own = [finding.verdict for finding in found if finding.claim is claim]
+        lines += [_line([claim.words, claim.where, *map(own.count, claims.VERDICTS)])] if own else []
+    words = (
+        "How often what the paper claims holds here. Not told apart: the difference is within its interval, or the two "
+        "models were trained for different numbers of steps."
+    )
     return [f"## In short\n\n{words}\n\n" + "\n".join(lines) + "\n"]
 
 
@@ -114,7 +126,11 @@ def _title(setting: Setting) -> str:
     row, own = setting.row, setting.experiment
     words = [row["dataset"], row["network"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
     words += [f"{100 * row['train_fraction']:.4g} % of the data"] if row["train_fraction"] != 1 else []
-    return " · ".join([*words, f"{setting.scale} recipe", f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
+    return " · ".join([*words, _recipe(setting), f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
+
+
+def _recipe(setting: Setting) -> str:
+    return "own recipe" if setting.scale == "own" else f"{setting.scale} scale"
 
 
 def _counts(compared: Iterable[Compared]) -> str:
@@ -152,9 +168,8 @@ def _ours(cell: Compared | None) -> str:
     if cell is None:
         return ""
     number = cell.ours
-    around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]"
     is_warned = warned.is_warned(cell.setting.row, cell.column.partition("_")[0])
-    return text.percent(number.value) + around + warned.mark(is_warned)
+    return _number(number) + warned.mark(is_warned)
 
 
 def _papers(cell: Compared | None) -> str:
@@ -198,16 +213,25 @@ def _groups(settings: Sequence[Setting]) -> Iterator[str]:
 def _number(number: Number | None) -> str:
     if number is None:
         return "-"
-    around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]"
+    over = OVER.get(number.over, "")
+    around = "" if number.low is None else f" [{100 * number.low:.1f}, {100 * number.high:.1f}]{over}"
     return text.percent(number.value) + around
 
 
 def _runs(settings: Sequence[Setting]) -> str:
     return "\n".join(
-        f"* `{run['run_id']}`: {own.scale} recipe, {own.experiment.recipe.steps} steps, {run['device']}, {_day(run)}"
+        f"* `{run['run_id']}`: {_recipe(own)}, {own.steps} steps, {run['device']}, {_day(run)}{_departs(own)}"
         for own in settings
         for run in own.runs
     )
+
+
+def _departs(setting: Setting) -> str:
+    """In what a setting beside numbers of the paper is not the authors'."""
+    printed = any(setting.row.get(f"paper_{column.column}") is not None for column in COLUMNS)
+    if not printed:
+        return ""
+    return f"; not the authors' {', '.join(setting.departures)}" if setting.departures else "; the authors' setting"
 
 
 def _day(run: Mapping[str, Any]) -> str:
@@ -228,10 +252,12 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
         setting, row = each.setting, each.setting.row
         told = [row[name] for name in CSV_COLUMNS[1:11]]
         difference = None if each.published is None else each.ours.value - each.published
-        numbers = [each.column, each.ours.value, each.ours.low, each.ours.high, len(setting.runs)]
+        number = each.ours
+        numbers = [each.column, number.value, number.low, number.high, number.over, len(setting.runs)]
         behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]
         devices = " ".join(dict.fromkeys(str(run["device"]) for run in setting.runs))
         ended = max(_day(run) for run in setting.runs)
-        said = [each.published, difference, each.verdict, *behind, devices, ended, row.get("warnings")]
+        verdict = [each.published, difference, each.verdict, ", ".join(setting.departures)]
+        said = [*verdict, *behind, devices, ended, row.get("warnings")]
         writer.writerow([preset, *told, setting.scale, *numbers, *said])
     return stream.getvalue()

@@ -1,28 +1,21 @@
 """The finished runs of a preset, seeds of one setting together, with all their numbers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.recipes import SCALES, SETTINGS, recipe_for
+from engine.shares import wilson_interval
 from engine.spec import Experiment
 from explorer import text
 from explorer.project.access import Results
+from explorer.reproduction import authors
+from explorer.reproduction.numbers import FEWEST_SEEDS, Interval, Number, of_examples, with_wider
 
 Row = Mapping[str, Any]
 RULE = "oracle"
 """The paper's threshold rule."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of ours, as a share."""
-
-    value: float
-    low: float | None
-    high: float | None
-    """95 % interval: over seeds from two on, over examples for one seed's leakage; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,10 @@ class Setting:
     """Their row of the query `views`."""
     leakage: tuple[Row, ...]
     """Rows of the query `leakage` of all classes together."""
+    accuracies: tuple[Row, ...]
+    """Rows of the query `accuracies`."""
+    over_seeds: tuple[Row, ...]
+    """Their rows of the query `capacity`: means with Student's intervals."""
 
     @property
     def scale(self) -> str:
@@ -45,11 +42,18 @@ class Setting:
         return next((s for s in reversed(SCALES) if own.recipe == recipe_for(own.defense, family, s, {})), "own")
 
     @property
-    def papers(self) -> bool:
-        """Whether recipe, network, image size and data are those of the paper's row beside it."""
-        same = self.row["capacity"] == self.row["paper_capacity"]
-        same &= self.row["train_fraction"] == self.row["paper_train_fraction"]
-        return same and self.scale == "paper" and self.experiment.data.size is None
+    def departures(self) -> list[str]:
+        """In what it is not the setting behind the paper's row beside it."""
+        return authors.departures(self.experiment)
+
+    def papers(self, column: str) -> bool:
+        """Whether a number of the query `views` is of the very setting that the paper's number is of."""
+        return not self.departures and (not column.startswith("certified") or authors.certifies(self.experiment))
+
+    @property
+    def steps(self) -> int:
+        """Updates trained for."""
+        return self.experiment.recipe.steps
 
     @property
     def model(self) -> tuple:
@@ -66,24 +70,34 @@ class Setting:
 
     def number(self, column: str) -> Number | None:
         """A column of the query `views`."""
-        value = self.row[column]
-        if value is None:
-            return None
-        if len(self.runs) > 1:
-            # Student's interval of two seeds may reach where no share can be.
-            return Number(value, max(0.0, self.row[f"{column}_ci_low"]), min(1.0, self.row[f"{column}_ci_high"]))
-        view = column.removesuffix("_inference_accuracy").removesuffix("_heldout")
-        found = self.attack("confidence", view, "heldout" if "heldout" in column else RULE)
-        return found if column.endswith("inference_accuracy") and found else Number(value, None, None)
-
-    def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
-        """The inference accuracy of an attack; of several seeds the mean, without an interval."""
-        wanted = {"attack": attack, "view": view, "threshold_rule": rule, "metric": "inference_accuracy"}
-        found = [row for row in self.leakage if all(row[name] == value for name, value in wanted.items())]
+        view, _, kind = column.partition("_")
+        if kind.endswith("inference_accuracy"):
+            return self.attack("confidence", view, "heldout" if kind.startswith("heldout") else RULE)
+        split = kind.removesuffix("_accuracy")
+        found = [row for row in self.accuracies if (row["view"], row["split"]) == (view, split)]
         if not found:
             return None
-        value = sum(row["value"] for row in found) / len(found)
-        return Number(value, found[0]["ci_low"], found[0]["ci_high"]) if len(found) == 1 else Number(value, None, None)
+        intervals = [wilson_interval(row["accuracy"] * row["n"], row["n"]) for row in found]
+        return self._number(intervals, measure="accuracy", view=view, split=split)
+
+    def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
+        """The inference accuracy of an attack, of several seeds the mean."""
+        wanted = {"attack": attack, "view": view, "threshold_rule": rule}
+        found = [row for row in self.leakage if row["metric"] == "inference_accuracy" and _has(row, wanted)]
+        if not found:
+            return None
+        return self._number([(row["ci_low"], row["ci_high"]) for row in found], measure="inference_accuracy", **wanted)
+
+    def _number(self, over_examples: Sequence[Interval], **wanted: str) -> Number | None:
+        row = next((row for row in self.over_seeds if _has(row, wanted)), None)
+        if row is None:
+            return None
+        of_seeds = (row["ci_low"], row["ci_high"]) if row["n_seeds"] >= FEWEST_SEEDS else None
+        return with_wider(row["mean"], of_seeds, of_examples(over_examples))
+
+
+def _has(row: Row, wanted: Mapping[str, str]) -> bool:
+    return all(row[name] == value for name, value in wanted.items())
 
 
 def gather(results: Results, preset: str) -> list[Setting]:
@@ -102,7 +116,9 @@ def gather(results: Results, preset: str) -> list[Setting]:
         names = [run["run_id"] for run in runs]
         (row,) = results.query("views", run_id=names)
         leakage = tuple(each for each in results.query("leakage", run_id=names) if each["class_label"] is None)
-        found.append(Setting(Experiment.from_dict(json.loads(runs[0]["spec"])), tuple(runs), row, leakage))
+        accuracies, over_seeds = (tuple(results.query(table, run_id=names)) for table in ("accuracies", "capacity"))
+        experiment = Experiment.from_dict(json.loads(runs[0]["spec"]))
+        found.append(Setting(experiment, tuple(runs), row, leakage, accuracies, over_seeds))
     return sorted(found, key=_place)
 
 

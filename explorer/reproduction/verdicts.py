@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from explorer.reproduction.settings import Number, Setting
+from explorer.reproduction.numbers import Number
+from explorer.reproduction.settings import Setting
 from explorer.tables.natural_twin import naturals
 from explorer.tables.views_table import ACCURACIES, INFERENCE
 
@@ -11,15 +12,17 @@ COLUMNS = (*ACCURACIES, *INFERENCE["oracle"])
 """The numbers that the paper's Tables 2 to 4 and 8 to 10 print."""
 TOLERANCE = 0.02
 """A number of the paper's own setting is reproduced within this much, or within our interval."""
-REPRODUCED, DIRECTION, DIFFERS, ELSEWHERE, UNPRINTED = (
-    *("reproduced", "same direction", "differs", "another setting", "not printed"),
+REPRODUCED, DIRECTION, DIFFERS, UNCLEAR, ELSEWHERE, UNPRINTED = (
+    *("reproduced", "same direction", "differs", "not told apart", "another setting", "not printed"),
 )
 LEGEND = (
-    f"**{REPRODUCED}**: the paper's recipe, network and data, and its number within our 95 % interval or {TOLERANCE:g} "
-    f"of ours. **{DIRECTION}**: against the natural model beside it, ours moved as the paper's did; that is all that a "
-    "quick recipe, a smaller network or smaller images can show, for their numbers agree or not by luck. "
-    f"**{DIFFERS}**: neither. **{ELSEWHERE}**: not the paper's setting, and no natural model to compare with. "
-    f"**{UNPRINTED}**: the paper prints no such number."
+    f"**{REPRODUCED}**: the authors' data, network, training and attack, and the paper's number within our 95 % "
+    f"interval or {TOLERANCE:g} of ours. **{DIRECTION}**: our difference to the natural model beside it, trained for "
+    "as many steps, is larger than its interval and has the paper's sign; that is all that a quick recipe, a smaller "
+    f"network or smaller images can show, for their numbers agree or not by luck. **{DIFFERS}**: the authors' setting "
+    f"and another number, or such a difference of the other sign. **{UNCLEAR}**: the interval of the difference holds "
+    f"0, or the natural model was trained for another number of steps. **{ELSEWHERE}**: not the authors' setting, and "
+    f"no natural model to compare with. **{UNPRINTED}**: the paper prints no such number."
 )
 
 
@@ -64,11 +67,15 @@ def verdict(setting: Setting, column: str, ours: Number, published: float | None
     """What is said of one number; see LEGEND."""
     if published is None:
         return UNPRINTED
+    papers = setting.papers(column)
     within = ours.low is not None and ours.low <= published <= ours.high
-    if setting.papers and (within or abs(ours.value - published) <= TOLERANCE):
+    if papers and (within or abs(ours.value - published) <= TOLERANCE):
         return REPRODUCED
     before = natural.number(column) if natural else None
     printed = natural.row.get(f"paper_{column}") if natural else None
-    if natural is setting or before is None or printed is None:
-        return DIFFERS if setting.papers else ELSEWHERE
-    return DIRECTION if (ours.value - before.value) * (published - printed) > 0 else DIFFERS
+    if before is None or printed is None:
+        return DIFFERS if papers else ELSEWHERE
+    sign = ours.minus(before).sign if setting.steps == natural.steps else 0
+    if sign * (published - printed) > 0:
+        return DIRECTION
+    return DIFFERS if papers or sign * (published - printed) < 0 else UNCLEAR

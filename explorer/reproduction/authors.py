@@ -1,0 +1,87 @@
+"""The setting behind the paper's numbers: the authors' data, networks, training and attack.
+
+The `paper` scale of `engine.recipes` has the numbers of the authors' code (protocol B0 to B6). Below stands, by defense
+and data set, where that scale goes by a method's inventors instead, and where no network of ours is the authors'.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from engine.recipes import CAPACITY, NETWORK, VERIFIER, PretrainedRecipe, recipe_for
+from engine.spec import Evaluation, Experiment
+
+DATASETS = ("yale", "fashion-mnist", "cifar10")
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
+    "trades": {name: {"clean_gradient": False} for name in DATASETS},  # B3: none through the clean answers
+    "distributional": {name: {"gamma_rule": "batch-mean"} for name in DATASETS},  # B2: the mean |gradient|
+    "abstract": {  # B5: the ramp is advanced by the evaluation after each pass too
+        "yale": {"evaluation_boxes": 50},
+        "fashion-mnist": {"evaluation_boxes": 100},
+    },
+}
+"""What the authors set otherwise than our `paper` scale, by defense and data set."""
+OTHER_NETWORKS = {
+    ("dual", "yale"): "4x4 kernels in strided layers, images padded to 192x192",  # protocol C
+    ("dual", "fashion-mnist"): "4x4 kernels in strided layers",
+    ("trades", "cifar10"): "WRN-34-10 with convolutions in its shortcuts, without standardisation",
+    ("distributional", "cifar10"): "plain ReLU",
+}
+"""Where the authors' network is none of ours: by how it differs. Paddings and biases alone are not counted."""
+EVALUATION = ("steps", "step_size", "temperature")
+"""Settings of the attack and the answers; the authors' are the defaults (protocol A)."""
+UNREAD = ("steps_rule", "decays")
+"""Settings on which no number hangs: the rule that led to the steps, and whether biases decay too (B3, B4: they do)."""
+
+
+def departures(experiment: Experiment) -> list[str]:
+    """The settings in which an experiment is not the authors', in words.
+
+    Its epsilon is not looked at: the paper's number beside it is of the same one.
+    """
+    family = experiment.data.family
+    if family not in DATASETS:
+        return ["data set"]
+    return [*_of_data(experiment), *_of_network(experiment), *_of_training(experiment), *_of_evaluation(experiment)]
+
+
+def certifies(experiment: Experiment) -> bool:
+    """Whether certified answers are by the method that the authors certified this defense's models with."""
+    return experiment.evaluation.certification == VERIFIER.get(experiment.defense)
+
+
+def _of_data(experiment: Experiment) -> Iterator[str]:
+    data = experiment.data
+    same = {"size": None, "train_fraction": 1.0, "test_fraction": 1.0}
+    yield from (f"data {_words(name)}" for name, value in same.items() if getattr(data, name) != value)
+
+
+def _of_network(experiment: Experiment) -> Iterator[str]:
+    family = experiment.data.family
+    if experiment.network != NETWORK[family] or (experiment.defense, family) in OTHER_NETWORKS:
+        yield "network"
+    if experiment.capacity != CAPACITY[family]:
+        yield "capacity"
+
+
+def _of_training(experiment: Experiment) -> Iterator[str]:
+    recipe, family = experiment.recipe, experiment.data.family
+    if isinstance(recipe, PretrainedRecipe):
+        yield "weights"
+        return
+    own = RECIPES.get(experiment.defense, {}).get(family, {})
+    theirs = recipe_for(experiment.defense, family, "paper", own)
+    unread = (*UNREAD, *(("gamma",) if own.get("gamma_rule") == "batch-mean" else ()))
+    for field in fields(recipe):
+        if field.name not in unread and getattr(recipe, field.name) != getattr(theirs, field.name):
+            yield _words(field.name)
+
+
+def _of_evaluation(experiment: Experiment) -> Iterator[str]:
+    for name in EVALUATION:
+        if getattr(experiment.evaluation, name) != getattr(Evaluation, name):
+            yield f"evaluation {_words(name)}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
