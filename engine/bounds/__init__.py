@@ -61,13 +61,13 @@ def _require(model: nn.Module, image: Tensor, method: str) -> None:
 
 @contextlib.contextmanager
 def _with_remedy(model: nn.Module, image: Tensor, method: str) -> Iterator[None]:
-    """Add to a refusal which other methods would bound the network."""
+    """Add to a refusal which other methods would bound the network, if any."""
     try:
         yield
     except BoundError as error:
         others = [other for other in CERTIFICATIONS if other != method and _bounded(model, image, other)]
-        remedy = f"use {', '.join(others)}" if others else "no other method does"
-        raise BoundError(f"{error} ({remedy})") from error
+        remedy = f" (use {', '.join(others)})" if others else ""
+        raise BoundError(f"{error}{remedy}") from error
 
 
 def _bounded(model: nn.Module, image: Tensor, method: str) -> bool:

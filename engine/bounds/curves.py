@@ -51,7 +51,7 @@ def _hull(slope: float, low: Tensor, high: Tensor) -> Band:
     """The chord of a leaky ReLU, and the parallel through its bend."""
     bends = (low < 0) & (high > 0)
     width = (high - low).clamp(min=NARROWEST)
-    hull = torch.where(bends, (high - slope * low) / width, torch.where(high > 0, 1.0, slope))
+    hull = torch.where(bends, (high - slope * low) / width, torch.where(high > 0, high.new_ones(()), slope))
     half = torch.where(bends, (slope - hull) * low / 2, 0.0)
     return Band(hull, half, half)
 
