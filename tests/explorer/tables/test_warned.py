@@ -1,5 +1,8 @@
 """Numbers that a warning speaks of are marked in every table, and the words stand below."""
 
+from types import SimpleNamespace
+
+from explorer.reproduction import page
 from explorer.tables import class_cells, class_table, comparison, facts, leakage, views_table, warned
 from explorer.tables.class_table import Strategy
 from explorer.tables.comparison import Known
@@ -65,3 +68,9 @@ def test_a_comparison_marks_accuracies_and_leakage_and_tells_why():
     assert [cell.text for cell in sections["Accuracies %"].entries[0].cells] == ["90.0 of 10", "90.0! of 10"]
     assert sections["confidence (adversarial) %"].entries[0].cells[1].text == "60.0 [50.0, 70.0]!"
     assert comparison.warnings(known) == [SAID]
+
+
+def test_the_reproduction_page_marks_the_numbers_of_a_warned_view():
+    setting, ours = SimpleNamespace(row={"warned_views": "adversarial"}), SimpleNamespace(value=0.8, low=None, over="")
+    cells = [SimpleNamespace(setting=setting, column=f"{view}_test_accuracy", ours=ours) for view in leakage.VIEWS[:2]]
+    assert [page._ours(cell) for cell in cells] == ["80.0", "80.0!"]
