@@ -1,4 +1,4 @@
-"""Wilson's interval of a share, at 95 %. Only the standard library: explorer and science share it."""
+"""Wilson's interval of a share, mostly at 95 %. Only the standard library: explorer and science share it."""
 
 import math
 
@@ -6,9 +6,9 @@ Z95 = 1.959963984540054
 """97.5 % point of the normal distribution."""
 
 
-def wilson_interval(successes: float, n: float) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float, z: float = Z95) -> tuple[float, float]:
     """Wilson's score interval of a share (Wilson 1927); it stays within [0, 1] and holds the share itself."""
     share = successes / n
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    radius = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n * n))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    radius = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n * n))
     return max(0.0, min(share, centre - radius)), min(1.0, max(share, centre + radius))

@@ -1,7 +1,7 @@
 """Membership inference: telling from a model's answer whether an image was in its training set.
 
-Each attack is one file with `audit(predictions, view, settings, generator) -> facts`; members are the training images,
-non-members the test images.
+Each attack is one file with `audit(predictions, view, settings, generator) -> tested facts`; members are the training
+images, non-members the test images.
 """
 
 import zlib
@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 
 from engine.inference import gap, model_class, threshold, threshold_class
-from engine.inference.facts import Fact
+from engine.inference.facts import Fact, Tested
+from engine.inference.many_classes import corrected
 from engine.inference.scores import SCORES, fitting_size
 from engine.predictions import SPLITS, Predictions
 from engine.spec import Inference
 
-ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], Iterator[Fact]]] = {
+ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], Iterator[Tested]]] = {
     **{score: partial(threshold.audit, attack=score, score=score) for score in SCORES},
     **{f"{score}-class": partial(threshold_class.audit, attack=f"{score}-class", score=score) for score in SCORES},
     "model-class": partial(model_class.audit, attack="model-class"),
@@ -54,7 +55,8 @@ def audit(
         for attack in settings.attacks:
             on_attack(attack, view)
             asking = {"go_on": go_on} if attack in FITTING else {}
-            yield from ATTACKS[attack](predictions, view, settings, _generator(settings, attack, view), **asking)
+            generator = _generator(settings, attack, view)
+            yield from corrected(ATTACKS[attack](predictions, view, settings, generator, **asking))
             if attack in SCORES and predictions.robust is not None:
                 yield from _groups_apart(predictions, view, settings, attack)
 
@@ -65,7 +67,7 @@ def _groups_apart(predictions: Predictions, view: str, settings: Inference, scor
         if chosen.any():
             attack = f"{score}-{group}"
             part, generator = predictions.of_members(chosen), _generator(settings, attack, view)
-            yield from threshold.audit(part, view, settings, generator, attack=attack, score=score)
+            yield from corrected(threshold.audit(part, view, settings, generator, attack=attack, score=score))
 
 
 def _generator(settings: Inference, attack: str, view: str) -> np.random.Generator:

@@ -1,12 +1,21 @@
 """Numbers of an inference attack, each with how it was obtained, its interval, and whether it tells of leakage."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from engine.inference import ranking
-from engine.inference.intervals import difference_interval, oracle_by_luck, rate_by_luck, wilson_interval
+from engine.inference.intervals import (
+    ONE_SIDED,
+    chance_above,
+    chance_of_area,
+    chance_of_difference,
+    chance_of_oracle,
+    difference_interval,
+    oracle_by_luck,
+    wilson_interval,
+)
 from engine.inference.ranking import Ranking
 from engine.inference.resampling import LOW_RATES
 
@@ -24,9 +33,21 @@ class Fact:
     ci_low: float | None
     ci_high: float | None
     leaks: bool | None
-    """Whether the interval lies above what a guess reaches; None where there is no such thing."""
+    """Whether it is told apart from what a guess reaches; None where there is no such thing."""
     n_member: int
     n_nonmember: int
+
+
+@dataclass(frozen=True)
+class Tested(Fact):
+    """A fact beside the chance that luck alone reaches as much, before flags are corrected for many classes."""
+
+    chance: float | None
+    """One-sided; None where there is no guess to be told apart from."""
+
+    def told(self, leaks: bool | None) -> Fact:
+        """The fact with the flag it is told with."""
+        return Fact(**{each.name: getattr(self, each.name) for each in fields(Fact)} | {"leaks": leaks})
 
 
 @dataclass(frozen=True)
@@ -131,17 +152,18 @@ class About:
         metric: str,
         value: float,
         interval: Sequence[float] | None,
-        guess: float | None,
+        leaks: bool | None,
         examples: tuple[int, int],
-    ) -> Fact:
-        """One number; it tells of leakage where its interval lies above the guess."""
+        chance: float | None = None,
+    ) -> Tested:
+        """One number."""
         low, high = (None, None) if interval is None else (float(end) for end in interval)
-        leaks = None if guess is None or low is None else low > guess
-        return Fact(self.attack, self.view, self.class_label, rule, metric, float(value), low, high, leaks, *examples)
+        about = self.attack, self.view, self.class_label, rule, metric
+        return Tested(*about, float(value), low, high, leaks, *examples, chance)
 
     def _outcome(
-        self, rule: str, outcome: Outcome, interval: tuple[float, float], examples: tuple[int, int]
-    ) -> Iterator[Fact]:
+        self, rule: str, outcome: Outcome, interval: tuple[float, float], examples: tuple[int, int], chance: float
+    ) -> Iterator[Tested]:
         low, high = interval
         shares = (
             ("inference_accuracy", outcome.accuracy, (0.5 + low / 2, 0.5 + high / 2), 0.5),
@@ -150,13 +172,15 @@ class About:
             ("fpr", outcome.fpr, wilson_interval(outcome.false_positives, outcome.n_nonmember), None),
         )
         for metric, value, own, guess in shares:
-            yield self.fact(rule, metric, value, own, guess, examples)
+            told = (None, examples) if guess is None else (own[0] > guess, examples, chance)
+            yield self.fact(rule, metric, value, own, *told)
 
-    def fixed(self, outcome: Outcome) -> Iterator[Fact]:
+    def fixed(self, outcome: Outcome) -> Iterator[Tested]:
         """A rule that chooses nothing, so that no example flatters it."""
-        yield from self._outcome("none", outcome, difference_interval(outcome), (outcome.n_member, outcome.n_nonmember))
+        examples, chance = (outcome.n_member, outcome.n_nonmember), chance_of_difference(outcome)
+        yield from self._outcome("none", outcome, difference_interval(outcome), examples, chance)
 
-    def oracle(self, outcome: Outcome, luck: np.ndarray, threshold: float | None) -> Iterator[Fact]:
+    def oracle(self, outcome: Outcome, luck: np.ndarray, threshold: float | None) -> Iterator[Tested]:
         """A threshold chosen on the very examples it is reported on, beside what luck alone reaches.
 
         luck: oracle accuracies (permutations,) with membership drawn by lot. The interval begins as far below the
@@ -167,7 +191,8 @@ class About:
         _, high = difference_interval(outcome)
         flattery = 2 * (float(np.quantile(luck, 0.975)) - 0.5)
         low = max(-1.0, outcome.tpr - outcome.fpr - flattery)
-        yield from self._outcome("oracle", outcome, (low, high), examples)
+        chance = chance_of_oracle(outcome.tpr - outcome.fpr, flattery)
+        yield from self._outcome("oracle", outcome, (low, high), examples, chance)
         yield self.fact("oracle", "null_mean", luck.mean(), None, None, examples)
         yield self.fact("oracle", "null_p95", np.quantile(luck, 0.95), None, None, examples)
         if threshold is not None:
@@ -176,26 +201,43 @@ class About:
             yield self.fact("oracle", "null_mean_smirnov", mean, None, None, examples)
             yield self.fact("oracle", "null_p95_smirnov", p95, None, None, examples)
 
-    def held_out(self, found: Repeated) -> Iterator[Fact]:
+    def held_out(self, found: Repeated) -> Iterator[Tested]:
         """A rule fitted on other examples than it is reported on; means over seeded splits, and their spread."""
         mean = found.mean
-        yield from self._outcome("heldout", mean, difference_interval(mean), found.rest)
+        yield from self._outcome("heldout", mean, difference_interval(mean), found.rest, chance_of_difference(mean))
         if len(found.accuracies) > 1:
             spread = found.accuracies.std(ddof=1)
             yield self.fact("heldout", "inference_accuracy_std", spread, None, None, found.rest)
 
-    def curve(self, ranked: Ranking, resampled: Sequence[np.ndarray], rule: str = "none") -> Iterator[Fact]:
-        """AUC and the TPR at low FPR with intervals over a bootstrap of the examples (`resampling.bootstrap`).
+    def curve(self, ranked: Ranking, resampled: Sequence[np.ndarray], rule: str = "none") -> Iterator[Tested]:
+        """AUC and the TPR at low FPR with the intervals of `resampling.bootstrap`, and the FPR that one really has.
 
-        The best threshold at a low FPR is chosen on these examples, so its interval begins below it by luck's share.
+        The TPR is the best with at most so many false positives, whose number must be whole: none of 514 is allowed at
+        0.1 %. Its interval is of the TPR at just this FPR of the population. It tells of leakage where luck seldom puts
+        so many members above so few others, whatever FPR that is in the population.
         """
         positives, examples = ranked.positives(), (ranked.n_member, ranked.n_nonmember)
-        yield self.fact(rule, "auc", ranking.auc(*positives), percentile_interval(resampled[0]), 0.5, examples)
+        area = float(ranking.auc(*positives))
+        yield self.area(area, resampled[0], examples, rule, chance_of_area(area, ranked))
         for rate, values in zip(LOW_RATES, resampled[1:], strict=True):
-            reached, (_, high) = ranking.tpr_at(*positives, rate), percentile_interval(values)
-            luck = rate_by_luck(*examples, int(ranking.allowed(rate, ranked.n_nonmember)))
-            interval = max(0.0, min(reached, reached - (luck - rate))), high
-            yield self.fact(rule, f"tpr_at_fpr_{rate:g}", reached, interval, rate, examples)
+            most = ranking.allowed(rate, ranked.n_nonmember)
+            true, false = (int(count) for count in ranking.within(*positives, most))
+            reached, (low, high) = true / ranked.n_member, percentile_interval(values)
+            interval, chance = (min(low, reached), max(high, reached)), chance_above(true, *examples, most)
+            yield self.fact(rule, f"tpr_at_fpr_{rate:g}", reached, interval, chance <= ONE_SIDED, examples, chance)
+            yield self.fact(rule, f"fpr_used_{rate:g}", false / ranked.n_nonmember, None, None, examples)
+
+    def area(
+        self,
+        value: float,
+        resampled: np.ndarray,
+        examples: tuple[int, int],
+        rule: str = "none",
+        chance: float | None = None,
+    ) -> Tested:
+        """An AUC with its interval over the bootstrap."""
+        interval = percentile_interval(resampled)
+        return self.fact(rule, "auc", value, interval, interval[0] > 0.5, examples, chance)
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.inference.facts import About, Fact, Outcome
+from engine.inference.facts import About, Outcome, Tested
 from engine.inference.scores import by_class
 from engine.predictions import SPLITS, Predictions
 from engine.spec import Inference
@@ -15,7 +15,7 @@ from engine.spec import Inference
 
 def audit(
     predictions: Predictions, view: str, _settings: Inference, _generator: np.random.Generator, *, attack: str
-) -> Iterator[Fact]:
+) -> Iterator[Tested]:
     """Facts per class and for all examples."""
     labels = [predictions.labels[split] for split in SPLITS]
     member, nonmember = (predictions.views[view][split].correct(predictions.labels[split]) for split in SPLITS)

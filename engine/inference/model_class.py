@@ -2,8 +2,8 @@
 
 For each class networks are fitted on k members and k non-members and reported on the rest; k is 500, or half of the
 smaller side. Their input are the log-probabilities of an example's answer, of the targeted view those of all its
-answers in the order of the wrong classes. Numbers are means over seeded splits; an AUC ranks each example by what the
-networks of those splits say of it that had not seen it.
+answers in the order of the wrong classes. Numbers are means over seeded splits; an AUC or a TPR at low FPR ranks each
+example by what the networks say of it that had not seen it, each example by about as many of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.inference import networks, resampling
-from engine.inference.facts import About, Fact, Repeated
+from engine.inference.facts import About, Repeated, Tested
 from engine.inference.networks import Task
 from engine.inference.ranking import Ranking
 from engine.inference.scores import by_class, fitting_size
@@ -40,6 +40,10 @@ class ClassSplits:
     """bool (examples,)."""
     fitted: np.ndarray
     """bool (splits, examples)."""
+    judged: np.ndarray
+    """bool (splits, examples): whom a split's networks have a say on in a ranking: of those that they had not seen the
+    same share of members as of non-members. A mean over more splits varies less, so that the tails of the two kinds,
+    and with them the TPR at low FPR, would differ where nothing else does."""
 
 
 def features(answers: Answers) -> np.ndarray:
@@ -56,7 +60,7 @@ def audit(
     *,
     attack: str,
     go_on: Callable[[int, int], bool] = lambda *_: True,
-) -> Iterator[Fact]:
+) -> Iterator[Tested]:
     """Facts per class and for all classes together; a class with under two of a kind to fit on is left out.
 
     go_on: asked again and again while networks are fitted, with the number of classes done and of all; where it says
@@ -115,12 +119,18 @@ def _splits(
         k = fitting_size(len(rows[0]), len(rows[1]), settings.per_class)
         if k < FEWEST:
             continue
-        masks = [np.broadcast_to(np.arange(len(own)) < k, (settings.network_splits, len(own))) for own in rows]
+        orders = [
+            generator.permuted(np.broadcast_to(np.arange(len(own)), (settings.network_splits, len(own))), axis=1)
+            for own in rows
+        ]
+        unseen = 1 - k / min(map(len, rows))
+        first = [len(own) - round(unseen * len(own)) for own in rows]
         yield ClassSplits(
             label,
             np.concatenate([side[own] for side, own in zip(sides, rows, strict=True)]),
             np.repeat([True, False], [len(own) for own in rows]),
-            np.concatenate([generator.permuted(mask, axis=1) for mask in masks], axis=1),
+            np.concatenate([order < k for order in orders], axis=1),
+            np.concatenate([order >= place for order, place in zip(orders, first, strict=True)], axis=1),
         )
 
 
@@ -133,12 +143,11 @@ def repeated_of(own: ClassSplits, odds: np.ndarray) -> Repeated:
 
 
 def _ranked(found: Sequence[tuple[ClassSplits, np.ndarray]]) -> Ranking:
-    """Examples by their mean log-odds over the splits that had not seen them; those that all had seen are left out."""
+    """Examples by their mean log-odds over the splits that judge them; those that none does are left out."""
     member, score = [], []
     for own, odds in found:
-        unseen = ~own.fitted
-        count = unseen.sum(axis=0)
+        count = own.judged.sum(axis=0)
         member.append(own.member[count > 0])
-        score.append((np.where(unseen, odds, 0.0).sum(axis=0) / np.maximum(count, 1))[count > 0])
+        score.append((np.where(own.judged, odds, 0.0).sum(axis=0) / np.maximum(count, 1))[count > 0])
     members, scores = np.concatenate(member), np.concatenate(score)
     return Ranking.of(scores[members], scores[~members])

@@ -75,16 +75,23 @@ def auc(true: np.ndarray, false: np.ndarray) -> np.ndarray:
     return area / (2.0 * true[..., 0] * false[..., 0])
 
 
-def tpr_at(true: np.ndarray, false: np.ndarray, fpr: float) -> np.ndarray:
-    """Largest TPR of a single tau, infinity among them, whose false positive rate is at most fpr; (...)."""
-    place = np.count_nonzero(false > allowed(fpr, false[..., :1]), axis=-1)[..., None]
-    reached = np.take_along_axis(np.concatenate([true, np.zeros_like(true[..., :1])], axis=-1), place, axis=-1)
-    return reached[..., 0] / true[..., 0]
+def tpr_at(true: np.ndarray, false: np.ndarray, fpr: float) -> float:
+    """Largest TPR of a single tau, infinity among them, whose false positive rate is at most fpr."""
+    return float(within(true, false, allowed(fpr, int(false[0])))[0] / true[0])
 
 
-def allowed(fpr: float, nonmembers: int | np.ndarray) -> float | np.ndarray:
+def within(true: np.ndarray, false: np.ndarray, most: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """True and false positives of the best tau with at most so many false ones, below 0 being none; (...) each.
+
+    true, false: (thresholds,), of one ranking; most: whole numbers (...).
+    """
+    place = len(false) - np.searchsorted(false[::-1], most, side="right")
+    return np.append(true, 0)[place], np.append(false, 0)[place]
+
+
+def allowed(fpr: float, nonmembers: int) -> int:
     """False positives that a rate allows; 0.001 of 1000 must allow one, whatever the rounding."""
-    return fpr * nonmembers * (1 + 1e-12)
+    return int(fpr * nonmembers * (1 + 1e-12))
 
 
 def _without_first(counts: np.ndarray) -> np.ndarray:

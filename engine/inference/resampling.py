@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from engine.inference import ranking
-from engine.inference.ranking import Ranking, allowed
+from engine.inference.ranking import Ranking
 
 CHUNK = 1 << 19
 """Examples times replicates worked on at once: a few megabytes, which caches hold."""
@@ -52,28 +52,40 @@ def best_by_luck(ranked: Ranking, generator: np.random.Generator) -> tuple[np.nd
 
 
 def bootstrap(ranked: Ranking, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """AUC and the TPR at each of `LOW_RATES`, (resamples,) each; members and non-members are resampled apart.
+    """AUC and the TPR at each of `LOW_RATES` as other samples might have shown them, (resamples,) each.
 
-    Only the members below each non-member count, so one running sum of the members' weights is all there is to do.
+    Of the AUC members and non-members are resampled apart. Only the members below each non-member count, so one running
+    sum of the members' weights is all there is to do.
     """
     n, m = ranked.n_member, ranked.n_nonmember
     ends = np.append(ranked.starts, n + m)
     members_before = np.append(0, np.cumsum(ranked.is_member))[ends]
     tau = np.repeat(np.arange(len(ranked.starts)), np.diff(ends))[~ranked.is_member]
     below, up_to = members_before[tau], members_before[tau + 1]
-    row = np.arange(CHUNK)
 
     def each(count: int) -> tuple[np.ndarray, ...]:
         members = np.zeros((count, n + 1), np.int32)
         np.cumsum(_drawn_again(n, count, generator), axis=1, out=members[:, 1:])
         others = _drawn_again(m, count, generator)
         pairs = (2 * n - members[:, below] - members[:, up_to]) * others
-        false = np.cumsum(others[:, ::-1], axis=1)
-        crossed = [m - 1 - np.count_nonzero(false <= allowed(rate, m), axis=1) for rate in LOW_RATES]
-        above = [n - members[row[:count], up_to[place]] for place in crossed]
-        return pairs.sum(axis=1) / (2 * n * m), *(true / n for true in above)
+        return (pairs.sum(axis=1) / (2 * n * m),)
 
-    return _in_chunks(ranked, BOOTSTRAPS, each)
+    (areas,) = _in_chunks(ranked, BOOTSTRAPS, each)
+    return areas, *(found_at(ranked, rate, generator) for rate in LOW_RATES)
+
+
+def found_at(ranked: Ranking, rate: float, generator: np.random.Generator) -> np.ndarray:
+    """What the TPR may be at the tau that accuses just this share of all non-members there are: (resamples,).
+
+    Of m non-members binomially many, b, lie above that tau: it stands between the b-th and the next, somewhere (a
+    sample cannot say where), and the share of members above it has the spread of Jeffreys' interval. A bootstrap of the
+    non-members moves tau likewise, but never above the highest of them, where a low rate's tau may well be.
+    """
+    true, false = ranked.positives()
+    above = generator.binomial(ranked.n_nonmember, rate, BOOTSTRAPS)
+    fewest, most = (ranking.within(true, false, above - less)[0] for less in (1, 0))
+    found = fewest + (most - fewest) * generator.random(BOOTSTRAPS)
+    return generator.beta(found + 0.5, ranked.n_member - found + 0.5)
 
 
 def _drawn_again(n: int, count: int, generator: np.random.Generator) -> np.ndarray:

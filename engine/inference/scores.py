@@ -5,20 +5,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.predictions import Answers, Predictions, of_class, worst
+from engine.predictions import Answers, Predictions, worst
 
 
 def modified_entropy(answers: Answers, labels: np.ndarray) -> np.ndarray:
     """float64 (examples,): minus the modified entropy of Song and Mittal (2021); a higher one speaks for membership.
 
     Mentr = -(1 - p_y) log p_y - sum over the other classes of p_i log(1 - p_i): low for a sure and right answer, high
-    for a sure and wrong one.
+    for a sure and wrong one. From logits sure answers differ up to 1 - p = 1e-154, whose square a float64 just holds.
     """
     logs = answers.log_probabilities()
-    true = of_class(logs, labels)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        others = np.exp(logs) * np.log(np.maximum(-np.expm1(logs), np.finfo(float).tiny))
-        return worst(-np.expm1(true) * true + others.sum(axis=-1) - of_class(others, labels))
+    top = logs.argmax(axis=-1)[..., None]
+    complements = _log_complements(logs, top)
+    with np.errstate(divide="ignore"):
+        np.put_along_axis(logs, top, np.log1p(-np.exp(np.take_along_axis(complements, top, -1))), axis=-1)
+        true = np.arange(logs.shape[-1]) == labels.reshape(-1, *[1] * (logs.ndim - 1))
+        weights, insides = np.where(true, np.exp(complements), np.exp(logs)), np.where(true, logs, complements)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(weights > 0, weights * insides, 0.0)
+    return worst(terms.sum(axis=-1))
+
+
+def _log_complements(logs: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """log(1 - p) of log-probabilities (..., classes): the most probable's (top: its index) is what the others hold."""
+    others = logs.copy()
+    np.put_along_axis(others, top, -np.inf, axis=-1)
+    highest = np.maximum(others.max(axis=-1, keepdims=True), np.finfo(float).min)  # all others may be ruled out
+    with np.errstate(divide="ignore"):
+        found = np.log1p(-np.minimum(np.exp(others), 0.5))
+        held = highest + np.log(np.exp(others - highest).sum(axis=-1, keepdims=True))
+    np.put_along_axis(found, top, held, axis=-1)
+    return found
 
 
 SCORES: dict[str, Callable[[Answers, np.ndarray], np.ndarray]] = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.inference import ranking, resampling
-from engine.inference.facts import About, Fact, Outcome, Repeated
+from engine.inference.facts import About, Outcome, Repeated, Tested
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores
 from engine.predictions import Predictions
@@ -18,7 +18,7 @@ from engine.spec import Inference
 
 def audit(
     predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str, score: str
-) -> Iterator[Fact]:
+) -> Iterator[Tested]:
     """Facts of one threshold for all classes."""
     scores = ViewScores.of(predictions, view, score)
     ranked, about = Ranking.of(scores.member, scores.nonmember), About(attack, view, None)

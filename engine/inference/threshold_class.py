@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from engine.inference import ranking, resampling
-from engine.inference.facts import About, Fact, Outcome, Repeated, percentile_interval
+from engine.inference.facts import About, Outcome, Repeated, Tested
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores, by_class, fitting_size
 from engine.inference.threshold import accuracy
@@ -20,7 +20,7 @@ from engine.spec import Inference
 
 def audit(
     predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str, score: str
-) -> Iterator[Fact]:
+) -> Iterator[Tested]:
     """Facts per class and for all classes together; a class with no example on one side is left out."""
     scores = ViewScores.of(predictions, view, score)
     outcomes, lucky, repeated, areas = [], [], [], []
@@ -48,6 +48,6 @@ def audit(
         pairs, values, resampled = (np.array(column) for column in zip(*areas, strict=True))
         area, interval = np.average(values, weights=pairs), np.average(resampled, weights=pairs, axis=0)
         examples = pooled.n_member, pooled.n_nonmember
-        yield about.fact("none", "auc", area, percentile_interval(interval), 0.5, examples)
+        yield about.area(area, interval, examples)
     if repeated:
         yield from about.held_out(sum(repeated[1:], repeated[0]))

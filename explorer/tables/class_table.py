@@ -55,7 +55,7 @@ class Cell:
     """Behind ±: half of the 95 % interval over the class's examples, or the standard deviation over seeds."""
     published: float | None = None
     leaks: bool | None = None
-    """Whether the interval lies above what a guess reaches."""
+    """Whether it is told apart from a guess, as one of all classes."""
     chosen: bool = True
     """Whether it is under the threshold rule of the table; those that have none of it are shown held out."""
     warned: bool = False

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from engine.recipes import ALL_VIEWS
@@ -33,7 +34,9 @@ METRICS = {
     "inference_accuracy": "INF ACC",
     "auc": "AUC",
     "tpr_at_fpr_0.01": "TPR@1%",
+    "fpr_used_0.01": "FPR@1%",
     "tpr_at_fpr_0.001": "TPR@0.1%",
+    "fpr_used_0.001": "FPR@0.1%",
     "null_mean": "LUCK",
     "null_p95": "LUCK 95%",
     "inference_accuracy_std": "SPREAD",
@@ -57,9 +60,11 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     leaks: bool | None = None
-    """Whether the interval lies above what a guess reaches; None where that means nothing."""
+    """Whether it is told apart from what a guess reaches; None where that means nothing."""
     warned: bool = False
     """Whether a warning of the run speaks of it."""
+    others: int | None = None
+    """Non-members that it is reported on."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,9 @@ def in_order(attacks: Iterable[Attack]) -> list[Attack]:
 
 def _finding(rows: Sequence[Row]) -> Finding:
     facts = {
-        row["metric"]: Estimate(row["value"], row["ci_low"], row["ci_high"], row.get("leaks"), warned.is_warned(row))
+        row["metric"]: Estimate(
+            *(row["value"], row["ci_low"], row["ci_high"], row.get("leaks")), warned.is_warned(row), row["n_nonmember"]
+        )
         for row in rows
     }
     ordered = {metric: facts[metric] for metric in sorted(facts, key=lambda metric: _place(metric, tuple(METRICS)))}
@@ -220,9 +227,21 @@ def legend(attacks: Sequence[Attack]) -> str:
         said.append("luck: what that reaches with membership drawn by lot, mean and 95 %")
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
+    said += filter(None, (_resolution(shown, findings) for shown in LOW_RATES))
     estimates = [estimate for finding in findings for estimate in finding.metrics.values()]
     if any(estimate.leaks is False for estimate in estimates):
         said.append(f"{NOT_TOLD_APART}: {LIKE_GUESS}")
     if any(estimate.warned for estimate in estimates):
         said.append(warned.LEGEND)
     return "; ".join([*said, FLOOR])
+
+
+def _resolution(shown: Number, findings: Iterable[Finding]) -> str | None:
+    """How many false positives a low rate allows where that is not the rate asked for: their number is whole."""
+    others = min((found.metrics[shown.metric].others for found in findings if shown.metric in found.metrics), default=0)
+    wanted = Fraction(shown.metric.rpartition("_")[2]) * others
+    if wanted.denominator == 1:
+        return None
+    if wanted < 1:
+        return f"{shown.title}: 0 of {others} others allowed, too few to resolve it"
+    return f"{shown.title}: {int(wanted)} of {others} others allowed ({100 * int(wanted) / others:.2g} %)"

@@ -82,5 +82,26 @@ def test_the_curve_of_told_apart_scores_leaks_at_every_rate():
     generator = np.random.default_rng(0)
     ranked = Ranking.of(generator.normal(9, 1, 2000), generator.normal(0, 1, 2000))
     facts = by_metric(ABOUT.curve(ranked, bootstrap(ranked, generator)))
-    assert set(facts) == {"auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001"}
-    assert all(fact.leaks and fact.ci_low <= fact.value <= fact.ci_high for fact in facts.values())
+    told = {"auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001"}
+    assert set(facts) == told | {"fpr_used_0.01", "fpr_used_0.001"}
+    assert all(facts[name].leaks and facts[name].ci_low <= facts[name].value <= facts[name].ci_high for name in told)
+
+
+def test_the_rate_really_used_stands_beside_the_one_asked_for():
+    generator = np.random.default_rng(0)
+    ranked = Ranking.of(generator.normal(0.8, 1, 1900), generator.normal(0, 1, 514))
+    facts = by_metric(ABOUT.curve(ranked, bootstrap(ranked, generator)))
+    assert facts["fpr_used_0.01"].value == 5 / 514
+    assert facts["fpr_used_0.001"].value == 0
+    tied = Ranking.of(np.ones(30), np.ones(200))  # two are allowed, but no tau parts the tied
+    facts = by_metric(ABOUT.curve(tied, bootstrap(tied, generator)))
+    assert (facts["tpr_at_fpr_0.01"].value, facts["fpr_used_0.01"].value) == (0, 0)
+
+
+def test_few_others_that_do_not_resolve_a_rate_leave_its_interval_open_below_but_leakage_told():
+    generator = np.random.default_rng(0)
+    ranked = Ranking.of(generator.normal(2, 1, 1900), generator.normal(0, 1, 514))
+    fact = by_metric(ABOUT.curve(ranked, bootstrap(ranked, generator)))["tpr_at_fpr_0.001"]
+    assert fact.value > 0.05
+    assert fact.ci_low < 0.02
+    assert fact.leaks

@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, kstwobign
+from scipy.stats import betabinom, binomtest, kstwobign, mannwhitneyu
 
 from engine.inference.facts import Outcome
-from engine.inference.intervals import difference_interval, oracle_by_luck, wilson_interval
+from engine.inference.intervals import (
+    ONE_SIDED,
+    chance_above,
+    chance_of_area,
+    chance_of_difference,
+    chance_of_oracle,
+    difference_interval,
+    oracle_by_luck,
+    wilson_interval,
+)
+from engine.inference.ranking import Ranking
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -59,3 +69,36 @@ def test_luck_is_half_of_smirnovs_one_sided_statistic():
     grid = np.linspace(0, 8, 200_001)
     assert mean == pytest.approx(np.trapezoid(np.exp(-2 * grid**2), grid), abs=1e-6)
     assert mean < kstwobign.mean()  # the two-sided statistic is the larger
+
+
+@given(st.integers(0, 30), st.integers(0, 50))
+def test_a_difference_is_as_rare_as_its_interval_says(true_positives, false_positives):
+    outcome = Outcome(true_positives, false_positives, 30, 50)
+    chance = chance_of_difference(outcome)
+    assert 0 <= chance <= 1
+    assert (chance <= ONE_SIDED) == (difference_interval(outcome)[0] > 0)
+
+
+def test_a_rarer_oracle_has_a_smaller_chance_and_the_usual_bound_at_what_luck_seldom_exceeds():
+    assert chance_of_oracle(0.1, 0.1) == pytest.approx(ONE_SIDED)
+    assert chance_of_oracle(0.2, 0.1) < ONE_SIDED / 38 < chance_of_oracle(0.12, 0.1)
+    assert (chance_of_oracle(0.0, 0.1), chance_of_oracle(0.0, 0.0), chance_of_oracle(0.1, 0.0)) == (1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("decimals", [8, 0])
+def test_the_chance_of_an_area_is_mann_and_whitneys(decimals):
+    generator = np.random.default_rng(0)
+    member, nonmember = generator.normal(0.3, 1, 60).round(decimals), generator.normal(0, 1, 40).round(decimals)
+    test = mannwhitneyu(member, nonmember, alternative="greater", method="asymptotic", use_continuity=False)
+    found = chance_of_area(test.statistic / (60 * 40), Ranking.of(member, nonmember))
+    assert found == pytest.approx(test.pvalue, rel=1e-9)
+
+
+def test_the_chance_of_an_area_of_ties_alone_is_that_of_a_guess():
+    assert chance_of_area(0.5, Ranking.of(np.ones(3), np.ones(2))) == 1.0
+
+
+@given(st.integers(0, 40), st.integers(0, 5))
+def test_members_above_all_but_a_few_others_are_beta_binomial(found, allowed):
+    wanted = betabinom(40, allowed + 1, 60 - allowed).sf(found - 1)
+    assert chance_above(found, 40, 60, allowed) == pytest.approx(wanted, rel=1e-8)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from engine import inference
-from engine.inference import model_class, networks
+from engine.inference import model_class, networks, ranking
 from engine.inference.model_class import ClassSplits
 from engine.inference.networks import Task
 from engine.predictions import Answers, Predictions
@@ -99,7 +99,7 @@ def test_every_network_is_reported_on_the_rest(fits, make_predictions):
 
 def test_repeated_counts_only_what_a_split_had_not_seen():
     fitted = np.array([[True, False, False, True, False], [False, True, False, False, True]])
-    own = ClassSplits(0, np.zeros((5, 1), np.float32), np.array([True, True, True, False, False]), fitted)
+    own = ClassSplits(0, np.zeros((5, 1), np.float32), np.array([True, True, True, False, False]), fitted, ~fitted)
     odds = np.array([[9.0, 1.0, -1.0, 9.0, 0.0], [2.0, 9.0, 3.0, -0.1, 9.0]])
     found = model_class.repeated_of(own, odds)
     assert found.true_positives.tolist() == [1, 2]
@@ -108,7 +108,9 @@ def test_repeated_counts_only_what_a_split_had_not_seen():
 
 
 def test_the_auc_ranks_by_what_splits_say_that_had_not_seen_the_example(fits, make_predictions):
-    predictions = make_predictions(60, 50, 2, shift=1.0)
+    predictions = make_predictions(60, 60, 2, shift=1.0)
+    for split in ("train", "test"):
+        predictions.labels[split][:] = np.repeat([0, 1], 30)  # as many members as others: all unseen ones are judged
     found = facts_of(predictions)
     tasks, fitted = fits[0]
     scores, members = [], []
@@ -125,7 +127,37 @@ def test_the_auc_ranks_by_what_splits_say_that_had_not_seen_the_example(fits, ma
                 members.append(member)
     fact = found["model-class", None, "heldout", "auc"]
     assert fact.value == pytest.approx(roc_auc_score(members, scores), abs=2e-4)
-    assert fact.n_member + fact.n_nonmember == len(scores) < 110
+    assert fact.n_member + fact.n_nonmember == len(scores) < 120
+
+
+@pytest.mark.parametrize("sizes", [(1900, 514), (600, 1197)])
+def test_members_and_others_are_judged_by_as_many_splits(sizes):
+    own = next(splits_of(sizes, classes=1, seed=0))
+    assert not (own.judged & own.fitted).any()
+    shares = [own.judged[:, side].mean(axis=1) for side in (own.member, ~own.member)]
+    assert shares[0] == pytest.approx(shares[1], abs=2e-3)
+    assert shares[0] == pytest.approx(np.full(3, 0.5), abs=2e-3)
+
+
+@pytest.mark.parametrize("sizes", [(1900, 514), (600, 1197)])
+def test_answers_that_tell_nothing_find_members_at_a_low_rate_as_often_as_a_guess(sizes):
+    """Of m others with k allowed a guess finds (k + 1) / (m + 1): the mean share above one of them."""
+    generator, found, wanted = np.random.default_rng(0), [], []
+    for seed in range(150):
+        parts = list(splits_of(sizes, classes=10, seed=seed))
+        odds = [generator.normal(size=len(own.member)) + generator.normal(size=own.fitted.shape) for own in parts]
+        ranked = model_class._ranked(list(zip(parts, odds, strict=True)))
+        found.append(ranking.tpr_at(*ranked.positives(), 0.01))
+        wanted.append((ranking.allowed(0.01, ranked.n_nonmember) + 1) / (ranked.n_nonmember + 1))
+    assert abs(np.mean(found) - np.mean(wanted)) < 4 * np.std(found) / np.sqrt(len(found))
+
+
+def splits_of(sizes, classes, seed):
+    """Each class's splits of so many members and others, whose answers do not matter."""
+    labels = {split: np.arange(size) % classes for split, size in zip(("train", "test"), sizes, strict=True)}
+    answers = {split: Answers(np.full((len(own), 2), 0.5, np.float32), None) for split, own in labels.items()}
+    predictions = Predictions(labels, {}, {"benign": answers})
+    return model_class._splits(predictions, "benign", Inference(), np.random.default_rng(seed))
 
 
 def test_the_features_are_log_probabilities_cut_off_and_the_targets_one_after_another():
@@ -179,7 +211,7 @@ def test_all_numbers_are_held_out(make_predictions):
     found = facts_of(make_predictions(100, 100, 2), Inference(attacks=("model-class",), restarts=1))
     assert {key[2] for key in found} == {"heldout"}
     metrics = {"inference_accuracy", "advantage", "tpr", "fpr", "inference_accuracy_std"}
-    metrics |= {"auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001"}
+    metrics |= {"auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "fpr_used_0.01", "fpr_used_0.001"}
     for label in (0, 1, None):
         assert {key[3] for key in found if key[1] == label} == metrics
 

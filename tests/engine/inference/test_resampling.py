@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from engine.inference import ranking, resampling
+from engine.inference import resampling
 from engine.inference.intervals import oracle_by_luck
 from engine.inference.ranking import Ranking
 
@@ -96,15 +96,23 @@ def test_luck_of_many_untied_scores_is_the_closed_form(sizes):
 def test_bootstrap_equals_a_plain_loop_with_the_same_draws(recorder, decimals, monkeypatch):
     monkeypatch.setattr(resampling, "BOOTSTRAPS", 60)
     member, nonmember = samples(37, 23, decimals=decimals)
-    found = np.column_stack(resampling.bootstrap(Ranking.of(member, nonmember), recorder))
-    assert len(recorder.drawn) == 2
-    for row, first, second in zip(found, *recorder.drawn, strict=True):
-        again = member[first], nonmember[second]
-        labels = np.repeat([1, 0], [37, 23])
-        assert row[0] == pytest.approx(roc_auc_score(labels, np.concatenate(again)), abs=1e-12)
-        positives = Ranking.of(*again).positives()
-        wanted = [ranking.tpr_at(*positives, rate) for rate in resampling.LOW_RATES]
-        assert row[1:] == pytest.approx(wanted, abs=1e-12)
+    areas, *_ = resampling.bootstrap(Ranking.of(member, nonmember), recorder)
+    for area, first, second in zip(areas, *recorder.drawn[:2], strict=True):
+        again = np.concatenate([member[first], nonmember[second]])
+        assert area == pytest.approx(roc_auc_score(np.repeat([1, 0], [37, 23]), again), abs=1e-12)
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_what_a_rate_finds_stands_between_the_others_that_may_be_above_it(recorder, decimals):
+    member, nonmember = samples(400, 300, decimals=decimals)
+    found = resampling.found_at(Ranking.of(member, nonmember), 0.01, recorder)
+    above, _, _ = recorder.drawn
+    tops = np.concatenate([[np.inf], nonmember[::-1]])
+    fewest, most = ((member[:, None] > tops[above + more]).mean(axis=0) for more in (0, 1))
+    error = 5 * np.sqrt((most + 0.01) / 400)
+    assert (fewest - error < found).all()
+    assert (found < most + error).all()
+    assert above.mean() == pytest.approx(3, abs=0.3)
 
 
 @pytest.mark.parametrize(("sizes", "shift"), [((400, 300), 0.0), ((1900, 514), 0.7), ((150, 900), 2.0)])

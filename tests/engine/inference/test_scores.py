@@ -44,6 +44,17 @@ def test_modified_entropy_of_a_softmax_alone_is_the_formula():
     assert found[3] == 0.0
 
 
+@pytest.mark.parametrize("classes", [2, 10])
+def test_modified_entropy_tells_sure_answers_apart_where_a_float_says_one(classes):
+    gaps = np.arange(30, 340, 10)
+    logits = np.zeros((len(gaps), classes), np.float32)
+    logits[:, 0] = gaps
+    found = modified_entropy(Answers.from_logits(logits), np.zeros(len(gaps), np.int64))
+    assert (np.diff(found) > 0).all()
+    # 1 - p = (classes - 1) q of a sure answer, so that Mentr is its square and those of the others' q
+    assert found == pytest.approx(-((classes - 1) ** 2 + classes - 1) * np.exp(-2.0 * gaps), rel=1e-9, abs=0)
+
+
 def test_modified_entropy_has_no_nan_at_the_extremes():
     logits = np.float32([[500, 0, -500], [-500, 0, 500], [88, 88, -88], [0, 0, 0]])
     for label in range(3):

@@ -101,3 +101,29 @@ def test_only_what_is_there_is_explained():
     assert "≈" not in leakage.legend(leakage.attacks([leak("auc", 0.6, "none", leaks=True)]))
     assert leakage.legend(leakage.attacks([leak("auc", 0.6, "none")])).startswith("held-out")
     assert "held-out" not in leakage.legend(leakage.attacks([leak("advantage", 0.6)]))
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (10_000, []),
+        (
+            1197,
+            ["TPR@1%: with 11 false positives of 1197 (0.92 %)", "TPR@0.1%: with 1 false positives of 1197 (0.084 %)"],
+        ),
+        (
+            514,
+            [
+                "TPR@1%: with 5 false positives of 514 (0.97 %)",
+                "TPR@0.1%: with no false positive, too few others (514)",
+            ],
+        ),
+    ],
+)
+def test_a_rate_that_so_few_others_cannot_have_is_said(others, said):
+    rows = [
+        leak(f"tpr_at_fpr_{rate}", 0.0, rule="none", n_member=1900, n_nonmember=others) for rate in ("0.01", "0.001")
+    ]
+    legend = leakage.legend(leakage.attacks(rows))
+    assert legend.count("TPR@") == len(said)
+    assert all(words in legend for words in said)
