@@ -148,7 +148,7 @@ class Leakage(Event):
     ci_low: float | None
     ci_high: float | None
     leaks: bool | None
-    """Whether the interval lies above what a guess reaches; None for numbers of which that means nothing."""
+    """Whether it is told apart from what a guess reaches; None for numbers of which that means nothing."""
     n_member: int
     n_nonmember: int
 

@@ -83,7 +83,7 @@ _STUDENT = (
 # Summed in the order of the seeds, so that the last digit is always the same.
 _VALUES = "list(f.value ORDER BY c.seed, c.run_id) AS seeds"
 _LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) END AS n_leaking"
-"""Seeds whose own interval lies above a guess."""
+"""Seeds that are told apart from a guess, each by itself."""
 _IN_WORDS = "max(c.setting) AS setting"
 """How the runs depart from their recipe; rows from before version 4 do not say."""
 _TOLD = f"LEFT JOIN {TOLD} t ON {TOLD_OF_T.format('f')}"

@@ -79,7 +79,7 @@ CREATE TABLE leakage (
     ci_high DOUBLE,
     n_member BIGINT,
     n_nonmember BIGINT,
-    leaks BOOLEAN                -- whether the interval lies above a guess; NULL where that means nothing
+    leaks BOOLEAN                -- whether it is told apart from a guess; NULL where that means nothing
 );
 
 -- The paper's numbers; columns in the order of published.csv. NULL where a fact has no such thing or the paper says N.A.

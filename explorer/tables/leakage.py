@@ -14,7 +14,7 @@ from explorer.tables import warned
 Row = Mapping[str, Any]
 
 NOT_TOLD_APART = "≈"
-"""Behind a number whose 95 % interval reaches what a guess does."""
+"""Behind a number that is not told apart from a guess."""
 LIKE_GUESS = "not told apart from a guess by this attack"
 """What that mark means; it is no proof that nothing leaks."""
 FLOOR = "leakage is a floor: a stronger attack may find more"

@@ -84,4 +84,4 @@ def test_the_interval_of_members_found_at_low_rates_holds_the_truth_and_luck_is_
     if shift == 0:
         assert max(leaks.values()) <= 0.025 * repeats + 4 * np.sqrt(0.025 * 0.975 * repeats), leaks
     else:
-        assert leaks["tpr_at_fpr_0.01"] >= 0.99 * repeats
+        assert leaks["tpr_at_fpr_0.01"] >= 0.9 * repeats

@@ -107,17 +107,8 @@ def test_only_what_is_there_is_explained():
     ("others", "said"),
     [
         (10_000, []),
-        (
-            1197,
-            ["TPR@1%: with 11 false positives of 1197 (0.92 %)", "TPR@0.1%: with 1 false positives of 1197 (0.084 %)"],
-        ),
-        (
-            514,
-            [
-                "TPR@1%: with 5 false positives of 514 (0.97 %)",
-                "TPR@0.1%: with no false positive, too few others (514)",
-            ],
-        ),
+        (1197, ["TPR@1%: 11 of 1197 others allowed (0.92 %)", "TPR@0.1%: 1 of 1197 others allowed (0.084 %)"]),
+        (514, ["TPR@1%: 5 of 514 others allowed (0.97 %)", "TPR@0.1%: 0 of 514 others allowed, too few to resolve it"]),
     ],
 )
 def test_a_rate_that_so_few_others_cannot_have_is_said(others, said):
