@@ -243,5 +243,5 @@ def _resolution(shown: Number, findings: Iterable[Finding]) -> str | None:
     if wanted.denominator == 1:
         return None
     if wanted < 1:
-        return f"{shown.title}: 0 of {others} others allowed, too few to resolve it"
-    return f"{shown.title}: {int(wanted)} of {others} others allowed ({100 * int(wanted) / others:.2g} %)"
+        return f"{shown.title}: 0 of {others} others, not resolved"
+    return f"{shown.title}: {int(wanted)} of {others} others, {100 * int(wanted) / others:.2g} %"

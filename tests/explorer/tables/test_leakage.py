@@ -107,8 +107,8 @@ def test_only_what_is_there_is_explained():
     ("others", "said"),
     [
         (10_000, []),
-        (1197, ["TPR@1%: 11 of 1197 others allowed (0.92 %)", "TPR@0.1%: 1 of 1197 others allowed (0.084 %)"]),
-        (514, ["TPR@1%: 5 of 514 others allowed (0.97 %)", "TPR@0.1%: 0 of 514 others allowed, too few to resolve it"]),
+        (1197, ["TPR@1%: 11 of 1197 others, 0.92 %", "TPR@0.1%: 1 of 1197 others, 0.084 %"]),
+        (514, ["TPR@1%: 5 of 514 others, 0.97 %", "TPR@0.1%: 0 of 514 others, not resolved"]),
     ],
 )
 def test_a_rate_that_so_few_others_cannot_have_is_said(others, said):
