@@ -19,7 +19,7 @@ def main() -> int:
         with duckdb.connect(config=SETTINGS) as session:
             found = session.execute(f"SELECT * FROM read_parquet('{STDIN}')").fetchnumpy()
     except duckdb.Error as error:
-        print(str(error).splitlines()[0].removesuffix(f" '{STDIN}'"), file=sys.stderr)
+        print(str(error).splitlines()[0].replace(f" '{STDIN}'", ""), file=sys.stderr)
         return 2
     arrays = {f"column_{place}": _plain(values) for place, values in enumerate(found.values())}
     content = io.BytesIO()

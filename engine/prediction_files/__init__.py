@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.prediction_files import archive, labels, rows, table
-from engine.prediction_files.faults import PredictionFile, PredictionsError
+from engine.prediction_files.faults import PredictionFile, PredictionsError, listed
 from engine.predictions import SPLITS, Predictions
 from engine.recipes import ALL_VIEWS
 from engine.run_warnings import RunWarning
@@ -38,10 +38,11 @@ def read(path: Path) -> Reading:
     of_split = {split: labels.of_split(file, split, names) for split in SPLITS}
     views = {view: found for view in ALL_VIEWS if (found := rows.of_view(file, view, of_split))}
     if not views:
+        others = f"; it holds {listed(file.unused)}" if file.unused else ""
         objects = f"; {file.objects[0]} is an array of Python objects, never unpickled" if file.objects else ""
         file.refuse(
             "holds no output_train_VIEW and output_test_VIEW (softmax) nor logits_train_VIEW and "
-            f"logits_test_VIEW, VIEW one of {ALL_VIEWS}{objects}"
+            f"logits_test_VIEW, VIEW one of {ALL_VIEWS}{others}{objects}"
         )
     classes = _classes(file, views, names)
     for split in SPLITS:

@@ -8,7 +8,7 @@ from engine.prediction_files.archive import KINDS
 from engine.prediction_files.faults import PredictionFile
 from engine.predictions import SPLITS, Answers, are_probabilities
 
-EXACT = 1e-4
+EXACT = 1e-3
 """Rows that sum to one within this are taken as they are: that far float16 and float32 are off."""
 TOLERANCE = 1e-2
 """Rows that sum to one within this were rounded or cut short, and are divided by their sums."""

@@ -77,6 +77,10 @@ SHAPE = r"must be floats \(examples, classes - 1, classes\), is"
         ({"test_label": np.array([], int), "output_test_benign": np.zeros((0, 2))}, "test_label must be a list"),
         ({"output_test_benign": None}, "not the other split's"),
         ({"output_train_benign": None, "output_test_benign": None}, "holds no output_train_VIEW"),
+        (
+            {"output_train_benign": None, "output_test_benign": None, "output_train_bening": np.zeros((3, 2))},
+            r"'certified'\); it holds output_train_bening$",
+        ),
         ({"output_test_benign": np.float32([[0.5, 0.5], [np.nan, 1]])}, "output_test_benign row 1 is not finite"),
         (
             {"output_test_benign": np.float32([[0.5, 0.5], [0.5, 0.2]])},
@@ -275,9 +279,11 @@ def test_rounded_rows_are_divided_by_their_sums_and_counted(tmp_path, exact, dty
     ]
 
 
-def test_rows_of_usual_precision_are_taken_to_the_last_bit(tmp_path):
-    output = softmax(np.random.default_rng(0), 3, 2).astype(np.float32)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_rows_of_usual_precision_are_taken_to_the_last_bit(tmp_path, dtype):
+    output = softmax(np.random.default_rng(0), 3, 2).astype(dtype)
     found = read(tmp_path, output_train_benign=output).predictions
+    assert found.warnings == ()
     assert np.array_equal(found.views["benign"]["train"].probabilities, output)
 
 

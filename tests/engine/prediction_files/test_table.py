@@ -154,6 +154,7 @@ def test_a_damaged_parquet_file_is_refused_in_one_line(tmp_path):
     with pytest.raises(PredictionsError, match="not a readable Parquet file") as caught:
         prediction_files.load(tmp_path / "a.parquet")
     assert "\n" not in str(caught.value)
+    assert "/dev" not in str(caught.value)
     with pytest.raises(PredictionsError, match="No such file"):
         prediction_files.load(tmp_path / "absent.parquet")
 
