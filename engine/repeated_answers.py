@@ -53,12 +53,13 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
     if not found:
         return
     most, tests = max(found, key=lambda each: each.across), len(predictions.labels["test"])
+    how_many = "at least" if most.by_luck is None else "up to"
     luck = "" if most.by_luck is None else f" (luck explains {most.by_luck:.0f})"
     twice = [f"{count} {split}" for count, split in zip(most.within, SPLITS, strict=True) if count]
     beside = f"; {' and '.join(twice)} answers repeat one of their own split" if twice else ""
     yield RunWarning(
         "membership",
-        f"at least {most.across} of {tests} test answers equal a train answer to the last digit{luck}: non-members "
+        f"{how_many} {most.across} of {tests} test answers equal a train answer to the last digit{luck}: non-members "
         f"that were trained on hide leakage{beside}",
     )
 

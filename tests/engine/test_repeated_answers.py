@@ -123,4 +123,4 @@ def test_the_papers_files_hold_no_copies_and_planted_ones_are_found(shared, name
         test[:30] = own["train"].probabilities[:30]
         views[view] = {"train": own["train"], "test": Answers(test, None)}
     (warning,) = repeated_answers.warnings(replace(answers, views=views))
-    assert 20 <= int(warning.message.split()[2]) <= 30
+    assert 20 <= int(warning.message.split()[2]) <= 32  # saturated rows are missed, or a pair by luck is in
