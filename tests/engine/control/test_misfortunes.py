@@ -83,10 +83,10 @@ def test_whoever_waits_for_news_learns_that_the_engine_is_suspended(bench):
             os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("listened", ["", "/nowhere/x.sock"])
+@pytest.mark.parametrize("listened", ["", "/nowhere/NAME"])
 def test_a_lock_that_a_killed_engine_left_holds_nobody_up(bench, listened):
     lock = ProjectLock(bench.project)
-    lock.publish(listened)
+    lock.publish(listened.replace("NAME", bench.project.socket_name))
     left = bench.project.lock.read_bytes()
     lock.release()
     bench.project.lock.write_bytes(left)
