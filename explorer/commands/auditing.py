@@ -110,6 +110,7 @@ def audit(
         click.echo(line, err=True)
     if csv_path == "-":
         write_csv(found.facts, path.stem, sys.stdout)
+        click.echo(leakage.FLOOR, err=True)
     elif csv_path:
         with open(csv_path, "w", newline="", encoding="utf-8") as stream:
             write_csv(found.facts, path.stem, stream)

@@ -46,7 +46,9 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     }
     click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
     if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
-        click.echo(f"{leakage.NOT_TOLD_APART} {leakage.LIKE_GUESS}; {leakage.FLOOR}", err=True)
+        click.echo(f"{leakage.NOT_TOLD_APART} {leakage.LIKE_GUESS}", err=True)
+    if any(row[f"{view}_inference_accuracy"] is not None for row in rows for view in ("benign", "adversarial")):
+        click.echo(leakage.FLOOR, err=True)
     for row in rows:
         for message in warned.messages([row]):
             click.echo(f"{warned.WARNED} {row['run_id']}: {message}", err=True)
