@@ -52,8 +52,8 @@ def _hull(slope: float, low: Tensor, high: Tensor) -> Band:
     bends = (low < 0) & (high > 0)
     width = (high - low).clamp(min=NARROWEST)
     hull = torch.where(bends, (high - slope * low) / width, torch.where(high > 0, high.new_ones(()), slope))
-    half = torch.where(bends, (slope - hull) * low / 2, 0.0)
-    return Band(hull, half, half)
+    shift = torch.where(bends, (slope - hull) * low / 2, 0.0)
+    return Band(hull, shift, shift.abs())
 
 
 def _least_slope(

@@ -155,11 +155,25 @@ def _row_bytes(model: nn.Module, image: Tensor) -> int:
 
 
 def _readable(model: nn.Module, image: Tensor, method: str) -> nn.Module:
-    """The network in layers that are known to be read rightly; as it is, where its code cannot be followed."""
+    """The network in layers that are known to be read rightly; as it is, where its code cannot be followed.
+
+    `UnfollowedError` where its steps depend on the image: what is read in is the way of one image only.
+    """
     try:
         return plain.rewritten(model, image, method)
     except UnfollowedError:
+        if not _takes_fixed_steps(model, image):
+            raise
         return model
+
+
+def _takes_fixed_steps(model: nn.Module, image: Tensor) -> bool:
+    """Whether the network's code asks for no number of an image: it runs on tensors that have a shape only."""
+    try:
+        copy.deepcopy(model).to("meta")(image.new_empty((1, *image.shape), device="meta"))
+    except Exception:  # noqa: BLE001 (code of one's own may raise anything)
+        return False
+    return True
 
 
 def _copied(model: nn.Module) -> nn.Module:

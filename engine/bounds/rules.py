@@ -168,8 +168,8 @@ def _bent(curve: curves.Curve) -> Rule:
     return lambda value, **_: value.bend(curve)
 
 
-def _same(*first: Any, **_: Any) -> Value:
-    return first[-1]
+def _same(*layer_and_value: Any, **_: Any) -> Value:
+    return layer_and_value[-1]
 
 
 def _attribute(value: Value, name: str) -> Any:

@@ -336,3 +336,20 @@ def test_a_gap_of_one_method_leaves_the_others():
     assert torch.equal(
         bounds.margins(model, *box(x, 0.1), y, "crown"), lirpa.margins(model.net, *box(x, 0.1), y, "crown")
     )
+
+
+def test_a_network_whose_steps_depend_on_the_image_is_bounded_by_no_method():
+    """A trace has the way of one image; within the box others go another way, to other margins."""
+
+    class Forked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.flat, self.usual, self.rare = nn.Flatten(), nn.Linear(192, 5), nn.Linear(192, 5)
+
+        def forward(self, x):
+            return (self.rare if float(x.mean()) > 0.9 else self.usual)(self.flat(x))
+
+    model, x, y = Forked().eval(), torch.rand(2, 3, 8, 8), torch.arange(2)
+    for method in ("ibp", "crown-ibp", "crown"):
+        with pytest.raises(BoundError, match=r"steps cannot be followed \(float\(\) argument [^()]+\)$"):
+            bounds.margins(model, torch.zeros_like(x), torch.ones_like(x), y, method)
