@@ -1,6 +1,5 @@
 """Where everything of one project folder lies, which engine holds it, and where that engine listens."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -18,6 +17,8 @@ from engine.ownfiles import LinkError, refuse_links
 SOCKET_PATH_LIMIT = 100
 """Longest socket path in bytes; `sun_path` holds 108 on Linux and 104 elsewhere."""
 
+LOOK_SECONDS = 0.2
+"""A lock may be held for this long by those who only look whether an engine holds it (`Project.held`)."""
 MISREAD = ("?", "\\")
 """What DuckDB takes for the beginning of a query and for a separator of folders: it would write somewhere else."""
 
@@ -131,9 +132,15 @@ class Project:
     @property
     def foreign(self) -> str | None:
         """Who owns a folder that this user may not look into; None where he may."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            if not os.access(self.root, os.R_OK | os.X_OK):
-                return user_name(self.root.stat().st_uid)
+        if os.access(self.root, os.R_OK | os.X_OK):
+            return None
+        for folder in (self.root, *self.root.parents):
+            try:
+                return user_name(folder.stat().st_uid)
+            except PermissionError:
+                continue  # what lies within a folder that may not be entered cannot even be looked at
+            except OSError:
+                break
         return None
 
     def holder(self) -> Holder | None:
@@ -179,6 +186,19 @@ def socket_folder() -> Path:
     return folder
 
 
+def _lock(file: int) -> None:
+    """Take a lock for oneself alone; BlockingIOError where somebody holds it for longer than a look."""
+    deadline = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_SECONDS / 20)
+
+
 class ProjectLock:
     """The one engine's claim on a project; the system releases it when the process ends, however it ends."""
 
@@ -194,7 +214,7 @@ class ProjectLock:
         except OSError as error:
             raise ProjectError(f"{project.root}: cannot be used as a project folder: {error.strerror}") from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except OSError as error:
             os.close(self._file)
             if not isinstance(error, BlockingIOError):

@@ -42,6 +42,31 @@ def test_a_second_lock_is_refused_in_one_line_that_names_the_first(tmp_path):
     ProjectLock(project).release()
 
 
+def test_whoever_looks_at_a_lock_keeps_no_engine_out(tmp_path, monkeypatch):
+    """`Project.held` holds it for a moment, which may be just that in which an engine starts."""
+    project = Project.at(tmp_path)
+    ProjectLock(project).release()
+    looking = os.open(project.lock, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(project_module.time, "sleep", lambda _: os.close(looking))
+    ProjectLock(project).release()
+
+
+def test_a_folder_within_one_that_may_not_be_entered_is_its_owners(tmp_path, monkeypatch):
+    project = Project.at(tmp_path / "closed" / "project")
+    assert project.foreign is None
+    stat_of = Path.stat
+
+    def refusing(path, **how):
+        if path == project.root:
+            raise PermissionError(13, "Permission denied")
+        return stat_of(path, **how)
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(Path, "stat", refusing)
+    assert project.foreign == project_module.user_name(os.getuid())
+
+
 def test_a_shorter_name_leaves_nothing_of_a_longer_one(tmp_path):
     lock = ProjectLock(Project.at(tmp_path))
     lock.publish("/a" * 40)
