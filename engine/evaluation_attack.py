@@ -74,7 +74,7 @@ def attack(
         chosen = blind.nonzero()[:, 0]
         found, wide = _by_log_odds(model, x[chosen], y[chosen], size)
         moved = ~_unmoved(found, x[chosen])
-        chosen, tally.flat, tally.wide = chosen[moved], int(moved.sum()), int(wide.sum())
+        chosen, tally.flat, tally.wide = chosen[moved], int(moved.sum()), int((wide & moved).sum())
         if len(chosen):
             examples[chosen] = found[moved]
             logits[chosen] = model(found[moved]).detach()

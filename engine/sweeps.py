@@ -222,9 +222,7 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
                 capacity=as_number(capacity),
                 defense=defense,
                 epsilon=0.0 if unbudgeted else epsilon,
-                seed=grid["seed"][0]
-                if defense == "pretrained"
-                else seed,  # draws nothing there: more are no replicates
+                seed=seed,
                 recipe=_located(recipe_for(defense, data.family, scale, overrides), weights),
                 evaluation=evaluation_of(defense, epsilon, chosen["evaluation"]),
                 inference=inference,
