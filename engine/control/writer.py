@@ -177,32 +177,33 @@ def write(store: Store, items: Sequence[Item], done: list[Item]) -> None:
 
 
 def _apply(store: Store, events: list[Event]) -> None:
-    for event, reason in apply_each(store, events):
+    for event, reason in apply_each(store, events, live=True):
         log.error("%s: an event of kind %s cannot be stored and is lost: %s", event.run_id, event.kind, reason)
 
 
-def apply_each(store: Store, events: Sequence[Event]) -> list[tuple[Event, Exception]]:
+def apply_each(store: Store, events: Sequence[Event], *, live: bool = False) -> list[tuple[Event, Exception]]:
     """Write the events; those that the store refuses while it takes others, with its reasons.
 
-    When it refuses all of them and says why, the fault may be its own: raises StoreError.
+    live: they are told as they happen (`Store.apply`), not read from a file, which may be told again. When the store
+    refuses all of them and says why, the fault may be its own: raises StoreError.
     """
     try:
-        store.apply(events, live=True)
+        store.apply(events, live=live)
     except StoreFull:
         raise
     except Exception as error:
         if isinstance(error, StoreError) and len(events) == 1:
             raise
-        refused = [(event, reason) for event in events if (reason := _refusal(store, event))]
+        refused = [(event, reason) for event in events if (reason := _refusal(store, event, live))]
         if len(refused) == len(events) and isinstance(error, StoreError):
             raise
         return refused
     return []
 
 
-def _refusal(store: Store, event: Event) -> Exception | None:
+def _refusal(store: Store, event: Event, live: bool) -> Exception | None:
     try:
-        store.apply([event], live=True)
+        store.apply([event], live=live)
     except StoreFull:
         raise
     except Exception as error:  # noqa: BLE001 - handed to the caller

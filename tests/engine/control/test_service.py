@@ -212,6 +212,18 @@ def test_a_run_imported_while_it_waits_is_not_computed_again(running, tmp_path):
     assert running.starts(finished) == []
 
 
+def test_a_file_told_again_does_not_end_a_run_that_waits_for_another_try(running, tmp_path):
+    running.call(protocol.Pause())
+    (run_id,) = running.submit("quick")
+    path = tmp_path / "events.jsonl"
+    path.write_text(lines_of(running.mine[run_id]).replace('"done"', '"failed"'))
+    running.call(protocol.Import(path=str(path)))
+    assert running.states() == {run_id: "failed"}
+    running.call(protocol.Retry(run_ids=[run_id]))
+    running.call(protocol.Import(path=str(path)))
+    assert running.states() == {run_id: "queued"}
+
+
 def test_events_of_a_run_that_runs_here_are_refused(running, tmp_path):
     (run_id,) = running.submit("hold")
     running.wait_for({run_id: "running"})
