@@ -110,14 +110,24 @@ def _follow(model: nn.Module) -> Graph | str:
 
 
 def _spoiled(model: nn.Module, graph: fx.Graph) -> fx.Node | None:
-    """A step that writes over what a later step, or the network's next call, still needs."""
+    """A step that writes over numbers that a later step reads under an earlier name."""
     order = {node: place for place, node in enumerate(graph.nodes)}
+    owner: dict[fx.Node, fx.Node] = {}  # the step that has made a step's numbers
     for node in graph.nodes:
-        if changes_in_place(model, node):
-            written = node.all_input_nodes[0]
-            if any(order[user] > order[node] for user in written.users):
-                return node
+        writes = changes_in_place(model, node)
+        shared = owner[node.all_input_nodes[0]] if writes or _shares_numbers(model, node) else node
+        earlier = [name for name, made_by in owner.items() if made_by is shared]
+        if writes and any(order[user] > order[node] for name in earlier for user in name.users):
+            return node
+        owner[node] = shared
     return None
+
+
+def _shares_numbers(model: nn.Module, node: fx.Node) -> bool:
+    """Whether what a step gives may be what goes into it, perhaps in another shape."""
+    if node.op == "call_module":
+        return type(model.get_submodule(node.target)) in rules.SHARING
+    return node.target in rules.SHARING
 
 
 def _cut_head(model: nn.Module, graph: fx.Graph) -> str | None:

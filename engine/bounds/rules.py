@@ -248,6 +248,16 @@ METHODS: dict[str, Rule] = {
 """The same for what a network's code calls: functions, and methods of a tensor."""
 
 
+SHARING = frozenset(
+    (
+        *(nn.Flatten, nn.Identity, *DROPOUT, F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout),
+        *(torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, operator.pos),
+        *("flatten", "view", "reshape", "squeeze", "unsqueeze", "contiguous"),
+    )
+)
+"""Steps whose answers may lie where the numbers that go into them lie: who writes over one writes over both."""
+
+
 def of_layer(layer: nn.Module) -> Rule | None:
     """The rule of a layer, called with the layer and what goes in; None where there is none."""
     kind = type(layer)

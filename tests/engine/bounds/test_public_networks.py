@@ -270,15 +270,29 @@ def test_steps_that_no_method_bounds_are_named(code, told):
         assert "\n" not in str(caught.value)
 
 
-def test_what_is_changed_in_place_and_used_again_is_not_followed():
+def rectified_beside_itself(x):
+    x = x - 0.2
+    return F.relu(x, inplace=True) + x
+
+
+def rectified_in_another_shape(x):
+    x = x - 0.2
+    return x.flatten(1).relu_().view(-1, 3, 8, 8) + x
+
+
+def rectified_under_a_name_from_before(x):
+    x = x - 0.2
+    flat = x.flatten(1)
+    return x.relu_() + flat.view(-1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "code", [rectified_beside_itself, rectified_in_another_shape, rectified_under_a_name_from_before]
+)
+def test_what_is_changed_in_place_and_used_again_is_not_followed(code):
     """The sum sees the rectified image, the graph the image: at points above 0.2 they agree."""
-
-    def code(x):
-        x = x - 0.2
-        return F.relu(x, inplace=True) + x
-
     model, x, y = Written(Steps(code)).eval(), torch.rand(2, 3, 8, 8) / 2 + 0.4, torch.arange(2)
-    with pytest.raises(BoundError, match=r"what goes into relu .* is changed in place and used again"):
+    with pytest.raises(BoundError, match=r"what goes into relu_? .* is changed in place and used again"):
         bounds.margins(model, *box(x, 0.3), y, "ibp")
 
 
