@@ -87,10 +87,12 @@ def compute(experiment: Experiment, place: Place, folder: Path, sink) -> str:
         sink.write(events.to_json(event) + "\n")
         sink.flush()
 
+    began, ticks = time.time(), time.monotonic()
     try:
         run(experiment, Setting(folder, place, choose_device(place.device)), emit)
     except Exception as error:  # noqa: BLE001 - one failed run must not stop the sweep
-        emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=time.time(), error=one_line(error)))
+        ended = began + time.monotonic() - ticks  # whatever becomes of the clock meanwhile
+        emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=one_line(error)))
     return state
 
 

@@ -48,6 +48,7 @@ def export(reader: Reader, table: str, format: str, path: Path, /, **filters: An
                 select = _replaced(cursor, select, values, "VARCHAR", _HARMLESS)
             copy = f"COPY (SELECT * FROM ({select}) ORDER BY {order}) TO '{quoted}' ({FORMATS[format]})"
             ((rows,),) = cursor.execute(copy, values).fetchall()
+            partial.chmod(0o600)  # as all that tells who was in a training set
             os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

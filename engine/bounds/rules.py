@@ -112,6 +112,8 @@ def _positive(step: nn.Module) -> Callable[[Value], Value]:
 
 
 def _average(layer: nn.Module, value: Value) -> Value:
+    if (getattr(layer, "divisor_override", None) or 1) < 0:
+        raise NoRuleError("a divisor below 0")
     return _positive(layer)(value)
 
 

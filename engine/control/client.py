@@ -107,6 +107,8 @@ class SyncClient:
             self._socket.close()
             raise no_answer(project, error) if isinstance(error, OSError) else error from None
         self._timeout = timeout
+        self._ready = select.poll()
+        self._ready.register(self._socket, select.POLLIN)
 
     def __enter__(self) -> "SyncClient":
         return self
@@ -174,7 +176,7 @@ class SyncClient:
         deadline = None if self._timeout is None else time.monotonic() + self._timeout
         while True:
             left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
-            if select.select([self._socket], [], [], left)[0]:
+            if self._ready.poll(1000 * left):
                 return self._socket.recv(size)
             require_awake(self._project)
             if deadline is not None and time.monotonic() >= deadline:

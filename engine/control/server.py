@@ -138,7 +138,12 @@ class Server:
                 task.add_done_callback(self._connections.discard)
 
     async def _connected(self, connection: socket.socket) -> None:
-        session = Session(*await asyncio.open_unix_connection(sock=connection), self._handle)
+        try:
+            session = Session(*await asyncio.open_unix_connection(sock=connection), self._handle)
+        except OSError as error:
+            log.warning("a connection broke: %s", error)
+            connection.close()
+            return
         self._sessions.add(session)
         try:
             uid = frames.peer_uid(connection)

@@ -102,8 +102,9 @@ def audit(
     found = audited(path, wanted, per_class, seed, time_limit)
     if csv_path != "-":
         click.echo("\n\n".join(report(found, wanted, by_class)))
-    for message in found.messages:
-        click.echo(f"warning: {message}", err=True)
+    if not sys.stdout.isatty():  # where it is, they stand in the tables above
+        for message in found.messages:
+            click.echo(f"warning: {message}", err=True)
     if found.file["scarcity"]:
         click.echo(found.file["scarcity"], err=True)
     for line in missing(found.file["views"]):

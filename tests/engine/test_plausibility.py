@@ -48,7 +48,7 @@ def test_swapped_splits_are_told_by_their_accuracies():
 def test_columns_that_are_not_the_labels_are_told_by_accuracy_no_better_than_a_guess(train):
     (warning,) = plausibility.warnings(answered(train, 0.1))
     assert warning.message.startswith(
-        f"train accuracy {100 * train:.1f} % is not above a guess (10.0 %): are the columns"
+        f"train accuracy {100 * train:.1f} % is not told apart from a guess (10.0 %): are the columns"
     )
 
 
@@ -56,7 +56,7 @@ def test_a_guess_is_always_the_most_frequent_class():
     labels = {"train": np.repeat([0, 1], [90, 10]), "test": np.repeat([0, 1], [9, 1])}
     constant = {split: Answers.from_logits(np.float32([[1, 0]] * len(own))) for split, own in labels.items()}
     (warning,) = plausibility.warnings(Predictions(labels, labels, {"benign": constant}))
-    assert warning.message.startswith("train accuracy 90.0 % is not above a guess (90.0 %)")
+    assert warning.message.startswith("train accuracy 90.0 % is not told apart from a guess (90.0 %)")
 
 
 def test_adversarial_answers_may_be_worse_than_a_guess_but_not_better_on_test():

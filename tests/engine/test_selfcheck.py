@@ -93,7 +93,7 @@ def test_scaled_logits_leave_the_adversarial_accuracy_as_it_was(trained, data, f
     assert (blind == data.test.images).flatten(1).all(1).float().mean() > 0.5
     before, after = predict(trained, data), predict(scaled, data)
     for split in predictions.SPLITS:
-        assert accuracy(after, data, split=split) == pytest.approx(accuracy(before, data, split=split), abs=0.03)
+        assert accuracy(after, data, split=split) == pytest.approx(accuracy(before, data, split=split), abs=0.05)
     assert "cross-entropy was flat at " in words(after)
     assert "nowhere" not in words(after)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import stat
 
 import duckdb
 import pytest
@@ -148,3 +149,12 @@ def test_a_failed_export_keeps_the_earlier_file(filled, tmp_path):
     with pytest.raises(StoreError):
         export(filled, "runs", "csv", target)
     assert target.read_bytes() == before
+
+
+def test_a_file_is_its_owners_alone_whatever_the_umask(store, tmp_path):
+    before = os.umask(0)
+    try:
+        export(store, "runs", "csv", tmp_path / "runs.csv")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "runs.csv").stat().st_mode) == 0o600
