@@ -38,7 +38,7 @@ CREATE TABLE history (run_id VARCHAR, step BIGINT, epoch INTEGER, metric VARCHAR
 -- What the classes of a run's data are called; none of runs from before version 5.
 CREATE TABLE class_names (run_id VARCHAR, class_label INTEGER, name VARCHAR);
 
--- What a reader of a run's numbers must know before believing them; none of runs from before version 6.
+-- What a reader of a run's numbers must know before believing them; runs from before version 6 have one that says so.
 CREATE TABLE warnings (
     run_id VARCHAR,
     topic VARCHAR,               -- attack, output, membership, data, accuracy, bounds

@@ -144,6 +144,8 @@ def test_what_an_old_file_did_not_know_is_null(old, experiment):
         assert store.session.fetch("SELECT DISTINCT risk FROM scores")[1] == [(None,)]
         assert store.session.fetch("SELECT DISTINCT setting FROM runs")[1] == [(None,)]
         assert store.session.fetch("SELECT DISTINCT calibration_error FROM accuracies")[1] == [(None,)]
+        told = store.session.fetch("SELECT run_id, topic, view, message LIKE 'computed before%' FROM warnings")[1]
+        assert sorted(told) == sorted((experiment(seed=seed).run_id, "attack", None, True) for seed in (0, 1))
         run_id = experiment(seed=0).run_id
         exposed = store.query("exposed", run_id=run_id)
         names = ("example", "label", "risk", "mean_risk", "benign_confidence", "benign_risk", "adversarial_confidence")
