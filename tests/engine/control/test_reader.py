@@ -140,7 +140,7 @@ def test_an_engine_that_starts_while_the_file_is_read_tries_again(results, monke
         with pytest.raises(EngineBusy):
             ProjectLock(results.project)
         # Called after the first try found the project held.
-        monkeypatch.setattr(launch, "_require_near", lambda _: reading_now.close())
+        monkeypatch.setattr(launch, "_require_reachable", lambda _: reading_now.close())
         results.start()
     assert results.states() == dict.fromkeys(results.mine, "done")
 
