@@ -83,7 +83,14 @@ def climb(
 def input_gradient(model: Callable[[Tensor], Tensor], objective: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Gradient of `objective(logits)` to the images alone, taken in float32."""
     x.requires_grad_(True)
-    (gradient,) = torch.autograd.grad(objective(model(x).float()), x)
+    return gradient_to(x, objective(model(x).float()))
+
+
+def gradient_to(x: Tensor, value: Tensor) -> Tensor:
+    """Gradient of a number to the images; 0 where the network cuts them off from it (`detach`, a comparison)."""
+    if not value.requires_grad:
+        return torch.zeros_like(x)
+    (gradient,) = torch.autograd.grad(value, x, allow_unused=True, materialize_grads=True)
     return gradient
 
 

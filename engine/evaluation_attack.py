@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine import memory
-from engine.attacks import climb, input_gradient
+from engine.attacks import climb, gradient_to, input_gradient
 from engine.spec import Evaluation
 
 FLAT_MARGIN = 50.0
@@ -145,5 +145,5 @@ def _climbed(model: nn.Module, x: Tensor, y: Tensor, size: dict[str, float], dty
 def _direction(model: nn.Module, x: Tensor, y: Tensor, dtype: torch.dtype) -> Tensor:
     """Sign of the log-odds' gradient to the images, taken in a precision; 0 where it is not a number."""
     images = x.to(dtype, copy=True).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(log_odds(model(images).to(dtype), y).sum(), images)
+    gradient = gradient_to(images, log_odds(model(images).to(dtype), y).sum())
     return gradient.nan_to_num_(nan=0.0).sign_().to(x.dtype)

@@ -12,6 +12,8 @@ EXACT = 1e-3
 """Rows that sum to one within this are taken as they are: that far float16 and float32 are off."""
 TOLERANCE = 1e-2
 """Rows that sum to one within this were rounded or cut short, and are divided by their sums."""
+BOUND = TOLERANCE + EXACT
+"""The same for sums of floats: 0.33 + 0.33 + 0.33 lies farther from one than 0.01."""
 
 
 def of_view(file: PredictionFile, view: str, labels: Mapping[str, np.ndarray]) -> dict[str, Answers] | None:
@@ -70,7 +72,7 @@ def _two_columns(file: PredictionFile, key: str, kind: str, values: np.ndarray) 
 def _tell_probabilities(file: PredictionFile, view: str, arrays: Mapping[str, dict[str, np.ndarray]]) -> None:
     """Move probabilities that are called logits to where they belong."""
     called = [split for split in SPLITS if "logits" in arrays[split]]
-    found = [split for split in called if are_probabilities(arrays[split]["logits"], TOLERANCE)]
+    found = [split for split in called if are_probabilities(arrays[split]["logits"], BOUND)]
     if not found:
         return
     keys = [f"logits_{split}_{view}" for split in found]
@@ -102,7 +104,7 @@ def _summing_to_one(file: PredictionFile, view: str, key: str, output: np.ndarra
         file.refuse_row(key, outside, f"is not a softmax: it holds {value:.6g}; {elsewhere}")
     sums = output.sum(axis=-1, keepdims=True, dtype=np.float64)
     off = np.abs(sums - 1)
-    bad = _any(off > TOLERANCE)
+    bad = _any(off > BOUND)
     if bad.any():
         own = sums[bad.argmax()].ravel()
         worst = own[np.abs(own - 1).argmax()]

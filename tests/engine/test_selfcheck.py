@@ -98,9 +98,13 @@ def test_scaled_logits_leave_the_adversarial_accuracy_as_it_was(trained, data, f
     assert "nowhere" not in words(after)
 
 
-def test_where_nothing_helps_the_run_says_how_many_images_were_left_alone(trained, data):
-    rounded = Behind(trained, before=lambda x: (x * 255).round() / 255)
-    answers = predict(rounded, data)
+@pytest.mark.parametrize(
+    "flat",
+    [lambda x: (x * 255).round() / 255, lambda x: (x * 255).int() / 255, torch.Tensor.detach],
+    ids=["round", "int", "detach"],
+)
+def test_where_nothing_helps_the_run_says_how_many_images_were_left_alone(trained, data, flat):
+    answers = predict(Behind(trained, before=flat), data)
     assert words(answers) == (
         "PGD moved 80 of 80 training and 60 of 60 test images nowhere: adversarial numbers overstate robustness"
     )

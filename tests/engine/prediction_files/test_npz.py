@@ -279,6 +279,16 @@ def test_rounded_rows_are_divided_by_their_sums_and_counted(tmp_path, exact, dty
     ]
 
 
+@pytest.mark.parametrize("row", [(0.33, 0.33, 0.33), (0.35, 0.34, 0.32)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_two_decimals_that_miss_one_by_the_last_are_rounded_rows(tmp_path, exact, dtype, row):
+    """As floats, 0.33 + 0.33 + 0.33 misses one by a little more than 0.01."""
+    output = np.array([row] * 3, dtype)
+    changes = {"output_train_benign": output, "output_test_benign": exact["output_test_benign"]}
+    answers = read(tmp_path, **changes).predictions.views["benign"]["train"].probabilities
+    assert answers.sum(axis=1) == pytest.approx([1, 1, 1], abs=2e-3)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_rows_of_usual_precision_are_taken_to_the_last_bit(tmp_path, dtype):
     output = softmax(np.random.default_rng(0), 3, 2).astype(dtype)
