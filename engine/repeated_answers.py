@@ -53,9 +53,16 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
     if not found:
         return
     most, tests = max(found, key=lambda each: each.across), len(predictions.labels["test"])
+    twice = [f"{count} {split}" for count, split in zip(most.within, SPLITS, strict=True) if count]
+    if not most.across:
+        yield RunWarning(
+            "data",
+            f"{' and '.join(twice)} answers repeat one of their own split to the last digit: there are fewer images "
+            "than rows, and intervals are too narrow",
+        )
+        return
     how_many = "at least" if most.by_luck is None else "up to"
     luck = "" if most.by_luck is None else f" (luck explains {most.by_luck:.0f})"
-    twice = [f"{count} {split}" for count, split in zip(most.within, SPLITS, strict=True) if count]
     beside = f"; {' and '.join(twice)} answers repeat one of their own split" if twice else ""
     yield RunWarning(
         "membership",
@@ -65,21 +72,21 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
 
 
 def repeats(predictions: Predictions, view: str) -> Repeats | None:
-    """What one view's answers tell of; None where no image is on both sides, or where it cannot be told."""
+    """What one view's answers tell of; None where no image is met again, or where it cannot be told."""
     places = _places(predictions.views[view])
     found = [_by_digits(predictions.views[view], places), _by_pairs(places)]
     return max((each for each in found if each), key=lambda each: each.across, default=None)
 
 
 def _by_digits(answers: Mapping[str, Answers], places: Sequence[Places]) -> Repeats | None:
-    """Rows with enough digits; None where no image is on both sides, or more share one answer than are."""
+    """Rows with enough digits; None where none is met again, or more share one answer than are."""
     telling = [rows for rows in places if sum(map(len, rows)) > 1 and _bits(answers, rows) >= ENOUGH_BITS]
     few = [rows for rows in telling if max(map(len, rows)) <= MANY]
     crowded = sum(sum(map(len, rows)) for rows in telling if max(map(len, rows)) > MANY)
     across = sum(len(test) for train, test in few if train)
-    if across <= crowded:
-        return None
-    return Repeats(across, tuple(sum(max(0, len(rows[side]) - 1) for rows in few) for side in (0, 1)))
+    within = tuple(sum(max(0, len(rows[side]) - 1) for rows in few) for side in (0, 1))
+    found = Repeats(across if across > crowded else 0, within if sum(within) > crowded else (0, 0))
+    return found if found.across or any(found.within) else None
 
 
 def _by_pairs(places: Sequence[Places]) -> Repeats | None:

@@ -14,6 +14,8 @@ TOLERANCE = 1e-2
 """Rows that sum to one within this were rounded or cut short, and are divided by their sums."""
 BOUND = TOLERANCE + EXACT
 """The same for sums of floats: 0.33 + 0.33 + 0.33 lies farther from one than 0.01."""
+AGREEING = 0.02
+"""Probabilities nearer than this to the softmax of the logits beside them are that, rounded."""
 
 
 def of_view(file: PredictionFile, view: str, labels: Mapping[str, np.ndarray]) -> dict[str, Answers] | None:
@@ -31,7 +33,8 @@ def of_view(file: PredictionFile, view: str, labels: Mapping[str, np.ndarray]) -
     for split in SPLITS:
         for kind in KINDS:
             if (key := f"{kind}_{split}_{view}") in file.arrays:
-                arrays[split][kind] = _values(file, key, kind, view, len(labels[split]))
+                values = _values(file, key, kind, view, len(labels[split]))
+                arrays[split][kind] = _of_percentages(file, key, view, values)
     _tell_probabilities(file, view, arrays)
     return {split: _answers(file, split, view, arrays[split]) for split in SPLITS}
 
@@ -58,6 +61,14 @@ def _values(file: PredictionFile, key: str, kind: str, view: str, examples: int)
         broken = np.isnan(values) | np.isposinf(values) | ~np.isfinite(values).any(axis=-1, keepdims=True)
     file.refuse_row(key, _any(broken), "is not finite")
     return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def _of_percentages(file: PredictionFile, key: str, view: str, values: np.ndarray) -> np.ndarray:
+    """A hundredth of rows that all sum to 100, which no softmax and hardly any logits do; others as they are."""
+    if not are_probabilities(values / 100, BOUND):
+        return values
+    file.doubt(view, f"{key} sums to 100 in every row and was read as percentages")
+    return values / 100
 
 
 def _two_columns(file: PredictionFile, key: str, kind: str, values: np.ndarray) -> np.ndarray:
@@ -91,7 +102,16 @@ def _answers(file: PredictionFile, split: str, view: str, found: Mapping[str, np
     logits, key = found.get("logits"), f"output_{split}_{view}"
     if logits is not None and logits.shape != found["output"].shape:
         file.refuse(f"logits_{split}_{view} is {logits.shape}, {key} {found['output'].shape}")
-    return Answers(_summing_to_one(file, view, key, found["output"]), logits)
+    answers = Answers(_summing_to_one(file, view, key, found["output"]), logits)
+    if logits is not None:
+        other = np.abs(Answers.from_logits(logits).probabilities - answers.probabilities) > AGREEING
+        if rows := int(_any(other).sum()):
+            file.doubt(
+                view,
+                f"{rows} of {len(logits)} rows of {key} are not the softmax of logits_{split}_{view}: confidences are "
+                "the one's, margins and accuracies the other's",
+            )
+    return answers
 
 
 def _summing_to_one(file: PredictionFile, view: str, key: str, output: np.ndarray) -> np.ndarray:

@@ -58,7 +58,9 @@ def read(path: Path) -> PredictionFile:
     if not len(values):
         file.refuse("holds no rows")
     if layout.skipped:
-        file.notes.append(f"skipped, for they are no columns of classes: {listed(layout.skipped)}")
+        file.notes.append(
+            f"skipped, for they are no columns of classes: {listed(name or 'one without a name' for name in layout.skipped)}"
+        )
     member = _members(file, layout.split, words[layout.split])
     views = _views(file, layout.view, words[layout.view]) if layout.view else np.full(len(values), "benign")
     labels, names = _labels(file, words["label"], list(layout.classes.values()))
@@ -79,7 +81,7 @@ def layout(path: Path, columns: Sequence[str]) -> Layout:
     """What the columns of a table mean by their names; `PredictionsError` where that cannot be told."""
 
     def refuse(words: str) -> None:
-        raise PredictionsError(printable(f"{path}: {words}; it has {listed(columns)}"))
+        raise PredictionsError(printable(f"{path}: {words}; it has {listed(filter(None, columns)) or 'no columns'}"))
 
     if len(set(columns)) < len(columns):
         refuse("has a column twice")

@@ -124,3 +124,14 @@ def test_the_papers_files_hold_no_copies_and_planted_ones_are_found(shared, name
         views[view] = {"train": own["train"], "test": Answers(test, None)}
     (warning,) = repeated_answers.warnings(replace(answers, views=views))
     assert 20 <= int(warning.message.split()[2]) <= 32  # saturated rows are missed, or a pair by luck is in
+
+
+def test_answers_that_repeat_in_their_own_split_alone_are_told_too():
+    draw = np.random.default_rng(0)
+    labels = {"train": np.arange(600) % 5, "test": np.arange(300) % 5}
+    logits = {split: draw.normal(size=(len(own), 5)).astype(np.float32) for split, own in labels.items()}
+    logits["train"][60:] = np.tile(logits["train"][:60], (9, 1))
+    views = {"benign": {split: Answers.from_logits(own) for split, own in logits.items()}}
+    (warning,) = repeated_answers.warnings(Predictions(labels, labels, views))
+    assert warning.topic == "data"
+    assert warning.message.startswith("540 train answers repeat one of their own split to the last digit")

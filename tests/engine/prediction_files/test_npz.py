@@ -312,3 +312,30 @@ def test_a_files_own_warnings_and_what_reading_told_are_kept_together(tmp_path):
     rows = np.array([["attack", "", "3 of 4 nowhere"]])
     found = read(tmp_path, warnings=rows, output_train_benign=np.full((3, 2), 0.499, np.float32)).predictions
     assert [(each.topic, each.view) for each in found.warnings] == [("attack", None), ("output", "benign")]
+
+
+def test_percentages_are_read_as_such_under_either_name(tmp_path):
+    draw = np.random.default_rng(0)
+    shares = {split: draw.dirichlet(np.ones(3), n).astype(np.float32) for split, n in (("train", 9), ("test", 6))}
+    labels = {f"{split}_label": np.arange(len(own)) % 3 for split, own in shares.items()}
+    for kind in ("output", "logits"):
+        np.savez(tmp_path / "p.npz", **labels, **{f"{kind}_{split}_benign": 100 * own for split, own in shares.items()})
+        found = prediction_files.load(tmp_path / "p.npz")
+        assert np.allclose(found.views["benign"]["train"].probabilities, shares["train"], atol=1e-6)
+        assert f"{kind}_train_benign sums to 100 in every row and was read as percentages" in found.warnings[0].message
+
+
+def test_probabilities_that_are_not_those_of_the_logits_beside_them_are_told(tmp_path):
+    draw = np.random.default_rng(0)
+    arrays = {"train_label": np.arange(9) % 3, "test_label": np.arange(6) % 3}
+    for split, size in (("train", 9), ("test", 6)):
+        arrays[f"logits_{split}_benign"] = 3 * draw.normal(size=(size, 3)).astype(np.float32)
+        arrays[f"output_{split}_benign"] = predictions.Answers.from_logits(
+            arrays[f"logits_{split}_benign"]
+        ).probabilities
+    np.savez(tmp_path / "same.npz", **arrays)
+    assert prediction_files.load(tmp_path / "same.npz").warnings == ()
+    arrays["output_train_benign"] = np.roll(arrays["output_train_benign"], 1, axis=0)
+    np.savez(tmp_path / "other.npz", **arrays)
+    (warning,) = prediction_files.load(tmp_path / "other.npz").warnings
+    assert "rows of output_train_benign are not the softmax of logits_train_benign" in warning.message
