@@ -58,9 +58,8 @@ def read(path: Path) -> PredictionFile:
     if not len(values):
         file.refuse("holds no rows")
     if layout.skipped:
-        file.notes.append(
-            f"skipped, for they are no columns of classes: {listed(name or 'one without a name' for name in layout.skipped)}"
-        )
+        names = listed(name or "one without a name" for name in layout.skipped)
+        file.notes.append(f"skipped, for they are no columns of classes: {names}")
     member = _members(file, layout.split, words[layout.split])
     views = _views(file, layout.view, words[layout.view]) if layout.view else np.full(len(values), "benign")
     labels, names = _labels(file, words["label"], list(layout.classes.values()))
