@@ -43,7 +43,7 @@ def socket_of(project: Project) -> str:
     if holder.host != hostname():
         raise EngineUnreachable(f"{project.root}: its engine runs on another machine: {holder}")
     if holder.socket and os.path.basename(holder.socket) != project.socket_name:
-        raise EngineUnreachable(f"{project.root}: no engine runs here; its lock was copied from another project")
+        raise EngineUnreachable(f"{project.root}: no engine runs here; its lock is of another folder (copied or moved)")
     if not project.held:
         raise EngineUnreachable(f"{project.root}: no engine runs here; the last one, {holder}, was killed")
     require_awake(project)

@@ -17,7 +17,7 @@ from engine.ownfiles import LinkError, refuse_links
 SOCKET_PATH_LIMIT = 100
 """Longest socket path in bytes; `sun_path` holds 108 on Linux and 104 elsewhere."""
 
-LOOK_SECONDS = 0.2
+GLANCE_SECONDS = 0.2
 """A lock may be held for this long by those who only look whether an engine holds it (`Project.held`)."""
 MISREAD = ("?", "\\")
 """What DuckDB takes for the beginning of a query and for a separator of folders: it would write somewhere else."""
@@ -188,7 +188,7 @@ def socket_folder() -> Path:
 
 def _lock(file: int) -> None:
     """Take a lock for oneself alone; BlockingIOError where somebody holds it for longer than a look."""
-    deadline = time.monotonic() + LOOK_SECONDS
+    deadline = time.monotonic() + GLANCE_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -196,7 +196,7 @@ def _lock(file: int) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise
-        time.sleep(LOOK_SECONDS / 20)
+        time.sleep(GLANCE_SECONDS / 20)
 
 
 class ProjectLock:

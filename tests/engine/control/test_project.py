@@ -133,7 +133,7 @@ def test_a_path_too_long_for_a_socket_is_refused(runtime, monkeypatch):
         ('{"pid": 1, "host": "HERE", "since": 0, "socket": "/gone/NAME"}', "no engine answers here"),
         (
             '{"pid": 1, "host": "HERE", "since": 0, "socket": "/an/other.sock"}',
-            "its lock was copied from another project",
+            r"its lock is of another folder \(copied or moved\)",
         ),
     ],
 )
