@@ -5,7 +5,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ from textual.binding import Binding
 from textual.filter import LineFilter
 
 from engine.control.project import Project
-from explorer import actions, look, settings, view
+from explorer import actions, look, settings, terminal, view
 from explorer.machine.checks import Check, Checkup, all_checks
 from explorer.machine.gauges import Machine
 from explorer.machine.machine_watch import MachineWatch
@@ -22,9 +21,6 @@ from explorer.options import data_folder
 from explorer.palette import Commands
 from explorer.project.live import Live
 from explorer.screens.main import MainScreen
-
-ORPHAN_SECONDS = 5.0
-"""How often the app looks whether its terminal is still there."""
 
 
 class ExploreApp(App[int | Project]):
@@ -94,21 +90,18 @@ class ExploreApp(App[int | Project]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, 128 + number)
-        signal.signal(signal.SIGCONT, self._go_on)
-        self.set_interval(ORPHAN_SECONDS, self._mind_terminal)
+        loop.add_signal_handler(signal.SIGTSTP, self.action_suspend_process)
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
-    def _go_on(self, *_: object) -> None:
-        """Take the terminal back after a suspension, and only then.
+    def action_suspend_process(self) -> None:
+        """To the shell and back.
 
-        The system sends SIGCONT along with SIGHUP when a terminal goes away. Textual would start a second thread that
-        reads keys; the first is never told to end, and keeps a process without a terminal alive, and busy.
+        Not from handlers of SIGTSTP and SIGCONT, as Textual does: SIGCONT comes with the SIGHUP of a terminal that goes
+        away, and as often as others send it, and each one starts another thread that reads keys, which nobody ends.
         """
-        if self._driver._must_signal_resume:
-            self._driver._sigcont_application()
-
-    def _mind_terminal(self) -> None:
-        if not os.isatty(sys.__stdin__.fileno()):
-            self.exit(128 + signal.SIGHUP)
+        if self._driver is not None and self._driver.can_suspend:
+            with self.suspend():
+                terminal.leave_to_shell()
 
     async def on_unmount(self) -> None:
         """Keep the choices and leave the engine to its work."""
@@ -165,7 +158,7 @@ class ExploreApp(App[int | Project]):
             return
         command = shlex.split(os.environ.get("PAGER") or "less")
         try:
-            with self.suspend():
+            with self.suspend(), terminal.lent():
                 subprocess.run([*command, str(path)], check=False)
         except OSError as error:
             self.notify(f"$PAGER cannot show it: {error}", severity="error", markup=False)

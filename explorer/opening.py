@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine.control.project import Project
 from engine.printing import within
 from engine.text import printable
+from explorer import terminal
 from explorer.plain import speaks_unicode
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def open_app(opening: Opening) -> int:
     if problem := terminal_problem():
         print(f"error: {problem}", file=sys.stderr)
         return UNUSABLE
+    terminal.end_without()
     while True:
         with _skeleton(opening.project):
             app = _app(opening)

@@ -3,11 +3,12 @@
 import os
 import signal
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from waiting import patience, wait_until
+from waiting import patience
 
 from engine import sweeps
 from engine.control import protocol
@@ -28,6 +29,15 @@ def broken(self):
     raise RuntimeError("a bug")
 MainScreen.pulse = broken
 sys.exit(open_app(Opening(project=Project.at(sys.argv[1]))))
+"""
+STARTER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+STUCK = """
+from explorer import terminal
+import queue, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+terminal.end_without()
+print("waits", flush=True)
+queue.Queue().get()
 """
 SWEEP = {
     "name": "terminal",
@@ -67,6 +77,15 @@ def terminal(project, open_terminal):
     return opened
 
 
+def suspend(terminal):
+    """Control-Z, in a terminal that goes on taking in what is painted."""
+    terminal.press("\x1a")
+    deadline = time.monotonic() + patience(15.0)
+    while not suspended(terminal.process.pid):
+        assert time.monotonic() < deadline, "it is not suspended"
+        terminal.read_now(0.05)
+
+
 def finished(project):
     """Wait for the end of the only run; its state."""
     with SyncClient(project, timeout=patience(60.0)) as client:
@@ -88,19 +107,47 @@ def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, t
     assert finished(project) == "done"
 
 
-@pytest.mark.parametrize("how", ["closed", "told to go on", "suspended and back"])
+@pytest.mark.parametrize("how", ["closed", "told to go on", "suspended and back", "suspended"])
 def test_no_app_outlives_its_terminal_whatever_signals_came_before(project, terminal, how):
-    """SIGCONT comes with every SIGHUP of a terminal, and from every `fg`."""
+    """SIGCONT comes with every SIGHUP of a terminal, from every `fg`, and from others as often as they like."""
     pid = terminal.process.pid
-    if how == "suspended and back":
-        terminal.press("\x1a")
-        wait_until(lambda: suspended(pid))
-    if how != "closed":
-        for _ in range(3):
+    if how.startswith("suspended"):
+        suspend(terminal)
+    if how in ("told to go on", "suspended and back"):
+        for _ in range(30):
             os.kill(pid, signal.SIGCONT)
-            terminal.read_now(0.5)
+            terminal.read_now(0.02)
     os.close(terminal.end)
     terminal.process.wait(timeout=patience(20))
+
+
+def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(project, terminal):
+    pid = terminal.process.pid
+    for _ in range(2):
+        suspend(terminal)
+        while terminal.read_now():
+            pass
+        assert terminal.restored
+        os.kill(pid, signal.SIGCONT)
+        terminal.wait_for("1 running")
+
+
+def test_a_suspended_app_takes_along_what_it_was_started_by(project, open_terminal):
+    """A shell waits for `uv`, say, which runs the app: without it, nobody would get the shell back."""
+    starter = open_terminal(sys.executable, "-c", STARTER, MIA, "--project", project.root)
+    starter.wait_for("1 running")
+    suspend(starter)
+    os.killpg(starter.process.pid, signal.SIGCONT)
+    starter.wait_for("1 running")
+    starter.press("d")
+    assert starter.code() == 0
+
+
+def test_what_waits_for_good_and_heeds_no_signal_ends_with_its_terminal(open_terminal):
+    stuck = open_terminal(sys.executable, "-c", STUCK)
+    stuck.wait_for("waits")
+    os.close(stuck.end)
+    assert stuck.process.wait(timeout=patience(20)) == 128 + signal.SIGHUP
 
 
 def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
