@@ -81,7 +81,11 @@ _STUDENT = (
     f" + {(3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384} / (n_seeds - 1) ** 3)"
 )
 # Summed in the order of the seeds, so that the last digit is always the same.
-_VALUES = "list(f.value ORDER BY c.seed, c.run_id) AS seeds"
+_BY_SEED = "ORDER BY c.seed, c.run_id"
+_VALUES = (
+    f"list(f.value {_BY_SEED}) AS seeds, list(f.ci_low {_BY_SEED}) AS lows, list(f.ci_high {_BY_SEED}) AS highs, "
+    "count(f.ci_low) = count(*) AS has_examples"
+)
 _LEAKING = "CASE WHEN count(f.leaks) > 0 THEN CAST(count_if(f.leaks) AS BIGINT) END AS n_leaking"
 """Seeds that are told apart from a guess, each by itself."""
 _IN_WORDS = "max(c.setting) AS setting"
@@ -89,24 +93,46 @@ _IN_WORDS = "max(c.setting) AS setting"
 _TOLD = f"LEFT JOIN {TOLD} t ON {TOLD_OF_T.format('f')}"
 _WARNINGS = f"{joined(all_of('t.messages'))} AS warnings"
 """The distinct messages of all seeds."""
+FEWEST_SEEDS = 3
+"""Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
+# An interval over seeds leaves out that other examples may be drawn, one over examples that other seeds may: the wider
+# stands. The mean of several seeds' intervals over examples is as wide as one's, for all look at the same examples.
 _STATISTICS = f"""
 statistics AS (
-    SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
-        {_STUDENT} * std / sqrt(n_seeds) AS half
-    FROM grouped
+    SELECT *, CASE ci_over WHEN 'seeds' THEN mean - half WHEN 'examples' THEN low END AS ci_low,
+        CASE ci_over WHEN 'seeds' THEN mean + half WHEN 'examples' THEN high END AS ci_high
+    FROM (
+        SELECT *, CASE WHEN 2 * half > coalesce(high - low, 0) THEN 'seeds' WHEN low IS NOT NULL THEN 'examples' END
+            AS ci_over
+        FROM (
+            SELECT *, len(seeds) AS n_seeds, list_avg(seeds) AS mean, list_stddev_samp(seeds) AS std,
+                CASE WHEN n_seeds >= {FEWEST_SEEDS} THEN {_STUDENT} * std / sqrt(n_seeds) END AS half,
+                CASE WHEN has_examples THEN list_avg(lows) END AS low,
+                CASE WHEN has_examples THEN list_avg(highs) END AS high
+            FROM grouped
+        )
+    )
 )"""
-_SUMMARY = "g.mean, g.std, g.mean - g.half AS ci_low, g.mean + g.half AS ci_high, g.n_seeds, g.n_leaking"
+_SUMMARY = "g.mean, g.std, g.ci_low, g.ci_high, g.ci_over, g.n_seeds, g.n_leaking"
+_WILSON = (
+    f"(accuracy + {_Z**2 / 2} / n {{}} {_Z} * sqrt(accuracy * (1 - accuracy) / n + {_Z**2 / 4} / n / n))"
+    f" / (1 + {_Z**2} / n)"
+)
+"""An end of the interval of an accuracy over examples (Wilson 1927), as `engine.shares.wilson_interval`."""
+_ACCURACIES = f"""
+    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
+        {_WILSON.format("-")} AS ci_low, {_WILSON.format("+")} AS ci_high, CAST(NULL AS BOOLEAN) AS leaks
+    FROM accuracies"""
 
 CURVE = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (
-    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
-        CAST(NULL AS BOOLEAN) AS leaks
-    FROM accuracies
+    {_ACCURACIES.strip()}
     UNION ALL
-    SELECT run_id, 'calibration_error', view, split, NULL, NULL, calibration_error, NULL
+    SELECT run_id, 'calibration_error', view, split, NULL, NULL, calibration_error, NULL, NULL, NULL
     FROM accuracies WHERE calibration_error IS NOT NULL
     UNION ALL
-    SELECT run_id, metric, view, NULL, attack, threshold_rule, value, leaks FROM leakage WHERE class_label IS NULL
+    SELECT run_id, metric, view, NULL, attack, threshold_rule, value, ci_low, ci_high, leaks
+    FROM leakage WHERE class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         c.size, c.settings, c.papers, {_WARNINGS}
@@ -118,7 +144,11 @@ SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, 
     g.size, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
-"""One row per setting and fact, over seeds of finished runs, with Student's interval from two seeds on."""
+"""One row per setting and fact, over seeds of finished runs.
+
+The interval is the wider of two, and `ci_over` names it: over examples (of several seeds the mean), and over seeds,
+Student's from three on.
+"""
 
 _CURVE_ORDER = (
     "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, {}, measure, view, "
@@ -162,7 +192,7 @@ _STATISTICS_OF = ", ".join(
     f"max({value}) FILTER ({fact}) AS {name}{suffix}"
     for name, fact in _PRINTED.items()
     for suffix, value in (
-        *(("", "mean"), ("_std", "std"), ("_ci_low", "mean - half"), ("_ci_high", "mean + half")),
+        *(("", "mean"), ("_std", "std"), ("_ci_low", "ci_low"), ("_ci_high", "ci_high"), ("_ci_over", "ci_over")),
         *([("_n_leaking", "n_leaking")] if "inference" in name else []),
     )
 )
@@ -171,11 +201,9 @@ _PUBLISHED_OF = ", ".join(
 )
 VIEWS = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (
-    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS threshold_rule, accuracy AS value,
-        CAST(NULL AS BOOLEAN) AS leaks
-    FROM accuracies
+    {_ACCURACIES.strip()}
     UNION ALL
-    SELECT run_id, metric, view, NULL, threshold_rule, value, leaks FROM leakage
+    SELECT run_id, metric, view, NULL, attack, threshold_rule, value, ci_low, ci_high, leaks FROM leakage
     WHERE attack = 'confidence' AND metric = 'inference_accuracy' AND class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},

@@ -104,7 +104,7 @@ _DUAL = _PLAIN | {"weight_decay": 5e-4, "decays": "all", "gradient_clip": 1.0}
 _YALE_OWN = {
     "distributional": _YALE_GAMMA,
     "trades": {"steps": 14250, "milestones": (7029, 10639, 12729), "factors": (0.5, 0.1, 0.01)}
-    | {"weight_decay": 5e-4, "attack_step_size": 0.2484, "epsilon_warmup": 0},
+    | {"weight_decay": 5e-4, "decays": "all", "attack_step_size": 0.2484, "epsilon_warmup": 0},
     "dual": _DUAL
     | {"steps": 17195, "milestones": (9974, 12349, 14724, 17099), "factors": (0.5, 0.25, 0.125, 0.0625)}
     | {"ramp_end": 7600, "epsilon_first": 1e-4, "projections": 50, "clip_input": False},
@@ -117,7 +117,8 @@ _YALE_OWN = {
 }
 _FASHION_OWN = {
     "distributional": _FASHION_GAMMA,
-    "trades": {"steps": 60000, "milestones": (35399, 50399), "factors": (0.1, 0.01), "weight_decay": 5e-4},
+    "trades": {"steps": 60000, "milestones": (35399, 50399), "factors": (0.1, 0.01)}
+    | {"weight_decay": 5e-4, "decays": "all"},
     "dual": _DUAL
     | {"steps": 122000, "batch_size": 30, "milestones": (69999, 99999), "factors": (0.1, 0.01)}
     | {"ramp_end": 40000, "epsilon_first": 3e-3, "projections": 20},

@@ -131,8 +131,9 @@ def over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     """With the words that say how many seeds there are and what the intervals are."""
     few, many = min(row["n_seeds"] for row in rows), max(row["n_seeds"] for row in rows)
     count = f"{few}-{many} seeds" if few < many else f"{many} seeds" if many > 1 else "1 seed"
-    interval = ", 95 % CI" if many > 1 and view.interval != "off" else ""
-    short = interval.removeprefix(", ") or count
+    over = sorted({row["ci_over"] for row in rows} - {None}) if view.interval != "off" else ()
+    interval = f", 95 % CI over {' or '.join(over)}" if over else ""
+    short = "95 % CI" if over else count
     told = f" · {warned.WARNED} may mislead" if any(map(warned.is_warned, rows)) else ""
     *_, last = drawing.shorter
     shorter = *(f"{title} · {short}{told}" for title in drawing.shorter), last.replace(" · ", " "), last

@@ -1,13 +1,9 @@
 """Our numbers with their 95 % intervals, and the differences between two of them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 SEEDS, EXAMPLES = "seeds", "examples"
-FEWEST_SEEDS = 3
-"""Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -40,21 +36,3 @@ class Number:
         if self.low is None or self.low <= 0 <= self.high:
             return 0
         return 1 if self.value > 0 else -1
-
-
-def with_wider(value: float, over_seeds: Interval | None, over_examples: Interval | None) -> Number:
-    """The number with the wider of its intervals: one over seeds leaves out that other examples may be drawn."""
-    found = {SEEDS: over_seeds, EXAMPLES: over_examples}
-    known = {name: ends for name, ends in found.items() if ends is not None and None not in ends}
-    if not known:
-        return Number(value)
-    over, (low, high) = max(known.items(), key=lambda each: each[1][1] - each[1][0])
-    return Number(value, max(0.0, low), min(1.0, high), over)
-
-
-def of_examples(rows: Sequence[Interval]) -> Interval | None:
-    """The mean interval over examples of several seeds; it is as wide as one's, for all look at the same examples."""
-    if not rows or any(None in ends for ends in rows):
-        return None
-    low, high = (sum(ends) / len(rows) for ends in zip(*rows, strict=True))
-    return low, high

@@ -1,17 +1,16 @@
 """The finished runs of a preset, seeds of one setting together, with all their numbers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from engine.recipes import SCALES, SETTINGS, recipe_for
-from engine.shares import wilson_interval
 from engine.spec import Experiment
 from explorer import text
 from explorer.project.access import Results
 from explorer.reproduction import authors
-from explorer.reproduction.numbers import FEWEST_SEEDS, Interval, Number, of_examples, with_wider
+from explorer.reproduction.numbers import SEEDS, Number
 
 Row = Mapping[str, Any]
 RULE = "oracle"
@@ -28,12 +27,8 @@ class Setting:
     """Rows of the query `run`, by seed."""
     row: Row
     """Their row of the query `views`."""
-    leakage: tuple[Row, ...]
-    """Rows of the query `leakage` of all classes together."""
-    accuracies: tuple[Row, ...]
-    """Rows of the query `accuracies`."""
     over_seeds: tuple[Row, ...]
-    """Their rows of the query `capacity`: means with Student's intervals."""
+    """Their rows of the query `capacity`."""
 
     @property
     def scale(self) -> str:
@@ -73,27 +68,20 @@ class Setting:
         view, _, kind = column.partition("_")
         if kind.endswith("inference_accuracy"):
             return self.attack("confidence", view, "heldout" if kind.startswith("heldout") else RULE)
-        split = kind.removesuffix("_accuracy")
-        found = [row for row in self.accuracies if (row["view"], row["split"]) == (view, split)]
-        if not found:
-            return None
-        intervals = [wilson_interval(row["accuracy"] * row["n"], row["n"]) for row in found]
-        return self._number(intervals, measure="accuracy", view=view, split=split)
+        return self._number(measure="accuracy", view=view, split=kind.removesuffix("_accuracy"))
 
     def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
         """The inference accuracy of an attack, of several seeds the mean."""
-        wanted = {"attack": attack, "view": view, "threshold_rule": rule}
-        found = [row for row in self.leakage if row["metric"] == "inference_accuracy" and _has(row, wanted)]
-        if not found:
-            return None
-        return self._number([(row["ci_low"], row["ci_high"]) for row in found], measure="inference_accuracy", **wanted)
+        return self._number(measure="inference_accuracy", attack=attack, view=view, threshold_rule=rule)
 
-    def _number(self, over_examples: Sequence[Interval], **wanted: str) -> Number | None:
+    def _number(self, **wanted: str) -> Number | None:
         row = next((row for row in self.over_seeds if _has(row, wanted)), None)
         if row is None:
             return None
-        of_seeds = (row["ci_low"], row["ci_high"]) if row["n_seeds"] >= FEWEST_SEEDS else None
-        return with_wider(row["mean"], of_seeds, of_examples(over_examples))
+        low, high = row["ci_low"], row["ci_high"]
+        if row["ci_over"] == SEEDS:  # Student's interval knows nothing of 0 and 1
+            low, high = max(0.0, low), min(1.0, high)
+        return Number(row["mean"], low, high, row["ci_over"] or "")
 
 
 def _has(row: Row, wanted: Mapping[str, str]) -> bool:
@@ -115,10 +103,9 @@ def gather(results: Results, preset: str) -> list[Setting]:
         runs.sort(key=lambda run: run["seed"])
         names = [run["run_id"] for run in runs]
         (row,) = results.query("views", run_id=names)
-        leakage = tuple(each for each in results.query("leakage", run_id=names) if each["class_label"] is None)
-        accuracies, over_seeds = (tuple(results.query(table, run_id=names)) for table in ("accuracies", "capacity"))
+        over_seeds = tuple(results.query("capacity", run_id=names))
         experiment = Experiment.from_dict(json.loads(runs[0]["spec"]))
-        found.append(Setting(experiment, tuple(runs), row, leakage, accuracies, over_seeds))
+        found.append(Setting(experiment, tuple(runs), row, over_seeds))
     return sorted(found, key=_place)
 
 

@@ -175,7 +175,8 @@ def fact():
                 "view": "adversarial",
             },
             **{"split": None, "attack": "confidence", "threshold_rule": "oracle", "mean": mean, "std": 0.01},
-            **{"ci_low": mean - 0.02, "ci_high": mean + 0.02, "n_seeds": 2, "published": None},
+            **{"ci_low": mean - 0.02, "ci_high": mean + 0.02, "ci_over": "examples"},
+            **{"n_seeds": 2, "published": None},
             **{"certification": None, "size": None, "setting": None, "settings": "aaaa1111"},
         }
         given |= ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields

@@ -33,6 +33,7 @@ def curve_rows(**_):
             "std": 0.01,
             "ci_low": mean - 0.02,
             "ci_high": mean + 0.02,
+            "ci_over": "examples",
             "n_seeds": 2,
             "n_leaking": 0 if defense == "natural" else 2,
             "published": None,

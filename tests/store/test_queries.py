@@ -1,6 +1,5 @@
 """Named questions: what they join, average and leave out, and how they refuse."""
 
-import math
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from scipy import stats
 
 from engine.events import Accuracies, ClassNames, Warnings
+from engine.shares import wilson_interval
 from store.queries import QUERIES, TABLES
 from store.store import NewRun, StoreError
 
@@ -116,14 +116,28 @@ def test_every_filter_of_every_query_works(store, sweep, name):
         assert store.query(name, **(required | {key: "no such thing"})).rows == []
 
 
-def test_a_curve_averages_over_the_seeds_of_finished_runs_with_students_interval(store, sweep):
+@pytest.fixture
+def seeds(store, experiment, leakage, log):
+    """A function telling the store of one run a seed, each with its inference accuracy and its half interval."""
+
+    def tell(values, half):
+        runs = [experiment(seed=seed) for seed in range(len(values))]
+        store.apply([event for one in runs for event in (log(one)[0], log(one)[-1])])
+        ends = [{"ci_low": value - half, "ci_high": value + half} if half else {} for value in values]
+        none = {"ci_low": None, "ci_high": None, "leaks": None}
+        told = zip(runs, values, ends, strict=True)
+        store.apply([leakage(run.run_id, value=value, **(none | end)) for run, value, end in told])
+        return fact(store.query("capacity"), **INFERENCE)
+
+    return tell
+
+
+def test_a_curve_averages_over_the_seeds_of_finished_runs(store, sweep):
     table = store.query("capacity")
     row = fact(table, defense="pgd", capacity=2.0, **INFERENCE)
     values = np.array([0.7, 0.71, 0.72])
-    low, high = stats.t.interval(0.95, 2, loc=values.mean(), scale=values.std(ddof=1) / math.sqrt(3))
     assert row["n_seeds"] == 3
     np.testing.assert_allclose([row["mean"], row["std"]], [values.mean(), values.std(ddof=1)], rtol=1e-12)
-    np.testing.assert_allclose([row["ci_low"], row["ci_high"]], [low, high], rtol=1e-12)
     assert {row["capacity"] for row in records(table)} == {1.0, 2.0}
 
 
@@ -134,10 +148,38 @@ def test_accuracies_stand_beside_leakage_in_a_curve(store, sweep):
     assert (row["epsilon"], row["evaluation_epsilon"], row["attack"], row["n_seeds"]) == (0.0, 0.1, None, 3)
 
 
-def test_a_single_seed_has_no_interval(store, experiment, log):
-    store.apply(log(experiment()))
-    row = fact(store.query("capacity"), **INFERENCE)
-    assert (row["mean"], row["n_seeds"], row["std"], row["ci_low"], row["ci_high"]) == (0.75, 1, None, None, None)
+@pytest.mark.parametrize(
+    ("values", "half", "over"),
+    [
+        ([0.6], 0.1, "examples"),
+        ([0.6, 0.8], 0.02, "examples"),
+        ([0.6, 0.7, 0.8], 0.3, "examples"),
+        ([0.6, 0.7, 0.8], 0.02, "seeds"),
+        ([0.6, 0.7, 0.8], None, "seeds"),
+        ([0.6, 0.7], None, None),
+    ],
+)
+def test_the_wider_interval_stands_and_is_named_and_two_seeds_have_none(seeds, values, half, over):
+    """Over seeds it leaves out that other examples may be drawn, over examples that other seeds may."""
+    row = seeds(values, half)
+    mean, low, high = np.mean(values), None, None
+    if over == "examples":
+        low, high = mean - half, mean + half
+    elif over == "seeds":
+        low, high = stats.t.interval(0.95, 2, loc=mean, scale=stats.sem(values))
+    assert (row["ci_over"], row["n_seeds"]) == (over, len(values))
+    assert (row["ci_low"], row["ci_high"]) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_an_accuracys_interval_over_examples_is_wilsons(store, sweep):
+    row = fact(store.query("capacity", run_id=sweep[0].run_id), measure="accuracy", view="benign", split="test")
+    (own,) = [
+        row
+        for row in records(store.query("accuracies", run_id=sweep[0].run_id))
+        if (row["view"], row["split"]) == ("benign", "test")
+    ]
+    low, high = wilson_interval(own["accuracy"] * own["n"], own["n"])
+    np.testing.assert_allclose([row["ci_low"], row["ci_high"]], [low, high], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +206,10 @@ def test_a_curve_counts_the_seeds_that_leak(store, experiment, log, leakage, lea
         assert {row["n_leaking"] for row in records(table) if row["measure"] in ("accuracy", "threshold")} == {None}
 
 
-@pytest.mark.parametrize("n", [2, 31, 32, 60])
-def test_the_interval_is_students_for_few_and_for_many_seeds(store, experiment, leakage, log, n):
+@pytest.mark.parametrize("n", [3, 31, 32, 60])
+def test_the_interval_is_students_for_few_and_for_many_seeds(seeds, n):
     values = np.random.default_rng(n).random(n)
-    runs = [experiment(seed=seed) for seed in range(n)]
-    store.apply([event for one in runs for event in (log(one)[0], log(one)[-1])])
-    store.apply([leakage(one.run_id, value=value) for one, value in zip(runs, values.tolist(), strict=True)])
-    row = fact(store.query("capacity"), **INFERENCE)
+    row = seeds(values.tolist(), None)
     low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
     np.testing.assert_allclose([row["ci_low"], row["ci_high"]], [low, high], rtol=1e-6)
 

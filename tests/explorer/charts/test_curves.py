@@ -110,17 +110,18 @@ def test_data_sets_fractions_and_networks_are_told_apart(draw, run, fact, fields
 
 
 @pytest.mark.parametrize(
-    ("seeds", "interval", "words"),
+    ("seeds", "over", "interval", "words"),
     [
-        ((1, 1), "bars", " · 1 seed"),
-        ((2, 2), "bars", " · 2 seeds, 95 % CI"),
-        ((1, 3), "band", " · 1-3 seeds, 95 % CI"),
-        ((3, 3), "off", " · 3 seeds"),
+        ((1, 1), (None, None), "bars", " · 1 seed"),
+        ((1, 1), ("examples", "examples"), "bars", " · 1 seed, 95 % CI over examples"),
+        ((2, 2), ("examples", None), "bars", " · 2 seeds, 95 % CI over examples"),
+        ((1, 3), ("examples", "seeds"), "band", " · 1-3 seeds, 95 % CI over examples or seeds"),
+        ((3, 3), ("seeds", "seeds"), "off", " · 3 seeds"),
     ],
 )
-def test_the_title_says_how_many_seeds_there_are_and_what_the_bars_mean(draw, fact, seeds, interval, words):
-    facts = [fact(0.6, n_seeds=seeds[0]), fact(0.6, capacity=2.0, n_seeds=seeds[1])]
-    drawing = draw("capacity", {"capacity": facts}, interval=interval)
+def test_the_title_says_how_many_seeds_there_are_and_what_the_bars_mean(draw, fact, seeds, over, interval, words):
+    few, many = ({"n_seeds": count, "ci_over": name} for count, name in zip(seeds, over, strict=True))
+    drawing = draw("capacity", {"capacity": [fact(0.6, **few), fact(0.6, capacity=2.0, **many)]}, interval=interval)
     assert drawing.title == f"Capacity  inference accuracy % · confidence (adversarial) · oracle{words}"
     assert all(len(title) < len(drawing.title) for title in drawing.shorter)
 

@@ -1,19 +1,6 @@
 import pytest
 
-from explorer.reproduction.numbers import Number, of_examples, with_wider
-
-
-def test_the_wider_interval_is_kept_and_named():
-    assert with_wider(0.6, (0.5, 0.7), (0.58, 0.62)) == Number(0.6, 0.5, 0.7, "seeds")
-    assert with_wider(0.6, (0.59, 0.61), (0.58, 0.62)) == Number(0.6, 0.58, 0.62, "examples")
-    assert with_wider(0.6, (0.5, 1.7), None) == Number(0.6, 0.5, 1.0, "seeds")
-    assert with_wider(0.6, None, None) == with_wider(0.6, (None, None), None) == Number(0.6)
-
-
-def test_several_seeds_on_the_same_examples_are_no_surer_than_one():
-    assert of_examples([(0.5, 0.7), (0.6, 0.8)]) == pytest.approx((0.55, 0.75))
-    assert of_examples([(0.5, 0.7), (None, None)]) is None
-    assert of_examples([]) is None
+from explorer.reproduction.numbers import Number
 
 
 def test_a_difference_has_a_sign_where_its_interval_keeps_clear_of_zero():

@@ -170,6 +170,12 @@ def test_accuracies_have_an_interval_over_their_images(told):
     assert number.over == "examples"
 
 
+def test_an_interval_over_seeds_ends_where_shares_do(told):
+    (found,) = told(*(experiment("pgd", seed=seed) for seed in range(3)), apart=0.15)
+    number = found.number("adversarial_inference_accuracy")
+    assert (number.over, number.high) == ("seeds", 1.0)
+
+
 def test_another_recipe_is_another_setting(told):
     run = experiment("pgd")
     other = replace(run, recipe=replace(run.recipe, attack_steps=3), seed=1)
