@@ -85,6 +85,8 @@ def test_smoothed_labels_spread_a_share_over_all_classes(defense):
     ("defense", "dataset", "decays", "padding"),
     [
         ("trades", "cifar10", "all", 4),
+        ("trades", "yale", "all", 2),
+        ("trades", "fashion-mnist", "all", 2),
         ("dual", "yale", "all", 2),
         ("dual", "fashion-mnist", "all", 2),
         ("pgd", "cifar10", "kernels", 2),
