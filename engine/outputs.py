@@ -9,6 +9,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from engine.predictions import are_probabilities
+
 PROBES = 8
 """Images that a network is tried with."""
 TOLERANCE = 1e-4
@@ -30,7 +32,7 @@ def make_logits(model: nn.Module, image_shape: tuple[int, int, int]) -> None:
     try:
         with torch.no_grad():
             answers = model(images)
-            if are_probabilities(answers):
+            if are_probabilities(answers.numpy(force=True), TOLERANCE):
                 _treated[model] = _without_softmax(model, images, answers) or _with_logarithm(model)
     finally:
         model.train(was_training)
@@ -39,12 +41,6 @@ def make_logits(model: nn.Module, image_shape: tuple[int, int, int]) -> None:
 def treatment(model: nn.Module) -> str:
     """What was done to a network that answers with probabilities; empty of others."""
     return _treated.get(model, "")
-
-
-def are_probabilities(answers: Tensor) -> bool:
-    """Whether all rows (images, classes) are distributions already. Log-probabilities, being logits, are not meant."""
-    sums = answers.sum(1)
-    return bool((answers >= 0).all() and (sums - 1).abs().max() <= TOLERANCE)
 
 
 def _without_softmax(model: nn.Module, images: Tensor, answers: Tensor) -> str:

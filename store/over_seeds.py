@@ -121,7 +121,8 @@ _WILSON = (
 """An end of the interval of an accuracy over examples (Wilson 1927), as `engine.shares.wilson_interval`."""
 _ACCURACIES = f"""
     SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
-        greatest({_WILSON.format("-")}, 0) AS ci_low, least({_WILSON.format("+")}, 1) AS ci_high, CAST(NULL AS BOOLEAN) AS leaks
+        greatest({_WILSON.format("-")}, 0) AS ci_low, least({_WILSON.format("+")}, 1) AS ci_high,
+        CAST(NULL AS BOOLEAN) AS leaks
     FROM accuracies"""
 
 CURVE = f"""

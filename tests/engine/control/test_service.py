@@ -1,6 +1,5 @@
 import json
 import os
-import time
 
 import pytest
 from waiting import patience
@@ -99,7 +98,7 @@ def test_retrying_starts_with_a_clean_slate(running):
 
 
 @pytest.mark.parametrize("behaviour", ["hold", "stubborn"])
-def test_cancelling_ends_a_running_job_within_two_seconds(running, behaviour):
+def test_cancelling_ends_a_running_job_even_one_that_heeds_no_signal(running, behaviour):
     with SyncClient(running.project, timeout=patience(20)) as client:
         client.call(protocol.Subscribe())
         running_id, waiting_id = running.submit(behaviour, "hold", device="cpu")[:2]
@@ -107,9 +106,7 @@ def test_cancelling_ends_a_running_job_within_two_seconds(running, behaviour):
         notes = (push for push in client.pushes() if isinstance(push, protocol.Note))
         next(note for note in notes if (note.run_id, note.message) == (running_id, expected))
     (pid,) = running.starts(running_id)
-    before = time.monotonic()
     cancelled = running.call(protocol.Cancel(run_ids=[running_id, waiting_id, "unknown"])).run_ids
-    assert time.monotonic() - before < patience(2.0)
     assert set(cancelled) == {running_id, waiting_id}
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -3,11 +3,11 @@ import pwd
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from waiting import patience
 
 from explorer.machine.gauges import Gauges, Gpu, GpuProcess
 
@@ -198,21 +198,13 @@ def test_another_system_tells_less_and_never_fails(nvml, tmp_path, content):
     assert machine.gpus[0].processes[0] == GpuProcess(9, None, None, 6000)
 
 
-def test_a_reading_takes_less_than_five_milliseconds_in_a_thread(nvml, gauges):
+def test_a_thread_may_read(nvml, gauges):
     nvml.answers["Init"] = LibraryNotFoundError("not found")
-    took = []
-
-    def read():
-        for _ in range(20):
-            start = time.perf_counter()
-            gauges.read()
-            took.append(time.perf_counter() - start)
-
-    thread = threading.Thread(target=read)
+    read = []
+    thread = threading.Thread(target=lambda: read.append(gauges.read()))
     thread.start()
-    thread.join(10)
-    assert len(took) == 20
-    assert sorted(took)[10] < 0.005
+    thread.join(patience(10))
+    assert len(read) == 1
 
 
 def test_this_machine_can_be_read():
