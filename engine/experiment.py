@@ -23,6 +23,7 @@ from engine import (
     networks,
     order,
     pictures,
+    plausibility,
     prediction_files,
     predictions,
     pretrained,
@@ -166,7 +167,10 @@ def conclude(
     facts: list[events.Event] = []
     if answers.class_names:
         facts.append(events.ClassNames(run_id=run_id, names=list(answers.class_names)))
-    facts.append(events.Warnings(run_id=run_id, warnings=[each.to_dict() for each in answers.warnings]))
+    # A file of weights may have been trained on the test images, or with its classes in another order.
+    foreign = plausibility.warnings(answers) if isinstance(experiment.recipe, PretrainedRecipe) else ()
+    warnings = [each.to_dict() for each in (*answers.warnings, *foreign)]
+    facts.append(events.Warnings(run_id=run_id, warnings=warnings))
     for view, splits in answers.views.items():
         correct = {split: splits[split].correct(answers.labels[split]) for split in SPLITS}
         for split in SPLITS:

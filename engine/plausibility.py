@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.inference.intervals import wilson_interval
+from engine.inference import ranking
+from engine.inference.intervals import area_error, wilson_interval
+from engine.inference.ranking import Ranking
 from engine.predictions import SPLITS, Predictions
 from engine.run_warnings import RunWarning
 
 SURE = 3.0
 """Standard errors by which an accuracy must lie below another to be called lower: once in 700 files by chance."""
+SURER = 4.0
+"""Standard errors by which an AUC must lie below one half to be called lower: once in 30 000 files by chance."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def accuracies(predictions: Predictions) -> Iterator[Accuracy]:
 
 
 def warnings(predictions: Predictions) -> Iterator[RunWarning]:
-    """One for each view whose train answers are hardly right or less often right than its test answers."""
+    """One for each view whose train answers are hardly right, or less often right or less sure than those of test."""
     whole = {(own.view, own.split): own for own in accuracies(predictions) if own.class_label is None}
     for view in predictions.views:
         train, test = (whole[view, split] for split in SPLITS)
@@ -57,12 +61,25 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
                 f"train accuracy {_percent(train)} % lies below test accuracy {_percent(test)} %: are train and test "
                 "swapped?"
             )
+        elif view == "benign":
+            said += _less_sure(predictions, view)
         if said:
             yield RunWarning("accuracy", "; ".join(said), view)
 
 
 def _accuracy(view: str, split: str, label: int | None, correct: int, n: int) -> Accuracy:
     return Accuracy(view, split, label, correct, n, *wilson_interval(correct, n))
+
+
+def _less_sure(predictions: Predictions, view: str) -> Iterator[str]:
+    """What is said where members' confidences rank below the others' beyond chance (Mann and Whitney, with ties)."""
+    ranked = Ranking.of(*(predictions.views[view][split].confidence(predictions.labels[split]) for split in SPLITS))
+    area, error = float(ranking.auc(*ranked.positives())), area_error(ranked)
+    if 0.5 - area > SURER * error > 0:
+        yield (
+            f"others look more like members than members do (AUC {100 * area:.1f} %, {(0.5 - area) / error:.0f} "
+            "standard errors below a guess): are train and test swapped?"
+        )
 
 
 def _lower(first: Accuracy, second: Accuracy) -> bool:

@@ -59,11 +59,16 @@ def chance_of_oracle(advantage: float, lucky: float) -> float:
 
 
 def chance_of_area(area: float, ranked: "Ranking") -> float:
-    """Chance of an AUC so far above one half where no score tells members apart (Mann and Whitney, with ties)."""
+    """Chance of an AUC so far above one half where no score tells members apart."""
+    error = area_error(ranked)
+    return normal_tail((area - 0.5) / error) if error > 0 else 1.0
+
+
+def area_error(ranked: "Ranking") -> float:
+    """Standard error of the AUC where no score tells members apart (Mann and Whitney, with ties); 0 if all are tied."""
     n, m = ranked.n_member, ranked.n_nonmember
     tied = np.diff(np.append(ranked.starts, n + m)).astype(float)
-    variance = ((n + m) ** 3 - (tied**3).sum()) / (12.0 * n * m * (n + m) * max(1, n + m - 1))
-    return normal_tail((area - 0.5) / math.sqrt(variance)) if variance > 0 else 1.0
+    return math.sqrt(max(0.0, (n + m) ** 3 - (tied**3).sum()) / (12.0 * n * m * (n + m) * max(1, n + m - 1)))
 
 
 def normal_tail(z: float) -> float:

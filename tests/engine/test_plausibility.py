@@ -1,5 +1,6 @@
 """What no trained model would answer: swapped splits, columns that are not the labels."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -65,3 +66,31 @@ def test_adversarial_answers_may_be_worse_than_a_guess_but_not_better_on_test():
     both = replace(both, views=both.views | answered(0.3, 0.6, view="adversarial").views)
     (warning,) = plausibility.warnings(both)
     assert warning.view == "adversarial"
+
+
+def confident(seed, train, test, size=(400, 300)):
+    """Right answers of ten classes whose confidences are drawn around a member's and another's mean margin."""
+    draw = np.random.default_rng(seed)
+    labels = {split: np.arange(n) % 10 for split, n in zip(("train", "test"), size, strict=True)}
+    answers = {}
+    for (split, own), mean in zip(labels.items(), (train, test), strict=True):
+        margins = np.maximum(0.1, draw.normal(mean, 1.0, (len(own), 1)))
+        answers[split] = Answers.from_logits((margins * np.eye(10)[own]).astype(np.float32))
+    return Predictions(labels, labels, {"benign": answers})
+
+
+def test_swapped_splits_are_told_by_confidences_where_all_answers_are_right():
+    assert list(plausibility.warnings(confident(0, 5.0, 4.0))) == []
+    (warning,) = plausibility.warnings(confident(0, 4.0, 5.0))
+    assert (warning.topic, warning.view) == ("accuracy", "benign")
+    assert re.fullmatch(
+        r"others look more like members than members do \(AUC 2\d\.\d %, 1\d standard errors below a guess\): "
+        r"are train and test swapped\?",
+        warning.message,
+    )
+
+
+@pytest.mark.parametrize(("mean", "size"), [(4.0, (400, 300)), (20.0, (400, 300)), (4.0, (30, 12)), (1.0, (100, 1000))])
+def test_a_model_without_leakage_is_never_called_swapped(mean, size):
+    """Confidences of mean 20 are tied at 1 in float32."""
+    assert not any(list(plausibility.warnings(confident(seed, mean, mean, size))) for seed in range(100))

@@ -69,6 +69,14 @@ def test_what_the_file_holds_is_in_the_name_and_where_it_lies_is_not(weights, tm
     assert departures.setting(first).startswith("weights model.pt ")
 
 
+def test_weights_whose_answers_no_training_gives_are_doubted(weights, tmp_path):
+    (experiment,) = plan(weights)
+    (told,) = (event for event in collect(experiment, tmp_path / "run") if isinstance(event, events.Warnings))
+    (doubt,) = (each for each in told.warnings if each["topic"] == "accuracy")
+    assert doubt["view"] == "benign"
+    assert "is not told apart from a guess" in doubt["message"]
+
+
 def test_certified_views_are_asked_for_by_name(weights):
     (plain,) = plan(weights)
     (certified,) = plan(weights, views=["benign", "adversarial", "certified"])
