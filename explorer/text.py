@@ -63,6 +63,11 @@ def natural_order(words: str) -> list[str | float]:
     return [float(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
+def image_size(size: str | None) -> str:
+    """The size images are scaled to, `8x8`; None is the data set's own."""
+    return size or "full size"
+
+
 def told_apart(labels: Sequence[str], hints: Sequence[Sequence[str]]) -> list[str]:
     """The labels, equal ones followed by as many of their hints as tell them apart; hints of one kind are a column."""
     columns = {

@@ -153,9 +153,9 @@ def _without_epsilon(row: Row) -> series.Key:
     return (*series.key(row)[:4], 0.0)
 
 
-def _evaluated(row: Row) -> tuple[str, str, str]:
-    """How a row's models were certified, how they depart from their recipe, and the hash of all other settings."""
-    return (row["certification"] or "", row["setting"] or "", row["settings"])
+def _evaluated(row: Row) -> tuple[str, str, str, str]:
+    """How models were certified, how they depart from their recipe, their image size, the hash of all settings."""
+    return (row["certification"] or "", row["setting"] or "", row["size"] or "", row["settings"])
 
 
 def _attacked_otherwise(rows: Iterable[Row]) -> Callable[[Row], float]:
@@ -184,8 +184,13 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[R
     return groups
 
 
-def _labels(curves: Sequence[tuple[str, float, str, str, str]]) -> list[str]:
-    """Labels of curves: each one's name, the budget it was attacked with, its certification, its setting."""
+def _labels(curves: Sequence[tuple[str, float, str, str, str, str]]) -> list[str]:
+    """Labels of curves: each one's name, the budget it was attacked with, its certification, setting and size.
+
+    Curves of several image sizes all name theirs: no two of them are comparable without.
+    """
+    sizes = {size for *_, size, _ in curves}
+    names = [f"{name} {text.image_size(size)}" if len(sizes) > 1 else name for name, *_, size, _ in curves]
     hints = [
         (
             attacked_words(attacked),
@@ -193,9 +198,9 @@ def _labels(curves: Sequence[tuple[str, float, str, str, str]]) -> list[str]:
             setting or USUAL,
             f"#{settings[:4]}",
         )
-        for _, attacked, certified, setting, settings in curves
+        for _, attacked, certified, setting, _, settings in curves
     ]
-    return text.told_apart([name for name, *_ in curves], hints)
+    return text.told_apart(names, hints)
 
 
 def attacked_words(epsilon: float) -> str:
@@ -234,7 +239,7 @@ def _flat(label: str, mark: int, row: Row, budgets: Sequence[float]) -> Series:
     return Series(label, mark, "dim", tuple(budgets), mean, like_guess=like_guess)
 
 
-def _name_over_epsilon(curve: tuple[series.Key, float, str, str, str], among: Iterable[series.Key], view: View) -> str:
+def _name_over_epsilon(curve: tuple[Any, ...], among: Iterable[series.Key], view: View) -> str:
     """The defense, and for natural training what it was attacked with, where that matters."""
     name = series.label(curve[0], among)
     attacked = curve[0][3] == series.NATURAL and metrics.wanted(view).get("view") != "benign"

@@ -46,7 +46,7 @@ def _labels(found: Sequence[swept.Model]) -> list[str]:
     hints = [
         (
             f"c{capacity:g}",
-            size or "full size",
+            text.image_size(size),
             curves.attacked_words(attacked),
             f"by {certified}" if certified else "uncertified",
             words or curves.USUAL,

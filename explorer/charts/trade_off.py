@@ -56,7 +56,7 @@ def _path(
     key, size, capacity = model
     label = series.label(key, {own for own, *_ in among})
     if len({other for _, other, _ in among}) > 1:
-        label += f" {size or 'full size'}"
+        label += f" {text.image_size(size or None)}"
     if len({other for *_, other in among}) > 1:
         label += f" c{capacity:g}"
     names = _names(rows)

@@ -10,7 +10,7 @@ from explorer.tables.class_table import PAPERS, Cell, ClassRow, Strategy
 Row = Mapping[str, Any]
 
 MODEL = (
-    *("dataset", "network", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity"),
+    *("dataset", "network", "size", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity"),
     *("certification", "setting", "settings"),
 )
 NUMBERS: dict[str, dict[str, Any]] = {
@@ -42,6 +42,9 @@ LEGEND = "\n".join(
 TOLD = {"capacity": "capacity ", "evaluation_epsilon": "attacked "}
 """Words before settings in a column's name."""
 BUDGETS = ("epsilon", "evaluation_epsilon")
+WORDS = ("size", "setting")
+"""Settings that are words with numbers in them."""
+HASHED = "settings: a hash of all settings; rows alike elsewhere differ in some (`show RUN` prints a run's)"
 
 
 def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
@@ -55,7 +58,7 @@ def models(rows: Iterable[Row]) -> list[tuple[Row, list[Row]]]:
 def _place(model: Row, names: Iterable[str]) -> list[tuple[bool, Any]]:
     """What models are sorted by; those without a setting come before the others."""
     return [
-        (model[name] is not None, text.natural_order(model[name]) if name == "setting" and model[name] else model[name])
+        (model[name] is not None, text.natural_order(model[name]) if name in WORDS and model[name] else model[name])
         for name in names
     ]
 
@@ -66,6 +69,7 @@ def curve(rows: Sequence[Row], by: str) -> str:
     order = (
         "dataset",
         "network",
+        "size",
         "train_fraction",
         *held,
         by,
@@ -86,7 +90,7 @@ def curve(rows: Sequence[Row], by: str) -> str:
     columns = ["dataset", *held, by, "attack eps", *telling, "seeds", *NUMBERS, "paper I_B", "paper I_A"]
     columns, lines = _without_empty_columns(columns, lines, keep=6 + len(telling))
     table = text.table(columns, list(zip(*map(_even, zip(*lines, strict=True)), strict=True)))
-    return "\n\n".join([table, *_warnings(rows)])
+    return "\n\n".join([table, *[HASHED] * ("settings" in telling), *_warnings(rows)])
 
 
 def classes(rows: Sequence[Row]) -> str:
@@ -122,7 +126,8 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
 def _title(model: Row, facts: Sequence[Row], telling: Sequence[str]) -> str:
     words = [model["dataset"], " ".join(filter(None, (model["defense"], _setting("epsilon", model["epsilon"]))))]
     words += [f"capacity {model['capacity']:g}", f"attacked with eps {text.epsilon(model['evaluation_epsilon'])}"]
-    words += [f"{name.replace('_', ' ')} {_setting(name, model[name])}" for name in telling]
+    told = {name: _setting(name, model[name]) for name in telling}
+    words += [value if name == "size" else f"{name.replace('_', ' ')} {value}" for name, value in told.items()]
     seeds = max(row["n_seeds"] for row in facts)
     return " · ".join([*words, f"{seeds} seed{'s' if seeds > 1 else ''}"])
 
@@ -167,16 +172,24 @@ def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) 
 def _telling(found: Sequence[Row]) -> list[str]:
     """Settings that tell some of these models apart although the tables' fixed columns do not.
 
-    The hash of all settings (`settings`) is shown only where the words (`setting`) leave models alike.
+    Network, image size and share of the data are told wherever models of one data set differ in it, so that
+    nobody reads a change of defense into neighbours that differ in more than that. The hash of all settings
+    (`settings`) is shown only where those words leave models alike.
     """
     fixed = ("dataset", "defense", "epsilon", "capacity", "evaluation_epsilon")
     kinds = {}
     for model in found:
         kinds.setdefault(tuple(model[name] for name in fixed), []).append(model)
+    of_dataset = {}
+    for model in found:
+        of_dataset.setdefault(model["dataset"], []).append(model)
     told = [
         name
-        for name in ("network", "train_fraction", "certification", "setting")
-        if any(len({model[name] for model in group}) > 1 for group in kinds.values())
+        for name, groups in (
+            *((name, of_dataset) for name in ("network", "size", "train_fraction")),
+            *((name, kinds) for name in ("certification", "setting")),
+        )
+        if any(_differing(group, [name]) for group in groups.values())
     ]
     alike = any(len({tuple(model[name] for name in told) for model in group}) < len(group) for group in kinds.values())
     return [*told, *(["settings"] if alike else [])]
@@ -186,6 +199,8 @@ def _setting(name: str, value: Any) -> str | None:
     """One setting as tables show it; natural training has no epsilon."""
     if name in BUDGETS:
         return text.epsilon(value) if value or name != "epsilon" else None
+    if name == "size":
+        return text.image_size(value)
     return f"{value:.4g}" if isinstance(value, float) else value
 
 

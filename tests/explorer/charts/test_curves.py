@@ -57,6 +57,17 @@ def test_a_capacity_curve_is_of_one_defense_and_epsilon(draw, swept):
     assert (found["natural"].mark, found["natural"].tone) == (NATURAL_SHAPE, "dim")
 
 
+@pytest.mark.parametrize("kind", ["capacity", "epsilon"])
+def test_curves_of_several_image_sizes_name_theirs(draw, fact, kind):
+    sized = [fact(0.52, defense="natural", epsilon=0.0, size="8x8", settings="b")]
+    sized += [fact(0.6, epsilon=at, evaluation_epsilon=at, size="16x16", settings="c") for at in (0.1, 0.2)]
+    labels = list(by_label(draw(kind, {"capacity": sized})))
+    assert labels
+    assert all("8x8" in label if "natural" in label else label.endswith("16x16") for label in labels)
+    alike = [row | {"size": "8x8"} for row in sized]
+    assert not any("8x8" in label for label in by_label(draw(kind, {"capacity": alike})))
+
+
 def test_points_whose_seeds_are_not_all_done_are_hollow(draw, swept):
     found = by_label(draw("capacity", {"capacity": [*swept, fact_of(swept, capacity=8.0)]}))
     assert found["natural"].hollow == (False, False)

@@ -8,6 +8,7 @@ MODEL = {
     "defense": "pgd",
     "epsilon": 8 / 255,
     "evaluation_epsilon": 8 / 255,
+    "size": None,
     "train_fraction": 1.0,
     "capacity": 8.0,
     "certification": None,
@@ -65,7 +66,7 @@ def test_the_papers_numbers_stand_beside_ours_where_it_has_them():
 def test_models_that_differ_in_what_is_not_shown_get_a_column_that_tells_them_apart():
     for setting, other in (("settings", "b"), ("train_fraction", 0.2), ("network", "small-cnn")):
         rows = [leak("benign", mean=0.6), leak("benign", mean=0.7, **{setting: other})]
-        table = lines(facts.curve(rows, "capacity"))
+        table = lines(facts.curve(rows, "capacity").split("\n\n")[0])
         assert len(table) == 4
         assert setting in table[0]
     both = [
@@ -74,6 +75,28 @@ def test_models_that_differ_in_what_is_not_shown_get_a_column_that_tells_them_ap
         for mean, fraction in ((0.6, 1.0), (0.7, 0.2))
     ]
     assert lines(facts.classes(both))[2][1:] == ["70.0", "70.0", "60.0", "60.0"]
+
+
+@pytest.mark.parametrize("column", ["size", "network", "train_fraction"])
+def test_neighbours_of_two_defenses_that_differ_in_their_images_or_network_have_it_named(column):
+    natural = {"defense": "natural", "epsilon": 0.0, "settings": "b"}
+    other = {"size": "8x8", "network": "small-cnn", "train_fraction": 0.2}[column]
+    same = [leak("benign"), leak("benign", **natural)]
+    assert column not in facts.curve(same, "capacity")
+    differing = [leak("benign"), leak("benign", **natural, **{column: other})]
+    for by in ("capacity", "epsilon"):
+        table = facts.curve(differing, by)
+        assert column in lines(table)[0]
+        assert str(other) in table
+        assert "settings" not in table
+
+
+def test_sizes_tell_models_apart_without_their_hash_and_a_hash_is_explained():
+    sizes = [leak("benign", size=size, settings=size or "c") for size in ("16x16", "8x8", None)]
+    table = facts.curve(sizes, "capacity")
+    assert [line[line.index("8/255", 3) + 1] for line in lines(table)[2:]] == ["full", "8x8", "16x16"]
+    assert "settings" not in table
+    assert facts.HASHED in facts.curve([leak("benign"), leak("benign", settings="b")], "capacity")
 
 
 @pytest.mark.parametrize(("leaking", "marked"), [(None, False), (0, True), (1, True), (2, False), (3, False)])
