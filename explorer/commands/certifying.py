@@ -11,7 +11,7 @@ from engine.recipes import CERTIFICATIONS
 from explorer import options
 from explorer.commands.watching import come_back, wait
 from explorer.project.access import EngineResults, ensure, find_run, results
-from explorer.project.submitting import TIGHTER, certified, request_like
+from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
 from explorer.tables import run_facts, views_table
 
 
@@ -28,7 +28,7 @@ from explorer.tables import run_facts, views_table
 @click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live display.")
 def certify(name: str, method: str, project: Project, detach: bool, plain: bool) -> int:
-    """Certify a run by another method: a run of its own beside it, which takes over its weights.
+    """Certify a run by another method: a run of its own beside it, which takes over its weights where they are kept.
 
     RUN may be any part of its name that is unique. The new run asks the same model the same questions, and for
     certified answers by METHOD; a run that is not trained yet is trained first. On stdout both, as in `show views`.
@@ -37,11 +37,15 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
         run = find_run(asked, name)
     other = certified(run_facts.spec_of(run), method)
     command = protocol.Submit(sweep=run["sweep"] or run["name"], runs=[request_like(other, run)])
+    missing = trained_anew(project, run)
     ensure(project)
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
-        known = "" if client.call(command).run_ids else ", known already"
+        queued = client.call(command).run_ids
+        known = "" if queued else ", known already"
         click.echo(f"{other.run_id}: {run['run_id']} certified by {method}{known}", err=True)
+        if queued and missing:
+            click.echo(f"warning: {run['run_id']}: {missing}", err=True)
         if detach:
             click.echo(come_back(project), err=True)
             return 0

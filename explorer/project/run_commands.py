@@ -11,7 +11,7 @@ from engine.control import protocol
 from engine.spec import Experiment
 from engine.validation import SpecError
 from explorer.project.live import Live
-from explorer.project.submitting import TIGHTER, certified, request_like
+from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
 
 Row = Mapping[str, Any]
 
@@ -61,8 +61,9 @@ async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
     """Queue a run's experiment with certified answers by that method: another run beside it, with its own id."""
     row = await _whole(live, run_id)
     other = certified(json.loads(row["spec"]), method)
+    missing = trained_anew(live.project, row)
     if await _submit(live, row["sweep"] or row["name"], [(other, row)]):
-        return f"{other.run_id} queued: {row['name']} certified by {method}"
+        return f"{other.run_id} queued: {row['name']} certified by {method}{missing and f'; {missing}'}"
     return f"{other.run_id}: {row['name']} certified by {method}, is known already"
 
 

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import protocol
+from engine.control.project import Project
 from engine.place import Place
 from engine.recipes import ALL_VIEWS
 from engine.spec import Experiment
 from engine.sweeps import Sweep
+from engine.text import printable
 from engine.validation import SpecError
 
 TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""
+
+WEIGHTS = "model.safetensors"
+"""A trained model's file in its run's folder."""
 
 
 def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit:
@@ -34,6 +39,18 @@ def certified(spec: Mapping[str, Any], method: str) -> Experiment:
     """A run's experiment with certified answers by that method: the same training, other questions afterwards."""
     views = [view for view in ALL_VIEWS if view in (*spec["evaluation"]["views"], "certified")]
     return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
+
+
+def trained_anew(project: Project, row: Mapping[str, Any]) -> str:
+    """What to know before asking more of a run, a row of the query `run`: its weights are no longer kept; else empty.
+
+    Foreign weights are read from their own file, and a run that is not done has none to be missed.
+    """
+    foreign = "weights" in json.loads(row["spec"])["recipe"]
+    kept = project.run_folder(row["run_id"]) / WEIGHTS
+    if foreign or row["state"] != "done" or kept.exists():
+        return ""
+    return f"its weights are gone ({printable(str(kept))}): it is trained anew, unless a run beside it has the same"
 
 
 def request_like(experiment: Experiment, row: Mapping[str, Any]) -> protocol.RunRequest:

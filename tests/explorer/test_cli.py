@@ -194,6 +194,7 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
     old, new = runs
     assert [runs[name]["certification"] for name in (old, new)] == ["", "ibp"]
     assert f"{new}: {old} certified by ibp" in answer.stderr
+    assert "gone" not in answer.stderr
     assert runs[old]["benign_test_accuracy"] == runs[new]["benign_test_accuracy"]
     assert float(runs[new]["certified_test_accuracy"]) <= float(runs[new]["adversarial_test_accuracy"])
     assert [line.split()[:2] for line in answer.stdout.splitlines() if line.startswith("pgd")] == [

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from engine import sweeps
+from engine import sweeps, weights
 from engine.control import protocol
+from engine.control.project import Project
 from engine.spec import Experiment
 from engine.validation import SpecError
 from explorer.project import run_commands
@@ -22,6 +23,7 @@ class Engine:
         self.experiments = list(sweeps.expand(merged, data, "quick"))
         self.runs = {each.run_id: self.row(each) for each in self.experiments}
         self.told, self.answers = [], answers
+        self.project = Project.at("nowhere")
 
     def row(self, experiment):
         row = {"run_id": experiment.run_id, "name": experiment.slug, "sweep": "one", "state": "queued", "priority": 0}
@@ -107,6 +109,17 @@ async def test_a_certified_run_is_the_same_training_asked_for_more_in_the_same_p
     assert other.evaluation.views == ("benign", "adversarial", "certified")
     assert (submit.sweep, request.place) == ("one", PLACE)
     assert certified(other.to_dict(), "crown-ibp").run_id == other.run_id
+
+
+async def test_weights_that_are_gone_are_said_before_they_are_trained_anew(engine, tmp_path):
+    engine.project = Project.at(tmp_path)
+    run_id = engine.experiments[1].run_id
+    engine.runs[run_id]["state"] = "done"
+    assert "its weights are gone" in await run_commands.certify(engine, run_id)
+    kept = engine.project.run_folder(run_id) / weights.FILE
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert "gone" not in await run_commands.certify(engine, run_id)
 
 
 async def test_a_known_certification_is_said():
