@@ -3,6 +3,7 @@
 Such text may have any bytes, and a terminal obeys some of them: `ESC ] 0 ; ...` sets its title.
 """
 
+import os
 import unicodedata
 
 SHOWN = 200
@@ -27,6 +28,13 @@ def one_line(text: str) -> str:
 def page(text: str) -> str:
     """The text with its line ends, each of its lines printable."""
     return text if text.isprintable() else "\n".join(map(printable, text.expandtabs().split("\n")))
+
+
+def said_of_file(error: OSError) -> str:
+    """What the system says of a file, after the file's name where it has one, without the number of the error."""
+    if not error.strerror:
+        return str(error)
+    return f"{printable(os.fsdecode(error.filename))}: {error.strerror}" if error.filename else error.strerror
 
 
 def csv_text(text: str) -> str:

@@ -39,7 +39,7 @@ _FIGURE = Lock()  # plotext has one figure for the whole process
 _ASCII = {
     **{ord(mark): letter for marks in MARKS for mark, letter in zip(marks[:2], marks[2:], strict=True)},
     **{0x2800 + dots: "." for dots in range(256)},
-    **str.maketrans("·╌┊│┬┴┤└─┼░×✱…↓↑≤ε▸≈", ".-||||++-+:x%>v^<e>?"),
+    **str.maketrans("·╌┊│┬┴┤└─┼░×✱…↓↑≤ε▸≈", ".-||||++-+:x%>v^<e>="),
 }
 
 

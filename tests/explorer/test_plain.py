@@ -16,7 +16,11 @@ def test_ascii_is_ascii_cell_for_cell(text):
 
 
 def test_what_is_not_told_apart_from_a_guess_has_a_sign_in_ascii_too():
-    assert plain.to_ascii("53.0≈") == "53.0?"
+    assert plain.to_ascii("53.0≈") == "53.0="
+
+
+def test_signs_of_tables_differ_in_ascii():
+    assert plain.to_ascii("≈±\N{REPLACEMENT CHARACTER}·×…") == "=+?.x~"
 
 
 def test_hollow_and_filled_marks_differ_in_ascii():
@@ -54,9 +58,9 @@ class Terminal(io.BytesIO):
 @pytest.mark.parametrize(
     ("locale", "under", "encoding", "written"),
     [
-        ("C", Terminal, "utf-8", b"53.0? --- #\n"),
+        ("C", Terminal, "utf-8", b"53.0= --- #\n"),
         ("C.UTF-8", Terminal, "utf-8", "53.0≈ ─── █\n".encode()),
-        ("C.UTF-8", Terminal, "latin-1", b"53.0? --- #\n"),
+        ("C.UTF-8", Terminal, "latin-1", b"53.0= --- #\n"),
         ("C", io.BytesIO, "utf-8", "53.0≈ ─── █\n".encode()),
     ],
     ids=["no UTF-8", "UTF-8", "an encoding without them", "into a file"],

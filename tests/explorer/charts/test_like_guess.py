@@ -88,9 +88,9 @@ def test_the_legend_of_leakage_says_that_it_is_a_floor_where_that_takes_no_line_
     assert FLOOR not in text(draw(chart(False), 120, 18))  # accuracies have no level of a guess
 
 
-def test_in_ascii_it_is_a_question_mark():
+def test_in_ascii_it_is_a_sign_of_its_own():
     drawn = text(draw(chart(True), 100, 18, Look(ascii=True)))
-    assert "D?" in drawn
+    assert "D=" in drawn
     assert "? may be luck" in drawn
 
 
