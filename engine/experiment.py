@@ -118,6 +118,8 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
             _notice(emit, experiment.run_id, f"predictions computed again: {error}")
     data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)
     meter = Meter(experiment, data, setting.folder, emit, should_stop)
+    for words in data.notes:
+        meter.notice(words)
     model = trained(experiment, data, setting, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
     if (robust := mixing.robust_images(experiment, len(data.train.labels))) is not None:

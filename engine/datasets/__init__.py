@@ -52,8 +52,8 @@ def load(data: Data, root: Path, download: bool = False) -> Dataset:
         Split(images[part], labels[part], torch.from_numpy(index.astype(np.int32)), files[part])
         for part, index in zip(splits, (train, test), strict=True)
     )
-    warnings = repeats.warnings(first, second, notes)
-    return Dataset(first, second, len(pool.class_names), pool.class_names, warnings)
+    warnings = repeats.warnings(first, second, pool.left_out)
+    return Dataset(first, second, len(pool.class_names), pool.class_names, warnings, notes)
 
 
 __all__ = ["POOLS", "Dataset", "DatasetError", "Split", "download", "load", "pixels"]

@@ -1,7 +1,8 @@
 """Read every image of a data set as a run does, and say what it holds: `python -m engine.datasets.look DATA ROOT`.
 
 DATA are the settings of `Data` as JSON. One JSON object goes to stdout: `refused` with the reason, or the numbers of
-images, classes and sides, the `warnings` that a run would have, and `equal`: pairs of names of equal images.
+images, classes and sides, the `warnings` and `notes` that a run would have, and `equal`: pairs of names of equal
+images.
 """
 
 import json
@@ -30,6 +31,7 @@ def look(data: Data, root: Path) -> dict[str, Any]:
         "classes": found.num_classes,
         "size": found.image_size,
         "warnings": [warning.message for warning in found.warnings],
+        "notes": list(found.notes),
         "equal": [[names[at], names[first]] for at, first in enumerate(copies) if first != at],
     }
 

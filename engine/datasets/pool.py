@@ -13,7 +13,7 @@ HELD_OUT, TRAIN, TEST = range(3)
 
 Reader = Callable[[np.ndarray], tuple[Tensor, tuple[str, ...]]]
 """From rows to their images, uint8 or float32 in [0, 1], (len(rows), channels, height, width), and to notes for people:
-what was changed or left out."""
+what was done to them that makes no number doubtful."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class Pool:
     read: Reader
     files: Sequence[str] = ()
     """Name of each row's file in the data set's folder; empty where images have none of their own."""
+    left_out: tuple[str, ...] = ()
+    """What a reader of numbers must know: images that were passed over."""
 
 
 def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndarray:
@@ -46,6 +48,6 @@ def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndar
     return np.sort(np.concatenate(chosen))
 
 
-def reader(images: Tensor, notes: tuple[str, ...] = ()) -> Reader:
+def reader(images: Tensor) -> Reader:
     """The `read` of a pool whose images are all in memory."""
-    return lambda rows: (images[torch.from_numpy(rows)], notes)
+    return lambda rows: (images[torch.from_numpy(rows)], ())

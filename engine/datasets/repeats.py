@@ -13,14 +13,14 @@ from engine.datasets.splits import Split
 from engine.run_warnings import RunWarning
 
 
-def warnings(train: Split, test: Split, notes: tuple[str, ...] = ()) -> tuple[RunWarning, ...]:
-    """What equal images do to a run's numbers, after the notes of those who read the images."""
+def warnings(train: Split, test: Split, left_out: tuple[str, ...] = ()) -> tuple[RunWarning, ...]:
+    """What equal images do to a run's numbers, after what is said of images that were left out."""
     copies = first_copies(train.images, test.images)
 
     def example(position: int) -> str:
         return f"{name(train, test, position)} equals {name(train, test, copies[position])}"
 
-    told = []
+    told, notes = [], left_out
     if len(members := len(train) + np.flatnonzero(copies[len(train) :] < len(train))):
         said = _of(len(members), len(test), "test images", "is also a training image", "are also training images")
         said += f" ({example(members[0])}): members counted as non-members hide leakage"

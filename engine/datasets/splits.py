@@ -41,6 +41,8 @@ class Dataset:
     class_names: tuple[str, ...]
     warnings: tuple[RunWarning, ...] = ()
     """What to know before believing a number made with these images."""
+    notes: tuple[str, ...] = ()
+    """What was done to the images that makes no number doubtful."""
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data set on another device."""

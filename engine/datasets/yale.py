@@ -31,7 +31,7 @@ class Faces(NamedTuple):
     people: Sequence
     """Whose each is."""
     files: Sequence[str] = ()
-    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def yale(_data: Data, root: Path) -> Pool:
@@ -47,9 +47,8 @@ def yale(_data: Data, root: Path) -> Pool:
                 "of each person and needs more"
             )
     train, test = paper_split(labels)
-    return Pool(
-        labels, train, test, names, reader(torch.from_numpy(faces.images).unsqueeze(1), faces.notes), faces.files
-    )
+    read = reader(torch.from_numpy(faces.images).unsqueeze(1))
+    return Pool(labels, train, test, names, read, faces.files, faces.left_out)
 
 
 def paper_split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -92,9 +91,9 @@ def _from_tree(folder: Path) -> Faces:
     if not usable:
         raise DatasetError(f"yale: no image of {WIDTH}x{HEIGHT} pixels in {folder}")
     odd = len(found) - len(usable)
-    notes = (f"{odd} of {len(found)} files left out: not {WIDTH}x{HEIGHT} pixels",) if odd else ()
+    left_out = (f"{odd} of {len(found)} files left out: not {WIDTH}x{HEIGHT} pixels",) if odd else ()
     people, files = zip(*((path.parent.name, f"{path.parent.name}/{path.name}") for path, _ in usable), strict=True)
-    return Faces(np.stack([face for _, face in usable]), people, files, notes)
+    return Faces(np.stack([face for _, face in usable]), people, files, left_out)
 
 
 def _from_mat(path: Path) -> Faces:

@@ -174,6 +174,8 @@ def images(data: Data, root: Path) -> Iterator[Finding]:
     sides, equal = "x".join(map(str, said["size"])), said["equal"]
     counts = f"{said['train']} training and {said['test']} test images ({sides}) of {said['classes']} classes"
     yield Finding(True, subject, counts if equal else f"{counts}; no two are equal")
+    for words in said["notes"]:
+        yield Finding(True, subject, words)
     for words in [*said["warnings"], *(f"{later} equals {first}" for later, first in equal)]:
         yield Finding(False, subject, words)
 

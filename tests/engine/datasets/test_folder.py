@@ -157,8 +157,8 @@ def test_images_are_turned_as_their_exif_says_and_it_is_said(tmp_path, orientati
     for image, name in zip(data.train.images, data.train.files, strict=True):
         expected = np.asarray(ImageOps.exif_transpose(Image.open(top / name)))
         assert np.array_equal(image.permute(1, 2, 0), expected)
-    said = [warning.message for warning in data.warnings if warning.topic == "data"]
-    assert said == ([] if orientation == 1 else ["turned as their EXIF orientation says: 2 of 8 images"])
+    assert data.warnings == ()
+    assert data.notes == (() if orientation == 1 else ("turned as their EXIF orientation says: 2 of 8 images",))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".webp"])
@@ -167,7 +167,7 @@ def test_every_format_is_turned_once(tmp_path, suffix):
     data = datasets.load(at(top), Path())
     expected = np.asarray(ImageOps.exif_transpose(Image.open(top / data.train.files[0])))
     assert np.array_equal(data.train.images[0].permute(1, 2, 0), expected)
-    assert [warning.message for warning in data.warnings] == ["turned as their EXIF orientation says: 2 of 8 images"]
+    assert data.notes == ("turned as their EXIF orientation says: 2 of 8 images",)
 
 
 def test_an_exif_that_cannot_be_read_turns_nothing(tmp_path):
@@ -178,7 +178,7 @@ def test_an_exif_that_cannot_be_read_turns_nothing(tmp_path):
         start = content.index(b"Exif\0\0") + 6
         path.write_bytes(content[:start] + b"MM\0\x2a\0\0\xff\xf8" + content[start + 8 :])
     data = datasets.load(at(top), Path())
-    assert data.warnings == ()
+    assert (data.warnings, data.notes) == ((), ())
     assert np.array_equal(data.train.images[0].permute(1, 2, 0), expected)
 
 

@@ -42,10 +42,10 @@ def test_copies_within_a_split_and_under_another_label_are_counted():
 
 
 def test_what_was_done_to_the_images_is_said_with_it():
-    notes = ("2 of 5 images were turned",)
-    assert told(split([1], [0]), split([2], [0]), notes=notes) == {"data": notes[0]}
-    assert told(split([1, 1], [0, 0]), split([2], [0]), notes=notes)["data"].startswith(
-        f"{notes[0]}; 1 of 2 training images is a copy"
+    left_out = ("2 of 5 images left out",)
+    assert told(split([1], [0]), split([2], [0]), left_out=left_out) == {"data": left_out[0]}
+    assert told(split([1, 1], [0, 0]), split([2], [0]), left_out=left_out)["data"].startswith(
+        f"{left_out[0]}; 1 of 2 training images is a copy"
     )
 
 

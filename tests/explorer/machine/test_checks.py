@@ -3,6 +3,7 @@ import subprocess
 import threading
 
 import pytest
+from PIL import Image
 from waiting import patience
 
 from engine.control.project import Project
@@ -82,6 +83,19 @@ def test_equal_images_of_a_folder_are_listed(tmp_path, capsys):
     assert "1 of 2 test images is also a training image" in members[2]
     assert "another label" in label[2]
     assert pair[2].strip() == "test/dog/4.pgm equals train/cat/1.pgm"
+
+
+def test_images_that_were_turned_are_no_failure(tmp_path, capsys):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for at, name in enumerate(("train/cat/1", "train/dog/2", "test/cat/3", "test/dog/4")):
+        path = tmp_path / "held" / f"{name}.png"
+        path.parent.mkdir(parents=True)
+        Image.new("L", (4, 4), at).save(path, exif=exif)
+    assert run(["check", f"folder:{tmp_path / 'held'}"]) == 0
+    counted, turned = capsys.readouterr().out.splitlines()
+    assert turned[0] == counted[0]
+    assert turned.endswith("turned as their EXIF orientation says: 4 of 4 images")
 
 
 def test_data_sets_are_looked_at_in_the_order_they_are_named(tmp_path, capsys, monkeypatch):
