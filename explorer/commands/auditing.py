@@ -142,10 +142,15 @@ def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> st
         return "No class has enough examples for the strategies of the paper's Table 7."
     names = dict(enumerate(class_names))
     table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
-    marked = f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}" if class_cells.marked(table) else ""
+    marked = (
+        f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}, {leakage.AMONG_CLASSES}"
+        if class_cells.marked(table)
+        else ""
+    )
     doubted = f"; {warned.LEGEND}" if class_cells.warned(table) else ""
     words = textwrap.fill(STRATEGIES_WORDS + marked + doubted, LINE)
-    return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", words])
+    told = textwrap.wrap(class_cells.told_apart(table), LINE)
+    return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", *told, words])
 
 
 def missing(views: Sequence[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from explorer.panes.table import fit, header, row
 from explorer.project import progress
 from explorer.tables import class_cells, class_table, warned
 from explorer.tables.class_table import PAPERS, ClassRow, Strategy
-from explorer.tables.leakage import FLOOR, LIKE_GUESS, NOT_TOLD_APART, RULES
+from explorer.tables.leakage import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART, RULES
 from explorer.tables.natural_twin import naturals
 
 Row = dict[str, Any]
@@ -30,8 +30,8 @@ class Classes(Pane):
         "threshold (conf) or an inference network (model) for each class, on answers to benign (B), adversarial (A) "
         "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
         "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
-        f"examples, so a little flattered; ≈ is {LIKE_GUESS}; {FLOOR}. N: members/non-members. v: other "
-        "scores, then how much more than natural training the best is."
+        f"examples, so a little flattered; ≈ is {LIKE_GUESS}, {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
+        "v: other scores, then how much more than natural training the best is."
     )
     BINDINGS = actions.bindings("classes")
 
@@ -135,7 +135,7 @@ class Classes(Pane):
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
-        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_cells.marked(rows) else []
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}, {AMONG_CLASSES}"] if class_cells.marked(rows) else []
         said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
         said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
         said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []

@@ -21,6 +21,8 @@ class Form:
 
 FORMS = (Form(spread=True, papers=True), Form(spread=True, papers=False), Form(spread=False, papers=False))
 """From most to least."""
+NAMED = 10
+"""Classes told apart from a guess that are named; more are counted."""
 
 
 def texts(rows: Sequence[ClassRow], shown: Sequence[Strategy], form: Form) -> list[dict[Strategy, str]]:
@@ -74,3 +76,14 @@ def marked(rows: Sequence[ClassRow]) -> bool:
 def warned(rows: Sequence[ClassRow]) -> bool:
     """Whether a warning speaks of some number."""
     return any(cell.warned for row in rows for cell in row.cells.values())
+
+
+def told_apart(rows: Sequence[ClassRow]) -> str:
+    """Which classes some strategy tells apart from a guess, since all together may not be; empty where none is."""
+    classes = [row for row in rows if row.label is not None]
+    found = [row.name for row in classes if any(cell.leaks for cell in row.cells.values())]
+    if not found:
+        return ""
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    count = f"{len(found)} of {len(classes)} classes {'is' if len(found) == 1 else 'are'} told apart from a guess"
+    return f"{count}: {', '.join(found[:NAMED])}{more}"

@@ -33,7 +33,7 @@ LEGEND = "\n".join(
         "confidence, a guess is 50: with the paper's oracle threshold, `held` with one chosen on other examples;",
         "± is the standard deviation over seeds;",
         f"≈ {leakage.LIKE_GUESS}: the 95 % interval reaches 50 in half of the seeds or more;",
-        f"{leakage.FLOOR};",
+        f"{leakage.AMONG_CLASSES}; {leakage.FLOOR};",
         f"{warned.LEGEND};",
         "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B),",
         "adversarial (A), targeted (T) and certified (V) answers, held out; ▸ the best of a row; (…) the paper's own",

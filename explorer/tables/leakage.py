@@ -17,6 +17,8 @@ NOT_TOLD_APART = "≈"
 """Behind a number that is not told apart from a guess."""
 LIKE_GUESS = "not told apart from a guess by this attack"
 """What that mark means; it is no proof that nothing leaks."""
+AMONG_CLASSES = "a class must stand out as one of all classes (Holm)"
+"""What it means besides behind the number of one class: an interval that leaves out a guess is not enough."""
 FLOOR = "leakage is a floor: a stronger attack may find more"
 """Said wherever a number of leakage stands."""
 OF_LEAKAGE = ("runs", "capacity", "epsilon", "classes", "views", "leakage", "scores", "exposed", "roc")
@@ -220,15 +222,16 @@ def table(rows: Iterable[Row]) -> str:
 def legend(attacks: Sequence[Attack]) -> str:
     """What the words and marks in tables of these attacks mean."""
     rules = {rule for attack in attacks for rule in attack.rules}
-    findings = [finding for attack in attacks for finding in attack.rules.values()]
     said = []
     if "oracle" in rules:
         said.append("oracle: the best threshold for the very examples it is reported on")
         said.append("luck: what that reaches with membership drawn by lot, mean and 95 %")
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
-    said += filter(None, (_resolution(shown, findings) for shown in LOW_RATES))
-    estimates = [estimate for finding in findings for estimate in finding.metrics.values()]
+    said += [words for shown in LOW_RATES for words in _resolutions(shown, attacks)]
+    estimates = [
+        estimate for attack in attacks for finding in attack.rules.values() for estimate in finding.metrics.values()
+    ]
     if any(estimate.leaks is False for estimate in estimates):
         said.append(f"{NOT_TOLD_APART}: {LIKE_GUESS}")
     if any(estimate.warned for estimate in estimates):
@@ -236,12 +239,41 @@ def legend(attacks: Sequence[Attack]) -> str:
     return "; ".join([*said, FLOOR])
 
 
-def _resolution(shown: Number, findings: Iterable[Finding]) -> str | None:
-    """How many false positives a low rate allows where that is not the rate asked for: their number is whole."""
-    others = min((found.metrics[shown.metric].others for found in findings if shown.metric in found.metrics), default=0)
-    wanted = Fraction(shown.metric.rpartition("_")[2]) * others
-    if wanted.denominator == 1:
+def _resolutions(shown: Number, attacks: Iterable[Attack]) -> list[str]:
+    """How many false positives a low rate allows where that is not the rate asked for: their number is whole.
+
+    Where attacks have different numbers of others, the count that most have comes first, the rest with their names.
+    """
+    by_count: dict[int, list[str]] = {}
+    for attack in attacks:
+        found = (finding.metrics.get(shown.metric) for finding in attack.rules.values())
+        for others in {estimate.others for estimate in found if estimate and estimate.others}:
+            by_count.setdefault(others, []).append(attack.attack)
+    if not any(_resolution(shown, others) for others in by_count):
+        return []
+    names = {others: list(dict.fromkeys(found)) for others, found in by_count.items()}
+    if len(set().union(*names.values())) < sum(map(len, names.values())):  # one attack on several runs or views
+        few, many = min(by_count), max(by_count)
+        return [f"{shown.title}: {_allowed(shown, few)} of {few} to {_allowed(shown, many)} of {many} others"]
+    most, *rest = sorted(by_count, key=lambda others: (-len(by_count[others]), -others))
+    said = {shown.title: _resolution(shown, most)}
+    said |= {f"{shown.title} of {', '.join(names[others])}": _resolution(shown, others) for others in rest}
+    return [f"{of}: {words}" for of, words in said.items() if words]
+
+
+def _resolution(shown: Number, others: int) -> str | None:
+    """The same of one number of others; None where they can have the rate asked for."""
+    allowed = _allowed(shown, others)
+    if allowed == _rate(shown) * others:
         return None
-    if wanted < 1:
-        return f"{shown.title}: 0 of {others} others, not resolved"
-    return f"{shown.title}: {int(wanted)} of {others} others, {100 * int(wanted) / others:.2g} %"
+    rate = f"{100 * allowed / others:.2g} %" if allowed else "not resolved"
+    return f"{allowed} of {others} others, {rate}"
+
+
+def _allowed(shown: Number, others: int) -> int:
+    """How many of the others may be taken for members at a low rate."""
+    return int(_rate(shown) * others)
+
+
+def _rate(shown: Number) -> Fraction:
+    return Fraction(shown.metric.rpartition("_")[2])

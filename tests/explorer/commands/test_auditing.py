@@ -76,6 +76,17 @@ def test_a_number_not_told_apart_from_a_guess_is_marked_and_the_mark_explained()
     assert "≈: not told apart from a guess" in " ".join(table.split())
 
 
+def test_the_mark_of_a_class_says_that_it_must_stand_out_among_all():
+    rows = [fact("confidence-class", "benign", label, leaks=label == 5) for label in (*range(38), None)]
+    table = auditing.strategies_table(rows)
+    assert "a class must stand out as one of all classes (Holm)" in " ".join(table.split())
+    assert "\n1 of 38 classes is told apart from a guess: 5\n" in table
+    none = auditing.strategies_table([row | {"leaks": False} for row in rows])
+    assert "classes is told" not in none
+    every = auditing.strategies_table([row | {"leaks": True} for row in rows])
+    assert "\n38 of 38 classes are told apart from a guess: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 28 more\n" in every
+
+
 def test_what_the_file_lacks_is_named_with_the_strategies_that_are_lost():
     assert list(auditing.missing(["benign", "adversarial", "targeted", "certified"])) == []
     targeted, certified = auditing.missing(["benign", "adversarial"])

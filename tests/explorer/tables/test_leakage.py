@@ -103,6 +103,20 @@ def test_only_what_is_there_is_explained():
     assert "held-out" not in leakage.legend(leakage.attacks([leak("advantage", 0.6)]))
 
 
+def test_a_rate_is_said_of_the_attacks_whose_others_it_counts():
+    def rates(attack, others, view="benign"):
+        return [leak("tpr_at_fpr_0.01", 0.0, "none", attack, view, n_nonmember=others)]
+
+    rows = [*rates("confidence", 180), *rates("margin", 180), *rates("model-class", 151)]
+    legend = leakage.legend(leakage.attacks(rows))
+    assert "TPR@1%: 1 of 180 others, 0.56 %; TPR@1% of model-class: 1 of 151 others, 0.66 %" in legend
+    exact = leakage.legend(leakage.attacks([*rates("confidence", 200), *rates("gap", 200), *rates("model-class", 151)]))
+    assert "200" not in exact
+    assert "TPR@1% of model-class: 1 of 151" in exact
+    runs = [*leakage.attacks(rates("confidence", 151)), *leakage.attacks(rates("confidence", 514))]
+    assert "TPR@1%: 1 of 151 to 5 of 514 others" in leakage.legend(runs)
+
+
 @pytest.mark.parametrize(
     ("others", "said"),
     [
