@@ -143,7 +143,7 @@ def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> st
     names = dict(enumerate(class_names))
     table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
     marked = (
-        f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}, {leakage.AMONG_CLASSES}"
+        f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}; {leakage.AMONG_CLASSES}"
         if class_cells.marked(table)
         else ""
     )

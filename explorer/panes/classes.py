@@ -30,7 +30,7 @@ class Classes(Pane):
         "threshold (conf) or an inference network (model) for each class, on answers to benign (B), adversarial (A) "
         "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
         "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
-        f"examples, so a little flattered; ≈ is {LIKE_GUESS}, {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
+        f"examples, so a little flattered; ≈ is {LIKE_GUESS}; {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
         "v: other scores, then how much more than natural training the best is."
     )
     BINDINGS = actions.bindings("classes")
@@ -135,7 +135,7 @@ class Classes(Pane):
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
-        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}, {AMONG_CLASSES}"] if class_cells.marked(rows) else []
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}; {AMONG_CLASSES}"] if class_cells.marked(rows) else []
         said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
         said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
         said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
