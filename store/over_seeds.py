@@ -162,7 +162,7 @@ CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
     SELECT {_SETTING}, f.attack, f.view, f.class_label, max(k.name) AS class_name, f.threshold_rule, f.measure,
         {_VALUES}, {_LEAKING}, {_IN_WORDS}, min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember,
-        c.settings, c.papers, {_WARNINGS}
+        c.size, c.settings, c.papers, {_WARNINGS}
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
         LEFT JOIN class_names k ON (k.run_id, k.class_label) = (f.run_id, f.class_label)
         {_TOLD}
@@ -170,7 +170,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure
     GROUP BY ALL
 ), {_STATISTICS}
 SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.class_name, g.threshold_rule, g.measure, {_SUMMARY},
-    g.n_member, g.n_nonmember, p.published, g.setting, g.settings, g.warnings
+    g.n_member, g.n_nonmember, p.published, g.size, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NOT DISTINCT FROM g.class_label AND p.split IS NULL AND {_SAME_SETTING}"""
 """The same for leakage only, each class beside the row of all classes (class_label NULL)."""
