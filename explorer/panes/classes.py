@@ -135,7 +135,7 @@ class Classes(Pane):
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
-        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}; {AMONG_CLASSES}"] if class_cells.marked(rows) else []
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_cells.marked(rows) else []
         said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
         said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
         said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
