@@ -202,7 +202,8 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         require_known("grid.defense", defense, SETTINGS)
     epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
     for epsilon in epsilons:
-        require(isinstance(epsilon, (int, float)) and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
+        number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+        require(number and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
     _require_few(grid)
     network = table.get("network", NETWORK[data.family])
     network_fingerprint = datafiles.network_fingerprint(network)

@@ -57,7 +57,7 @@ def as_number(text: Any) -> Any:
 
 
 def coerce(field: str, value: Any, hint: Any) -> Any:
-    """The value as the annotated type, or `SpecError`: int becomes float and list becomes tuple."""
+    """The value as the annotated type, or `SpecError`: int becomes float, -0.0 becomes 0.0 and list becomes tuple."""
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None:
@@ -74,7 +74,7 @@ def coerce(field: str, value: Any, hint: Any) -> Any:
         value = as_number(value)
         require(isinstance(value, (int, float)) and not isinstance(value, bool), field, value, "a number")
         require(abs(value) <= sys.float_info.max, field, value, "a finite number")  # nor does NaN pass
-        return float(value)
+        return float(value) + 0.0  # -0.0 is 0.0: equal settings are written, and hashed, alike
     names = {int: "a whole number", str: "a text", bool: "true or false"}
     require(type(value) is hint, field, value, names[hint])
     if hint is int:

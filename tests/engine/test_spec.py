@@ -37,6 +37,21 @@ def test_whole_numbers_and_floats_are_the_same_setting():
     assert experiment(capacity=2).run_id == experiment(capacity=2.0).run_id
 
 
+def test_minus_zero_is_zero_wherever_it_stands():
+    plain = experiment(
+        epsilon=0.0,
+        evaluation=Evaluation(epsilon=0.0),
+        recipe=recipe_for("pgd", "digits", "quick", {"weight_decay": 0.0, "momentum": 0.0}),
+    )
+    minus = experiment(
+        epsilon=-0.0,
+        evaluation=Evaluation(epsilon="-0/255"),
+        recipe=recipe_for("pgd", "digits", "quick", {"weight_decay": -0.0, "momentum": -0.0}),
+    )
+    assert minus.run_id == plain.run_id
+    assert "-0" not in json.dumps(minus.to_dict()["evaluation"])
+
+
 RESULT_CHANGES = [
     {"seed": 1},
     {"capacity": 3},

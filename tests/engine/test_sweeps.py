@@ -290,6 +290,7 @@ def test_a_damaged_file_is_a_plan_or_one_line(tmp_path):
         ({"recipe": {"steps": 16**5000}}, "recipe.steps: a number too long to show is not allowed"),
         ({"recipe": {"learning_rate": 10**400}}, "learning_rate: .* is not allowed; allowed: a finite number"),
         ({"recipe": {"steps": f"{'9' * 5000} * capacity"}}, "recipe.steps: .* is not allowed"),
+        ({"grid": {"epsilon": [True]}}, "^grid.epsilon: True is not allowed"),
         ({"grid": {"capacity": "1e999999999/3"}}, "capacity: '1e999999999/3' is not allowed; allowed: a number"),
         (
             {"grid": {"capacity": 1e300}},
