@@ -15,11 +15,11 @@ import torch
 from engine import events, requirements, sweeps
 from engine.experiment import Setting, choose_device, run
 from engine.job import one_line
-from engine.place import Place
+from engine.place import Place, require_threads
 from engine.recipes import SCALES
 from engine.spec import Experiment
 from engine.text import printable
-from engine.validation import SpecError, require
+from engine.validation import SpecError
 
 
 def parse() -> argparse.Namespace:
@@ -41,7 +41,7 @@ def main() -> int:
     sys.path.insert(0, os.getcwd())
     try:
         if arguments.threads is not None:
-            require(arguments.threads >= 1, "--threads", arguments.threads, "1 or more")
+            require_threads("--threads", arguments.threads)
             torch.set_num_threads(arguments.threads)
         place = Place(data_root=str(arguments.data_root.absolute()), device=arguments.device)
         sweep = sweeps.plan(sweeps.read(arguments.sweep), arguments.scale, arguments.set, arguments.data_root)

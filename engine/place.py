@@ -7,6 +7,9 @@ from typing import Any
 
 from engine.validation import coerce_fields, require
 
+THREADS_LIMIT = 1024
+"""CPU threads of one process: more than a machine has cores; torch crashes where the system grants it no more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -27,6 +30,11 @@ class Place:
         known = re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)
         require(known is not None, "device", self.device, "auto, cpu, cuda, cuda:INDEX, mps")
         require(self.checkpoint_seconds >= 0, "checkpoint_seconds", self.checkpoint_seconds, "0 or more")
+
+
+def require_threads(field: str, threads: int) -> None:
+    """Refuse a number of CPU threads that no process can have; `SpecError`."""
+    require(1 <= threads <= THREADS_LIMIT, field, threads, f"1 to {THREADS_LIMIT}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,15 @@ from typing import Any
 
 import msgspec
 
+from engine.validation import require
+
+PRIORITIES = range(-(2**31), 2**31)
+"""What the database's column holds."""
+
+
+def _require_priority(priority: int) -> None:
+    require(priority in PRIORITIES, "priority", priority, f"{PRIORITIES[0]} to {PRIORITIES[-1]}")
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Something a client asks for; the engine answers with the type named in each docstring."""
@@ -27,12 +36,16 @@ class RunRequest(msgspec.Struct, frozen=True):
 class Submit(Command):
     """Queue the runs of a sweep -> `Runs` newly queued. Runs known already join the sweep and stay as they are.
 
-    The answer comes after they are safely on disk.
+    The answer comes after they are safely on disk. `SpecError` for a priority outside `PRIORITIES`.
     """
 
     sweep: str
     runs: list[RunRequest]
     priority: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be stored."""
+        _require_priority(self.priority)
 
 
 class Cancel(Command):
@@ -48,10 +61,17 @@ class Retry(Command):
 
 
 class Prioritise(Command):
-    """Give pending runs another priority, higher first -> `Runs` that were pending."""
+    """Give pending runs another priority, higher first -> `Runs` that were pending.
+
+    `SpecError` for a priority outside `PRIORITIES`.
+    """
 
     run_ids: list[str]
     priority: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be stored."""
+        _require_priority(self.priority)
 
 
 class Pause(Command):

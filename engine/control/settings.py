@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.place import require_threads
 from engine.validation import coerce_fields, require
 
 
@@ -30,8 +31,8 @@ class EngineSettings:
         coerce_fields(self)
         for name in ("idle_exit", "cpu_jobs", "stop_grace", "reserve_gib"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("threads", "keep_mib"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require_threads("threads", self.threads)
+        require(self.keep_mib >= 1, "keep_mib", self.keep_mib, "1 or more")
         require(self.jobs_per_gpu > 0, "jobs_per_gpu", self.jobs_per_gpu, "above 0")
         module, colon, function = self.entry.partition(":")
         require(bool(module and colon and function), "entry", self.entry, "module:function")

@@ -63,11 +63,11 @@ def run(
     if download:
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
-    place = place_here(root, device)
+    asked = submission(sweep, place_here(root, device), priority)  # refused before an engine is started
     ensure(project, EngineSettings(threads=threads))
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
-        fresh = client.call(submission(sweep, place, priority)).run_ids
+        fresh = client.call(asked).run_ids
         names = [experiment.run_id for experiment in sweep.experiments]
         click.echo(f"{sweep.name} ({scale}): {len(names)} runs, {len(fresh)} of them new, in {project.root}", err=True)
         if detach:

@@ -31,7 +31,7 @@ async def cancel(live: Live, run_ids: Sequence[str]) -> str:
 async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
     """Let queued runs start before all others that wait."""
     waiting = [run for run in live.runs.values() if run["state"] == "queued"]
-    priority = max((run["priority"] for run in waiting), default=0) + 1
+    priority = min(max((run["priority"] for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
     known = (await live.call(protocol.Prioritise(run_ids=list(run_ids), priority=priority))).run_ids
     for run_id in known:
         live.runs[run_id]["priority"] = priority  # the engine does not push it

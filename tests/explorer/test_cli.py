@@ -218,6 +218,11 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
         (["run", "yale", "--data-root", "nowhere"], "CroppedYale"),
         (["run", "fashion-mnist"], "--download"),
         (["run", "demo", "--device", "tpu"], "device: 'tpu' is not allowed"),
+        (
+            ["run", "demo", "--priority", "9" * 20],
+            "priority: 99999999999999999999 is not allowed; allowed: -2147",
+        ),
+        (["run", "demo", "--threads", "99999"], "threads: 99999 is not allowed; allowed: 1 to 1024"),
         (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
         (["export", "nothing"], "'nothing' is not one of"),
         (["certify", "x"], "holds no results yet"),

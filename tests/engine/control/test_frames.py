@@ -1,4 +1,5 @@
 import contextlib
+from functools import partial
 
 import hypothesis.strategies as st
 import msgspec
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 
 from engine.control import frames, protocol
 from engine.control.frames import HEADER_SIZE, FrameError
+from engine.validation import SpecError
 
 NAMES = st.lists(st.text())
 COMMANDS = st.one_of(
     st.builds(protocol.Cancel, run_ids=NAMES),
-    st.builds(protocol.Prioritise, run_ids=NAMES, priority=st.integers(-(2**31), 2**31)),
+    st.builds(protocol.Prioritise, run_ids=NAMES, priority=st.sampled_from(protocol.PRIORITIES)),
     st.builds(protocol.Query, name=st.text(), params=st.dictionaries(st.text(), st.text() | NAMES | st.none())),
     st.builds(protocol.Stop, grace=st.none() | st.floats(0, 1e6)),
     st.just(protocol.Pause()),
@@ -34,6 +36,18 @@ def test_garbage_is_read_or_refused_but_never_breaks_the_reader(body):
     for read in (frames.read_request, frames.read_command, frames.read_message):
         with contextlib.suppress(FrameError):
             read(body)
+
+
+@pytest.mark.parametrize("priority", [2**31, -(2**31) - 1, 10**20])
+@pytest.mark.parametrize("command", [protocol.Prioritise, partial(protocol.Submit, sweep="a", runs=[])])
+def test_a_priority_that_cannot_be_stored_is_refused_by_whoever_sends_it_and_by_the_engine(command, priority):
+    fields = {"run_ids": []} if command is protocol.Prioritise else {}
+    said = rf"^priority: {priority} is not allowed; allowed: -2147483648 to 2147483647$"
+    with pytest.raises(SpecError, match=said):
+        command(**fields, priority=priority)
+    sent = msgspec.to_builtins(command(**fields, priority=0)) | {"priority": min(priority, 2**63)}
+    with pytest.raises(FrameError, match=r"priority: .* is not allowed"):
+        frames.read_command(msgspec.Raw(msgspec.msgpack.encode(sent)))
 
 
 def test_numbers_of_numpy_arrive_as_plain_ones():

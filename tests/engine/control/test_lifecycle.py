@@ -77,7 +77,7 @@ def test_a_second_engine_is_refused_in_one_line_that_names_the_first(bench):
 
 def test_a_wrong_setting_is_one_line(bench):
     wrong = command(bench.project, "--threads=0")
-    assert (wrong.returncode, wrong.stderr) == (2, "threads: 0 is not allowed; allowed: 1 or more\n")
+    assert (wrong.returncode, wrong.stderr) == (2, "threads: 0 is not allowed; allowed: 1 to 1024\n")
 
 
 def test_a_project_that_cannot_be_written_is_one_line(runtime):

@@ -12,6 +12,7 @@ from engine.validation import SpecError, from_mapping
     [
         ("idle_exit", -1),
         ("threads", 0),
+        ("threads", 1025),
         ("cpu_jobs", -1),
         ("jobs_per_gpu", 0),
         ("jobs_per_gpu", float("nan")),
