@@ -29,6 +29,10 @@ class EngineSuspended(EngineUnreachable):
     """The project's engine is there but stopped by a signal; the message says how to let it go on."""
 
 
+class EngineForeign(EngineUnreachable):
+    """Another user's engine is at work on the project; the message says whose."""
+
+
 class EngineRefused(RuntimeError):  # noqa: N818 - named for what the person sees
     """The engine, or its start, refused what was asked; the message is one line."""
 
@@ -61,16 +65,16 @@ def require_awake(project: Project) -> None:
 
 
 def require_ours(connection: socket.socket, project: Project) -> None:
-    """Refuse to talk to a process of another user."""
+    """`EngineForeign` where the other end is a process of another user."""
     if (uid := frames.peer_uid(connection)) != os.geteuid():
-        raise EngineUnreachable(f"{project.root}: its engine is {user_name(uid)}'s: {project.holder()}")
+        raise EngineForeign(f"{project.root}: its engine is {user_name(uid)}'s: {project.holder()}")
 
 
 def no_answer(project: Project, error: OSError) -> EngineUnreachable:
     """Why nobody could be reached at the engine's socket."""
     if isinstance(error, PermissionError):
         owner = user_name(os.stat(project.lock).st_uid)
-        return EngineUnreachable(f"{project.root}: its engine is {owner}'s: {project.holder()}")
+        return EngineForeign(f"{project.root}: its engine is {owner}'s: {project.holder()}")
     return EngineUnreachable(f"{project.root}: no engine answers here")
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import IO
 
 import engine
-from engine.control.client import EngineRefused, EngineSuspended, EngineUnreachable, SyncClient, require_awake
+from engine.control.client import (
+    EngineForeign,
+    EngineRefused,
+    EngineSuspended,
+    EngineUnreachable,
+    SyncClient,
+    require_awake,
+)
 from engine.control.project import Project, hostname
 from engine.control.protocol import GetStatus
 from engine.control.settings import EngineSettings
@@ -30,7 +37,8 @@ def ensure_engine(project: Project, settings: EngineSettings | None = None, pati
     """Start the project's engine unless one answers; returns once one does, and whether it was started here.
 
     Safe when several clients do it at once. `EngineRefused` says in one line why there is none: a folder that cannot
-    be written, a damaged database, an engine on another machine, or one that has not answered for `patience` seconds.
+    be written, a damaged database, an engine on another machine or of another user, or one that has not answered for
+    `patience` seconds.
     """
     with tempfile.TemporaryFile() as errors:
         return _ensure(project, settings or EngineSettings(), time.monotonic() + patience, errors)
@@ -63,10 +71,13 @@ def answers(project: Project) -> bool:
     """Whether an engine answers for this project.
 
     That it takes a connection is not enough: the kernel still does so for one that is being killed.
+    `EngineRefused` where it is another user's, which never will.
     """
     try:
         with SyncClient(project, timeout=5.0) as client:
             client.call(GetStatus())
+    except EngineForeign as error:
+        raise EngineRefused(str(error)) from None
     except (EngineUnreachable, EngineRefused):
         return False
     return True

@@ -53,6 +53,7 @@ class Server:
         self._inode = 0
         self._progress: dict[str, protocol.RunProgress] = {}
         self._progress_timer: asyncio.TimerHandle | None = None
+        self._refused: set[int] = set()
 
     @property
     def clients(self) -> int:
@@ -150,12 +151,18 @@ class Server:
             if uid == os.geteuid():
                 await session.serve()
             else:
-                log.warning("refused a connection of user %d", uid)
+                self._refused_user(uid)
         except OSError as error:
             log.warning("a connection broke: %s", error)
         finally:
             self._sessions.discard(session)
             await session.close()
+
+    def _refused_user(self, uid: int) -> None:
+        """Say so once: whoever keeps trying shall not fill the log."""
+        if uid not in self._refused:
+            self._refused.add(uid)
+            log.warning("refused a connection of user %d; further ones are not told", uid)
 
 
 class Session:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.control import protocol
-from engine.control.client import EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
+from engine.control.client import EngineForeign, EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
 from engine.control.launch import ensure_engine
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
@@ -73,7 +73,7 @@ def results(project: Project) -> Iterator[Results]:
     """The project's results; `StoreError` in one line if there are none."""
     try:
         client = SyncClient(project)
-    except EngineSuspended:
+    except (EngineForeign, EngineSuspended):
         raise  # it has the file open
     except EngineUnreachable as error:
         if project.foreign:

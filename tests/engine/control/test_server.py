@@ -2,11 +2,12 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
 
 import pytest
 from waiting import eventually, patience
 
-from engine.control import client, frames, protocol, server
+from engine.control import client, frames, launch, protocol, server
 from engine.control.client import Client, EngineRefused, EngineUnreachable
 from engine.control.project import Project, ProjectLock, user_name
 from engine.control.server import Refusal, Server
@@ -97,6 +98,25 @@ async def test_another_user_is_turned_away(served, monkeypatch):
         EngineUnreachable, match=rf"its engine is {user_name(os.geteuid() + 1)}'s: pid {os.getpid()} on"
     ):
         await Client(project).connect()
+
+
+async def test_another_user_who_keeps_trying_is_told_of_once(served, monkeypatch, caplog):
+    project, _ = served
+    monkeypatch.setattr(frames, "peer_uid", lambda _: os.geteuid() + 1)
+    for _ in range(3):
+        reader, writer = await raw(project)
+        assert await asyncio.wait_for(reader.read(), patience(5)) == b""
+        writer.close()
+    assert caplog.text.count(f"refused a connection of user {os.geteuid() + 1}") == 1
+
+
+async def test_where_another_users_engine_is_at_work_none_is_started(served, monkeypatch):
+    project, _ = served
+    monkeypatch.setattr(frames, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("an engine was started"))
+    said = rf"its engine is {user_name(os.geteuid() + 1)}'s: pid {os.getpid()} on"
+    with pytest.raises(EngineRefused, match=said):
+        await asyncio.to_thread(launch.ensure_engine, project)
 
 
 def test_the_user_at_the_other_end_is_known():
