@@ -170,6 +170,8 @@ def check_tables(table: Any, where: str = "") -> None:
             require(isinstance(value, str), f"{where}{key}", value, "a text")
     for key, values in table.get("grid", {}).items():
         section, dot, name = key.partition(".")
+        if dot and section in SECTIONS and section not in SWEPT:
+            raise SpecError(f"{where}grid.{key}: {section} has one value for all runs; write `{name}` in [{section}]")
         if dot and section in SWEPT:
             require_known(f"{where}grid.{key}", name, sorted(SWEPT[section]))
         else:

@@ -13,7 +13,7 @@ import click
 from engine.control.client import EngineRefused, EngineUnreachable
 from engine.control.project import Project, ProjectError
 from engine.printing import PrintableStream
-from engine.text import said_of_file
+from engine.text import one_line, said_of_file
 from engine.validation import SpecError
 from explorer import options
 from explorer.plain import speak_plainly
@@ -110,11 +110,11 @@ def run(arguments: "Sequence[str]") -> int:
         error.show()
         code = error.exit_code
     except EngineUnreachable as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {one_line(str(error))}", err=True)
     except OSError as error:
         click.echo(f"error: {said_of_file(error)}", err=True)
         code = USAGE
     except (SpecError, StoreError, ProjectError, EngineRefused) as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {one_line(str(error))}", err=True)
         code = USAGE
     return code

@@ -101,7 +101,7 @@ def _skeleton(project: Project) -> Iterator[None]:
 
 def come_back(project: Project, read_only: bool = False) -> str:
     """The command that opens the app again."""
-    folder = "" if project.root == Path("mia-results").resolve() else f" --project {project.root}"
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
     return f"mia-explore{folder}{' --read-only' if read_only else ''}"
 
 

@@ -1,6 +1,7 @@
 """Where jobs run: the protocol that every executor keeps, and the one for this machine, a process for each job."""
 
 import contextlib
+import errno
 import logging
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from typing import Protocol
 from engine.control import child
 from engine.events import Event, RunEnded
 from engine.place import Job
+from engine.text import said_of_file
 
 KILL_AFTER = 1.5
 """Seconds between asking a process to end and ending it."""
@@ -108,7 +110,7 @@ class _JobProcess(threading.Thread):
         try:
             self._begin()
         except (OSError, EOFError) as error:
-            self._finish(f"its process could not be started: {error}")
+            self._finish(not_started(error))
             return
         self._listen()
         code = self._wait_for_exit()
@@ -195,6 +197,13 @@ class _JobProcess(threading.Thread):
             if not self._over:
                 self._over = True
                 self._tell(Exited(self._run_id, reason))
+
+
+def not_started(error: Exception) -> str:
+    """Why a run has no process: in the system's words, with the remedy where files may not be open in such number."""
+    said = said_of_file(error) if isinstance(error, OSError) else str(error)
+    remedy = "; raise `ulimit -n` and start the engine again" if getattr(error, "errno", None) == errno.EMFILE else ""
+    return f"its process could not be started: {said}{remedy}"
 
 
 def describe_exit(code: int, words: str) -> str:

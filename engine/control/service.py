@@ -14,7 +14,7 @@ from typing import TypeVar
 from engine.control import protocol
 from engine.control.commands import Commands
 from engine.control.devices import Machine
-from engine.control.executors import KILL_AFTER, Executor, Exited, LocalExecutor
+from engine.control.executors import KILL_AFTER, Executor, Exited, LocalExecutor, not_started
 from engine.control.project import Project, ProjectError, ProjectLock
 from engine.control.scheduler import Outcome, QueuedRun, Scheduler
 from engine.control.server import Server
@@ -119,7 +119,7 @@ class Engine:
             try:
                 self.executor.submit(job)
             except (OSError, RuntimeError) as error:  # no more threads or file descriptors
-                self._loop.call_soon(self._on_exit, Exited(run.run_id, f"its process could not be started: {error}"))
+                self._loop.call_soon(self._on_exit, Exited(run.run_id, not_started(error)))
 
     def admit(self, runs: Iterable[PendingRun]) -> list[str]:
         """Put runs in the queue; those that cannot run here fail with the reason. Returns the ids of the others."""

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from engine.spec import INFERENCE_ATTACKS, Inference
-from engine.text import csv_text
+from engine.text import csv_text, printable
 from explorer.commands.audit_process import Audited, audited
 from explorer.tables import accuracy, class_cells, class_table, leakage, warned
 from explorer.tables.class_table import PAPERS, Strategy
@@ -115,7 +115,7 @@ def audit(
     elif csv_path:
         with open(csv_path, "w", newline="", encoding="utf-8") as stream:
             write_csv(found.facts, path.stem, stream)
-        click.echo(f"{csv_path}: {len(found.facts)} rows", err=True)
+        click.echo(f"{printable(str(csv_path))}: {len(found.facts)} rows", err=True)
 
 
 def report(found: Audited, attacks: Sequence[str], by_class: bool) -> Iterator[str]:

@@ -9,6 +9,7 @@ from engine.control import protocol
 from engine.control.client import SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
+from engine.text import printable
 from explorer import options, text
 from explorer.project.access import EngineResults, ensure, find_run
 
@@ -116,11 +117,11 @@ def import_(path: Path, project: Project) -> int:
     ensure(project)
     with SyncClient(project) as client:
         answer = client.call(protocol.Import(path=str(path.absolute())))
-    click.echo(f"{path}: {answer.events} events taken in", err=True)
+    click.echo(f"{printable(str(path))}: {answer.events} events taken in", err=True)
     if answer.unreadable:
         lines = ", ".join(map(str, answer.unreadable[:5])) + (", …" if len(answer.unreadable) > 5 else "")
         said = f"{len(answer.unreadable)} lines left out ({lines}): torn, not an event, or of a run that no line begins"
-        click.echo(f"warning: {path}: {said}", err=True)
+        click.echo(f"warning: {printable(str(path))}: {said}", err=True)
     return 0
 
 

@@ -10,6 +10,7 @@ from engine import datafiles, sweeps
 from engine.control.client import EngineUnreachable, socket_of
 from engine.control.project import Project
 from engine.spec import DATASETS, Data
+from engine.text import printable
 from explorer import options
 from explorer.machine import checks
 
@@ -65,7 +66,7 @@ def locate(project: Project, data_root: Path) -> None:
         "presets": Path(datafiles.__file__).parent / "presets",
     }
     for name, path in places.items():
-        click.echo(f"{name:9s} {path}{'' if path.exists() else '   (not there)'}")
+        click.echo(f"{name:9s} {printable(str(path))}{'' if path.exists() else '   (not there)'}")
     try:
         click.echo(f"{'socket':9s} {socket_of(project)}")
     except EngineUnreachable:

@@ -13,6 +13,7 @@ from engine.control import protocol
 from engine.control.client import SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
+from engine.text import printable
 from engine.validation import SpecError, require, require_known
 from explorer import options
 from explorer.commands.watching import INTERRUPTED, wait
@@ -82,7 +83,7 @@ def _run(names: Sequence[str], scale: str, overrides: Sequence[str], project: Pr
         fresh = [run_id for sweep in planned for run_id in client.call(submission(sweep, place)).run_ids]
         every = {experiment.run_id: experiment for sweep in planned for experiment in sweep.experiments}
         count = f"{len(every)} runs, {len(fresh)} of them new"
-        click.echo(f"{', '.join(names)} ({scale}): {count}, in {project.root}", err=True)
+        click.echo(f"{', '.join(names)} ({scale}): {count}, in {printable(str(project.root))}", err=True)
         return wait(client, project, list(every.values()), plain=False)
 
 
@@ -105,7 +106,7 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     alone = page.page({name: own}, descriptions, f"mia-explore reproduce {name} --no-run")
     (folder / f"{name}.md").write_text(alone, encoding="utf-8")
     (folder / f"{name}.csv").write_text(page.rows(name, own), encoding="utf-8")
-    click.echo(f"  files: {folder / name}.md, .csv")
+    click.echo(f"  files: {printable(str(folder / name))}.md, .csv")
 
 
 @click.command()

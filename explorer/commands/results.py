@@ -11,6 +11,7 @@ import click
 
 from engine.control.project import Project
 from engine.printing import within
+from engine.text import printable
 from explorer import options, text
 from explorer.project.access import Results, Row, find_run, results
 from explorer.tables import exposed, facts, leakage, views_table, warned
@@ -87,7 +88,7 @@ def _show_run(asked: Results, found: Row, project: Project) -> None:
     leaks = asked.query("leakage", run_id=found["run_id"])
     click.echo(f"{found['run_id']}  {found['state']}{': ' + found['error'] if found['error'] else ''}")
     click.echo(f"sweeps   {found['sweeps']}\ndevice   {found['device'] or '-'}   took {_took(found) or '-'}")
-    click.echo(f"files    {project.run_folder(found['run_id'])}")
+    click.echo(f"files    {printable(str(project.run_folder(found['run_id'])))}")
     click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
     _tell_warnings(found)
     shares = leakage.even([text.percent(row["accuracy"]) + warned.mark(warned.is_warned(row)) for row in accuracies])
@@ -162,7 +163,7 @@ def export(
                         shutil.copyfileobj(stream, within(sys.stdout).buffer)
             else:
                 rows = asked.export(table, format, Path(path).absolute(), filters)
-                click.echo(f"{path}: {rows} rows of {table}", err=True)
+                click.echo(f"{printable(str(path))}: {rows} rows of {table}", err=True)
     if table in leakage.OF_LEAKAGE:
         click.echo(leakage.FLOOR, err=True)
 

@@ -11,6 +11,7 @@ from engine.control import protocol
 from engine.control.client import EngineUnreachable, SyncClient
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
+from engine.text import printable
 from explorer import options, text
 from explorer.commands.watching import INTERRUPTED, come_back, wait
 from explorer.planning import cost
@@ -69,7 +70,10 @@ def run(
         client.call(protocol.Subscribe())
         fresh = client.call(asked).run_ids
         names = [experiment.run_id for experiment in sweep.experiments]
-        click.echo(f"{sweep.name} ({scale}): {len(names)} runs, {len(fresh)} of them new, in {project.root}", err=True)
+        click.echo(
+            f"{sweep.name} ({scale}): {len(names)} runs, {len(fresh)} of them new, in {printable(str(project.root))}",
+            err=True,
+        )
         if detach:
             click.echo(come_back(project), err=True)
             return 0
@@ -139,16 +143,19 @@ def _slots(project: Project) -> tuple[int, bool]:
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
     results = EngineResults(client)
+    told = False
     for table, title in facts.TITLES.items():
         rows = results.query(table, sweep=sweep.name, run_id=names, **facts.SHOWN[table])
         if rows and (table != "views" or any(row["certification"] for row in rows)):  # else the first tables say it all
             click.echo(f"\n{title}\n\n{facts.FOLDS[table](rows)}")
-    click.echo(f"\n{facts.LEGEND}")
+            told = True
+    if told:
+        click.echo(f"\n{facts.LEGEND}")
     folder = project.root / "csv" / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     for table in EXPORTED:
         results.export(table, "csv", folder / f"{table}.csv", {"run_id": names})
-    click.echo(f"\nCSV files: {folder} ({', '.join(EXPORTED)})")
+    click.echo(f"\nCSV files: {printable(str(folder))} ({', '.join(EXPORTED)})")
 
 
 def _download(table: dict, scale: str, overrides: tuple[str, ...], root: Path) -> None:

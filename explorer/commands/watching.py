@@ -47,7 +47,7 @@ def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment]
 
 def come_back(project: Project) -> str:
     """How to look at the work again, and how to end it."""
-    folder = "" if project.root == Path("mia-results").resolve() else f" --project {project.root}"
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
     return (
         f"The engine goes on by itself. Watch again: the same command; list: mia-explore ls{folder}; "
         f"end it: mia-explore engine stop{folder}"

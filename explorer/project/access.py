@@ -10,6 +10,7 @@ from engine.control.client import EngineForeign, EngineRefused, EngineSuspended,
 from engine.control.launch import ensure_engine
 from engine.control.project import Project
 from engine.control.settings import EngineSettings
+from engine.validation import require
 from store.errors import StoreError
 
 Row = dict[str, Any]
@@ -91,6 +92,7 @@ def results(project: Project) -> Iterator[Results]:
 
 def find_run(results: Results, name: str) -> Row:
     """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one."""
+    require(name != "", "run", name, "a run's name or a part of it")
     runs = results.query("runs")
     exact = [run for run in runs if run["run_id"] == name]
     matches = exact or [run for run in runs if name in run["run_id"]]

@@ -65,6 +65,7 @@ def test_overrides_reach_every_section():
         ({"dataset": "digitz"}, (), "data.name: 'digitz' is not allowed.*did you mean 'digits'"),
         ({"grids": {}}, (), "grids: 'grids' is not allowed.*did you mean 'grid'"),
         ({"grid": {"width": [1]}}, (), "grid.width: 'width' is not allowed"),
+        ({"grid": {"data.size": [[9, 8]]}}, (), r"grid.data.size: data has one .*; write `size` in \[data\]"),
         ({"grid": {"capacity": [-1]}}, (), "capacity: -1.0 is not allowed; allowed: above 0"),
         ({"grid": {"capacity": []}}, (), "grid.capacity"),
         ({"grid": {"epsilon": [8]}}, (), "grid.epsilon: 8 is not allowed; allowed: 0 to 1"),
@@ -206,7 +207,7 @@ def test_an_override_sweeps_a_setting_or_takes_the_place_of_what_is_swept():
     [
         ({"recipe.stps": [1]}, "grid.recipe.stps: 'stps' is not allowed.*did you mean 'steps'"),
         ({"evaluation.temp": [1]}, "grid.evaluation.temp: 'temp' is not allowed.*temperature"),
-        ({"data.size": ["4x4"]}, "grid.data.size: 'data.size' is not allowed.*recipe.SETTING"),
+        ({"data.size": ["4x4"]}, "grid.data.size: data has one value for all runs; write .size. in .data."),
         ({"recipe": {"steps": [1]}}, "grid.recipe: 'recipe' is not allowed.*recipe.SETTING"),
         ({"recipe.weight_decay": [0, -1]}, "recipe.weight_decay: -1.0 is not allowed; allowed: 0 or more"),
         ({"evaluation.temperature": [0]}, "evaluation.temperature: 0.0 is not allowed; allowed: above 0"),
