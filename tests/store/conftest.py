@@ -6,7 +6,7 @@ import pytest
 from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores, Warnings
 from engine.recipes import NETWORK, recipe_for
 from engine.spec import Data, Evaluation, Experiment
-from store.store import Store
+from store.store import NewRun, Store
 
 FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage")
 GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
@@ -138,3 +138,19 @@ def path(tmp_path):
 def store(path):
     with Store(path) as opened:
         yield opened
+
+
+@pytest.fixture
+def sweep(store, experiment, log):
+    """Natural and PGD models at two capacities and three seeds; one more PGD model is still running."""
+    asked = [
+        experiment(defense, capacity=capacity, seed=seed)
+        for defense in ("natural", "pgd")
+        for capacity in (1.0, 2.0)
+        for seed in range(3)
+    ]
+    store.enqueue("grid", [NewRun(one.run_id, one.to_dict(), {}) for one in asked])
+    for one in asked:
+        store.apply(log(one, value=0.5 + one.capacity / 10 + one.seed / 100))
+    store.apply(log(experiment(capacity=4.0))[:-1])
+    return asked

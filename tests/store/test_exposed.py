@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rows import records
 
 from engine.events import SCORE_TYPES, ClassNames
 from engine.recipes import ALL_VIEWS
@@ -13,10 +14,6 @@ from store.export import export
 from store.store import NewRun, StoreError
 
 NUMBERS = [f"{view}_{number}" for view in ALL_VIEWS for number in ("confidence", "risk")]
-
-
-def records(table):
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 def expected(*told):

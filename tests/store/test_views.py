@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from rows import records
 from scipy import stats
 
 from engine.events import Accuracies
@@ -21,10 +22,6 @@ TABLE8 = {
 NAMES = tuple(f"{view}_{split}_accuracy" for view in VIEWS for split in ("train", "test")) + tuple(
     f"{view}_inference_accuracy" for view in VIEWS
 )
-
-
-def records(table):
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 @pytest.fixture
