@@ -96,7 +96,7 @@ async def test_a_tighter_bound_is_asked_for_and_its_run_named(make_app, project_
     given = answers() | {"Submit": protocol.Runs(run_ids=["a"])}
     whole = given["run"]
     given["run"] = lambda run_id: [
-        row | {"name": "pgd", "sweep": "demo", "place": '{"data_root": "/d"}'} for row in whole(run_id)
+        row | {"name": "pgd", "sweep": "demo", "state": "done", "place": '{"data_root": "/d"}'} for row in whole(run_id)
     ]
     app = make_app(project_rows, answers=given, link="engine")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -107,7 +107,8 @@ async def test_a_tighter_bound_is_asked_for_and_its_run_named(make_app, project_
         assert len(app.live.told) == told
         for command, notice in zip(app.live.told, app._notifications, strict=True):
             other = Experiment.from_dict(command.runs[0].experiment)
-            assert notice.message == f"{other.run_id} queued: pgd certified by crown-ibp"
+            assert notice.message.startswith(f"{other.run_id} queued: pgd certified by crown-ibp")
+            assert "its weights are gone" in notice.message
 
 
 async def test_the_keys_are_in_the_border_and_the_last_one_leaves(make_app, screen_text):
