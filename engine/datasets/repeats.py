@@ -20,19 +20,19 @@ def warnings(train: Split, test: Split, left_out: tuple[str, ...] = ()) -> tuple
     def example(position: int) -> str:
         return f"{name(train, test, position)} equals {name(train, test, copies[position])}"
 
-    told, notes = [], left_out
+    told, words = [], left_out
     if len(members := len(train) + np.flatnonzero(copies[len(train) :] < len(train))):
         said = _of(len(members), len(test), "test images", "is also a training image", "are also training images")
         said += f" ({example(members[0])}): members counted as non-members hide leakage"
         told.append(RunWarning("membership", said))
     for kind, part in (("training images", copies[: len(train)]), ("test images", copies[len(train) :])):
         if repeated := len(part) - len(np.unique(part)):
-            notes += (_of(repeated, len(part), kind, "is a copy of another one", "are copies of others"),)
+            words += (_of(repeated, len(part), kind, "is a copy of another one", "are copies of others"),)
     labels = np.concatenate([train.labels, test.labels])
     if len(doubtful := np.flatnonzero(labels != labels[copies])):
         said = "has another label than an equal one", "have other labels than equal ones"
-        notes += (f"{_of(len(doubtful), len(labels), 'images', *said)} ({example(doubtful[0])})",)
-    return (*told, RunWarning("data", "; ".join(notes))) if notes else tuple(told)
+        words += (f"{_of(len(doubtful), len(labels), 'images', *said)} ({example(doubtful[0])})",)
+    return (*told, RunWarning("data", "; ".join(words))) if words else tuple(told)
 
 
 def first_copies(train: Tensor, test: Tensor) -> np.ndarray:

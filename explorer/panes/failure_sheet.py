@@ -10,7 +10,7 @@ from explorer.panes.pane import Page, plain
 from explorer.panes.sheet import Sheet, cut, wrapped
 from explorer.project import run_commands
 from explorer.tables import failures, run_facts, run_files
-from explorer.tables.run_files import RunFolder
+from explorer.tables.run_files import WEIGHTS, RunFolder
 
 Row = dict[str, Any]
 
@@ -89,9 +89,9 @@ class FailureSheet(Sheet):
         if folder.checkpoint is not None:
             before = (self.run["ended"] or folder.checkpoint.time) - folder.checkpoint.time
             parts.append(f"a checkpoint of step {folder.checkpoint.step}, {text.duration(before)} before the end")
-        elif not folder.has("model.safetensors"):
+        elif not folder.has(WEIGHTS):
             parts.append("no checkpoint yet")
-        parts += ["the trained model"] if folder.has("model.safetensors") else []
+        parts += ["the trained model"] if folder.has(WEIGHTS) else []
         parts += ["its predictions"] if folder.has("predictions.npz") else []
         words = ", ".join(parts)
         return f"{words[:1].upper()}{words[1:]}. Other runs go on."

@@ -12,7 +12,7 @@ from explorer.panes.sheet import beside, cut, heading, wrapped
 from explorer.panes.table import Column, header, row
 from explorer.tables import warned
 from explorer.tables.run_facts import Settings
-from explorer.tables.run_files import RunFolder
+from explorer.tables.run_files import WEIGHTS, RunFolder
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ GROUP_WIDTH = 37
 LOG_LINES = 12
 ASKING = "asking …"
 KINDS = {
-    "model.safetensors": "the trained weights",
+    WEIGHTS: "the trained weights",
     "predictions.npz": "every view's answers; `mia-explore audit` reads it",
     "checkpoint.safetensors": "training goes on from here",
     "checkpoint-previous.safetensors": "the second chance",

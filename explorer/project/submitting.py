@@ -15,12 +15,10 @@ from engine.spec import Experiment
 from engine.sweeps import Sweep
 from engine.text import printable
 from engine.validation import SpecError
+from explorer.tables.run_files import WEIGHTS
 
 TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""
-
-WEIGHTS = "model.safetensors"
-"""A trained model's file in its run's folder."""
 
 
 def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit:

@@ -12,6 +12,7 @@ from explorer.tables.picture import Picture
 
 TAIL_BYTES = 65536
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint-previous.safetensors")
+WEIGHTS = "model.safetensors"
 LOG = "job.log"
 CAUSE = "The above exception was the direct cause"
 HEADER_LIMIT = 2**24
