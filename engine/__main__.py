@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
-from engine import events, requirements, sweeps
+from engine import events
 from engine.experiment import Setting, choose_device, run
 from engine.job import one_line
-from engine.place import Place, require_threads
-from engine.recipes import SCALES
-from engine.spec import Experiment
+from engine.job_settings import Place, require_threads
+from engine.spec import requirements, sweeps
+from engine.spec.experiment import Experiment
+from engine.spec.recipes import SCALES
 from engine.text import printable
 from engine.validation import SpecError
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.recipes import ALL_VIEWS
+from engine.spec.recipes import ALL_VIEWS
 from engine.text import is_printable, one_line
 
 FINISHED = ("done", "failed", "diverged", "cancelled")
@@ -107,7 +107,7 @@ class Accuracies(Event):
     accuracy: float
     n: int
     calibration_error: float | None = None
-    """Expected calibration error (`engine.calibration`); None where it was not measured."""
+    """Expected calibration error (`engine.evaluation.calibration`); None where it was not measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,34 +11,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine import (
-    bounds,
-    calibration,
-    checkpoints,
-    datafiles,
-    datasets,
-    events,
-    inference,
-    mixing,
-    networks,
-    order,
-    pictures,
-    plausibility,
-    prediction_files,
-    predictions,
-    pretrained,
-    views,
-    weights,
-)
-from engine.datasets import Dataset
+from engine import bounds, events, inference
+from engine.data import datasets, sources
+from engine.data.datasets import Dataset
+from engine.evaluation import calibration, exposed_images, plausibility, prediction_files, predictions, soundness, views
+from engine.evaluation.prediction_files import PredictionsError
+from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference import risk
-from engine.place import Place
-from engine.prediction_files import PredictionsError
-from engine.predictions import SPLITS, Predictions
-from engine.recipes import PretrainedRecipe
+from engine.job_settings import Place
+from engine.models import networks, pretrained, weights
 from engine.seeds import seed_of
-from engine.spec import Experiment
-from engine.training import DivergedError, Stopped, Watcher, train
+from engine.spec.experiment import Experiment
+from engine.spec.recipes import PretrainedRecipe
+from engine.training import checkpoints, robust_share
+from engine.training.loop import DivergedError, Stopped, Watcher, train
 from engine.validation import SpecError
 
 Emit = Callable[[events.Event], None]
@@ -87,7 +73,7 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
-        for words in order.check(answers):
+        for words in soundness.check(answers):
             _notice(emit, run_id, words)
         if words := inference.scarcity(answers, experiment.inference):
             _notice(emit, run_id, words)
@@ -122,16 +108,16 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
         meter.notice(words)
     model = trained(experiment, data, setting, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
-    if (robust := mixing.robust_images(experiment, len(data.train.labels))) is not None:
+    if (robust := robust_share.robust_images(experiment, len(data.train.labels))) is not None:
         answers = replace(answers, robust=robust.numpy())
-    pictures.keep(model, data, answers, experiment.evaluation, setting.folder)
+    exposed_images.keep(model, data, answers, experiment.evaluation, setting.folder)
     predictions.save(path, answers)
     return answers
 
 
 def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Meter") -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
-    if datafiles.network_fingerprint(experiment.network) != experiment.network_fingerprint:
+    if sources.network_fingerprint(experiment.network) != experiment.network_fingerprint:
         raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
     torch.manual_seed(seed_of(experiment.seed, "network"))
     model = networks.build(

@@ -15,9 +15,9 @@ import torch
 
 from engine import events, experiment
 from engine.experiment import Setting
+from engine.job_settings import Job
 from engine.ownfiles import refuse_links
-from engine.place import Job
-from engine.spec import Experiment
+from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 
 # The first optimiser makes torch import its compiler (3 s). Here that happens once, before jobs are forked, and not in

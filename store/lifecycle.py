@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from engine import departures
 from engine.events import FINISHED, RunEnded, RunStarted
-from engine.spec import Experiment, SpecError
+from engine.spec import unusual_settings
+from engine.spec.experiment import Experiment, SpecError
 from store.errors import StoreError
 from store.facts import insert, with_batch
 from store.records import NewRun, PendingRun
@@ -122,7 +122,7 @@ def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Mapping[
         "dataset": [experiment.data.label for experiment in experiments],
         "network": [experiment.network for experiment in experiments],
         "defense": [experiment.defense for experiment in experiments],
-        "setting": [departures.setting(experiment) for experiment in experiments],
+        "setting": [unusual_settings.setting(experiment) for experiment in experiments],
         "spec": [_json(run.experiment) for run in new],
     }
     numbers = {

@@ -2,7 +2,7 @@
 
 import json
 
-from engine.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
+from engine.spec.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
 from store.statements import HEADLINE_VIEWS, TOLD, TOLD_OF_T, all_of, certification, joined
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
@@ -118,7 +118,7 @@ _WILSON = (
     f"(accuracy + {_Z**2 / 2} / n {{}} {_Z} * sqrt(accuracy * (1 - accuracy) / n + {_Z**2 / 4} / n / n))"
     f" / (1 + {_Z**2} / n)"
 )
-"""An end of the interval of an accuracy over examples (Wilson 1927), as `engine.shares.wilson_interval`."""
+"""An end of the interval of an accuracy over examples (Wilson 1927), as `engine.wilson.wilson_interval`."""
 _ACCURACIES = f"""
     SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
         greatest({_WILSON.format("-")}, 0) AS ci_low, least({_WILSON.format("+")}, 1) AS ci_high,

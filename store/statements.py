@@ -1,6 +1,6 @@
 """The SQL behind `store.queries` about single runs; each SELECT has one `{where}` for conditions on its aliases."""
 
-from engine.recipes import ALL_VIEWS
+from engine.spec.recipes import ALL_VIEWS
 
 HEADLINE_VIEWS = tuple(view for view in ALL_VIEWS if view != "targeted")
 """Views whose numbers stand in the list of runs; `accuracies` and `leakage` have all of them."""

@@ -17,14 +17,15 @@ import pytest
 import torch
 from waiting import patience
 
-from engine import events, sweeps
-from engine.control import protocol
-from engine.control.client import EngineUnreachable, SyncClient
-from engine.control.launch import ensure_engine
-from engine.control.project import Project
-from engine.control.settings import EngineSettings
+from engine import events
 from engine.experiment import Setting, run
-from engine.place import Place
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.launch import ensure_engine
+from engine.service.project import Project
+from engine.service.settings import EngineSettings
+from engine.spec import sweeps
 from explorer.project.access import EngineResults
 
 KILLS = 10
@@ -236,7 +237,7 @@ def test_killed_commands_leave_the_engine_at_work(victim, uninterrupted, tmp_pat
     for section in ("data", "grid", "recipe", "evaluation", "inference"):
         lines += [f"[{section}]", *(f"{key} = {value}".replace("'", '"') for key, value in SWEEP[section].items())]
     (tmp_path / "survival.toml").write_text("\n".join(lines))
-    command = [sys.executable, "-c", "from explorer.cli import main; main()", "run", "survival.toml", "--plain"]
+    command = [sys.executable, "-c", "from explorer.cli.main import main; main()", "run", "survival.toml", "--plain"]
     source = {"PYTHONPATH": str(Path(__file__).parents[1]), "MIA_PROJECT": str(victim.project.root)}
     for _ in range(KILLS):
         process = subprocess.Popen(

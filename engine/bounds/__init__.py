@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from engine import attacks
 from engine.bounds import graphs, interval, walk, zonotope
 from engine.bounds.box import BoundError, box, worst_logits
-from engine.recipes import CERTIFICATIONS
+from engine.evaluation import pgd
+from engine.spec.recipes import CERTIFICATIONS
 from engine.validation import SpecError
 
 
@@ -81,7 +81,7 @@ def _bounded(model: nn.Module, image: Tensor, method: str) -> bool:
 def tile_size(model: nn.Module, image: Tensor, num_classes: int, method: str) -> int:
     """Images that are bounded at once: speed and memory, not results. image: (channels, height, width)."""
     if method in ("ibp", "dual"):
-        return attacks.tile_size(model, image)
+        return pgd.tile_size(model, image)
     from engine.bounds import lirpa
 
     return lirpa.tile_size(model, image, num_classes, method)

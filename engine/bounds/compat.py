@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine import requirements
 from engine.bounds.box import BoundError
+from engine.spec import requirements
 
 ADJUSTED = "0.3"
 """The release that the adjustments are made for."""

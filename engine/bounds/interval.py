@@ -9,7 +9,7 @@ from engine.bounds import walk
 from engine.bounds.box import margin_rows, wrong_classes
 from engine.bounds.curves import Curve
 from engine.bounds.values import Affine, Value
-from engine.networks import Standardise
+from engine.models.networks import Standardise
 
 
 def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import memory
 from engine.bounds import compat, plain
 from engine.bounds.box import BoundError, difference_rows
 from engine.bounds.graphs import UnfollowedError
-from engine.precision import arithmetic
+from engine.models import memory
+from engine.models.precision import arithmetic
 from engine.validation import require_known
 
 METHODS = ("crown-ibp", "dual", "crown", "alpha-crown")

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from engine.bounds import curves
 from engine.bounds.layers import Mean, Scaled
 from engine.bounds.values import Affine, NoRuleError, Value
-from engine.networks import GlobalAveragePool, Shortcut, Standardise
+from engine.models.networks import GlobalAveragePool, Shortcut, Standardise
 
 Rule = Callable[..., Any]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bounds.curves import Curve
-from engine.networks import Standardise
+from engine.models.networks import Standardise
 
 
 class NoRuleError(Exception):

@@ -10,12 +10,12 @@ from functools import partial
 
 import numpy as np
 
+from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference import gap, model_class, threshold, threshold_class
 from engine.inference.facts import Fact, Tested
 from engine.inference.many_classes import corrected
 from engine.inference.scores import SCORES, fitting_size
-from engine.predictions import SPLITS, Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], Iterator[Tested]]] = {
     **{score: partial(threshold.audit, attack=score, score=score) for score in SCORES},

@@ -14,11 +14,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from engine import inference, plausibility, prediction_files, repeated_answers
+from engine import inference
+from engine.evaluation import plausibility, prediction_files, repeated_answers
+from engine.evaluation.prediction_files import Reading
+from engine.evaluation.predictions import Predictions
 from engine.inference.facts import Fact
-from engine.prediction_files import Reading
-from engine.predictions import Predictions
-from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from engine.validation import SpecError, require
 
 MINUTES = 10.0

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference.facts import About, Outcome, Tested
 from engine.inference.scores import by_class
-from engine.predictions import SPLITS, Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 
 def audit(

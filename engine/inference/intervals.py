@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.shares import Z95, wilson_interval
+from engine.wilson import Z95, wilson_interval
 
 if TYPE_CHECKING:
     from engine.inference.facts import Outcome

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.evaluation.predictions import SPLITS, Answers, Predictions
 from engine.inference import networks, resampling
 from engine.inference.facts import About, Repeated, Tested
 from engine.inference.networks import Task
 from engine.inference.ranking import Ranking
 from engine.inference.scores import by_class, fitting_size
-from engine.predictions import SPLITS, Answers, Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 LOWEST = -10.0
 """Log-probabilities are cut off here: outliers would drown the differences that count."""

@@ -7,8 +7,8 @@ that speaks of him: the examples are dealt into five parts, and each part is jud
 
 import numpy as np
 
+from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference.scores import ViewScores, by_class
-from engine.predictions import SPLITS, Predictions
 
 PARTS = 5
 BIN = 40

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.predictions import Answers, Predictions, worst
+from engine.evaluation.predictions import Answers, Predictions, worst
 
 
 def modified_entropy(answers: Answers, labels: np.ndarray) -> np.ndarray:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.evaluation.predictions import Predictions
 from engine.inference import ranking, resampling
 from engine.inference.facts import About, Outcome, Repeated, Tested
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores
-from engine.predictions import Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 
 def audit(

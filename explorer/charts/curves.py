@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from explorer import text
 from explorer.charts import metrics, series
 from explorer.charts.plot import MARKS, Chart, Series
 from explorer.charts.read_out import is_number
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.tables import warned
-from explorer.view import View
+from explorer.results import text, warned
 
 Row = Mapping[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from explorer.charts import curves, over_setting, trade_off
 from explorer.charts.curves import Drawing, Row
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.view import View
 
 TITLES = {"roc": "ROC"}
 DRAW = {

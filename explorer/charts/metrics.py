@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.spec import INFERENCE_ATTACKS
+from engine.spec.experiment import INFERENCE_ATTACKS
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.tables import warned
-from explorer.tables.leakage import RULES, VIEWS
-from explorer.view import View
+from explorer.results import warned
+from explorer.results.leakage import RULES, VIEWS
 from store.statements import HEADLINE_VIEWS
 
 Row = Mapping[str, Any]

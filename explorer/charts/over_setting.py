@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from explorer import text
 from explorer.charts import curves, metrics, series, swept
 from explorer.charts.chart import Series
 from explorer.charts.curves import Drawing, Row
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.view import View
+from explorer.results import text
 
 
 def over_setting(live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from explorer import text
 from explorer.charts.plot import LIKE_GUESS, MARKS, Series
-from explorer.tables.leakage import FLOOR, NOT_TOLD_APART, even
+from explorer.results import text
+from explorer.results.leakage import FLOOR, NOT_TOLD_APART, even
 
 if TYPE_CHECKING:
     from explorer.charts.curves import Drawing

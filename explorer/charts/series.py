@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from explorer import text
+from explorer.results import text
 
 Row = Mapping[str, Any]
 Key = tuple[str, str, float, str, float]

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.recipes import NETWORK, SCALES, SETTINGS, recipe_for
-from engine.spec import Evaluation
+from engine.spec.experiment import Evaluation
+from engine.spec.recipes import NETWORK, SCALES, SETTINGS, recipe_for
 from explorer.charts import series
 
 Row = Mapping[str, Any]

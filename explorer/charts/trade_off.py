@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from explorer import text
 from explorer.charts import curves, metrics, series
 from explorer.charts.chart import Series
 from explorer.charts.curves import Drawing, Row
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.view import View
+from explorer.results import text
 
 ACCURACY = "benign_test"
 """The metric along x."""

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from engine import datafiles, requirements
-from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
-from engine.control.project import Project
-from engine.spec import DATASETS, Data
+from engine.data import sources
+from engine.service.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.service.project import Project
+from engine.spec import requirements
+from engine.spec.experiment import DATASETS, Data
 from engine.text import printable
 from engine.validation import SpecError
-from explorer import text
-from explorer.plain import speaks_unicode
+from explorer.results import text
+from explorer.results.plain import speaks_unicode
 
 PROBE = """
 import importlib.util, json, pathlib, torch
@@ -141,7 +142,7 @@ def data_sets(root: Path) -> Iterator[Finding]:
     """Every data set that has files of its own."""
     for name in DATASETS:
         try:
-            count = len(datafiles.files(Data(name=name), root))
+            count = len(sources.files(Data(name=name), root))
             place = f" in {root}" if name != "digits" else ""
             yield Finding(True, name, f"{count} file{'s' if count > 1 else ''}{place}")
         except SpecError as error:
@@ -156,7 +157,7 @@ def images(data: Data, root: Path) -> Iterator[Finding]:
     """
     settings = json.dumps(asdict(data))
     answer = subprocess.run(
-        [sys.executable, "-m", "engine.datasets.look", settings, str(root)],
+        [sys.executable, "-m", "engine.data.check", settings, str(root)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

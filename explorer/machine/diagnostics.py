@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from explorer import text
+from explorer.app.settings import config_file
 from explorer.project.live import Live
-from explorer.settings import config_file
+from explorer.results import text
 
 if TYPE_CHECKING:
-    from explorer.app import ExploreApp
+    from explorer.app.app import ExploreApp
 
 PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
 

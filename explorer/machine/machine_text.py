@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
-from explorer import text
+from explorer.app.panes.table import bar
 from explorer.machine.gauges import Gpu, Machine
-from explorer.panes.table import bar
+from explorer.results import text
 
 GIB, GB = 2**30, 10**9
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.control import protocol
-from engine.control.client import EngineForeign, EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
-from engine.control.launch import ensure_engine
-from engine.control.project import Project
-from engine.control.settings import EngineSettings
+from engine.service import protocol
+from engine.service.client import EngineForeign, EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
+from engine.service.launch import ensure_engine
+from engine.service.project import Project
+from engine.service.settings import EngineSettings
 from engine.validation import require
 from store.errors import StoreError
 

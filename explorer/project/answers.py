@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.control.client import EngineRefused, EngineUnreachable
+from engine.service.client import EngineRefused, EngineUnreachable
 
 Row = dict[str, Any]
 Ask = Callable[[str, dict[str, Any]], Awaitable[list[Row]]]

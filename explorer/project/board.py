@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from explorer import text
+from explorer.results import text
 
 ENDED = ("done", "failed", "diverged", "cancelled")
 MARKS = {"queued": "◷", "running": "▶", "done": "✔", "failed": "✗", "diverged": "✗", "cancelled": "–"}

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.control import protocol
-from engine.control.project import Project
+from engine.service import protocol
+from engine.service.project import Project
 from engine.validation import SpecError
-from explorer import text
 from explorer.project.live import Live
+from explorer.results import text
 from store.queries import QUERIES, TABLES
 
 FORMATS = ("csv", "parquet", "json")

@@ -10,9 +10,9 @@ import time
 from collections import deque
 from typing import Any, Literal
 
-from engine.control import protocol
-from engine.control.client import Client, EngineRefused, EngineUnreachable
-from engine.control.project import Project, suspended
+from engine.service import protocol
+from engine.service.client import Client, EngineRefused, EngineUnreachable
+from engine.service.project import Project, suspended
 from explorer.project.answers import Answers, Row
 from explorer.project.board import ENDED, Board
 from explorer.project.engine_log import Level, LogLine, recall

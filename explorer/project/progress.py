@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer import text
 from explorer.project.board import ENDED, Board
+from explorer.results import text
 
 Row = Mapping[str, Any]
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import threading
 
-from engine.control.client import Client, EngineUnreachable
-from engine.control.launch import import_path
-from engine.control.project import Project
+from engine.service.client import Client, EngineUnreachable
+from engine.service.launch import import_path
+from engine.service.project import Project
 
 
 async def open_reader(project: Project) -> Client:
@@ -21,7 +21,7 @@ async def open_reader(project: Project) -> Client:
     try:
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "engine.control.reader", f"--project={project.root}"],
+                [sys.executable, "-P", "-m", "engine.service.reader", f"--project={project.root}"],
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

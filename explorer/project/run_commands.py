@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from engine.control import protocol
-from engine.spec import Experiment
+from engine.service import protocol
+from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 from explorer.project.live import Live
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew

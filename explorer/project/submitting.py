@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.control import protocol
-from engine.control.project import Project
-from engine.place import Place
-from engine.recipes import ALL_VIEWS
-from engine.spec import Experiment
-from engine.sweeps import Sweep
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.project import Project
+from engine.spec.experiment import Experiment
+from engine.spec.recipes import ALL_VIEWS
+from engine.spec.sweeps import Sweep
 from engine.text import printable
 from engine.validation import SpecError
-from explorer.tables.run_files import WEIGHTS
+from explorer.results.run_files import WEIGHTS
 
 TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""

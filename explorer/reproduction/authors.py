@@ -1,15 +1,15 @@
 """The setting behind the paper's numbers: the authors' data, networks, training and attack.
 
-The `paper` scale of `engine.recipes` has the numbers of the authors' code (protocol B0 to B6). Below stands, by defense
-and data set, where that scale goes by a method's inventors instead, and where no network of ours is the authors'.
+The `paper` scale of `engine.spec.recipes` has the numbers of the authors' code (protocol B0 to B6). Below stands, by
+defense and data set, where that scale goes by a method's inventors instead, and where no network of ours is theirs.
 """
 
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from engine.recipes import CAPACITY, NETWORK, VERIFIER, PretrainedRecipe, recipe_for
-from engine.spec import Evaluation, Experiment
+from engine.spec.experiment import Evaluation, Experiment
+from engine.spec.recipes import CAPACITY, NETWORK, VERIFIER, PretrainedRecipe, recipe_for
 
 DATASETS = ("yale", "fashion-mnist", "cifar10")
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.recipes import VERIFIER
-from explorer import text
+from engine.spec.recipes import VERIFIER
 from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import natural_beside
+from explorer.results import text
 
 Pair = tuple[str, Number | None, Number | None, tuple[int, int]]
 """Of what it speaks, the number that should be larger and the other one, None where missing, the steps of both."""

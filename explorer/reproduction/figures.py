@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.recipes import SETTINGS
+from engine.spec.recipes import SETTINGS
 from engine.validation import require
-from explorer import text
 from explorer.charts import swept
+from explorer.results import text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,14 +8,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from explorer import text
 from explorer.reproduction import claims, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
 from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
-from explorer.tables import warned
-from explorer.tables.leakage import FLOOR
+from explorer.results import text, warned
+from explorer.results.leakage import FLOOR
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes import SCALES, SETTINGS, recipe_for
-from engine.spec import Experiment
-from explorer import text
+from engine.spec.experiment import Experiment
+from engine.spec.recipes import SCALES, SETTINGS, recipe_for
 from explorer.project.access import Results
 from explorer.reproduction import authors
 from explorer.reproduction.numbers import SEEDS, Number
+from explorer.results import text
 
 Row = Mapping[str, Any]
 RULE = "oracle"

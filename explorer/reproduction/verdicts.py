@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
-from explorer.tables.natural_twin import naturals
-from explorer.tables.views_table import ACCURACIES, INFERENCE
+from explorer.results.natural_twin import naturals
+from explorer.results.views_table import ACCURACIES, INFERENCE
 
 COLUMNS = (*ACCURACIES, *INFERENCE["oracle"])
 """The numbers that the paper's Tables 2 to 4 and 8 to 10 print."""

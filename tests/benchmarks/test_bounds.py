@@ -5,12 +5,13 @@ import time
 import pytest
 import torch
 
-from engine import bounds, networks
-from engine.attacks import frozen
+from engine import bounds
 from engine.bounds import compat, interval
 from engine.bounds.box import difference_rows, worst_loss
-from engine.defenses import LOSSES
-from engine.recipes import recipe_for
+from engine.evaluation.pgd import frozen
+from engine.models import networks
+from engine.spec.recipes import recipe_for
+from engine.training.defenses import LOSSES
 
 NETWORKS = {
     "yale-cnn": {"image_size": (48, 42), "num_classes": 38, "capacity": 2},

@@ -10,17 +10,21 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine import datasets, inference, networks, sweeps, views
-from engine.attacks import frozen
-from engine.defenses import LOSSES
+from engine import inference
+from engine.data import datasets
+from engine.evaluation import views
+from engine.evaluation.pgd import frozen
+from engine.evaluation.predictions import Answers, Predictions
 from engine.experiment import Setting, run
 from engine.inference import networks as inference_networks
 from engine.inference.networks import Task
-from engine.place import Place
-from engine.predictions import Answers, Predictions
+from engine.job_settings import Place
+from engine.models import networks
 from engine.seeds import permutation
-from engine.spec import INFERENCE_ATTACKS, Evaluation, Inference
-from engine.training import accuracy
+from engine.spec import sweeps
+from engine.spec.experiment import INFERENCE_ATTACKS, Evaluation, Inference
+from engine.training.defenses import LOSSES
+from engine.training.loop import accuracy
 
 EVALUATION = Evaluation(epsilon=0.1, views=("benign", "adversarial"))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.events import Leakage, RunEnded, RunStarted, Scores
-from engine.recipes import recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import recipe_for
 from store.facts import insert
 from store.store import Store
 

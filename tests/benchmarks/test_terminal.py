@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import sweeps
-from engine.control import protocol
-from engine.control.client import SyncClient
-from engine.control.launch import ensure_engine
-from engine.control.project import Project
-from engine.control.settings import EngineSettings
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
-from engine.place import Place
-from engine.recipes import recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.client import SyncClient
+from engine.service.launch import ensure_engine
+from engine.service.project import Project
+from engine.service.settings import EngineSettings
+from engine.spec import sweeps
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import recipe_for
 from store.facts import insert
 from store.store import Store
 

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from engine import datasets, events, inference, networks, prediction_files, predictions, sweeps, tensorfile
-from engine.defenses import LOSSES
+from engine import events, inference
+from engine.data import datasets
+from engine.evaluation import prediction_files, predictions
 from engine.experiment import Setting, choose_device, run
 from engine.inference import risk
-from engine.place import Place
-from engine.spec import INFERENCE_ATTACKS
+from engine.job_settings import Place
+from engine.models import networks, tensorfile
+from engine.spec import sweeps
+from engine.spec.experiment import INFERENCE_ATTACKS
+from engine.training.defenses import LOSSES
 from engine.validation import SpecError
 
 TINY = [

@@ -4,9 +4,10 @@ import time
 import pytest
 from waiting import patience
 
-from engine import events, sweeps
+from engine import events
 from engine.job import one_line, run_job
-from engine.place import Job, Place
+from engine.job_settings import Job, Place
+from engine.spec import sweeps
 from engine.validation import SpecError
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -6,10 +6,10 @@ import time
 import pytest
 import waiting
 
-from engine.control.project import Project
-from explorer.app import ExploreApp
+from engine.service.project import Project
+from explorer.app.app import ExploreApp
+from explorer.app.settings import AppSettings
 from explorer.project.live import Live
-from explorer.settings import AppSettings
 
 
 def run_row(run_id, **fields):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from explorer import actions
+from explorer.app import actions
 
 README = Path(__file__).parents[2] / "README.md"
 SCOPES = ("app", "panes", "copy", "export", "list", "runs", "chart", "classes", "gpu", "log", "engine")

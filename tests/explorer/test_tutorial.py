@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import prediction_files, sweeps
-from explorer.cli import MODULES
+from engine.evaluation import prediction_files
+from engine.spec import sweeps
+from explorer.cli.main import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "explorer" / "tutorial.md").read_text(encoding="utf-8")

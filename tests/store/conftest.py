@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores, Warnings
-from engine.recipes import NETWORK, recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import NETWORK, recipe_for
 from store.store import NewRun, Store
 
 FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage")

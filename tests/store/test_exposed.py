@@ -9,7 +9,7 @@ import pytest
 from rows import records
 
 from engine.events import SCORE_TYPES, ClassNames
-from engine.recipes import ALL_VIEWS
+from engine.spec.recipes import ALL_VIEWS
 from store.export import export
 from store.store import NewRun, StoreError
 

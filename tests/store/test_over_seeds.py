@@ -6,7 +6,7 @@ from rows import INFERENCE, fact, records
 from scipy import stats
 
 from engine.events import ClassNames
-from engine.shares import wilson_interval
+from engine.wilson import wilson_interval
 
 
 @pytest.fixture

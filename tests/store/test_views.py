@@ -8,7 +8,7 @@ from rows import records
 from scipy import stats
 
 from engine.events import Accuracies
-from engine.recipes import VERIFIER
+from engine.spec.recipes import VERIFIER
 from store.queries import QUERIES
 
 VIEWS = ("benign", "adversarial", "certified")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine import networks
+from engine.models import networks
 
 
 class Forked(nn.Module):

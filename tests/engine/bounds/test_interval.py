@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.attacks import pgd
 from engine.bounds import interval
 from engine.bounds.box import BoundError, box
+from engine.evaluation.pgd import pgd
 
 
 @pytest.mark.parametrize("epsilon", [0.003, 0.05])

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from engine import networks
-from engine.attacks import frozen, pgd
 from engine.bounds import lirpa
 from engine.bounds.box import BoundError, box
+from engine.evaluation.pgd import frozen, pgd
+from engine.models import networks
 from engine.validation import SpecError
 
 BOUNDED = ["linear", "forked", "small-cnn", "yale-cnn", "fashion-cnn"]

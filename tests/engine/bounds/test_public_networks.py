@@ -6,11 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import Normalize
 
-from engine import bounds, outputs
-from engine.attacks import frozen, pgd
+from engine import bounds
 from engine.bounds import dual, interval, lirpa, zonotope
 from engine.bounds.box import BoundError, box, difference_rows
-from engine.recipes import CERTIFICATIONS
+from engine.evaluation.pgd import frozen, pgd
+from engine.models import probability_outputs
+from engine.spec.recipes import CERTIFICATIONS
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, -0.3, 0.25]  # a negative one: a division by it turns an interval round
 
@@ -319,12 +320,12 @@ def test_a_refusal_names_the_layer_and_the_methods_that_do(layer, method, told):
     "last", [lambda x: F.softmax(x, dim=1), lambda x: x.softmax(-1), lambda x: torch.softmax(x, 1)]
 )
 def test_of_a_network_that_ends_in_a_softmax_the_logits_are_bounded(last):
-    """As `engine.outputs` has it answer, with logarithms; as it comes, with probabilities, it is refused."""
+    """As `probability_outputs` has it answer, with logarithms; as it comes, with probabilities, it is refused."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), Steps(last)).eval()
     x, y = torch.rand(2, 3, 8, 8), torch.arange(2)
     with pytest.raises(BoundError, match="they give logits that are"):
         bounds.margins(model, *box(x, 0.1), y, "crown")
-    outputs.make_logits(model, (3, 8, 8))
+    probability_outputs.make_logits(model, (3, 8, 8))
     for method in ("ibp", "crown"):
         expected = bounds.margins(model[:2], *box(x, 0.1), y, method)
         assert torch.allclose(bounds.margins(model, *box(x, 0.1), y, method), expected, atol=1e-5)

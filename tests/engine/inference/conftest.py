@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine import prediction_files
-from engine.predictions import Answers, Predictions
+from engine.evaluation import prediction_files
+from engine.evaluation.predictions import Answers, Predictions
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engine import inference
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference.scores import SCORES
-from engine.predictions import Answers, Predictions
-from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 
 FAST = Inference(network_splits=2, restarts=1)
 OUTCOME = {"inference_accuracy", "advantage", "tpr", "fpr"}

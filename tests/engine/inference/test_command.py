@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import inference, prediction_files, predictions
+from engine import inference
+from engine.evaluation import prediction_files, predictions
 from engine.inference import __main__ as command
-from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import norm
 
 from engine import inference
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference.facts import About
 from engine.inference.ranking import Ranking
 from engine.inference.resampling import LOW_RATES, found_at
-from engine.predictions import Answers, Predictions
-from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 
 REPEATS = 50
 CLASSES = 10

@@ -10,7 +10,7 @@ from engine.inference import resampling
 from engine.inference.facts import Repeated
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores, by_class
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 STRATEGIES = {"I_B": "benign", "I_A": "adversarial"}
 WITHOUT_NETWORKS = Inference(attacks=("confidence", "confidence-class", "gap"))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import resampling, threshold_class
 from engine.inference.many_classes import corrected, holm
-from engine.predictions import Answers, Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 CLASSES = 38
 

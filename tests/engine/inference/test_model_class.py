@@ -3,11 +3,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from engine import inference
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import model_class, networks, ranking
 from engine.inference.model_class import ClassSplits
 from engine.inference.networks import Task
-from engine.predictions import Answers, Predictions
-from engine.spec import Inference
+from engine.spec.experiment import Inference
 
 QUICK = Inference(attacks=("model-class",), network_splits=2, restarts=1)
 

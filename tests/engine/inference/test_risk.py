@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import risk
 from engine.inference.scores import modified_entropy
-from engine.predictions import Answers, Predictions
 
 CONFIDENCES = arrays(np.float64, st.integers(1, 60), elements=st.sampled_from([0.0, 1e-30, 0.3, 0.5, 0.9, 1.0]))
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference.scores import SCORES, ViewScores, by_class, fitting_size, modified_entropy
-from engine.predictions import Answers, Predictions
 
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-9, 9, width=32))
 LABELS = arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 4))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from explorer.charts import curves, kinds, read_out
 from explorer.charts.series import NATURAL_SHAPE
-from explorer.tables.leakage import FLOOR
-from explorer.view import CHARTS, View
+from explorer.project.choices import CHARTS, View
+from explorer.results.leakage import FLOOR
 
 values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size=30)
 

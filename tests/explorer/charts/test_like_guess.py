@@ -4,8 +4,8 @@ import pytest
 
 from explorer.charts import kinds, metrics, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
-from explorer.tables.leakage import FLOOR
-from explorer.view import View
+from explorer.project.choices import View
+from explorer.results.leakage import FLOOR
 
 SIGN, WORDS = "≈", "≈ may be luck"
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from engine import inference
-from engine.control.project import Project
-from engine.predictions import Answers, Predictions
-from engine.spec import INFERENCE_ATTACKS, Inference
+from engine.evaluation.predictions import Answers, Predictions
+from engine.service.project import Project
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from explorer.charts import metrics
 from explorer.charts.metrics import Number
+from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.view import View
 
 
 class Asked(Live):

@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.charts import kinds, plot, read_out, swept
-from explorer.view import View
+from explorer.project.choices import View
 
 
 @pytest.fixture

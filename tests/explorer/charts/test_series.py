@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer import text
 from explorer.charts import series
+from explorer.results import text
 
 rows = st.lists(
     st.fixed_dictionaries(

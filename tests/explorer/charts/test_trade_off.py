@@ -3,7 +3,7 @@
 import pytest
 
 from explorer.charts import kinds, plot, read_out
-from explorer.view import View
+from explorer.project.choices import View
 
 SETTINGS = ("temperature 10", None, "temperature 2")
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from waiting import patience
 
-from engine.control.project import Project
-from engine.spec import Data
-from explorer.cli import run
+from engine.service.project import Project
+from engine.spec.experiment import Data
+from explorer.cli.main import run
 from explorer.machine import checks
 from explorer.machine.checks import Checkup, Finding
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from engine.control.client import EngineRefused, EngineUnreachable
+from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.project import answers as answers_module
 from explorer.project.answers import KEPT, Answers
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.control.protocol import Note, StateChange
-from explorer.commands.watching import _take
+from engine.service.protocol import Note, StateChange
+from explorer.cli.watching import _take
 from explorer.project.board import ENDED, Board
 
 

@@ -31,7 +31,7 @@ def test_lines_are_told_with_time_level_and_run():
 
 def test_only_the_last_lines_before_a_time_are_taken(tmp_path):
     path = tmp_path / "engine.log"
-    record = "2026-11-23 19:00:{:02d},000 INFO engine.control.service: line {}\n"
+    record = "2026-11-23 19:00:{:02d},000 INFO engine.service.engine: line {}\n"
     path.write_text("x" * 10**6 + "\n" + "".join(record.format(number, number) for number in range(60)))
     found = recent(path, at("2026-11-23 19:00:55"), count=10)
     assert [line.message for line in found] == [f"line {number}" for number in range(45, 55)]

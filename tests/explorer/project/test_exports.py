@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from engine import events
-from engine.control.client import EngineRefused
-from engine.control.project import Project
-from engine.recipes import recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.service.client import EngineRefused
+from engine.service.project import Project
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import recipe_for
 from engine.validation import SpecError
 from explorer.project import exports
 from explorer.project.exports import Export

@@ -5,11 +5,11 @@ from dataclasses import asdict
 import pytest
 from waiting import eventually
 
-from engine import sweeps
-from engine.control import protocol
-from engine.control.client import EngineRefused, EngineUnreachable, SyncClient
-from engine.control.project import Project
-from engine.place import Place
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.client import EngineRefused, EngineUnreachable, SyncClient
+from engine.service.project import Project
+from engine.spec import sweeps
 from explorer.project.live import Live
 
 SWEEP = {

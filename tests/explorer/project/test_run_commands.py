@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from engine import sweeps, weights
-from engine.control import protocol
-from engine.control.project import Project
-from engine.spec import Experiment
+from engine.models import weights
+from engine.service import protocol
+from engine.service.project import Project
+from engine.spec import sweeps
+from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 from explorer.project import run_commands
 from explorer.project.submitting import certified

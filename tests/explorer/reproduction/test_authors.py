@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.recipes import CAPACITY, NETWORK, VERIFIER, recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import CAPACITY, NETWORK, VERIFIER, recipe_for
 from explorer.reproduction import authors
 
 EPSILON = 8 / 255

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
-from engine.recipes import VERIFIER, recipe_for
-from engine.spec import Data, Evaluation, Experiment
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import VERIFIER, recipe_for
 from explorer.project.access import FileResults
 from explorer.reproduction import claims, page, settings, verdicts
 from store.records import NewRun

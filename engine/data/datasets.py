@@ -1,0 +1,59 @@
+"""Images and labels of every data set, as tensors: `load` is the only way in.
+
+A data set is one function from `Data` and the data root to a `Pool`, and one line in `POOLS`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.data import repeated_images, standard
+from engine.data.folder import folder
+from engine.data.images import pixels, shrink
+from engine.data.pool import TEST, TRAIN, Pool, select
+from engine.data.sources import DatasetError, fingerprint
+from engine.data.splits import Dataset, Split
+from engine.data.standard import download
+from engine.data.yale import yale
+from engine.spec.experiment import Data
+
+POOLS: dict[str, Callable[[Data, Path], Pool]] = {
+    "digits": standard.digits,
+    "yale": yale,
+    "fashion-mnist": standard.fashion_mnist,
+    "cifar10": standard.cifar10,
+    "folder": folder,
+}
+
+
+def load(data: Data, root: Path, download: bool = False) -> Dataset:
+    """The data set on the CPU; only the images that are used are decoded.
+
+    `root` is the folder of data sets; `download` fetches what torchvision can fetch. Raises `DatasetError` where files
+    are missing or damaged, or differ from `data.fingerprint` if that is set.
+    """
+    if download:
+        standard.download(data, root)
+    if data.fingerprint and fingerprint(data, root) != data.fingerprint:
+        raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
+    pool = POOLS[data.family](data, root)
+    train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
+    test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
+    rows = np.concatenate([pool.train[train], pool.test[test]])
+    images, notes = pool.read(rows)
+    if data.image_size:
+        images = shrink(images, data.image_size)
+    labels = torch.from_numpy(pool.labels[rows])
+    files = tuple(pool.files[row] for row in rows) if pool.files else ()
+    splits = (slice(len(train)), slice(len(train), None))
+    first, second = (
+        Split(images[part], labels[part], torch.from_numpy(index.astype(np.int32)), files[part])
+        for part, index in zip(splits, (train, test), strict=True)
+    )
+    warnings = repeated_images.warnings(first, second, pool.left_out)
+    return Dataset(first, second, len(pool.class_names), pool.class_names, warnings, notes)
+
+
+__all__ = ["POOLS", "Dataset", "DatasetError", "Split", "download", "load", "pixels"]

@@ -1,0 +1,1 @@
+"""What a trained model answers: adversarial examples, views, predictions, and the checks of them."""

@@ -1,0 +1,138 @@
+"""Asking a trained model: its logits on the images as they are and on their adversarial examples.
+
+All logits are divided by the evaluation's temperature once they are there: attacks and bounds see the model as it is.
+A view asks one question of each image, the targeted one a question for each wrong class. Questions are answered in
+tiles, so memory is bounded by the tile, whatever the number of images and of classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine import bounds
+from engine.data.datasets import Dataset, Split, pixels
+from engine.evaluation import self_checks
+from engine.evaluation.attack import Tally, attack
+from engine.evaluation.pgd import frozen, tile_size
+from engine.evaluation.predictions import SPLITS, Answers, Predictions
+from engine.models import memory
+from engine.models.precision import arithmetic
+from engine.spec.experiment import Evaluation, questions_per_image
+from engine.training.loop import DivergedError
+
+
+def benign(model: nn.Module, x: Tensor, _y: Tensor, _target: Tensor, _evaluation: Evaluation, _tally: Tally) -> Tensor:
+    """Logits (batch, classes) of the images themselves."""
+    return model(x)
+
+
+def adversarial(
+    model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation, tally: Tally
+) -> Tensor:
+    """Logits (batch, classes) of the untargeted PGD examples (Eq 9), started at the image, last iterate."""
+    _, logits, own = attack(model, x, y, evaluation)
+    tally.add(own)
+    return logits
+
+
+def targeted(model: nn.Module, x: Tensor, _y: Tensor, target: Tensor, evaluation: Evaluation, tally: Tally) -> Tensor:
+    """Logits (batch, classes) of the PGD examples towards one wrong class each (Eq 19), as many and as large steps."""
+    _, logits, own = attack(model, x, target, evaluation, targeted=True)
+    tally.add(own)
+    return logits
+
+
+def certified(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluation: Evaluation, _tally: Tally) -> Tensor:
+    """Worst-case logits (batch, classes) that the certified margins of a whole box allow: 0 for the true class."""
+    low, high = bounds.box(x, evaluation.epsilon)
+    return bounds.worst_logits(bounds.margins(model, low, high, y, evaluation.certification), y)
+
+
+VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation, Tally], Tensor]] = {
+    "benign": benign,
+    "adversarial": adversarial,
+    "targeted": targeted,
+    "certified": certified,
+}
+
+
+def predict(
+    model: nn.Module, data: Dataset, evaluation: Evaluation, on_tile: Callable[[str, int], None] = lambda *_: None
+) -> Predictions:
+    """Ask the model for every view of every image, in IEEE float32 and inference mode.
+
+    on_tile: called with the view and the number of its images just done; it may raise to stop.
+    """
+    views, splits = {}, {split: getattr(data, split) for split in SPLITS}
+    tallies = {view: {split: Tally() for split in SPLITS} for view in evaluation.views}
+    with frozen(model), arithmetic("float32", data.train.images.device):
+        for view in evaluation.views:
+            views[view] = {
+                name: ask(model, split, view, evaluation, data.num_classes, partial(on_tile, view), tallies[view][name])
+                for name, split in splits.items()
+            }
+        of_output = self_checks.of_output(model, splits)
+    labels = {name: split.labels.cpu().numpy() for name, split in splits.items()}
+    index = {name: split.index.cpu().numpy() for name, split in splits.items()}
+    answers = Predictions(labels, index, views, class_names=data.class_names)
+    return replace(answers, warnings=(*data.warnings, *of_output, *self_checks.of_attacks(answers, tallies)))
+
+
+def ask(
+    model: nn.Module,
+    split: Split,
+    view: str,
+    evaluation: Evaluation,
+    num_classes: int,
+    on_tile: Callable[[int], None] = lambda _: None,
+    tally: Tally | None = None,
+) -> Answers:
+    """One view of one split, tile by tile so that activations stay in fast memory.
+
+    The targeted view's answers have the shape (examples, classes - 1, classes): wrong classes in their order.
+    tally: counts how the attack went.
+    """
+    each = questions_per_image(view, num_classes)
+    tile = _tile_size(model, split.images[0], view, evaluation, num_classes)
+    logits, start, end = [], 0, each * len(split.labels)
+    while start < end:
+        question = torch.arange(start, min(start + tile, end), device=split.images.device)
+        own = Tally()
+        try:
+            logits.append(_answers(model, split, view, evaluation, question, each, own))
+        except (RuntimeError, MemoryError) as error:
+            if tile == 1 or not memory.is_short(error):
+                raise
+            tile = max(1, tile // 2)
+            continue
+        if tally is not None:
+            tally.add(own)
+        start += len(question)
+        on_tile(start // each - (start - len(question)) // each)
+    whole = np.concatenate(logits)
+    if not np.isfinite(whole).all():
+        raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
+    whole /= np.float32(evaluation.temperature)
+    return Answers.from_logits(whole.reshape(-1, each, num_classes) if view == "targeted" else whole)
+
+
+def _answers(
+    model: nn.Module, split: Split, view: str, evaluation: Evaluation, question: Tensor, each: int, tally: Tally
+) -> np.ndarray:
+    """Logits (questions, classes) of one tile; each image has `each` questions, one for every wrong class."""
+    image, wrong = question // each, question % each
+    labels = split.labels[image]
+    target = wrong + (wrong >= labels)  # the true class is skipped
+    answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation, tally)
+    return answer.detach().float().cpu().numpy()
+
+
+def _tile_size(model: nn.Module, image: Tensor, view: str, evaluation: Evaluation, num_classes: int) -> int:
+    """Questions that a view asks at once."""
+    if view == "certified":
+        return bounds.tile_size(model, image, num_classes, evaluation.certification)
+    return tile_size(model, image)

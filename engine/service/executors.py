@@ -1,0 +1,231 @@
+"""Where jobs run: the protocol that every executor keeps, and the one for this machine, a process for each job."""
+
+import contextlib
+import errno
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Protocol
+
+from engine.events import Event, RunEnded
+from engine.job_settings import Job
+from engine.service import child
+from engine.text import said_of_file
+
+KILL_AFTER = 1.5
+"""Seconds between asking a process to end and ending it."""
+EXIT_PATIENCE = 10.0
+"""Seconds a process may take to disappear after its last event."""
+
+log = logging.getLogger(__name__)
+_bookkeeping = threading.Lock()
+"""`multiprocessing` keeps one list of children for the process and polls all of them whenever one is started."""
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A job's process is gone; if it never sent `RunEnded`, the reason says what is known."""
+
+    run_id: str
+    reason: str
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere; events and the final `Exited` of each go to the callable it was made with, on any thread."""
+
+    def submit(self, job: Job) -> None:
+        """Start a job on the device it names; returns at once."""
+
+    def stop(self, run_id: str) -> None:
+        """Ask a job to write a checkpoint and end with `RunEnded(state="queued")`."""
+
+    def cancel(self, run_id: str) -> None:
+        """End a job's process, by force if it does not obey within `KILL_AFTER` seconds."""
+
+
+class LocalExecutor:
+    """One process per job on this machine, forked from a server that has the job's module imported already.
+
+    A job is told its device by name (`cuda:1`) rather than through CUDA_VISIBLE_DEVICES, so that one number means one
+    GPU in the queue, the records and the job alike. The fork server imports torch but never touches a GPU.
+    """
+
+    def __init__(self, deliver: Callable[[Event | Exited], None], entry: str, room: threading.Event):
+        """Deliver every event and end; while `room` is not set, jobs wait with what they have to say."""
+        self._deliver, self._entry, self._room = deliver, entry, room
+        self._jobs: dict[str, _JobProcess] = {}
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["engine.service.child", entry.partition(":")[0]])
+
+    def submit(self, job: Job) -> None:
+        """Start the job; its process writes what it prints to `job.log` in the run's folder."""
+        self._jobs[job.run_id] = process = _JobProcess(job, self._context, self._entry, self._room, self._tell)
+        process.start()
+
+    def stop(self, run_id: str) -> None:
+        """Ask for a checkpoint and a `RunEnded(state="queued")`."""
+        if process := self._jobs.get(run_id):
+            process.ask_to_stop()
+
+    def cancel(self, run_id: str) -> None:
+        """SIGTERM now, SIGKILL after `KILL_AFTER` seconds."""
+        if process := self._jobs.get(run_id):
+            process.end()
+
+    def _tell(self, message: Event | Exited) -> None:
+        if isinstance(message, Exited):
+            del self._jobs[message.run_id]
+        self._deliver(message)
+
+
+class _JobProcess(threading.Thread):
+    """A job's process and the thread that listens to it."""
+
+    def __init__(
+        self,
+        job: Job,
+        context: BaseContext,
+        entry: str,
+        room: threading.Event,
+        tell: Callable[[Event | Exited], None],
+    ):
+        super().__init__(name=job.run_id, daemon=True)
+        self._run_id, self._room, self._tell = job.run_id, room, tell
+        self._log = Path(job.run_folder) / "job.log"
+        self._pipe, self._theirs = context.Pipe()
+        arguments = (entry, job, self._theirs, str(self._log))
+        self._process = context.Process(target=child.main, args=arguments, name=job.run_id)
+        self._state = threading.RLock()
+        self._alive = self._asked_to_stop = self._asked_to_end = self._over = False
+
+    def run(self) -> None:
+        log_start = self._log.stat().st_size if self._log.exists() else 0
+        try:
+            self._begin()
+        except (OSError, EOFError) as error:
+            self._finish(not_started(error))
+            return
+        self._listen()
+        code = self._wait_for_exit()
+        self._finish(describe_exit(code, last_words(self._log, log_start)))
+
+    def ask_to_stop(self) -> None:
+        with self._state:
+            self._asked_to_stop = True
+            if self._alive:
+                self._send_stop()
+
+    def end(self) -> None:
+        with self._state:
+            if self._asked_to_end:
+                return
+            self._asked_to_end = True
+            if not self._alive:
+                # The very first start waits for the fork server's imports; whoever cancels need not wait with it.
+                self._finish("ended before it began")
+                return
+            self._signal(signal.SIGTERM)
+        killer = threading.Timer(KILL_AFTER, self._signal, (signal.SIGKILL,))
+        killer.daemon = True
+        killer.start()
+
+    def _begin(self) -> None:
+        try:
+            with _bookkeeping:
+                self._process.start()
+        finally:
+            self._theirs.close()
+        with self._state:
+            self._alive = True
+            if self._asked_to_end:
+                self._signal(signal.SIGKILL)
+            elif self._asked_to_stop:
+                self._send_stop()
+
+    def _send_stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._pipe.send("stop")
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the process unless it is gone, when its number may already be another's."""
+        with self._state:
+            if self._alive and not wait([self._process.sentinel], 0):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._process.pid, number)
+
+    def _listen(self) -> None:
+        """Tell events until the pipe or the process ends."""
+        patience = None
+        while True:
+            self._room.wait()
+            if self._pipe not in wait([self._pipe, self._process.sentinel], patience):
+                return
+            try:
+                event = self._pipe.recv()
+            except (EOFError, OSError):
+                return
+            except Exception:  # a message that cannot be unpickled; the run must end all the same
+                log.exception("%s sent something unreadable", self._run_id)
+                self._signal(signal.SIGKILL)
+                return
+            if not self._over:
+                self._tell(event)
+            if isinstance(event, RunEnded):
+                patience = EXIT_PATIENCE
+
+    def _wait_for_exit(self) -> int:
+        if not wait([self._process.sentinel], EXIT_PATIENCE):
+            log.warning("%s: its process does not end by itself; killing it", self._run_id)
+            self._signal(signal.SIGKILL)
+            wait([self._process.sentinel])
+        with _bookkeeping, self._state:
+            self._alive = False
+            code = self._process.exitcode
+            self._process.close()
+            self._pipe.close()
+        return code
+
+    def _finish(self, reason: str) -> None:
+        with self._state:
+            if not self._over:
+                self._over = True
+                self._tell(Exited(self._run_id, reason))
+
+
+def not_started(error: Exception) -> str:
+    """Why a run has no process: in the system's words, with the remedy where files may not be open in such number."""
+    said = said_of_file(error) if isinstance(error, OSError) else str(error)
+    remedy = "; raise `ulimit -n` and start the engine again" if getattr(error, "errno", None) == errno.EMFILE else ""
+    return f"its process could not be started: {said}{remedy}"
+
+
+def describe_exit(code: int, words: str) -> str:
+    """What is known of a process that ended without `RunEnded`, in one line."""
+    if code >= 0:
+        how = f"its process ended with code {code} before the run did"
+    elif code == -signal.SIGKILL:
+        how = "killed by signal 9 (out of memory?)"
+    else:
+        known = -code in signal.valid_signals()
+        how = f"killed by signal {-code} ({signal.Signals(-code).name if known else 'unknown'})"
+    return f"{how}: {words}" if words else how
+
+
+def last_words(log_file: Path, start: int) -> str:
+    """The line that says most about a crash, from byte `start` of a job's log on; empty if it wrote nothing."""
+    try:
+        with open(log_file, "rb") as stream:
+            stream.seek(max(start, os.fstat(stream.fileno()).st_size - 65536))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("Fatal Python error")]
+    return (fatal or lines or [""])[-1][:300]

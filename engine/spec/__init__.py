@@ -1,0 +1,1 @@
+"""What is asked: experiments, recipes, sweeps and the packaged presets. No torch, so every process can import it."""

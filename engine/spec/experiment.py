@@ -1,0 +1,289 @@
+"""An experiment: one model and all that is asked of it, frozen, checked, and named by its own content.
+
+Nothing here imports torch or reads data, so the terminal app, the engine service and a job all share it.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from engine.spec.parameters import require_capacity
+from engine.spec.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
+from engine.text import printable
+from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
+
+DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
+INFERENCE_ATTACKS = (
+    *("confidence", "confidence-class", "model-class"),
+    *("gap", "entropy", "entropy-class", "margin", "margin-class"),
+)
+"""Membership-inference attacks: the paper's first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which images, in which split."""
+
+    name: str
+    """`digits`, `yale`, `fashion-mnist`, `cifar10` or `folder:PATH` (an image folder of one's own)."""
+    size: str | None = None
+    """`HEIGHTxWIDTH` to shrink to by area averaging; none keeps the images as they are."""
+    train_fraction: float = 1.0
+    """Share of the training split that is trained on, the same share of every class."""
+    test_fraction: float = 1.0
+    """Share of the test split that is used, the same share of every class."""
+    split_seed: int = 0
+    """Draws the fractions, and the split of a folder that has no `train` and `test` of its own."""
+    test_share: float = 0.2
+    """Share of a folder without its own split that is held out as test."""
+    fingerprint: str = ""
+    """Hash of the data set's files: the same name with other content is another experiment."""
+
+    def __post_init__(self) -> None:
+        """Refuse data sets that do not exist and shares that leave nothing."""
+        coerce_fields(self)
+        if self.family != "folder":
+            require_known("name", self.name, (*DATASETS, "folder:PATH"))
+        if self.size is not None:
+            match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", self.size)
+            require(match is not None, "size", self.size, "HEIGHTxWIDTH such as 48x42")
+        for name in ("train_fraction", "test_fraction"):
+            require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0, at most 1")
+        require(0 < self.test_share < 1, "test_share", self.test_share, "above 0, below 1")
+        require(self.split_seed >= 0, "split_seed", self.split_seed, "0 or more")
+
+    @property
+    def family(self) -> str:
+        """The data set's kind: its name, or `folder`."""
+        return "folder" if self.name.startswith("folder:") else self.name
+
+    @property
+    def label(self) -> str:
+        """What tables call it; a folder goes by its last name, wherever it lies."""
+        if self.family != "folder":
+            return self.name
+        return printable(f"folder-{PurePath(self.name.removeprefix('folder:')).name}")
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(height, width) asked for, or None for the images' own."""
+        return tuple(int(side) for side in self.size.split("x")) if self.size else None
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the images; a folder counts by content, not by the place it lies in."""
+        settings = dataclasses.asdict(self) | {"name": self.family}
+        if self.family != "folder":
+            del settings["test_share"]
+            if self.train_fraction == self.test_fraction == 1:
+                del settings["split_seed"]
+        return settings
+
+
+_CERTIFICATION_PASSES = {"ibp": 3.0, "crown-ibp": 100.0, "dual": 1000.0, "crown": 8000.0, "alpha-crown": 10000.0}
+"""Work of a certificate in passes, roughly, as measured on faces of 24x21 and 48x42; the last three grow with size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The views wanted, and the PGD attack behind the adversarial (untargeted, Eq 9) and the targeted one (Eq 19).
+
+    The paper's: 20 steps of epsilon/8 from the image itself, last iterate, network in inference mode.
+    """
+
+    epsilon: float
+    """l-infinity budget in pixels of [0, 1]; may differ from the one trained with."""
+    steps: int = 20
+    step_size: float = 0.125
+    """As a multiple of epsilon."""
+    views: tuple[str, ...] = ("benign", "adversarial")
+    certification: str = "ibp"
+    """The method behind the certified view; its box has this epsilon."""
+    temperature: float = 1.0
+    """What all logits are divided by before they are answered; adversarial examples are made against the model as is.
+
+    Guo et al. 2017; above 1 confidences flatten, while no image changes its class.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse impossible attacks."""
+        coerce_fields(self)
+        require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
+        require(self.steps >= 1, "steps", self.steps, "1 or more")
+        require(self.step_size > 0, "step_size", self.step_size, "above 0")
+        require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        for view in self.views:
+            require_known("views", view, ALL_VIEWS)
+        require_known("certification", self.certification, CERTIFICATIONS)
+        require("benign" in self.views, "views", self.views, "a list with benign in it")
+        require(len(set(self.views)) == len(self.views), "views", self.views, "each view once")
+
+    def passes_per_image(self, view: str, num_classes: int) -> float:
+        """Forward and backward passes that one image costs in a view."""
+        if view == "certified":
+            return _CERTIFICATION_PASSES[self.certification]
+        return questions_per_image(view, num_classes) * (1.0 if view == "benign" else 2.0 * self.steps + 1.0)
+
+
+def questions_per_image(view: str, num_classes: int) -> int:
+    """How often a view asks a model about one image: the targeted one once for each wrong class."""
+    return num_classes - 1 if view == "targeted" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """The membership-inference attacks and how their thresholds are drawn."""
+
+    attacks: tuple[str, ...] = INFERENCE_ATTACKS
+    per_class: int = 500
+    """Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer."""
+    splits: int = 20
+    """Seeded splits into fitted and held out over which a held-out threshold's numbers are averaged."""
+    network_splits: int = 3
+    """The same for inference networks."""
+    restarts: int = 3
+    """Inference networks for each class and split, whose answers are averaged."""
+    seed: int = 0
+    """Draws the splits, the networks' first weights, and the resamples behind intervals."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown attacks."""
+        coerce_fields(self)
+        for attack in self.attacks:
+            require_known("attacks", attack, INFERENCE_ATTACKS)
+        for name in ("per_class", "splits", "network_splits", "restarts"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+
+_NEUTRAL = {
+    "recipe": {
+        "steps_rule": "",
+        "decays": "kernels",
+        "padding": 2,
+        "label_smoothing": 0.0,
+        "dropout": 0.0,
+        "stop_after": 0,
+        "robust_share": 1.0,
+        "share_of": "batch",
+    },
+    "evaluation": {"temperature": 1.0},
+}
+"""Settings that do nothing at these values, at which they are left out of a spec."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One model: its data, network and training, and the attacks on it."""
+
+    data: Data
+    network: str
+    """A family of `engine.models.networks`, or `module:callable` of one's own."""
+    capacity: float
+    """Scale of the network's width, in the family's own unit (protocol C)."""
+    defense: str
+    epsilon: float
+    """l-infinity budget trained with; 0 for natural. Distributional training has none: its is only evaluated at."""
+    seed: int
+    recipe: Recipe
+    evaluation: Evaluation
+    inference: Inference = field(default_factory=Inference)
+    network_fingerprint: str = ""
+    """Hash of the source file of a network of one's own; empty for the families."""
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that mean nothing."""
+        require_known("defense", self.defense, SETTINGS)
+        if isinstance(self.recipe, Mapping):
+            object.__setattr__(self, "recipe", from_mapping(SETTINGS[self.defense], self.recipe, "recipe"))
+        coerce_fields(self)
+        require(self.capacity > 0, "capacity", self.capacity, "above 0")
+        require_capacity(self.network, self.capacity, math.prod(self.data.image_size or (0,)))
+        require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
+        unbudgeted = self.defense in UNBUDGETED
+        require(not unbudgeted or self.epsilon == 0, "epsilon", self.epsilon, f"0 for the {self.defense} defense")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        if type(self.recipe) is not SETTINGS[self.defense]:
+            refuse("recipe", type(self.recipe).__name__, SETTINGS[self.defense].__name__)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> "Experiment":
+        """The experiment that `to_dict` wrote."""
+        return from_mapping(cls, mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and text, without settings that do nothing."""
+        content = json.loads(json.dumps(dataclasses.asdict(self)))
+        for section, neutral in _NEUTRAL.items():
+            for name, value in neutral.items():
+                if content[section].get(name) == value:
+                    del content[section][name]
+        return content
+
+    def identity(self) -> str:
+        """Canonical JSON of everything that changes the result and nothing that does not."""
+        content = self._content()
+        if "certified" not in self.evaluation.views:
+            del content["evaluation"]["certification"]
+        if self.evaluation.views == ("benign",):
+            # Nothing is attacked, so the attack's settings do not count.
+            kept = ("views", "temperature")
+            content["evaluation"] = {name: value for name, value in content["evaluation"].items() if name in kept}
+        return _canonical(content).decode()
+
+    @property
+    def run_id(self) -> str:
+        """Readable slug and content hash: `digits-pgd-c2-e0.1-s0-3f9a2c1b7d`."""
+        digest = hashlib.blake2b(self.identity().encode(), digest_size=5).hexdigest()
+        return f"{self.slug}-{digest}"
+
+    @property
+    def training_id(self) -> str:
+        """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
+        content = self._content()
+        del content["evaluation"], content["inference"]
+        if self.defense == "distributional":
+            del content["epsilon"]
+        return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    @property
+    def bounded_by(self) -> tuple[str, ...]:
+        """The methods that have to bound its network, in training and for a certified view."""
+        certified = "certified" in self.evaluation.views
+        wanted = (VERIFIER.get(self.defense), self.evaluation.certification if certified else None)
+        return tuple(dict.fromkeys(method for method in wanted if method))
+
+    def _content(self) -> dict[str, Any]:
+        """All settings; data and weights count by what they hold."""
+        content = self.to_dict() | {"data": self.data.identity()}
+        content["recipe"].pop("weights", None)
+        return content
+
+    @property
+    def slug(self) -> str:
+        """Data set, defense, capacity, epsilon and seed, short enough for a table's column and safe as a file name."""
+        trained = self.epsilon and self.defense != "distributional"
+        epsilon = f"-e{self.epsilon:.4g}" if trained else ""
+        label = re.sub(r"[^A-Za-z0-9]+", "-", self.data.label).strip("-")[:32]
+        return f"{label}-{self.defense}-c{self.capacity:g}{epsilon}-s{self.seed}"
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+__all__ = [
+    "CERTIFICATIONS",
+    "DATASETS",
+    "INFERENCE_ATTACKS",
+    "Data",
+    "Evaluation",
+    "Experiment",
+    "Inference",
+    "SpecError",
+]

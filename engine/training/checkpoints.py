@@ -1,0 +1,85 @@
+"""Checkpoints of a training run: all that the next step depends on, in one file that is whole or absent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.models import tensorfile
+
+CURRENT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+
+
+@dataclass
+class TrainingState:
+    """Where training stands.
+
+    The learning rate, the order of the images and every random draw are functions of the experiment's seed and the
+    step, so weights, optimiser and step are the whole state.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int
+    """Updates done."""
+    losses: Tensor
+    """Losses of the updates since the last history point, in a ring of that length on the model's device."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything but the step, by name."""
+        named = {f"weights/{name}": value for name, value in self.model.state_dict().items()}
+        for index, entries in self.optimizer.state_dict()["state"].items():
+            named |= {f"optimizer/{index}/{key}": value for key, value in entries.items() if value is not None}
+        return named | {"losses": self.losses}
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Take over what `tensors` holds; ValueError if it does not fit this model and optimiser."""
+        weights = {name[8:]: value for name, value in tensors.items() if name.startswith("weights/")}
+        saved: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, key = name.split("/")
+                saved.setdefault(int(index), {})[key] = value
+        try:
+            self.model.load_state_dict(weights)
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+            self.losses.copy_(tensors["losses"])
+        except (RuntimeError, KeyError) as error:
+            raise ValueError(f"it does not fit this network: {str(error).splitlines()[0]}") from None
+        self.step = step
+
+
+def save(folder: Path, state: TrainingState) -> None:
+    """Write the state; the one before it stays as a second chance. OSError if it cannot be written, losing nothing."""
+    fresh = folder / f"{CURRENT}.new"
+    tensorfile.write(fresh, state.tensors(), {"step": str(state.step)})
+    if (folder / CURRENT).exists():
+        (folder / CURRENT).replace(folder / PREVIOUS)
+    fresh.replace(folder / CURRENT)
+
+
+def resume(folder: Path, state: TrainingState, notice: Callable[[str], None]) -> None:
+    """Bring `state` to the newest readable checkpoint of the folder; without one it stays as it is.
+
+    A damaged checkpoint is passed over with a line to `notice`: training from an earlier point gives the same result.
+    """
+    for name in (CURRENT, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            tensors, metadata = tensorfile.read(path)
+            state.restore(tensors, int(metadata["step"]))
+        except (ValueError, KeyError, OSError) as error:
+            notice(f"checkpoint {name} passed over: {error}; going on from an earlier point")
+            continue
+        return
+
+
+def discard(folder: Path) -> None:
+    """Remove the checkpoints of a run whose training is complete."""
+    for name in (CURRENT, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)

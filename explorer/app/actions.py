@@ -1,0 +1,223 @@
+"""Everything a key or a palette entry can do, in one table: bindings, footer, help and palette are made from it.
+
+An action's id is `scope.name`; the object that stands for the scope carries it out in its method `action_name`. Scopes
+named after a pane belong to that pane, the others to the objects in `explorer.app.verbs`. The chart's keys work in
+every pane, but one that has an action of the same name keeps the key to itself: `v` is the next view of what has the
+focus.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing the app can do."""
+
+    id: str
+    keys: str
+    """Comma-separated keys, the first one shown; empty for palette only."""
+    does: str
+    """What help says, as a verb phrase: `sort by the next column`."""
+    title: str = ""
+    """The palette's entry, `group: Verb phrase`; `{run}` is the run under the cursor. Empty: not in the palette."""
+    hint: str = ""
+    """One or two words for the footer; empty: not there."""
+    engine: bool = False
+    """Changes the engine's work, so a read-only app has it not."""
+
+    @property
+    def scope(self) -> str:
+        """Who carries it out."""
+        return self.id.partition(".")[0]
+
+    @property
+    def method(self) -> str:
+        """The method's name there."""
+        return "action_" + self.id.partition(".")[2].replace("-", "_")
+
+    @property
+    def key(self) -> str:
+        """The first key, as people write it."""
+        return shown(self.keys.partition(",")[0])
+
+
+KEY_NAMES = {
+    **{"question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "plus": "+"},
+    **{"minus": "-", "equals_sign": "=", "space": "space", "escape": "esc", "ctrl+p": "^p", "ctrl+z": "^z"},
+    **{"left": "←", "right": "→", "up": "↑", "down": "↓", "shift+tab": "shift+tab", "ctrl+c": "^c", "ctrl+q": "^q"},
+    **{"shift+left": "shift+←", "shift+right": "shift+→", "pageup": "pgup", "pagedown": "pgdn"},
+    **{"less_than_sign": "<", "greater_than_sign": ">", "comma": ","},
+}
+ACTIONS: tuple[Action, ...] = (
+    Action("app.help", "question_mark,f1", "help: every key, this pane's first", "help: Show keys", "help"),
+    Action("app.commands", "ctrl+p", "commands: everything by name", "", "commands"),
+    Action("panes.show-1", "1", "Runs: show and focus", "view: Go to Runs", "panes"),
+    Action("panes.show-2", "2", "Chart: show and focus", "view: Go to Chart"),
+    Action("panes.show-3", "3", "Classes: show and focus; again hides", "view: Go to Classes"),
+    Action("panes.show-4", "4", "Queue: show and focus; again hides", "view: Go to Queue"),
+    Action("panes.show-5", "5", "GPU: show and focus; again hides", "view: Go to GPU"),
+    Action("panes.show-6", "6", "Log: show and focus; again hides", "view: Go to Log"),
+    Action("panes.next", "tab", "next pane"),
+    Action("panes.previous", "shift+tab", "previous pane"),
+    Action(
+        "panes.filter", "slash", "filter or search this pane; tab: text or regex", "view: Filter this pane", "filter"
+    ),
+    Action("panes.zoom", "z", "zoom this pane; again restores", "view: Zoom pane", "zoom"),
+    Action("panes.back", "escape", "undo one layer: filter, zoom, crosshair", ""),
+    Action("panes.reset", "", "panes and choices as on the first day", "view: Reset layout"),
+    Action("panes.pause", "p", "pause the view; the work goes on", "view: Pause or go on", "pause"),
+    Action("copy.line", "y", "copy the row, line or read-out under the cursor", "copy: Row under the cursor", "copy"),
+    Action("copy.pane", "Y", "copy the whole pane as text", "copy: Whole pane"),
+    Action("copy.run", "", "copy the run's settings as TOML", "copy: {run} as TOML"),
+    Action("copy.diagnostics", "", "copy versions, engine and terminal", "app: Copy diagnostics"),
+    Action("export.dialog", "e", "export a table to a file", "export: Choose table and file", "export"),
+    Action("export.again", "E", "repeat the last export", "export: Repeat the last one"),
+    Action(
+        "export.everything",
+        "",
+        "export every table as CSV to the project's csv folder",
+        "export: Everything to a folder",
+    ),
+    Action("export.screen", "", "save the screen as SVG", "export: Screen as SVG"),
+    Action("app.detach", "d", "detach: leave, the work goes on", "app: Detach", "detach"),
+    Action("app.leave", "q,ctrl+q", "leave; asks what to do with work in progress", "app: Quit", "quit"),
+    Action("app.suspend", "ctrl+z", "suspend to the shell; `fg` comes back", "app: Suspend"),
+    Action("app.theme", "", "change colours", "theme: {choice}"),
+    Action("app.check", "", "check GPU, data, disk and terminal", "app: Check this machine"),
+    Action("list.down", "j,down", "move down"),
+    Action("list.up", "k,up", "move up"),
+    Action("list.top", "g,home", "move to the top"),
+    Action("list.end", "G,end", "move to the end"),
+    Action("list.page-down", "pagedown", "move a page down"),
+    Action("list.page-up", "pageup", "move a page up"),
+    Action("list.sort-next", "s", "sort by the next column", "view: Sort by the next column", "sort"),
+    Action("list.sort-reverse", "S", "reverse the order", "view: Reverse the order"),
+    Action("runs.overlay", "space", "put the run on the chart or take it off", "", "on chart"),
+    Action("runs.overlay-all", "A", "all visible runs on the chart, or none", "runs: All on the chart, or none"),
+    Action("runs.open", "enter", "the run in full, or why it failed", "run: Show {run}", "open"),
+    Action("runs.saved-filter", "f", "next saved filter: all, running, failed, this sweep", "runs: Filter — {choice}"),
+    Action("runs.mark", "M", "mark the run for a comparison", "runs: Mark {run} for a comparison"),
+    Action("runs.compare", "C", "compare the marked runs, or this one with its natural twin", "run: Compare {run}"),
+    Action(
+        "runs.views",
+        "V",
+        "the table of views: accuracies and leakage, as in the paper's Tables 8 to 10",
+        "runs: Show the table of views",
+    ),
+    Action("runs.log", "L", "the run's own log in the pager", "run: Open the log of {run} in the pager"),
+    Action("chart.previous", "left_square_bracket", "previous chart", "", "chart"),
+    Action(
+        "chart.next",
+        "right_square_bracket",
+        "next chart: Capacity, Epsilon, History, ROC, Trade-off, Setting",
+        "chart: Show {choice}",
+    ),
+    Action("chart.left", "h,left", "crosshair to the previous x"),
+    Action("chart.right", "l,right", "crosshair to the next x"),
+    Action("chart.zoom-in", "plus", "zoom in at the crosshair", "chart: Zoom in"),
+    Action("chart.zoom-out", "minus", "zoom out", "chart: Zoom out"),
+    Action("chart.zoom-reset", "0", "whole chart", "chart: Reset zoom"),
+    Action("chart.pan-left", "shift+left,less_than_sign", "pan left"),
+    Action("chart.pan-right", "shift+right,greater_than_sign", "pan right"),
+    Action("chart.same-axes", "equals_sign", "same axis from chart to chart", "chart: Match axes"),
+    Action("chart.metric", "m", "next metric", "chart: Metric — {choice}", "metric"),
+    Action("chart.attack", "a", "next attack on the same view", "chart: Attack — {choice}", "attack"),
+    Action(
+        "chart.view",
+        "v",
+        "next view of the model's answers: benign, adversarial, targeted, certified",
+        "chart: View — {choice}",
+    ),
+    Action("chart.rule", "T", "threshold rule: oracle (the paper's) or held-out", "chart: Threshold — {choice}"),
+    Action("chart.scale", "x", "axis scale: linear, log x, log y, both", "chart: Axis — {choice}", "scale"),
+    Action("chart.interval", "c", "interval: bars, band, off", "chart: Interval — {choice}"),
+    Action("chart.smooth", "w", "smoothing of histories: off, .6, .9", "chart: Smoothing — {choice}"),
+    Action("chart.paper", "P", "the paper's points: show or hide", "chart: The paper's points"),
+    Action("chart.read", "", "the chart's numbers as text, copied", "chart: Read out"),
+    Action("classes.view", "v", "next view: strategies, scores, difference to natural", "classes: Next view", "view"),
+    Action(
+        "classes.rule", "T", "threshold rule of classes: held-out or oracle", "classes: Other threshold rule", "rule"
+    ),
+    Action("gpu.view", "v", "other view: bars, history", "gpu: Other view", "view"),
+    Action("log.follow", "F", "follow the end: on, off", "log: Follow the end", "follow"),
+    Action("log.pager", "o", "the engine's log in the pager", "log: Open in the pager", "pager"),
+    Action("welcome.choose", "enter", "do what is under the cursor", "", "choose"),
+    Action("welcome.open", "o", "open the results in another folder", "app: Open another folder", "open"),
+    Action("detail.retry", "r", "retry the run", "", "retry", engine=True),
+    Action("detail.cancel", "X", "cancel the run (asks)", "", "cancel", engine=True),
+    Action(
+        "detail.certify", "b", "certify with a tighter bound (crown-ibp): a run of its own", "", "certify", engine=True
+    ),
+    Action("detail.metric", "m", "history: next metric", "", "metric"),
+    Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
+    Action("detail.scale", "x", "history: linear or log y", "", "log y"),
+    Action("detail.image", "i", "most exposed training images: show them, then the next one", "", "image"),
+    Action("detail.next", "right_square_bracket", "next run of the list", "", "next run"),
+    Action("detail.previous", "left_square_bracket", "previous run of the list"),
+    Action("detail.copy", "y", "copy the settings as a sweep file", "", "copy"),
+    Action("detail.copy-page", "Y", "copy the whole page as text"),
+    Action("detail.compare", "C,c", "compare with the natural twin", "", "compare"),
+    Action("detail.log", "L", "the run's own log in the pager", "", "log"),
+    Action("detail.back", "escape", "back", "", "back"),
+    Action("failure.retry", "r", "retry the run as it was", "", "retry", engine=True),
+    Action("failure.half", "b", "run it with half of the batch size", "", "half batch", engine=True),
+    Action("failure.copy", "y", "copy the sheet and the end of the log", "", "copy"),
+    Action("failure.log", "L", "the run's own log in the pager", "", "log"),
+    Action("failure.whole", "enter", "the run in full", "", "whole run"),
+    Action("failure.back", "escape", "close", "", "close"),
+    Action("compare.left", "h,left", "previous runs", "", "left"),
+    Action("compare.right", "l,right", "next runs", "", "right"),
+    Action("compare.all", "a", "all settings, or only those that differ", "", "all settings"),
+    Action("compare.copy", "y", "copy the comparison as text", "", "copy"),
+    Action("compare.back", "escape", "back", "", "back"),
+    Action("views.rule", "T", "threshold rule: oracle (the paper's) or held-out", "", "rule"),
+    Action("views.copy", "y", "copy the whole table as text", "", "copy"),
+    Action("views.back", "escape", "back", "", "back"),
+    Action("check.copy", "y", "copy the findings as text", "", "copy"),
+    Action("check.back", "escape", "close", "", "close"),
+    Action("engine.new", "n", "new sweep", "sweep: New", "new", engine=True),
+    Action("engine.demo", "t", "try it: the demo on small digits", "sweep: Demo on small digits", "try", engine=True),
+    Action("engine.retry", "r", "retry the run under the cursor; start a lost engine", "run: Retry {run}", engine=True),
+    Action("engine.retry-failed", "", "retry every failed run", "runs: Retry all that failed", "", engine=True),
+    Action("engine.cancel", "X", "cancel the run under the cursor (asks)", "run: Cancel {run}", "", engine=True),
+    Action(
+        "engine.cancel-all", "", "cancel all that wait or run (asks)", "runs: Cancel all that wait or run", engine=True
+    ),
+    Action("engine.first", "U", "let the queued run under the cursor start next", "run: Start {run} next", engine=True),
+    Action(
+        "engine.certify",
+        "",
+        "certify the run once more, by crown-ibp: a run of its own",
+        "run: Certify {run} with a tighter bound",
+        engine=True,
+    ),
+    Action("engine.pause", "", "start no more runs; those that run go on", "engine: Pause", "", engine=True),
+    Action("engine.resume", "", "start runs again", "engine: Resume", "", engine=True),
+    Action("engine.start", "", "start the engine", "engine: Start", "", engine=True),
+    Action("engine.stop", "", "stop after checkpoints (asks)", "engine: Stop", "", engine=True),
+    Action("engine.repeat", "", "the run's sweep again with new seeds", "sweep: Repeat with a new seed", engine=True),
+)
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def shown(key: str) -> str:
+    """A key as people write it."""
+    return KEY_NAMES.get(key, key)
+
+
+def bindings(*scopes: str) -> list[Binding]:
+    """Key bindings of the scopes' actions, all through `act`; they have the actions' ids, so keys can be remapped."""
+    return [
+        Binding(action.keys, f"screen.act({action.id!r})", action.does, show=False, id=action.id)
+        for action in ACTIONS
+        if action.scope in scopes and action.keys
+    ]
+
+
+def of(scopes: Iterable[str]) -> list[Action]:
+    """The scopes' actions in the table's order."""
+    wanted = set(scopes)
+    return [action for action in ACTIONS if action.scope in wanted]

@@ -1,0 +1,176 @@
+"""The terminal app: one project, its engine's news, and the screens they are shown on."""
+
+import asyncio
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.filter import LineFilter
+
+from engine.service.project import Project
+from explorer.app import actions, look, settings, terminal
+from explorer.app.palette import Commands
+from explorer.app.screens.main import MainScreen
+from explorer.cli.options import data_folder
+from explorer.machine.checks import Check, Checkup, all_checks
+from explorer.machine.gauges import Machine
+from explorer.machine.machine_watch import MachineWatch
+from explorer.project import choices
+from explorer.project.live import Live
+
+
+class ExploreApp(App[int | Project]):
+    """The app; screens do the showing, `live` the knowing, `view` the choosing.
+
+    It ends with an exit code, or with the project that is to be opened instead.
+    """
+
+    TITLE = "mia-explore"
+    CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in ("main", "dialogs", "run", "check", "new_sweep")]
+    COMMANDS: ClassVar = {Commands}
+    BINDINGS: ClassVar = [Binding("ctrl+c", "interrupt", show=False, priority=True)]
+
+    def __init__(
+        self,
+        project: Project,
+        chosen: settings.AppSettings | None = None,
+        read_only: bool = False,
+        begin: str = "",
+    ):
+        """`begin` is an action to carry out once the project is open."""
+        self.settings = chosen or settings.AppSettings()
+        self.live = Live(project, read_only)
+        self.view = choices.load(project)
+        self.machine_watch = MachineWatch(project.root, self._working, self._redraw)
+        self.checkup = Checkup(self._checks)
+        self.checkup.watchers.add(self._redraw)
+        self.begin = begin
+        self.engine_stopped = False
+        """The engine was told to end on the way out."""
+        self.interrupts = 0
+        self.crash: BaseException | None = None
+        self._ascii = look.Ascii()
+        self._printable = look.Printable()
+        super().__init__()
+        self.animation_level = "none"
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's filters, ours against control characters, and plain characters last where they are asked for."""
+        return [*super().get_line_filters(), self._printable, *([self._ascii] if self.settings.ascii else [])]
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen is there from the first paint."""
+        return MainScreen()
+
+    def on_mount(self) -> None:
+        """Paint first; join the engine while the skeleton stands."""
+        for theme in look.THEMES.values():
+            self.register_theme(theme)
+        self.theme = "mono" if os.environ.get("NO_COLOR") else self.settings.theme
+        if self.settings.keymap:
+            self.set_keymap(self.settings.keymap)
+        self._heed_signals()
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
+        self.machine_watch.start()
+        self.run_worker(self._open(), exit_on_error=True)
+
+    async def _open(self) -> None:
+        await self.live.open()
+        if self.begin:
+            self.screen_stack[0].action_act(self.begin, True)
+
+    def _heed_signals(self) -> None:
+        """A signal, or a terminal that went away, ends the app as `d` does: the terminal is restored first."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, 128 + number)
+        loop.add_signal_handler(signal.SIGTSTP, self.action_suspend_process)
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+
+    def action_suspend_process(self) -> None:
+        """To the shell and back.
+
+        Not from handlers of SIGTSTP and SIGCONT, as Textual does: SIGCONT comes with the SIGHUP of a terminal that goes
+        away, and as often as others send it, and each one starts another thread that reads keys, which nobody ends.
+        """
+        if self._driver is not None and self._driver.can_suspend:
+            with self.suspend():
+                terminal.leave_to_shell()
+
+    async def on_unmount(self) -> None:
+        """Keep the choices and leave the engine to its work."""
+        choices.save(self.live.project, self.view)
+        self.machine_watch.close()
+        await self.live.close()
+
+    # The machine
+
+    @property
+    def machine(self) -> Machine | None:
+        """The latest reading of the machine's gauges."""
+        return self.machine_watch.latest
+
+    def _working(self) -> bool:
+        return self.live.link == "engine" and self.live.board.count("running") > 0
+
+    def _redraw(self) -> None:
+        self.live.touch()
+
+    def _checks(self) -> tuple[Check, ...]:
+        root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
+        return all_checks(self.live.project, root)
+
+    # Keys
+
+    def key_of(self, action: actions.Action) -> str:
+        """The key an action has now, as people write it."""
+        mapped = self.settings.keymap.get(action.id)
+        return actions.shown(mapped.partition(",")[0]) if mapped else action.key
+
+    def action_interrupt(self) -> None:
+        """Control-C: the first says how to leave, the second leaves."""
+        self.interrupts += 1
+        if self.interrupts > 1:
+            self.exit(0)
+            return
+        self.notify("ctrl+c again leaves; the engine goes on")
+        self.set_timer(2.0, self._forget_interrupt)
+
+    async def action_quit(self) -> None:
+        """Control-Q, which Textual takes before any screen does."""
+        self.screen_stack[0].action_act("app.leave")
+
+    def _forget_interrupt(self) -> None:
+        self.interrupts = 0
+
+    # Leaving the screen to others for a while
+
+    def page_file(self, path: Path) -> None:
+        """Show a file in `$PAGER`."""
+        if not path.exists() or not path.stat().st_size:
+            self.notify(f"{path.name}: nothing in it yet", severity="warning")
+            return
+        command = shlex.split(os.environ.get("PAGER") or "less")
+        try:
+            with self.suspend(), terminal.lent():
+                subprocess.run([*command, str(path)], check=False)
+        except OSError as error:
+            self.notify(f"$PAGER cannot show it: {error}", severity="error", markup=False)
+
+    # Failing
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug of ours: remember it for the report instead of painting a traceback over the shell."""
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback; `explorer.app.opening` writes the report."""
+        self._close_messages_no_wait()

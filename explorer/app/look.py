@@ -1,0 +1,116 @@
+"""How things look: colours by tone for each theme, and a screen without anything but ASCII."""
+
+import re
+from functools import lru_cache
+
+from rich.segment import Segment as RichSegment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.theme import Theme
+
+from explorer.results.plain import to_ascii
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a terminal would obey instead of showing it."""
+Segment = tuple[str, str]
+"""Text and the name of its tone."""
+Line = tuple[Segment, ...]
+
+# Series colours stand on the xterm-256 cube and greys have equal parts, so that every terminal shows them as meant.
+_DARK = {
+    **{"1": "#5fafff", "2": "#ffaf5f", "3": "#5fd787", "4": "#ff87af", "5": "#af87ff", "6": "#d7d75f", "7": "#5fd7d7"},
+    **{"8": "#ff8787", "dim": "#8a8a8a", "level": "#6c6c6c", "good": "#5fd787", "bad": "#ff5f5f", "warn": "#ffd75f"},
+    **{"accent": "#5fafff", "overlap": "#ffffff", "busy": "#5fafff"},
+}
+_LIGHT = {
+    **{"1": "#005faf", "2": "#af5f00", "3": "#00875f", "4": "#af005f", "5": "#5f00af", "6": "#5f5f00", "7": "#008787"},
+    **{"8": "#af0000", "dim": "#6c6c6c", "level": "#8a8a8a", "good": "#00875f", "bad": "#af0000", "warn": "#875f00"},
+    **{"accent": "#005faf", "overlap": "#000000", "busy": "#005faf"},
+}
+_BOLD = {"good", "bad", "warn", "accent", "overlap"}
+THEMES = {
+    "dark": Theme(
+        name="dark",
+        primary="#5fafff",
+        accent="#5fafff",
+        foreground="#d0d0d0",
+        background="#121212",
+        surface="#1c1c1c",
+        panel="#303030",
+        success="#5fd787",
+        warning="#ffd75f",
+        error="#ff5f5f",
+        dark=True,
+    ),
+    "light": Theme(
+        name="light",
+        primary="#005faf",
+        accent="#005faf",
+        foreground="#1c1c1c",
+        background="#ffffff",
+        surface="#eeeeee",
+        panel="#d0d0d0",
+        success="#00875f",
+        warning="#875f00",
+        error="#af0000",
+        dark=False,
+    ),
+    "mono": Theme(
+        name="mono",
+        primary="#d0d0d0",
+        accent="#ffffff",
+        foreground="#d0d0d0",
+        background="#000000",
+        surface="#000000",
+        panel="#303030",
+        success="#d0d0d0",
+        warning="#ffffff",
+        error="#ffffff",
+        dark=True,
+    ),
+}
+
+
+@lru_cache(256)
+def style(theme: str, tone: str) -> Style:
+    """The rich style of a tone under a theme; `a b` adds the tones up, `cursor` marks the row under the cursor.
+
+    Pixels of a picture bring their own colours: `#rrggbb` or `#rrggbb on #rrggbb`.
+    """
+    if tone.startswith("#"):
+        return Style() if theme == "mono" else Style.parse(tone)
+    if " " in tone:
+        return Style.combine([style(theme, part) for part in tone.split()])
+    if tone == "cursor":
+        return Style(reverse=True) if theme == "mono" else Style(bgcolor=_cursor(theme))
+    if tone == "bold":
+        return Style(bold=True)
+    if theme == "mono":
+        return Style(bold=tone in _BOLD or None, dim=tone in ("dim", "level") or None)
+    colour = (_LIGHT if theme == "light" else _DARK).get(tone)
+    return Style(color=colour, bold=tone in ("bad", "warn") or None) if colour else Style()
+
+
+def _cursor(theme: str) -> str:
+    return "#d0d0d0" if theme == "light" else "#303030"
+
+
+class Printable(LineFilter):
+    """Nothing on the screen commands the terminal but the app: the last gate for names, paths and errors."""
+
+    def apply(self, segments: list[RichSegment], background: Color) -> list[RichSegment]:  # noqa: ARG002
+        """The same segments without control characters, which have no width."""
+        if all(text.isprintable() or control for text, _, control in segments):
+            return segments
+        return [
+            RichSegment(text if control else CONTROL.sub("", text), style, control) for text, style, control in segments
+        ]
+
+
+class Ascii(LineFilter):
+    """Everything on the screen in ASCII, borders included."""
+
+    def apply(self, segments: list[RichSegment], background: Color) -> list[RichSegment]:  # noqa: ARG002
+        """The same segments with plain characters."""
+        return [RichSegment(to_ascii(text), style, control) for text, style, control in segments]

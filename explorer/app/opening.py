@@ -1,0 +1,119 @@
+"""From the command line into the app and back out: exit codes, the crash report, how to come back."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.printing import within
+from engine.service.project import Project
+from engine.text import printable
+from explorer.app import terminal
+from explorer.results.plain import speaks_unicode
+
+if TYPE_CHECKING:
+    from explorer.app.app import ExploreApp
+
+UNUSABLE, CRASHED = 2, 70
+"""Exit codes: a terminal that cannot show the app, and a bug of the app itself."""
+HOPELESS = ("", "dumb", "unknown")
+"""Terminals that cannot move their cursor."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How the app is opened."""
+
+    project: Project
+    read_only: bool = False
+    ascii: bool = False
+    theme: str = ""
+    """Empty: as `config.toml` says."""
+    begin: str = ""
+    """An action to carry out once the project is open."""
+
+
+def terminal_problem() -> str:
+    """Why this terminal cannot show the app, in one line; empty where it can."""
+    name = os.environ.get("TERM", "")
+    if name not in HOPELESS:
+        return ""
+    return f"TERM={name or '(not set)'} cannot show the app; set TERM=xterm-256color, or see mia-explore --help"
+
+
+def open_app(opening: Opening) -> int:
+    """Run the app until it is left, on one project after another; the exit code."""
+    if problem := terminal_problem():
+        print(f"error: {problem}", file=sys.stderr)
+        return UNUSABLE
+    terminal.end_without()
+    while True:
+        with _skeleton(opening.project):
+            app = _app(opening)
+        code = app.run()
+        if not isinstance(code, Project):
+            break
+        opening = replace(opening, project=code, begin="")
+    back = come_back(opening.project, opening.read_only)
+    if app.crash is not None:
+        said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
+        print(said, file=sys.stderr)
+        return CRASHED
+    if app.live.board.count("running", "queued") and not code:
+        at_work = app.live.link == "engine" and not app.engine_stopped
+        said = "The engine goes on" if at_work else "The work waits for the next engine"
+        print(f"{said}. Back in: {back}", file=sys.stderr)
+    return code or 0
+
+
+def _app(opening: Opening) -> "ExploreApp":
+    from explorer.app import settings
+    from explorer.app.app import ExploreApp
+
+    sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
+    chosen, complaints = settings.load()
+    ascii = chosen.ascii or opening.ascii or not speaks_unicode()
+    chosen = replace(chosen, ascii=ascii, theme=opening.theme or chosen.theme)
+    app = ExploreApp(opening.project, chosen, opening.read_only, opening.begin)
+    for line in complaints:
+        app.live.note(line, "warn")
+    return app
+
+
+@contextmanager
+def _skeleton(project: Project) -> Iterator[None]:
+    """The app's first lines at once, for importing Textual takes longer than a person likes to wait in the dark."""
+    screen = within(sys.stdout)
+    screen.write(f"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H mia-explore  {printable(project.root.name)}\r\n opening …")
+    screen.flush()
+    try:
+        yield
+    except BaseException:
+        screen.write("\x1b[?25h\x1b[?1049l")
+        screen.flush()
+        raise
+
+
+def come_back(project: Project, read_only: bool = False) -> str:
+    """The command that opens the app again."""
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
+    return f"mia-explore{folder}{' --read-only' if read_only else ''}"
+
+
+def _report(error: BaseException) -> str:
+    """Write the crash report and say where it is; what happened comes first."""
+    from explorer.project.choices import state_folder
+
+    said = f"{type(error).__name__}: {error}"
+    path = state_folder() / time.strftime("crash-%Y%m%d-%H%M%S.txt")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"{said}\n{''.join(traceback.format_exception(error))}"
+    return f"{said}\nReport: {path}"

@@ -1,0 +1,187 @@
+"""Pane 2: curves over capacity and epsilon, training histories and ROC curves, read by a crosshair."""
+
+import textwrap
+from dataclasses import replace
+
+from rich.cells import cell_len
+
+from explorer.app.look import Line
+from explorer.app.panes.chart_choices import ChartChoices
+from explorer.app.panes.pane import Page, Pane, plain
+from explorer.charts import kinds, plot, zooming
+from explorer.charts.curves import Drawing
+from explorer.charts.read_out import read_out, table_text
+from explorer.results.leakage import FLOOR, LIKE_GUESS
+
+COMPANIONS = {
+    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},
+    **{"trade-off": "setting", "setting": "trade-off"},
+}
+ZOOM = 0.6
+"""The share of the x axis that a step of the zoom leaves."""
+HINTS = (
+    "{chart.left} {chart.right} read · {chart.previous} {chart.next} chart · {chart.metric} metric · "
+    "{chart.attack} attack · {chart.view} view · {chart.rule} threshold · {chart.scale} scale"
+)
+
+
+class Chart(ChartChoices, Pane):
+    """Draws the runs that are on the chart; the second one (2b) shows what goes with the first."""
+
+    NUMBER, NAME, SCOPE = "2", "", "chart"
+    HELP = (
+        "Curves of the runs that are on the chart (space in Runs). Filled marks are final, hollow ones still gain "
+        "seeds; ✱ is an overlap, × the paper's own number; natural training is grey. ≈ stands beside what is "
+        f"{LIKE_GUESS}: in half of the seeds or more, luck may explain it; {FLOOR}. The border reads out the crosshair."
+    )
+
+    def __init__(self, number: str = "2") -> None:
+        super().__init__(number)
+        self.crosshair: float | None = None
+        self.x_range: zooming.Span | None = None
+        self.drawing = Drawing("")
+        self._drawn_kind = ""
+        self._picture: tuple[tuple[plot.Chart, int, int], list[Line]] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What is drawn; the companion draws what goes with the first chart's."""
+        return self.view.chart if self.NUMBER == Chart.NUMBER else COMPANIONS[self.view.chart]
+
+    @property
+    def companion(self) -> "Chart":
+        """The other chart."""
+        return self.main.query_one("#chartb" if self.NUMBER == Chart.NUMBER else "#chart")
+
+    def page(self, width: int, height: int) -> Page:
+        """The chart, or what is missing for one."""
+        self.look_up()
+        title = self.fitting_title([self.drawing.title, *self.drawing.shorter])
+        if self.drawing.chart is None:
+            return Page(self._empty(width, height), title=title, note=self.keyed("{chart.previous} {chart.next} chart"))
+        return Page(self._lines(self._seen(self.drawing.chart), width, height), title=title, note=self._note())
+
+    def look_up(self) -> None:
+        """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
+        visible = self.main.query_one("#runs").visible_runs()
+        on_chart = [run for run in visible if run["run_id"] not in self.view.off]
+        drawing = kinds.draw_of(self.kind, self.live, self.view, on_chart)
+        if self.kind != self._drawn_kind:
+            self.crosshair = self.x_range = None
+        elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:
+            drawing = replace(self.drawing, asking=True)
+        self.drawing, self._drawn_kind = drawing, self.kind
+        self.available()  # asked for before a key needs it
+
+    def _empty(self, width: int, height: int) -> list[Line]:
+        words = [
+            plain(f"  {line}", "dim" if index else "")
+            for index, sentence in enumerate(map(self.keyed, self.drawing.empty))
+            for line in textwrap.wrap(sentence, max(10, width - 4))
+        ]
+        return [*[plain("")] * max(0, (height - len(words)) // 3), *words]
+
+    def _lines(self, chart: plot.Chart, width: int, height: int) -> list[Line]:
+        """The chart drawn, which takes long, so not again where nothing changed."""
+        wanted = (chart, width, height)
+        if self._picture is None or self._picture[0] != wanted:
+            self._picture = wanted, plot.draw(chart, width, height, plot.Look(self.app.settings.ascii))
+        return self._picture[1]
+
+    def _seen(self, chart: plot.Chart) -> plot.Chart:
+        """The chart with crosshair, zoom and the other chart's axis where they are to match."""
+        if self.crosshair is not None:
+            self.crosshair = plot.nearest(chart, self.crosshair, 0)
+        if self.x_range is not None:
+            self._see(zooming.panned(self.x_range, self._whole(), 0.0, chart.x_log))
+        y_range = self._shared_y_range(chart) if self.view.same_axes else None
+        return replace(chart, crosshair=self.crosshair, x_range=self.x_range, y_range=y_range)
+
+    def _shared_y_range(self, chart: plot.Chart) -> zooming.Span | None:
+        """One y axis for the pair of charts, so that heights can be compared."""
+        other = self.companion
+        if not other.display:
+            return None
+        other.look_up()
+        if other.drawing.chart is None or other.drawing.chart.y_percent != chart.y_percent:
+            return None
+        spans = [plot.spans(one).y for one in (chart, other.drawing.chart)]
+        return min(low for low, _ in spans), max(high for _, high in spans)
+
+    def _note(self) -> str:
+        """What the curves say at the crosshair, else the keys."""
+        if self.drawing.asking:
+            return "asking …"
+        if self.crosshair is None:
+            return self.keyed(HINTS)
+        full = read_out(self.drawing, self.crosshair)
+        return full if cell_len(full) <= self.border_room else read_out(self.drawing, self.crosshair, brief=True)
+
+    def line_to_copy(self) -> str:
+        """The read-out, or the whole title without a crosshair."""
+        return self.drawing.title if self.crosshair is None else read_out(self.drawing, self.crosshair)
+
+    # Crosshair and zoom
+
+    def action_left(self) -> None:
+        """Crosshair to the previous x."""
+        self._move(-1)
+
+    def action_right(self) -> None:
+        """Crosshair to the next x."""
+        self._move(1)
+
+    def _move(self, step: int) -> None:
+        if (chart := self.drawing.chart) is None:
+            return
+        self.crosshair = plot.nearest(chart, self.crosshair, step * self._stride())
+        if self.x_range is not None and self.crosshair is not None:
+            self._see(zooming.showing(self.x_range, self._whole(), self.crosshair, chart.x_log))
+
+    def _stride(self) -> int:
+        """A dense curve is walked in a hundred steps."""
+        longest = max((len(curve.x) for curve in self.drawing.chart.series if curve.kind == "line"), default=0)
+        return 1 if self.crosshair is None else max(1, longest // 100)
+
+    def action_zoom_in(self) -> None:
+        """Less of the x axis, around the crosshair."""
+        self._zoom(ZOOM)
+
+    def action_zoom_out(self) -> None:
+        """More of the x axis."""
+        self._zoom(1 / ZOOM)
+
+    def action_zoom_reset(self) -> None:
+        """All of the x axis."""
+        self.x_range = None
+
+    def action_pan_left(self) -> None:
+        """Along the x axis to smaller values."""
+        self._pan(-0.25)
+
+    def action_pan_right(self) -> None:
+        """Along the x axis to larger values."""
+        self._pan(0.25)
+
+    def _whole(self) -> zooming.Span:
+        return plot.spans(self.drawing.chart).x
+
+    def _see(self, span: zooming.Span) -> None:
+        self.x_range = None if span == self._whole() or span[0] >= span[1] else span
+
+    def _zoom(self, share: float) -> None:
+        """Around the crosshair, else around the point nearest to the middle."""
+        if (chart := self.drawing.chart) is None:
+            return
+        span = self.x_range or self._whole()
+        middle = plot.nearest(chart, (span[0] + span[1]) / 2, 0) if self.crosshair is None else self.crosshair
+        if middle is not None:
+            self._see(zooming.zoomed(span, self._whole(), middle, share, chart.x_log))
+
+    def _pan(self, share: float) -> None:
+        if (chart := self.drawing.chart) is not None and self.x_range is not None:
+            self._see(zooming.panned(self.x_range, self._whole(), share, chart.x_log))
+
+    def action_read(self) -> None:
+        """The chart's numbers as text."""
+        self.main.verbs["copy"].copy(table_text(self.drawing), "the chart's numbers")

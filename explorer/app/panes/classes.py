@@ -1,0 +1,231 @@
+"""Pane 3: what each class of the run under the cursor leaks, strategy by strategy or beside natural training."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from explorer.app import actions
+from explorer.app.look import Line
+from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
+from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.runs import short_name
+from explorer.app.panes.table import fit, header, row
+from explorer.charts import metrics
+from explorer.project import progress
+from explorer.results import class_cells, class_table, text, warned
+from explorer.results.class_table import PAPERS, ClassRow, Strategy
+from explorer.results.leakage import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART, RULES
+from explorer.results.natural_twin import naturals
+
+Row = dict[str, Any]
+SEPARATOR = " · "
+
+
+class Classes(Pane):
+    """A table of the classes; all classes together stand above them."""
+
+    NUMBER, NAME, SCOPE = "3", "Classes", "classes"
+    HELP = (
+        "Membership inference class by class on the run under the cursor, by the paper's strategies: a confidence "
+        "threshold (conf) or an inference network (model) for each class, on answers to benign (B), adversarial (A) "
+        "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
+        "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
+        f"examples, so a little flattered; ≈ is {LIKE_GUESS}; {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
+        "v: other scores, then how much more than natural training the best is."
+    )
+    BINDINGS = actions.bindings("classes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label: int | None = None
+        """The class under the cursor, None for all."""
+        self.labels: list[int | None] = []
+        """As shown."""
+        self.sorts: list[str] = [""]
+        """Names of what the table can be sorted by."""
+        self.views: list[str] = ["strategies"]
+        """What `v` goes through on this run."""
+
+    def page(self, width: int, height: int) -> Page:  # noqa: ARG002
+        """The table, or why there is none."""
+        run = self.live.runs.get(self.view.current)
+        if run is None:
+            return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
+        name = short_name(run, len({other["dataset"] for other in self.live.runs.values()}))
+        if run["state"] != "done":
+            return Page(_paragraph(self._unfinished(run, name), width), title=name)
+        facts = self._facts([run["run_id"]])
+        if facts is None:
+            return Page(_paragraph("reading …", width), title=name)
+        tables = self._tables(facts)
+        if not tables:
+            return Page(_paragraph(self._without(facts, name), width), title=name)
+        self.views = [*tables, "differences"]
+        view = self.view.class_view if self.view.class_view in self.views else self.views[0]
+        if view == "differences":
+            return self._differences(run, name, facts, next(iter(tables.values())), width)
+        return self._strategies(run, name, facts, tables[view], width)
+
+    def _published(self, run: Row) -> list[Row]:
+        """What the paper prints of the run's classes, and what they are called."""
+        return self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
+
+    def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
+        """The strategies of each view that has some, with the threshold rule each is shown under."""
+        there_are = class_table.strategies(facts, self.view.class_rule)
+        papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
+        scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
+        return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
+
+    @property
+    def metric(self) -> str:
+        """The number shown: the advantage where the chart shows it, else inference accuracy."""
+        return "advantage" if self.view.metric == "advantage" else "inference_accuracy"
+
+    def _facts(self, run_ids: list[str]) -> list[Row] | None:
+        return self.live.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
+
+    # Why there is no table
+
+    def _unfinished(self, run: Row, name: str) -> str:
+        state, board = run["state"], self.live.board
+        if state == "running":
+            left = board.time_left(board.runs[run["run_id"]])
+            return f"No attack on {name} yet — it runs after training{f' ({text.duration(left)})' if left else ''}."
+        if state == "queued":
+            ahead = [other["run_id"] for other in progress.waiting(self.live.runs.values())].index(run["run_id"])
+            place = "next in the queue" if not ahead else f"queued behind {ahead} run{'s' if ahead > 1 else ''}"
+            return f"No attack on {name} yet — it is {place}." + self._offer(" U lets it start next." if ahead else "")
+        if state == "cancelled":
+            return f"No attack on {name}: it was cancelled." + self._offer(" r runs it again.")
+        return f"No attack on {name}: {state}, {run['error'] or 'no reason given'}." + self._offer(" r retries it.")
+
+    def _without(self, facts: list[Row], name: str) -> str:
+        if class_table.strategies(facts, "oracle"):
+            return f"No class of {name} has enough examples for a held-out threshold. T changes to oracle ones."
+        attacks = ", ".join(sorted({fact["attack"] for fact in facts})) or "none"
+        return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
+
+    def _offer(self, words: str) -> str:
+        return "" if self.live.read_only else words
+
+    # The tables
+
+    def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
+        natural, of_natural = self._natural(run, shown)
+        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        papers = any(cell.published is not None for row in rows for cell in row.cells.values())
+        table = strategy_table(rows, list(shown), papers, width)
+        fitting = {column.name for column in fit(table.columns, width)}
+        hidden = sum(strategy.label not in fitting for strategy in shown)
+        notes = [f"{hidden} more strategies: z zooms"] if hidden else []
+        notes += [*self._marks(rows), f"{class_cells.BEST} best"]
+        if papers:
+            notes.append("PAPER: the ▸ strategy's" if PAPER in table.sorts else "(…) the paper's")
+        notes += [f"v {self._next_view()}", "± 95 % over examples", FLOOR]
+        return self._page(name, table, rows, notes + (of_natural if DIFFERENCE in fitting else []), width)
+
+    def _differences(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
+        natural, of_natural = self._natural(run, shown)
+        if not of_natural:
+            return Page(_paragraph(self._no_twin(run, name), width), title=name)
+        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
+        return self._page(name, difference_table(rows), rows, notes, width)
+
+    def _marks(self, rows: list[ClassRow]) -> list[str]:
+        """What the marks mean that are there."""
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_cells.marked(rows) else []
+        said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
+        said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
+        said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
+        return said
+
+    def _natural(self, run: Row, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
+        """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
+        twins = naturals(run, (other for other in self.live.runs.values() if other["state"] == "done"))
+        facts = self._facts([twin["run_id"] for twin in twins]) or []
+        said = [f"natural: {'one run' if len(twins) == 1 else f'mean of {len(twins)} runs'}"] if twins else []
+        budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
+        if budgets:
+            said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
+        return class_table.natural_best(facts, self.view.class_rule, shown), said
+
+    def _no_twin(self, run: Row, name: str) -> str:
+        if run["defense"] == "natural":
+            return f"{name} is natural training itself. v goes back to its strategies."
+        size = f" {run['size']}" if run["size"] else ""
+        setting = f"{run['dataset']}{size} {run['network']} capacity {run['capacity']:g}"
+        return f"No finished natural run on {setting} to compare {name} with. v goes back." + self._offer(
+            " n plans one."
+        )
+
+    def _page(self, name: str, table: Table, rows: list[ClassRow], notes: list[str], width: int) -> Page:
+        columns = fit(table.columns, width)
+        self.sorts = list(table.sorts)
+        sort = self.view.class_sort if self.view.class_sort in table.sorts else self.sorts[0]
+        rows = class_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
+        self.labels = [row.label for row in rows]
+        widths = {column.name: column.width for column in columns}
+        what = metrics.BY_ID[self.metric].title + " %"
+        order = f"by {sort.lower() if sort.isupper() else sort} "
+        order += "▼" if self.view.class_reverse else "▲"
+        room = width - len(f" {self.NUMBER} {self.NAME}  ") - 3
+        return Page(
+            [row(table.cells(entry, widths), columns) for entry in rows],
+            head=[header(columns, sort, self.view.class_reverse)],
+            cursor=self.labels.index(self.label) if self.label in self.labels else 0,
+            title=_joined([name, f"{what} {RULES[self.view.class_rule]}", "this run", order], room),
+            note=_joined(notes, width - 4),
+        )
+
+    # Acting
+
+    def cursor_moved(self, index: int) -> None:
+        """Another class is the one that `y` copies."""
+        self.label = self.labels[index]
+        self.main.draw()
+
+    def action_view(self) -> None:
+        """The next table."""
+        self.view.class_view = self._next_view()
+
+    def _next_view(self) -> str:
+        """The one that `v` changes to."""
+        now = self.views.index(self.view.class_view) if self.view.class_view in self.views else 0
+        return self.views[(now + 1) % len(self.views)]
+
+    def action_rule(self) -> None:
+        """Thresholds chosen on other examples, or on the very ones."""
+        self.view.class_rule = "oracle" if self.view.class_rule == "heldout" else "heldout"
+
+    def action_sort_next(self) -> None:
+        """The next column."""
+        now = self.sorts.index(self.view.class_sort) if self.view.class_sort in self.sorts else 0
+        following = (now + 1) % len(self.sorts)
+        self.view.class_sort = self.sorts[following] if following else ""
+        self.view.class_reverse = self.view.class_sort != CLASS
+
+    def action_sort_reverse(self) -> None:
+        """The other way round."""
+        self.view.class_reverse = not self.view.class_reverse
+
+    def line_to_copy(self) -> str:
+        """The run's whole id, then what the line says."""
+        return f"{self.view.current}  {super().line_to_copy()}"
+
+
+def _joined(words: Iterable[str], room: int) -> str:
+    """As many of the words as fit, the first ones first."""
+    kept = ""
+    for word in words:
+        longer = f"{kept}{SEPARATOR}{word}" if kept else word
+        if len(longer) > room:
+            break
+        kept = longer
+    return kept
+
+
+def _paragraph(words: str, width: int) -> list[Line]:
+    """A sentence in lines that fit."""
+    return [plain(f" {line}", "dim") for line in textwrap.wrap(words, max(10, width - 2))]

@@ -1,0 +1,118 @@
+"""The two lines at the top: whose project, what is at work, and when it will be done."""
+
+import time
+
+from rich.cells import cell_len
+from rich.segment import Segment as RichSegment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from explorer.app import actions
+from explorer.app.look import Line, style
+from explorer.app.panes.table import bar, sized
+from explorer.machine import machine_text
+from explorer.project import progress
+
+LEAST = (60, 15)
+"""Columns and rows that the app needs to be of use."""
+LEAVE = actions.BY_ID["app.leave"]
+COUNTED = {
+    "running": (("running",), "busy"),
+    "queued": (("queued",), ""),
+    "done": (("done",), ""),
+    "failed": (("failed", "diverged"), "bad"),
+    "cancelled": (("cancelled",), "dim"),
+}
+"""States by the word that counts them, and its tone."""
+
+
+class Header(Widget):
+    """Counts and time left; a red line instead where the engine was lost."""
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+        self.lines: list[Line] = [(), ()]
+
+    def draw(self) -> None:
+        """Bring the lines up to date."""
+        lines = [self._first(), self._second()]
+        if lines != self.lines:
+            self.lines = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One of the lines (Textual's line API)."""
+        line = self.lines[y] if y < len(self.lines) else ()
+        base = self.rich_style
+        strip = Strip([RichSegment(part, base + style(self.app.theme, tone)) for part, tone in line])
+        return strip.adjust_cell_length(self.size.width, base)
+
+    def on_resize(self) -> None:
+        """Another width holds other words."""
+        self.lines = []
+        self.draw()
+
+    def _first(self) -> Line:
+        live, board = self.app.live, self.app.live.board
+        name = live.project.root.name
+        paused = self.screen.paused_at
+        said = f"PAUSED · {live.news - paused} new  " if paused is not None else ""
+        left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
+        counts = {name: board.count(*states) for name, (states, _) in COUNTED.items()}
+        parts = [(f"{count} {name}", COUNTED[name][1]) for name, count in counts.items() if count]
+        right = [part for pair in zip(parts, [(" · ", "dim")] * len(parts), strict=True) for part in pair][:-1]
+        return spread(left, (*right, (" ", "")) if live.runs else (), self.size.width)
+
+    def _second(self) -> Line:
+        live = self.app.live
+        (width, height), (columns, rows) = self.screen.size, LEAST
+        if width < columns or height < rows:
+            words = f" {columns}x{rows} needed, {width}x{height} now · {self.app.key_of(LEAVE)} leave"
+            return spread(((words, "warn"),), (), self.size.width)
+        if live.link == "lost":
+            since = time.strftime("%H:%M:%S", time.localtime(live.lost_at))
+            offer = "mia-explore engine start" if live.read_only else "r restarts it from the checkpoints"
+            return spread(((f" {live.trouble} · data safe to {since} · {offer}", "bad"),), (), self.size.width)
+        right = self._sweep()
+        room = self.size.width - sum(cell_len(part) for part, _ in right) - 3
+        machine = self.app.machine
+        words = f" {machine_text.summary(machine, room)}" if machine else " "
+        return spread(((words, ""),), right, self.size.width)
+
+    def _sweep(self) -> Line:
+        board, live = self.app.live.board, self.app.live
+        if live.status is not None and (live.status.paused or live.status.hold):
+            return (("engine: " + (live.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
+        if trouble := live.answers.trouble or (live.trouble if live.link == "files" else ""):
+            return (("⚠ " + trouble, "bad"), (" ", ""))
+        work = progress.work(live.runs, board)
+        if work is None or live.link == "files":
+            words = {
+                "empty": "no engine",
+                "files": "no engine · results from files",
+                "engine": "engine idle",
+                "opening": "opening …",
+            }
+            return ((("read-only · " if live.read_only else "") + words.get(live.link, ""), "dim"), (" ", ""))
+        return ((f"{work.ended}/{work.total} ", ""), (bar(work.share, 10), "busy"), (f" {work.eta} ", ""))
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Two groups at the ends of a line of exactly so many cells; the left one gives way first."""
+    right = _cut(right, width)
+    length = sum(cell_len(part) for part, _ in right)
+    left = _cut(left, max(0, width - length - 1) if length else width)
+    used = sum(cell_len(part) for part, _ in left)
+    return (*left, (" " * (width - used - length), ""), *right)
+
+
+def _cut(line: Line, room: int) -> Line:
+    """As much of a line as there is room for; what is cut ends in `…`."""
+    kept, used = [], 0
+    for part, tone in line:
+        length = cell_len(part)
+        if used + length > room:
+            return (*kept, (sized(part, room - used), tone))
+        kept.append((part, tone))
+        used += length
+    return tuple(kept)

@@ -1,0 +1,93 @@
+"""The line in which a filter or a search is typed."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import Input, Label
+
+from explorer.app.panes.pane import Pane
+
+
+class Prompt(Horizontal):
+    """Appears above the footer after `/`; what is typed takes effect at once, escape restores what was before."""
+
+    BINDINGS: ClassVar = [
+        Binding("escape", "restore", "restore", show=False),
+        Binding("tab", "other_kind", "text or regex", show=False, priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="prompt")
+        self.before = ("", False)
+        self.current = ""
+        self.pane: Pane | None = None
+
+    def compose(self) -> ComposeResult:
+        """A word and the line."""
+        yield Label("/")
+        yield Input(compact=True, select_on_focus=False)
+
+    def on_mount(self) -> None:
+        """Hidden until asked for."""
+        self.display = False
+
+    def ask(self) -> None:
+        """Take a filter for the runs, or a search for a pane that is searched."""
+        self.pane = self.screen.pane
+        view = self.app.view
+        self.before = (self.pane.search if self.searches else view.filter, view.regex)
+        self.current = view.current
+        self.display = True
+        line = self.query_one(Input)
+        line.value = self.before[0]
+        self._label()
+        # `focus()` takes effect later, and letters typed until then would be commands.
+        self.screen.set_focus(line)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the pane is searched by itself; every other pane filters the runs."""
+        return self.pane is not None and self.pane.SCOPE == "log"
+
+    def _label(self) -> None:
+        kind = "regex" if self.app.view.regex else "text"
+        what = "search the log" if self.searches else "filter runs"
+        self.query_one(Label).update(f" {what} ({kind}, tab changes) / ")
+
+    def _apply(self, value: str) -> None:
+        if self.searches:
+            self.pane.search = value
+        else:
+            self.app.view.filter = value
+        self.screen.draw()
+
+    @on(Input.Changed)
+    def typed(self, event: Input.Changed) -> None:
+        """Every letter takes effect."""
+        if self.display:
+            self._apply(event.value)
+
+    @on(Input.Submitted)
+    def keep(self) -> None:
+        """Back to the pane, with what was typed."""
+        self._leave()
+
+    def action_restore(self) -> None:
+        """Back to the pane, with what was before."""
+        self.app.view.regex, self.app.view.current = self.before[1], self.current
+        self._apply(self.before[0])
+        self._leave()
+
+    def action_other_kind(self) -> None:
+        """Words or an expression."""
+        self.app.view.regex = not self.app.view.regex
+        self._label()
+        self._apply(self.query_one(Input).value)
+
+    def _leave(self) -> None:
+        self.display = False
+        self.screen.set_focus(self.pane or self.screen.query_one("#runs"))
+        self.screen.draw()

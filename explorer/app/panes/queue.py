@@ -1,0 +1,221 @@
+"""Pane 4: what the engine works on, what waits for it and for how long, and what came to grief."""
+
+from pathlib import Path
+from typing import Any
+
+from explorer.app import actions
+from explorer.app.look import Line, Segment
+from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.runs import short_name
+from explorer.app.panes.table import Column, bar, fit, header, row, sized
+from explorer.project import progress
+from explorer.results import text
+
+Row = dict[str, Any]
+
+FEW = 8
+"""Finished runs that are listed while nothing else goes on."""
+ROOMY, TALL = 90, 10
+"""Columns and lines from which there is room for whole labels and for a header."""
+
+
+class Queue(Pane):
+    """The work in the order in which it is done; the cursor chooses the run that all panes speak of, as in the list."""
+
+    NUMBER, NAME, SCOPE = "4", "Queue", "queue"
+    HELP = (
+        "Runs at work, then those that wait, the next one first, with the time they will take (~) as far as runs of "
+        "their kind have been seen at work (? where not), then those that failed. A run trains ▸ predicts ▸ is "
+        "attacked; ◌ has not been heard of for a while. Enter, X, U and r act on the line under the cursor."
+    )
+    BINDINGS = actions.bindings("queue", "runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        """Run ids as shown."""
+
+    def page(self, width: int, height: int) -> Page:
+        """The queue, below a line that says why nothing moves where nothing does."""
+        runs = list(self.live.runs.values())
+        running = sorted((run for run in runs if run["state"] == "running"), key=lambda run: run["started"] or 0.0)
+        waiting = progress.waiting(runs)
+        failed = sorted((run for run in runs if run["state"] in ("failed", "diverged")), key=_newest_first)
+        over = not running and not waiting
+        done = sorted((run for run in runs if run["state"] == "done"), key=_newest_first)[:FEW] if over else []
+        shown = [*running, *waiting, *failed, *done]
+        self.order = [run["run_id"] for run in shown]
+        names = self._names(shown)
+        longest = min(max(map(len, names.values()), default=0), width // 2)
+        columns = fit(_columns(longest, width >= ROOMY), width)
+        message = self._message(over, len(running) + len(waiting), width)
+        head = [plain(sized(f" {message[0]}", width), message[1])] if message else []
+        if height >= TALL and not over:
+            head.append(header(columns))
+        cursor = self.order.index(self.view.current) if self.view.current in self.order else None
+        lines = self._lines(shown, names, columns, width)
+        return Page(lines, head=head, cursor=cursor, title=self._title(width), note=self._note(cursor, width))
+
+    def _names(self, shown: list[Row]) -> dict[str, str]:
+        datasets = len({run["dataset"] for run in self.live.runs.values()})
+        return {run["run_id"]: short_name(run, datasets) for run in shown}
+
+    # Around the lines
+
+    def _title(self, width: int) -> str:
+        work = progress.work(self.live.runs, self.live.board)
+        if work is None:
+            return ""
+        status = self.live.status
+        stopped = self.live.link != "engine" or (status is not None and (status.paused or status.hold))
+        done = bar(work.share, max(6, min(19, width - 56)))
+        return f"sweep {work.ended}/{work.total} {done} {'stands still' if stopped else work.eta}"
+
+    def _note(self, cursor: int | None, width: int) -> str:
+        if not self.order:
+            return ""
+        words = [f"{cursor + 1}/{len(self.order)}", "enter details"] if cursor is not None else ["j k choose a run"]
+        words += [] if self.live.read_only else ["X cancel", "U next", "r retry"]
+        words += ["phases train ▸ predict ▸ attack"] if width >= ROOMY else []
+        return " · ".join(words)
+
+    def _message(self, over: bool, pending: int, width: int) -> Segment | None:
+        """Why nothing moves, and which key changes that; None while things move."""
+        live, status = self.live, self.live.status
+        if status is not None and status.hold:
+            return (f"Held: {status.hold}", "warn")
+        if status is not None and status.paused:
+            return ("Paused: no run starts, those at work go on. ctrl+p, engine: Resume", "warn")
+        if live.link == "engine" and not over:
+            return None
+        if live.link == "opening":
+            return ("opening …", "dim")
+        return (self._watching(width), "dim") if live.read_only else self._idle(pending)
+
+    def _idle(self, pending: int) -> Segment:
+        live = self.live
+        if live.link == "engine":
+            return ("Engine idle. n plans a sweep.", "dim")
+        if live.link == "lost":
+            return (f"No engine: {live.trouble}. r restarts it from the checkpoints.", "warn")
+        if pending:
+            waits = f"{pending} run{' waits' if pending == 1 else 's wait'} for one"
+            return (f"No engine: {live.trouble or waits}. ctrl+p, engine: Start", "warn")
+        return ("No engine. Results from files; n plans a sweep.", "dim")
+
+    def _watching(self, width: int) -> str:
+        """Whose results these are; the end of a long path says most."""
+        status, path = self.live.status, _home(self.live.project.root)
+        engine = f"engine on pid {status.pid}" if status is not None else "no engine runs"
+        room = max(8, width - len(f" Read-only: watching , {engine}."))
+        return f"Read-only: watching {path if len(path) <= room else '…' + path[1 - room :]}, {engine}."
+
+    # The lines
+
+    def _lines(self, shown: list[Row], names: dict[str, str], columns: list[Column], width: int) -> list[Line]:
+        lengths, lines = self.live.board.lengths(), []
+        widths = {column.name: column.width for column in columns}
+        for run in shown:
+            name = names[run["run_id"]]
+            if run["state"] in ("failed", "diverged"):
+                lines.append(self._ended_badly(run, name, columns, width))
+                continue
+            cells = self._of_state(run, lengths) | {"RUN": (name, "")}
+            if run["state"] == "running":
+                cells |= self._how_far(run, widths)
+            lines.append(row(cells, columns))
+        return lines
+
+    def _of_state(self, run: Row, lengths: dict[str, float]) -> dict[str, Segment]:
+        if run["state"] == "running":
+            return self._at_work(run)
+        if run["state"] == "done":
+            return self._ended_well(run)
+        whole = lengths.get(self.live.board.runs[run["run_id"]].kind)
+        priority = f"priority {run['priority']:+d}" if run["priority"] else ""
+        length = "?" if whole is None else f"~{text.duration(whole)}"
+        return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (priority, "dim"), "LEFT": (length, "dim")}
+
+    def _at_work(self, run: Row) -> dict[str, Segment]:
+        board = self.live.board.runs[run["run_id"]]
+        if self.live.link != "engine":
+            return {"": ("◌", "warn"), "PHASE": ("no engine", "warn")}
+        silence, left = self.live.silence(run["run_id"]), self.live.board.time_left(board)
+        quiet = silence is not None
+        return {
+            "": ("◌", "warn") if quiet else ("▶", "busy"),
+            "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (board.phase or "start", "busy"),
+            "LEFT": (text.duration(left), ""),
+            "ENDS": ("" if left is None else progress.clock(left), "dim"),
+            "DEVICE": ((run["device"] or "").partition(" ")[0], "dim"),
+            "IMG/S": (f"{board.rate:,.0f}" if board.rate else "", "dim"),
+        }
+
+    def _how_far(self, run: Row, widths: dict[str, int]) -> dict[str, Segment]:
+        """Step and bar, which take the room there is; a step's numbers go before its words."""
+        board, room = self.live.board.runs[run["run_id"]], widths.get("STEP", 0)
+        word, space, count = board.label.partition(" ")
+        label = board.label if len(board.label) <= room else word[: max(1, room - len(count) - 1)] + space + count
+        share = f"{bar(board.fraction, max(1, widths.get('PROGRESS', 0) - 5))} {board.fraction:4.0%}"
+        return {"STEP": (label, ""), "PROGRESS": (share, "busy")}
+
+    def _ended_well(self, run: Row) -> dict[str, Segment]:
+        took = self.live.board.runs[run["run_id"]].took
+        return {
+            "": ("✔", "good"),
+            "PHASE": ("done", "good"),
+            "STEP": (f"took {text.duration(took)}" if took else "", ""),
+            "DEVICE": ((run["device"] or "").partition(" ")[0], "dim"),
+        }
+
+    def _ended_badly(self, run: Row, name: str, columns: list[Column], width: int) -> Line:
+        """The name, then the error as far as there is room, then what can be done."""
+        mark, of_run = columns[0], next(column for column in columns if column.name == "RUN")
+        keys = "  enter details" + ("" if self.live.read_only else " · r retry")
+        room = width - mark.width - of_run.width - 2
+        keys = keys if room >= len(keys) + 16 else ""
+        error = f"{run['state']}  {run['error'] or ''}".rstrip()
+        start = row({"": ("✗", "bad"), "RUN": (name, "")}, [mark, of_run])
+        return (*start, (" " + sized(error, max(1, room - len(keys))), "bad"), (keys, "dim"))
+
+    # Acting
+
+    def move_to(self, index: int) -> None:
+        """Take the cursor from the list of runs where it is not on the queue yet."""
+        if self.shown.cursor is None and self.order:
+            self.cursor_moved(0)
+        else:
+            super().move_to(index)
+
+    def cursor_moved(self, index: int) -> None:
+        """Another run is the one that all panes speak of."""
+        self.view.current = self.order[index]
+        self.main.draw()
+
+    def line_to_copy(self) -> str:
+        """The run's whole id, then what its line says."""
+        return f"{self.view.current}  {super().line_to_copy()}" if self.shown.cursor is not None else ""
+
+
+def _columns(name: int, roomy: bool) -> list[Column]:
+    return [
+        Column("", 1),
+        Column("RUN", min(34, max(8, name))),
+        Column("PHASE", 11),
+        Column("STEP", 22 if roomy else 14, rank=3),
+        Column("PROGRESS", 12, stretch=True, rank=1),
+        Column("LEFT", 6, right=True),
+        Column("ENDS", 9, right=True, rank=5),
+        Column("DEVICE", 6, rank=4),
+        Column("IMG/S", 8, right=True, rank=6),
+    ]
+
+
+def _newest_first(run: Row) -> float:
+    return -(run["ended"] or 0.0)
+
+
+def _home(path: Path) -> str:
+    """The path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -1,0 +1,178 @@
+"""Everything about one run on one page that is scrolled."""
+
+from typing import Any
+
+from explorer.app.look import Line
+from explorer.app.panes import exposed, leakage_section, run_sections
+from explorer.app.panes.pane import Page, line_text, plain
+from explorer.app.panes.runs import TONES
+from explorer.app.panes.sheet import Sheet, beside, cut, heading, wrapped
+from explorer.app.panes.table import bar
+from explorer.charts import plot
+from explorer.charts.curves import HISTORY_AGE
+from explorer.project.board import MARKS, RunBoard
+from explorer.results import leakage, run_facts, text, warned
+from explorer.results.run_files import RunFolder
+
+Row = dict[str, Any]
+
+TWO_COLUMNS = 150
+"""Cells from which numbers and pictures stand side by side."""
+OF_RUNNING = ("running", "queued")
+
+
+class RunPage(Sheet):
+    """State, leakage, accuracies, history, settings and files of a run; its screen tells which."""
+
+    SCOPE = "detail"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.metric = "loss"
+        self.log_y = False
+        self.image = 0
+        """Which of the most exposed training images is shown."""
+        self.folder: RunFolder | None = None
+        """The run's folder as last read; None before."""
+
+    # What is known
+
+    @property
+    def run(self) -> Row:
+        """The run's row of the list."""
+        return self.live.runs[self.run_id]
+
+    @property
+    def whole(self) -> Row | None:
+        """The run with its experiment; None before the answer."""
+        rows = self.live.rows("run", run_id=self.run_id)
+        return rows[0] if rows else None
+
+    def history(self) -> list[Row] | None:
+        """The training's history, asked for again while it grows."""
+        age = HISTORY_AGE if self.run["state"] == "running" else None
+        return self.live.rows("history", max_age=age, run_id=self.run_id)
+
+    def metrics(self) -> list[str]:
+        """What of the history can be drawn."""
+        return list(run_sections.metric_groups(self.history() or []))
+
+    def next_image(self) -> None:
+        """Bring the most exposed training images into sight; where they are, choose the next one."""
+        lines = self.shown.lines
+        first = next((index for index, line in enumerate(lines) if exposed.TITLE in line_text(line)), None)
+        if first is None:
+            return
+        height, top = self.size.height, round(self.scroll_y)
+        in_sight = top <= first and first + exposed.picture_rows(height) + 2 <= top + height
+        if in_sight or top == min(first, self.max_scroll_y):
+            self.image += 1
+        else:
+            self.scroll_to(y=first, animate=False, immediate=True)
+
+    # Drawing
+
+    def page(self, width: int, height: int) -> Page:
+        """The page, in two columns where there is room."""
+        if self.run_id not in self.live.runs:
+            return Page([plain(" This run is no longer in the project.", "dim")], title=self.run_id, note="esc back")
+        lines = self._head(width)
+        if width >= TWO_COLUMNS:
+            left = (width - 3) * 54 // 100
+            right = width - 3 - left
+            numbers = _stacked([*self._numbers(left), self._settings(left)])
+            chart = self._history(right, max(10, min(20, height // 2)))
+            pictures = _stacked([chart, self._exposed(right, height), *self._files(right)])
+            lines += beside([(numbers, left), (pictures, right)], gap=3)
+        else:
+            chart = self._history(width, max(8, min(16, height * 2 // 5)))
+            blocks = [*self._numbers(width), chart, self._exposed(width, height), self._settings(width)]
+            lines += _stacked([*blocks, *self._files(width)])
+        state = f"{MARKS[self.run['state']]} {self.run['state']}"
+        return Page(lines, title=f"{self.run['name']}  {state}", note=self.keys(width))
+
+    def _head(self, width: int) -> list[Line]:
+        run, whole = self.run, self.whole or {}
+        times = [f"started {run_facts.moment(run['started'])}"] if run["started"] else []
+        times += [f"ended {run_facts.moment(run['ended'])}"] if run["ended"] and run["state"] not in OF_RUNNING else []
+        sweeps = whole.get("sweeps") or run["sweep"]
+        places = [f"on {run['device']}"] if run["device"] else []
+        places += [f"sweep {sweeps.replace(' ', ', ')}" if sweeps else "came in by import", *times]
+        lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
+        for message in warned.messages([run]):
+            lines += wrapped(message, width, "warn", first=f" {warned.WARNED}", hang=3)
+        lines += wrapped(" · ".join(places), width, "dim", hang=1)
+        if whole.get("versions"):
+            lines += wrapped(run_facts.versions(whole), width, "dim", hang=1)
+        return [*lines, ()]
+
+    def _state(self, width: int) -> list[Line]:
+        run, board = self.run, self.live.board.runs.get(self.run_id)
+        state = run["state"]
+        words = f" {MARKS[state]} {state}"
+        if state == "running" and board is not None:
+            return [self._progress(board, width)]
+        if state in ("failed", "diverged"):
+            return wrapped(run["error"] or "no reason is known", width, "bad", first=words + ":", hang=len(words) + 2)
+        if state == "queued":
+            before = sum(other["state"] == "queued" for other in self.live.runs.values()) - 1
+            return [plain(f"{words} with {before} others" if before else words, "dim")]
+        took = run_facts.took(run)
+        return [plain(words + (f", took {text.duration(took)}" if took is not None else ""), TONES[state])]
+
+    def _progress(self, run: RunBoard, width: int) -> Line:
+        """How far a run at work is; one that says nothing must not look alive."""
+        silence = self.live.silence(self.run_id)
+        if silence is not None:
+            return plain(f" ◌ quiet for {text.duration(silence)}: nothing was heard of it", "warn")
+        left = self.live.board.time_left(run)
+        behind = f" {run.fraction:.0%}" + (f"  {text.duration(left)} left" if left is not None else "")
+        behind += f"  {run.rate:,.0f} img/s" if run.rate else ""
+        words = f" ▶ {run.phase or 'starting'}  {run.label}  "
+        return cut(((words, "busy"), (bar(run.fraction, 20), "busy"), (behind, "")), width)
+
+    def _numbers(self, width: int) -> list[list[Line]]:
+        attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
+        running = self.run["state"] in OF_RUNNING
+        return [
+            leakage_section.section(None if attacks is None else leakage.attacks(attacks), width, running),
+            run_sections.accuracies(
+                None if accuracies is None else run_facts.accuracies(accuracies),
+                run_facts.calibration_errors(accuracies or ()),
+                {row["view"] for row in accuracies or () if warned.is_warned(row)},
+                width,
+            ),
+        ]
+
+    def _history(self, width: int, height: int) -> list[Line]:
+        rows = self.history()
+        if not rows:
+            words = "asking …" if rows is None else "No history yet: it begins with training."
+            return [heading("History", width), plain(f" {words}", "dim")]
+        groups = run_sections.metric_groups(rows)
+        name = self.metric if self.metric in groups else next(iter(groups))
+        chart = run_sections.history_chart(rows, groups[name], self.view.smooth, self.log_y)
+        unit = " %" if chart.y_percent else ""
+        chosen = [f"smoothed {self.view.smooth:g}"] if self.view.smooth else []
+        chosen += ["log y"] if self.log_y else []
+        title = " · ".join([f"{name.replace('_', ' ')}{unit}", *chosen, f"m: {len(groups)} metrics"])
+        drawn = plot.draw(chart, width - 1, height, plot.Look(self.app.settings.ascii))
+        return [heading("History", width, title), *(((" ", ""), *line) for line in drawn)]
+
+    def _exposed(self, width: int, height: int) -> list[Line]:
+        rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
+        look = exposed.Look(self.app.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
+        return exposed.section(rows, self.run["state"], self.folder, self.image, (width, height), look)
+
+    def _settings(self, width: int) -> list[Line]:
+        whole = self.whole
+        return run_sections.settings(run_facts.settings(run_facts.spec_of(whole)) if whole else None, width)
+
+    def _files(self, width: int) -> list[list[Line]]:
+        return [run_sections.files(self.folder, width), run_sections.log(self.folder, width)]
+
+
+def _stacked(blocks: list[list[Line]]) -> list[Line]:
+    """Blocks one under the other with a blank line between."""
+    return [line for block in blocks for line in (*block, ())][:-1]

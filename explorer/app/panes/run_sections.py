@@ -1,0 +1,138 @@
+"""The sections of a run's page as lines: accuracies, settings, history, files and log. Pure functions."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from explorer.app.look import Line
+from explorer.app.panes.pane import plain
+from explorer.app.panes.sheet import beside, cut, heading, wrapped
+from explorer.app.panes.table import Column, header, row
+from explorer.charts.curves import HISTORY_TITLES, smoothed
+from explorer.charts.plot import Chart, Series
+from explorer.results import text, warned
+from explorer.results.run_facts import Settings
+from explorer.results.run_files import WEIGHTS, RunFolder
+
+Row = Mapping[str, Any]
+
+GROUP_WIDTH = 37
+"""Cells that a group of settings needs."""
+LOG_LINES = 12
+ASKING = "asking …"
+KINDS = {
+    WEIGHTS: "the trained weights",
+    "predictions.npz": "every view's answers; `mia-explore audit` reads it",
+    "checkpoint.safetensors": "training goes on from here",
+    "checkpoint-previous.safetensors": "the second chance",
+    "history.jsonl": "the history as training tells it",
+    "job.log": "what the process printed",
+    "lock": "held while a process is at work here",
+}
+"""What the files of a run's folder are."""
+
+
+def indented(line: Line, width: int) -> Line:
+    """A blank, then the line in exactly so many cells."""
+    return ((" ", ""), *cut(line, width))
+
+
+def accuracies(
+    found: Mapping[str, Mapping[str, tuple[float, int]]] | None,
+    errors: Mapping[tuple[str, str], float],
+    warned_views: Collection[str],
+    width: int,
+) -> list[Line]:
+    """Every view and split with its number of images, and beside them the calibration errors where there are any.
+
+    warned_views: those whose numbers may mislead, which are marked.
+    """
+    lines = [heading("Accuracies", width, "%")]
+    if not found:
+        return [*lines, plain(f" {ASKING if found is None else 'None: they are measured after training.'}", "dim")]
+    splits = list(dict.fromkeys(split for of_view in found.values() for split in of_view))
+    columns = [Column("VIEW", max(11, *map(len, found)))]
+    for split in splits:
+        columns += [Column(split.upper(), 7, right=True), Column(f"n {split}", 8)]
+    columns += [Column(f"ECE {split}", 9, right=True) for split in splits if errors]
+    lines.append(indented(header(columns), width - 1))
+    for view, of_view in found.items():
+        cells, sign = {"VIEW": (view, "")}, warned.mark(view in warned_views) or " " * bool(warned_views)
+        for split, (share, n) in of_view.items():
+            cells |= {split.upper(): (text.percent(share) + sign, ""), f"n {split}": (f"of {n}", "dim")}
+            error = errors.get((view, split))
+            cells |= {f"ECE {split}": ("" if error is None else text.percent(error) + sign, "")}
+        lines.append(indented(row(cells, columns), width - 1))
+    return lines
+
+
+def settings(found: Settings | None, width: int) -> list[Line]:
+    """The groups of settings, in as many columns as fit."""
+    lines = [heading("Settings", width)]
+    if found is None:
+        return [*lines, plain(f" {ASKING}", "dim")]
+    count = max(1, min(3, width // GROUP_WIDTH))
+    each = (width - 2 * (count - 1)) // count
+    columns: list[list[Line]] = [[] for _ in range(count)]
+    for title, pairs in found.items():
+        keys = max(map(len, pairs), default=0)
+        block = [plain(f" {title}", "accent")]
+        for key, value in pairs.items():
+            block += wrapped(value, each, first=f"   {key}", hang=keys + 5)
+        min(columns, key=len).extend(block)
+    return [*lines, *beside([(column, each) for column in columns])]
+
+
+# History
+
+
+def metric_groups(rows: Iterable[Row]) -> dict[str, list[str]]:
+    """What there is to draw: the training split's and the test split's curve of one metric stand together."""
+    groups: dict[str, list[str]] = {}
+    for metric in dict.fromkeys(point["metric"] for point in rows):
+        groups.setdefault(metric.removeprefix("train_").removeprefix("test_"), []).append(metric)
+    rank = {"loss": 0, "accuracy": 1, "learning_rate": 3}
+    order = sorted(groups, key=lambda name: (rank.get(name, 2), name))
+    return {name: sorted(groups[name], reverse=True) for name in order}
+
+
+def history_chart(rows: Sequence[Row], metrics: Sequence[str], smooth: float, log_y: bool) -> Chart:
+    """The metrics over steps; where they are smoothed, what was measured stays behind them in grey."""
+    curves = []
+    for index, metric in enumerate(metrics):
+        points = [(point["step"], point["value"]) for point in rows if point["metric"] == metric]
+        steps, values = zip(*points, strict=True)
+        name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
+        if smooth:
+            curves.insert(index, Series("measured", index + 2, "dim", steps, values, kind="line"))
+        curves.append(Series(name, index, str(index + 1), steps, smoothed(values, smooth), kind="line"))
+    shares = all(metric.endswith("accuracy") for metric in metrics)
+    return Chart(tuple(curves), y_percent=shares, y_log=log_y, x_label="step")
+
+
+# Files
+
+
+def files(folder: RunFolder | None, width: int) -> list[Line]:
+    """The files of the run's folder with their sizes."""
+    lines = [heading("Files", width, str(folder.path) if folder else "")]
+    if folder is None or not folder.files:
+        return [*lines, plain(f" {'reading …' if folder is None else 'No files of this run are here.'}", "dim")]
+    names = max(len(file.name) for file in folder.files)
+    for file in folder.files:
+        said = KINDS.get(file.name, "")
+        if folder.checkpoint and file.name.startswith("checkpoint.") and file.time == folder.checkpoint.time:
+            said = f"step {folder.checkpoint.step}; {said}"
+        line = ((f" {file.name.ljust(names)}", ""), (f"  {text.size(file.bytes):>8s}", ""), (f"  {said}", "dim"))
+        lines.append(cut(line, width))
+    return lines
+
+
+def log(folder: RunFolder | None, width: int) -> list[Line]:
+    """The last lines of what the run's process printed."""
+    count = folder.log.count if folder else 0
+    more = count - LOG_LINES
+    lines = [heading("job.log", width, f"the last {LOG_LINES} of {count} lines, L opens it" if more > 0 else "")]
+    if folder is not None and not count:
+        return [*lines, plain(" Nothing was printed.", "dim")]
+    shown = folder.log.lines[-LOG_LINES:] if folder else ("reading …",)
+    return [*lines, *(cut(plain(f" {line.expandtabs(4)}", "dim"), width) for line in shown)]

@@ -1,0 +1,348 @@
+"""Pane 1: every run of the project with its state, its leakage and how far it is."""
+
+import textwrap
+import time
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from engine.spec.recipes import VERIFIER
+from explorer.app import actions
+from explorer.app.look import Line, Segment
+from explorer.app.panes.pane import LazyLines, Page, Pane, line_text, plain
+from explorer.app.panes.run_summary import summary
+from explorer.app.panes.table import Column, bar, fit, header, row
+from explorer.charts import metrics, series
+from explorer.charts.metrics import Number
+from explorer.charts.plot import LIKE_GUESS, MARKS
+from explorer.project.board import ENDED
+from explorer.project.board import MARKS as MARKS_OF_STATE
+from explorer.project.choices import SAVED_FILTERS, expression
+from explorer.results import leakage, text, warned
+from explorer.results.leakage import NOT_TOLD_APART, mark
+
+Row = dict[str, Any]
+
+TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", "queued": "dim", "cancelled": "dim"}
+KEYS = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
+ROOMY = 64
+"""Columns from which the settings stand in columns of their own; below, names tell them."""
+
+
+def short_name(run: Row, among: int) -> str:
+    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it.
+
+    Certified by another method than its defense's own, it is told from the run beside it by that method.
+    """
+    name = run["name"].replace(f"-e{run['epsilon']:.4g}-", f"-e{text.epsilon(run['epsilon'])}-")
+    if run["certification"] not in (None, VERIFIER.get(run["defense"])):
+        name += f" {run['certification']}"
+    prefix = name.partition(f"-{run['defense']}-")[0] + "-"
+    return name.removeprefix(prefix) if among < 2 else name
+
+
+class Runs(Pane):
+    """The list every other pane follows: its cursor chooses the run they speak of."""
+
+    NUMBER, NAME, SCOPE = "1", "Runs", "runs"
+    HELP = (
+        "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
+        f"that the chart shows; ≈ behind it: {leakage.LIKE_GUESS}; !: the run has a warning; {leakage.FLOOR}. "
+        "The other panes follow the run under the cursor."
+    )
+    BINDINGS = actions.bindings("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        """Run ids as shown."""
+
+    # The runs that are shown
+
+    def passes(self, run: Row) -> bool:
+        """Whether the filters let a run through."""
+        view, state = self.view, run["state"]
+        saved = view.saved_filter
+        if saved == "running" and state not in ("running", "queued"):
+            return False
+        if saved == "failed" and state not in ("failed", "diverged"):
+            return False
+        if saved == "this sweep" and run["sweep"] != self.live.runs.get(view.current, run)["sweep"]:
+            return False
+        if not view.filter:
+            return True
+        return view.matches(f"{run['run_id']} {run['dataset']} {run['network']} {state} {run['sweep']}")
+
+    def visible_runs(self) -> list[Row]:
+        """The runs the filters let through, sorted."""
+        view, runs = self.view, list(self.live.runs.values())
+        if view.filter or view.saved_filter != "all":
+            runs = [run for run in runs if self.passes(run)]
+        if view.sort in SORTS:
+            number_of = metrics.of_runs(self.live, view)
+            value = SORTS[view.sort] or (lambda run: number_of(run).value)
+            valued = [(value(run), run) for run in runs]
+            known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=view.reverse)
+            runs = [run for _, run in known] + [run for value, run in valued if value is None]
+        elif view.reverse:
+            runs.reverse()
+        return runs
+
+    # Drawing
+
+    def page(self, width: int, height: int) -> Page:
+        """The list, or why it is empty."""
+        runs, view = self.visible_runs(), self.view
+        self.order = [run["run_id"] for run in runs]
+        if not runs:
+            return Page(self._empty(width), title=f"0 of {len(self.live.runs)}" if self.live.runs else "")
+        self._settle_cursor()
+        datasets = len({run["dataset"] for run in self.live.runs.values()})
+        columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
+        line_of = self._lines(columns, datasets)
+        cursor = self.order.index(view.current) if view.current in self.order else None
+        foot = self._foot(width, height - 2 - len(runs))
+        return Page(
+            LazyLines(len(runs), lambda index: line_of(runs[index])),
+            head=[header(columns, self._sorted_by(), view.reverse)],
+            cursor=cursor,
+            foot=foot,
+            title=self.fitting_title(self._titles(len(runs))),
+            note=self.keyed(" · ".join(self._notes(runs, cursor, foot))),
+        )
+
+    def _notes(self, runs: list[Row], cursor: int | None, foot: list[Line]) -> list[str]:
+        """Where the cursor is, what the mark behind a number means where there is one, and keys."""
+        number_of = metrics.of_runs(self.live, self.view)
+        marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
+        notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
+        told = any(run.get("warnings") for run in runs)
+        return [*notes, *[LIKE_GUESS] * marked, *[f"{warned.WARNED} may mislead"] * told, KEYS]
+
+    def _foot(self, width: int, room: int) -> list[Line]:
+        """The run under the cursor in a few lines, where there are rows to spare."""
+        run = self.live.runs.get(self.view.current)
+        if run is None:
+            return []
+        lines = summary(run, self.live.board.runs[run["run_id"]].took, width)
+        return lines if len(lines) <= room else []
+
+    def _settle_cursor(self) -> None:
+        """The run under the cursor stays for as long as it is listed, here or in the pane that has the focus."""
+        if self.view.current not in self.order and self.view.current not in getattr(self.main.pane, "order", ()):
+            self.view.current = self.order[0]
+
+    def _sorted_by(self) -> str:
+        """The header of the column sorted by."""
+        return metrics.of(self.view).short if self.view.sort == CHOSEN else self.view.sort
+
+    def _titles(self, count: int) -> list[str]:
+        """How many runs there are, how they are chosen and sorted, and what the numbers are; then in fewer cells."""
+        view = self.view
+        words = [f"{count} of {len(self.live.runs)}" if count < len(self.live.runs) else f"{count}"]
+        words += [f"filter {view.filter!r}"] if view.filter else []
+        words += [view.saved_filter] if view.saved_filter != "all" else []
+        words += [f"sort {self._sorted_by().lower()} {'▼' if view.reverse else '▲'}"] if view.sort else []
+        told = [title.split(" · ")[1:] for title in metrics.titles(view)[1:]]
+        numbers = [joint.join(parts) for parts in told for joint in (" · ", " ")]
+        titles = [" · ".join(filter(None, [*words, number])) for number in numbers]
+        alone = numbers[-1:] if len(words) == 1 else []  # rather what the numbers are than how many
+        return [*titles, *alone, titles[-2]]
+
+    def _columns(self, runs: list[Row], datasets: int, roomy: bool) -> list[Column]:
+        settings = [
+            Column("DEFENSE", max(7, *(len(run["defense"]) for run in runs)), rank=5),
+            Column("CAP", max(3, *(len(_capacity(run)) for run in runs)), right=True, rank=5),
+            Column("EPS", max(3, *(len(_epsilon(run)) for run in runs)), right=True, rank=5),
+        ]
+        chosen = metrics.of(self.view).short
+        return [
+            Column("", 3),
+            Column("RUN", min(16 if roomy else 13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
+            Column("STATE", max(9, *(len(self._state(run)[0]) for run in runs))),
+            *(settings if roomy else []),
+            Column("SEED", 4, right=True, rank=7),
+            Column(chosen, max(len(chosen) + 1, len("100.0≈")), right=True, rank=1),
+            Column(_beside(chosen), 8, right=True, rank=6 if roomy else 4),
+            Column("PROGRESS", 17, rank=3 if roomy else 6),
+        ]
+
+    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Row], Line]:
+        """What makes a run's line."""
+        view, styles = self.view, series.styles(self.live.runs.values())
+        chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
+        room = next((column.width for column in columns if column.name == "RUN"), 0)
+        told = any(run.get("warnings") for run in self.live.runs.values())
+
+        def line(run: Row) -> Line:
+            run_id, name = run["run_id"], short_name(run, datasets)
+            mark, tone = styles[series.key(run)]
+            shape = " " if run_id in view.off else MARKS[mark][0 if run["state"] == "done" else 1]
+            signs = f"{shape}{'▸' if run_id == view.current else ' '}{'•' if run_id in view.marked else ' '}"
+            cells: dict[str, Segment] = {
+                "": (signs, tone),
+                "RUN": (name if len(name) <= room else "…" + name[1 - room :], ""),  # the end tells runs apart
+                "STATE": self._state(run),
+                "DEFENSE": (run["defense"], ""),
+                "CAP": (_capacity(run), ""),
+                "EPS": (_epsilon(run), ""),
+                "SEED": (str(run["seed"]), ""),
+                chosen: _number(number_of(run)),
+                _beside(chosen): _accuracy(run, BESIDE[_beside(chosen)], told),
+                "PROGRESS": self._progress(run),
+            }
+            return row(cells, columns)
+
+        return line
+
+    def _state(self, run: Row) -> Segment:
+        state = run["state"]
+        if state == "running":
+            if self.live.link != "engine":
+                return ("◌ no engine", "warn")
+            silence = self.live.silence(run["run_id"])
+            if silence is not None:
+                return (f"◌ quiet {text.duration(silence)}", "warn")
+            return (f"▶ {self.live.board.runs[run['run_id']].phase or 'start'}", "busy")
+        if state == "failed" and run["error"] and "memory" in run["error"]:
+            return ("✗ OOM", "bad")
+        return (f"{MARKS_OF_STATE[state]} {state}", TONES[state])
+
+    def _progress(self, run: Row) -> Segment:
+        board = self.live.board.runs[run["run_id"]]
+        if run["state"] == "running":
+            left = text.duration(self.live.board.time_left(board)) if self.live.link == "engine" else ""
+            return (f"{bar(board.fraction, 6)} {board.fraction:4.0%} {left:>5s}", "busy")
+        if run["state"] in ("failed", "diverged"):
+            return (self.keyed("{runs.open}: see why"), "dim")
+        took = board.took
+        return (f"took {text.duration(took)}" if run["state"] == "done" and took else "", "dim")
+
+    def _empty(self, width: int) -> list[Line]:
+        hidden = len(self.live.runs)
+        wanted = repr(self.view.filter) if self.view.filter else self.view.saved_filter
+        words = f"No run matches {wanted}. {hidden} hidden. {{panes.back}} clears the filter."
+        if self.view.regex and self.view.filter and expression(self.view.filter) is None:
+            words = f"{wanted} is no regular expression yet. tab in the filter goes back to plain text."
+        if not hidden and self.live.link == "files" and self.live.trouble:
+            words = f"The results cannot be read: {self.live.trouble}"
+        elif not hidden:
+            words = "No runs yet." if self.live.read_only else "No runs yet. {engine.new} plans a sweep."
+            words = "opening …" if self.live.link == "opening" else words
+        return [plain(f" {line}", "dim") for line in textwrap.wrap(self.keyed(words), max(10, width - 2))]
+
+    # Acting
+
+    def cursor_moved(self, index: int) -> None:
+        """Another run is the one that all panes speak of."""
+        self.view.current = self.order[index]
+        self.main.draw()
+
+    def action_sort_next(self) -> None:
+        """The next column."""
+        names = ["", *SORTS]
+        now = names.index(self.view.sort) if self.view.sort in names else 0
+        self.view.sort = names[(now + 1) % len(names)]
+        self.view.reverse = self.view.sort in DOWNWARD
+
+    def action_sort_reverse(self) -> None:
+        """The other way round."""
+        self.view.reverse = not self.view.reverse
+
+    def action_overlay(self) -> None:
+        """On the chart or off it."""
+        self.view.off ^= {self.view.current} & self.live.runs.keys()
+
+    def action_overlay_all(self) -> None:
+        """All that are visible on the chart, or, if they are, none."""
+        visible = {run["run_id"] for run in self.visible_runs()}
+        self.view.off = self.view.off - visible if self.view.off & visible else self.view.off | visible
+
+    def choices_saved_filter(self) -> list[tuple[str, str]]:
+        """Saved filters for the palette."""
+        return [(name, name) for name in SAVED_FILTERS]
+
+    def action_saved_filter(self, name: str = "") -> None:
+        """The next saved filter, or the named one."""
+        now = SAVED_FILTERS.index(self.view.saved_filter)
+        self.view.saved_filter = name or SAVED_FILTERS[(now + 1) % len(SAVED_FILTERS)]
+
+    def action_mark(self) -> None:
+        """Into the comparison or out of it."""
+        marked, current = self.view.marked, self.view.current
+        self.view.marked = [run for run in marked if run != current] if current in marked else [*marked, current]
+
+    def action_open(self) -> None:
+        """The run in full, or the failure sheet."""
+        from explorer.app.screens.opening_runs import open_run
+
+        open_run(self.app, self.view.current)
+
+    def action_compare(self) -> None:
+        """Two or more runs side by side."""
+        from explorer.app.screens.opening_runs import compare_runs
+
+        compare_runs(self.app)
+
+    def action_views(self) -> None:
+        """The table of the finished runs among those that are listed."""
+        from explorer.app.screens.opening_runs import show_views
+
+        show_views(self.app, [run["run_id"] for run in self.visible_runs()])
+
+    def action_log(self) -> None:
+        """What the run's process printed."""
+        self.app.page_file(self.live.project.run_folder(self.view.current) / "job.log")
+
+    def line_to_copy(self) -> str:
+        """The run's whole id, then what its line says."""
+        return f"{self.view.current}  {super().line_to_copy()}"
+
+
+def _capacity(run: Row) -> str:
+    return f"{run['capacity']:g}"
+
+
+def _epsilon(run: Row) -> str:
+    return text.epsilon(run["epsilon"]) if run["epsilon"] else "—"
+
+
+def _number(number: Number) -> Segment:
+    """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
+    shown, tone = _share(number.value)
+    return shown + (warned.mark(number.warned) or mark(number.leaks) or " "), tone
+
+
+def _accuracy(run: Row, column: str, told: bool) -> Segment:
+    """An accuracy of the run's row, with a mark where it may mislead, or a blank where others (told) have one."""
+    shown, tone = _share(run[column])
+    is_warned = run[column] is not None and warned.is_warned(run, column.partition("_")[0])
+    return shown + (warned.mark(is_warned) or " " * told), tone
+
+
+def _share(value: float | None) -> Segment:
+    return ("—", "dim") if value is None else (text.percent(value), "")
+
+
+def _beside(chosen: str) -> str:
+    """The accuracy that stands beside the chosen number: the adversarial one, or the other where that is chosen."""
+    return next(name for name in BESIDE if name != chosen)
+
+
+def _age(run: Row) -> float | None:
+    return run["started"] or (time.time() if run["state"] not in ENDED else None)
+
+
+BESIDE = {"ADV TEST": "adversarial_test_accuracy", "TEST": "benign_test_accuracy"}
+CHOSEN = "LEAKAGE"
+SORTS: dict[str, Callable[[Row], Any] | None] = {
+    "RUN": itemgetter("name"),
+    "STATE": itemgetter("state"),
+    CHOSEN: None,
+    "CAP": itemgetter("capacity"),
+    "EPS": itemgetter("epsilon"),
+    "STARTED": _age,
+}
+"""Columns the runs can be sorted by, and the value of each; None for the number that was chosen."""
+DOWNWARD = (CHOSEN, "STARTED")
+"""Columns of which the largest come first."""

@@ -1,0 +1,31 @@
+"""The box of a dialog: a sheet with its title in the upper border and its keys in the lower one."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from explorer.app.look import Line, style
+
+
+class Box(Vertical):
+    """A bordered box in the middle of the dimmed screen; `styles/dialogs.tcss` says how it looks."""
+
+    def __init__(self, title: str, keys: str, *children: Widget, id: str | None = None) -> None:
+        super().__init__(*children, id=id)
+        self.entitle(title, keys)
+
+    def entitle(self, title: str, keys: str) -> None:
+        """Put other words into the borders; nothing in them is markup."""
+        self.border_title, self.border_subtitle = Text(title), Text(keys)
+
+
+def rich_text(lines: Iterable[Line], theme: str) -> Text:
+    """Lines with their tones, as a Static shows them."""
+    text = Text(no_wrap=False, end="")
+    for index, line in enumerate(lines):
+        text.append("\n" if index else "")
+        for part, tone in line:
+            text.append(part, style(theme, tone))
+    return text

@@ -1,0 +1,31 @@
+"""A question before something is ended; the answer that changes nothing is the one under the cursor."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from explorer.app.screens.box import Box
+from explorer.app.screens.menu import Answer, Menu
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks `question`; `words` say what follows, `yes` what the answer y does. True for yes."""
+
+    BINDINGS = (Binding("escape", "dismiss(False)", show=False),)
+
+    def __init__(self, question: str, words: str, yes: str) -> None:
+        super().__init__()
+        self._question, self._words = question, words
+        self._menu = Menu([Answer("y", yes[:1].upper() + yes[1:]), Answer("n", "Leave it as it is")], cursor=1)
+
+    def compose(self) -> ComposeResult:
+        """What follows, then the answers."""
+        words = Static(self._words, markup=False)
+        yield Box(self._question, "y n  ↑↓ enter choose  esc leave it", words, self._menu)
+
+    @on(Menu.Chosen)
+    def answered(self, event: Menu.Chosen) -> None:
+        """Say which."""
+        self.dismiss(event.answer.key == "y")

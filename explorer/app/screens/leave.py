@@ -1,0 +1,95 @@
+"""The question asked on the way out while work is in progress."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.client import EngineRefused, EngineUnreachable
+from explorer.app.opening import come_back
+from explorer.app.screens.box import Box
+from explorer.app.screens.menu import Answer, Menu
+from explorer.project.board import Board, RunBoard
+from explorer.results import text
+
+PHASES = {"load": "loading data", "train": "training", "predict": "predicting", "infer": "attacking"}
+GRACE = {"s": None, "k": 0.0}
+"""Seconds that running jobs get for a last checkpoint; None: the engine's own setting."""
+
+
+def at_work(board: Board) -> str:
+    """The work in progress in one line: `1 training (31m left), 1 predicting, 5 queued`."""
+    by_phase: dict[str, list[RunBoard]] = {}
+    for run in board.runs.values():
+        if run.state == "running":
+            by_phase.setdefault(PHASES.get(run.phase, "starting"), []).append(run)
+    parts = [f"{len(runs)} {phase}{_left(board, runs)}" for phase, runs in by_phase.items()]
+    waiting = board.count("queued")
+    return ", ".join(parts + ([f"{waiting} queued"] if waiting else []))
+
+
+def _left(board: Board, runs: Iterable[RunBoard]) -> str:
+    """How long the last of them takes, where that is known of all."""
+    times = [board.time_left(run) for run in runs]
+    return "" if None in times else f" ({text.duration(max(times))} left)"
+
+
+class Leave(ModalScreen[None]):
+    """Detach, stop the engine in one of two ways, or stay; a refusal is shown and the dialog stays."""
+
+    BINDINGS: ClassVar = [Binding("escape", "dismiss", show=False)]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.menu = Menu(
+            [
+                Answer("d", "Detach", "the engine goes on"),
+                Answer("s", "Stop after checkpoints", "jobs are queued for the next engine"),
+                Answer("k", "Stop now", f"loses at most about {Place.checkpoint_seconds:.0f} s of work", careful=True),
+                Answer("escape", "Stay"),
+            ]
+        )
+
+    def compose(self) -> ComposeResult:
+        """What is at work, the ways out, and what happens by itself."""
+        yield Box(
+            "Leave mia-explore?",
+            "d s k  ↑↓ enter choose  esc stay",
+            Static(f"{at_work(self.app.live.board)}.", id="work", markup=False),
+            self.menu,
+            Static(self._words(), id="words", markup=False),
+            id="leave",
+        )
+
+    def _words(self) -> str:
+        live = self.app.live
+        return (
+            "k wants a second press. Losing the terminal or ssh is the same as d.\n"
+            f"Back in: {come_back(live.project, live.read_only)}"
+        )
+
+    @on(Menu.Chosen)
+    def answered(self, event: Menu.Chosen) -> None:
+        """Go the way that was chosen."""
+        if event.answer.key == "escape":
+            self.dismiss()
+        elif event.answer.key == "d":
+            self.app.exit(0)
+        else:
+            self.run_worker(self._stop(GRACE[event.answer.key]), exclusive=True)
+
+    async def _stop(self, grace: float | None) -> None:
+        self.query_one("#words", Static).update("stopping the engine …")
+        try:
+            await self.app.live.call(protocol.Stop(grace=grace))
+        except (EngineRefused, EngineUnreachable) as error:
+            self.query_one("#words", Static).update(f"The engine was not stopped: {error}")
+            return
+        self.app.engine_stopped = True
+        self.app.exit(0)

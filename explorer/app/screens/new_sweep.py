@@ -1,0 +1,232 @@
+"""The New sweep form: what to run, how many runs that makes, and what they cost, before anything starts."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from engine.service.client import EngineRefused, EngineUnreachable
+from engine.spec.experiment import DATASETS
+from engine.spec.recipes import DEFENSES, SCALES
+from engine.spec.sweeps import Sweep, presets
+from engine.validation import SpecError
+from explorer.app.look import Line
+from explorer.app.screens.box import Box, rich_text
+from explorer.app.screens.choice import Choice, field_head
+from explorer.project.planning import Cost, Draft, cost, errors, plan
+from explorer.project.submitting import place_here, submission
+from explorer.results import text
+
+FIELDS = {
+    "name": ("name", "what tables call the sweep"),
+    "dataset": ("data set", f"{', '.join(DATASETS)}, folder:PATH"),
+    "data_root": ("data root", "the folder with the data sets"),
+    "network": ("network", "blank: the data set's own; or module:callable"),
+    "defenses": ("defenses", ", ".join(DEFENSES)),
+    "capacity": ("capacity", "such as 1, 2, 4; blank: the data set's own"),
+    "epsilon": ("epsilon", "such as 2/255, 8/255 or 0.1"),
+    "seed": ("seeds", "such as 0-2; intervals need two or more"),
+    "train_fraction": ("fraction", "share of the training images, such as 0.5; blank: all"),
+    "size": ("size", "of the images, such as 48x42; blank: as they are"),
+    "steps": ("steps", "blank: the recipe's own; 900 * capacity^0.5"),
+    "device": ("device", "auto, cpu, cuda, cuda:1, mps"),
+}
+"""Field of `Draft` -> its label, and what may stand in it."""
+OWN = "own"
+PLANNED_AFTER = 0.4
+"""Seconds of quiet after which a change is planned: reading the data takes a moment."""
+
+
+class NewSweep(ModalScreen[None]):
+    """Every change is planned anew; the first enter on `start` shows what it means, the second starts it."""
+
+    BINDINGS: ClassVar = [
+        Binding("escape", "leave", show=False),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("enter", "start", show=False),
+        Binding("f2", "save", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = os.environ.get("MIA_DATA") or "data"
+        self.sweep: Sweep | None = None
+        """What the form stands for; None while it cannot be planned or is being planned."""
+        self.cost: Cost | None = None
+        self.asked = False
+        """Enter was pressed once on this very sweep."""
+        self.starting = False
+
+    # Drawing
+
+    def compose(self) -> ComposeResult:
+        """A preset to start from, the fields, and what they amount to."""
+        start = Choice("from", [*presets(), OWN], "demo", id="preset", most=2)
+        choices = [start, Choice("scale", SCALES, "quick", id="scale")]
+        rows = [Horizontal(Static(id=f"head-{name}"), Input(compact=True, id=name)) for name in FIELDS]
+        yield Box(
+            "New sweep",
+            "↑↓ tab field  ←→ choose  enter start  f2 save as TOML  esc leave",
+            *choices,
+            *rows,
+            Static(id="hint"),
+            Static(id="summary"),
+            id="new-sweep",
+        )
+
+    def on_mount(self) -> None:
+        """Begin with the demo."""
+        self._fill()
+
+    def on_descendant_focus(self) -> None:
+        """The pointer and the hint follow the focus."""
+        self._heads()
+
+    def _heads(self) -> None:
+        wrong = errors(self.draft)
+        theme = self.app.theme
+        for name, (label, _) in FIELDS.items():
+            focused = self.query_one(f"#{name}", Input).has_focus
+            head = field_head(label, focused)
+            mark: Line = (("✗ ", "bad"), head[1]) if name in wrong and not focused else head
+            self.query_one(f"#head-{name}", Static).update(rich_text([mark], theme))
+        here = self.focused.id if self.focused is not None else ""
+        hint = FIELDS.get(here, ("", "a packaged sweep to start from; every field may be changed"))[1]
+        line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
+        self.query_one("#hint", Static).update(rich_text([line], theme))
+
+    def _summarise(self, words: str, tone: str = "", more: str = "") -> None:
+        lines: list[Line] = [((f"  {words}", tone),), ((f"  {more}", "dim"),)]
+        self.query_one("#summary", Static).update(rich_text(lines, self.app.theme))
+
+    # What is typed
+
+    @property
+    def draft(self) -> Draft:
+        """The form as it stands."""
+        typed = {name: self.query_one(f"#{name}", Input).value for name in FIELDS}
+        preset = self.query_one("#preset", Choice).value
+        typed["defenses"] = tuple(typed["defenses"].replace(",", " ").split())
+        return Draft(preset="" if preset == OWN else preset, scale=self.query_one("#scale", Choice).value, **typed)
+
+    @on(Choice.Changed)
+    def _fill(self) -> None:
+        """Fill the fields from the preset; a sweep of one's own keeps what stands there."""
+        preset, scale = self.query_one("#preset", Choice).value, self.query_one("#scale", Choice).value
+        if preset != OWN:
+            draft = Draft.from_preset(preset, scale, self.root)
+            with self.prevent(Input.Changed):
+                for name in FIELDS:
+                    value = getattr(draft, name)
+                    self.query_one(f"#{name}", Input).value = ", ".join(value) if name == "defenses" else value
+        self._changed()
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        """Plan what stands there now."""
+        self.sweep, self.cost, self.asked = None, None, False
+        self._heads()
+        self.run_worker(self._plan(), exclusive=True, group="plan")
+
+    # What it amounts to
+
+    async def _plan(self) -> None:
+        draft = self.draft
+        if wrong := errors(draft):
+            self._summarise(next(iter(wrong.values())), "bad", "mend it to go on")
+            return
+        self._summarise("planning …")
+        await asyncio.sleep(PLANNED_AFTER)
+        try:
+            sweep = await asyncio.to_thread(plan, draft)
+        except SpecError as error:
+            self._summarise(str(error), "bad", "mend it to go on")
+            return
+        status = self.app.live.status
+        devices = status.devices if status is not None else []
+        slots = sum(device.slots for device in devices) or max(1, os.cpu_count() or 1)
+        finished = [run for run in self.app.live.runs.values() if run["state"] == "done"]
+        gpu = any(device.name.startswith("cuda") for device in devices)
+        self.sweep = sweep
+        self.cost = await asyncio.to_thread(cost, sweep.experiments, finished, slots, gpu)
+        self._show_cost()
+
+    def _show_cost(self) -> None:
+        price = self.cost
+        known = f", {price.known} of them done already" if price.known else ""
+        time = "time unknown" if price.seconds is None else f"about {text.duration(price.seconds)}"
+        rough = " (rough)" if price.rough and price.seconds is not None else ""
+        counted = "1 run" if price.runs == 1 else f"{price.runs} runs"
+        words = f"{counted}{known} · {time}{rough} · {text.size(price.disk)} of disk"
+        status = self.app.live.status
+        if status is not None and price.disk > status.disk_free:
+            words += f", only {text.size(status.disk_free)} free"
+        if self.asked:
+            self._summarise(f"Enter again starts {words}.", "warn", price.basis)
+        else:
+            self._summarise(words, "bold", price.basis)
+
+    # What is done with it
+
+    def action_leave(self) -> None:
+        """Back, with nothing started."""
+        self.dismiss()
+
+    @on(Input.Submitted)
+    def action_start(self) -> None:
+        """Ask once, then start."""
+        if self.sweep is None or self.cost is None or self.starting:
+            return
+        if not self.asked:
+            self.asked = True
+            self._show_cost()
+            return
+        self.starting = True
+        self.run_worker(self._start(self.sweep, self.draft), group="start")
+
+    async def _start(self, sweep: Sweep, draft: Draft) -> None:
+        self._summarise("asking the engine …")
+        place = place_here(Path(draft.data_root.strip()).expanduser(), draft.device.strip())
+        try:
+            fresh = (await self.app.live.call(submission(sweep, place))).run_ids
+        except (EngineRefused, EngineUnreachable) as error:
+            self._summarise(str(error), "bad", "nothing was started")
+            self.starting = self.asked = False
+            return
+        known = len(sweep.experiments) - len(fresh)
+        already = f", {known} known already" if known else ""
+        self.app.notify(f"{sweep.name}: {len(fresh)} runs queued{already}", markup=False)
+        self.dismiss()
+
+    def action_save(self) -> None:
+        """Write the sweep as a file that `mia-explore run` reads, never over another one."""
+        draft = self.draft
+        try:
+            content = draft.to_toml()
+        except SpecError as error:
+            self._summarise(str(error), "bad", "nothing was saved")
+            return
+        path = next(path for path in _names(draft.name) if not path.exists())
+        try:
+            path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            self._summarise(f"{path}: {error.strerror}", "bad", "nothing was saved")
+            return
+        self._summarise(f"saved {path}", "good", f"mia-explore run {path} --scale {draft.scale}")
+
+
+def _names(name: str):
+    """File names for a sweep in the current folder, the plain one first."""
+    yield Path(f"{name}.toml").absolute()
+    number = 2
+    while True:
+        yield Path(f"{name}-{number}.toml").absolute()
+        number += 1

@@ -1,0 +1,103 @@
+"""The dialog that asks for another project's folder."""
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from engine.service.project import Project
+from explorer.app.look import Segment
+from explorer.app.screens.box import Box, rich_text
+from explorer.results import text
+
+
+def project_in(typed: str) -> Project:
+    """The project in a folder, or of a database file, that a person typed; ValueError in one line if there is none."""
+    if not typed.strip():
+        raise ValueError("type a folder; → completes it")
+    found = Project.at(typed.strip())
+    if found.root == found.database or found.root.name == found.database.name:
+        found = Project.at(found.root.parent)
+    if not found.root.exists():
+        raise ValueError(f"no such folder: {found.root}")
+    if not found.root.is_dir():
+        raise ValueError(f"not a folder: {found.root}")
+    return found
+
+
+def verdict(typed: str) -> Segment:
+    """What opening it would show."""
+    try:
+        found = project_in(typed)
+        size = found.database.stat().st_size if found.database.exists() else None
+    except (ValueError, OSError, RuntimeError) as error:
+        return (str(error), "dim" if not typed.strip() else "warn")
+    if size is None:
+        return ("no results in it yet", "dim")
+    return (f"results: {found.database.name}, {text.size(size)}", "good")
+
+
+class Folders(Suggester):
+    """Completes a path by the first folder that goes on as typed."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole path, None where no folder fits."""
+        return await asyncio.to_thread(completed, value)
+
+
+def completed(typed: str) -> str | None:
+    """The path typed so far with the rest of a folder's name."""
+    start, slash, begun = typed.rpartition("/")
+    try:
+        parent = Path(start + slash or ".").expanduser()
+        names = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() and entry.name.startswith(begun))
+    except (OSError, RuntimeError):
+        return None
+    names = [name for name in names if begun or not name.startswith(".")]
+    return f"{start}{slash}{names[0]}/" if names and typed else None
+
+
+class OpenFolder(ModalScreen[Project | None]):
+    """Gives the project to open, None if none is."""
+
+    BINDINGS: ClassVar = [Binding("escape", "dismiss", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The path, and what is there."""
+        yield Box(
+            "Open another folder",
+            "→ complete  enter open  esc leave",
+            Static("A project folder, or the explore.duckdb in one:", markup=False),
+            Input(f"{self.app.live.project.root.parent}/", compact=True, select_on_focus=False, suggester=Folders()),
+            Static(id="verdict", markup=False),
+            id="open-folder",
+        )
+
+    def on_mount(self) -> None:
+        """Say what is in the folder to begin with."""
+        self._judge(self.query_one(Input).value)
+
+    def _judge(self, typed: str) -> None:
+        self.query_one("#verdict", Static).update(rich_text([(verdict(typed),)], self.app.theme))
+
+    @on(Input.Changed)
+    def typed(self, event: Input.Changed) -> None:
+        """Every letter is another folder."""
+        self._judge(event.value)
+
+    @on(Input.Submitted)
+    def open(self, event: Input.Submitted) -> None:
+        """Open it, if it is there."""
+        try:
+            self.dismiss(project_in(event.value))
+        except (ValueError, OSError, RuntimeError):
+            self._judge(event.value)

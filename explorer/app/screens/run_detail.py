@@ -1,0 +1,159 @@
+"""The screen of one run: everything that is known of it, kept up to date while it goes on."""
+
+import asyncio
+import time
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from explorer.app import actions
+from explorer.app.panes.run_page import RunPage
+from explorer.app.panes.runs import Runs
+from explorer.app.screens.acting import ActingScreen
+from explorer.app.screens.compare import push_with_twin
+from explorer.app.screens.confirm import Confirm
+from explorer.project import run_commands
+from explorer.project.choices import SMOOTHINGS
+from explorer.results import run_facts, run_files
+from explorer.results.run_toml import sweep_file
+
+FILES_SECONDS = 2.0
+"""The folder of a run at work is looked at this often."""
+RETRIED = ("failed", "diverged", "cancelled")
+CANCELLED = ("queued", "running")
+
+
+class RunDetail(ActingScreen, Screen):
+    """One run in full; `[` and `]` go through the list of runs."""
+
+    SCOPE = "detail"
+    BINDINGS = actions.bindings("detail")
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.page = RunPage(run_id)
+        self._looked_at: tuple[str, str, float] | None = None
+        """Run, state and time when the folder was last looked at."""
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        yield self.page
+
+    def pulse(self) -> None:
+        """Draw where something changed, and look at the folder of a run at work now and then."""
+        self._look_at_files()
+        super().pulse()
+
+    def possible(self, action: actions.Action) -> bool:
+        """A run that ended is not cancelled, one at work not retried, a tightly certified one not certified again."""
+        run = self.app.live.runs.get(self.page.run_id, {})
+        state = run.get("state")
+        wanted = {"detail.retry": RETRIED, "detail.cancel": CANCELLED}.get(action.id)
+        tighter = action.id != "detail.certify" or run_facts.may_be_tighter(run)
+        return super().possible(action) and tighter and (wanted is None or state in wanted)
+
+    # The folder is read in a thread
+
+    def _look_at_files(self) -> None:
+        run_id, now = self.page.run_id, time.monotonic()
+        run = self.app.live.runs.get(run_id)
+        if run is None:
+            return
+        if self._looked_at is not None and self._looked_at[:2] == (run_id, run["state"]):
+            due = run["state"] == "running" and now - self._looked_at[2] >= FILES_SECONDS
+            if not due:
+                return
+        self._looked_at = (run_id, run["state"], now)
+        self.run_worker(self._read_folder(run_id), group="folder", exclusive=True)
+
+    async def _read_folder(self, run_id: str) -> None:
+        folder = await asyncio.to_thread(run_files.read, self.app.live.project.run_folder(run_id))
+        if run_id == self.page.run_id and folder != self.page.folder:
+            self.page.folder = folder
+            self.draw()
+
+    # Actions
+
+    def action_metric(self) -> None:
+        """The next metric of the history."""
+        metrics = self.page.metrics()
+        if metrics:
+            now = metrics.index(self.page.metric) if self.page.metric in metrics else 0
+            self.page.metric = metrics[(now + 1) % len(metrics)]
+
+    def action_smooth(self) -> None:
+        """The next smoothing of histories, here and on the chart."""
+        view = self.app.view
+        now = SMOOTHINGS.index(view.smooth) if view.smooth in SMOOTHINGS else 0
+        view.smooth = SMOOTHINGS[(now + 1) % len(SMOOTHINGS)]
+
+    def action_scale(self) -> None:
+        """A linear or a logarithmic y axis."""
+        self.page.log_y = not self.page.log_y
+
+    def action_image(self) -> None:
+        """The most exposed training images, then the next of them."""
+        self.page.next_image()
+
+    def action_next(self) -> None:
+        """The next run of the list."""
+        self._step(1)
+
+    def action_previous(self) -> None:
+        """The run before."""
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        order = self._listed()
+        if not order:
+            return
+        now = order.index(self.page.run_id) if self.page.run_id in order else 0
+        self.page.run_id = self.app.view.current = order[(now + step) % len(order)]
+        self.page.folder, self.page.image = None, 0
+        self.page.scroll_to(y=0, animate=False, immediate=True)
+        self._look_at_files()
+        self.app.screen_stack[0].draw()  # its cursor went along
+
+    def _listed(self) -> list[str]:
+        """The runs as the list shows them."""
+        lists = self.app.screen_stack[0].query(Runs)
+        return lists.first().order if lists else list(self.app.live.runs)
+
+    async def action_copy(self) -> None:
+        """The settings as a sweep file."""
+        run_id = self.page.run_id
+        rows = await self.app.live.query("run", run_id=run_id)
+        if rows:
+            self.copy(sweep_file(run_facts.spec_of(rows[0])), f"{run_id} as a sweep file")
+
+    def action_copy_page(self) -> None:
+        """The page as text."""
+        self.copy(self.page.text(), "the page")
+
+    def action_compare(self) -> None:
+        """Beside its natural twin."""
+        push_with_twin(self.app, self.page.run_id)
+
+    def action_log(self) -> None:
+        """What the run's process printed."""
+        self.app.page_file(self.app.live.project.run_folder(self.page.run_id) / run_files.LOG)
+
+    async def action_retry(self) -> None:
+        """Queue it again."""
+        self.say(await run_commands.retry(self.app.live, [self.page.run_id]))
+
+    async def action_certify(self) -> None:
+        """Once more, by a tighter bound."""
+        self.say(await run_commands.certify(self.app.live, self.page.run_id))
+
+    async def action_cancel(self) -> None:
+        """End it, once the person is sure."""
+        run_id = self.page.run_id
+        name = self.app.live.runs[run_id]["name"]
+        words = "What it has saved stays; a retry goes on from there."
+        if await self.app.push_screen_wait(Confirm(f"Cancel {name}?", words, "cancel it")):
+            self.say(await run_commands.cancel(self.app.live, [run_id]))
+
+    def action_back(self) -> None:
+        """Where one came from."""
+        self.dismiss()

@@ -1,0 +1,189 @@
+"""What changes the engine's work: new sweeps, retries, the queue, and the engine itself."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.service import protocol
+from explorer.project.answers import Row
+
+if TYPE_CHECKING:
+    from explorer.app.screens.main import MainScreen
+    from explorer.project.live import Live
+
+FAILED = ("failed", "diverged")
+
+
+class EngineVerbs:
+    """Actions of the scope `engine`; what was done is said in one line."""
+
+    def __init__(self, screen: "MainScreen"):
+        self.screen = screen
+
+    @property
+    def live(self) -> "Live":
+        """The project."""
+        return self.screen.app.live
+
+    @property
+    def run(self) -> Row | None:
+        """The run under the cursor."""
+        return self.live.runs.get(self.screen.app.view.current)
+
+    def _say(self, words: str, severity: str = "information") -> None:
+        self.screen.notify(words, severity=severity, markup=False)
+
+    def _without_run(self) -> bool:
+        """Say so where there is no run under the cursor."""
+        if self.run is None:
+            self._say("there is no run under the cursor", "warning")
+        return self.run is None
+
+    # Sweeps
+
+    def action_new(self) -> None:
+        """Plan a sweep."""
+        from explorer.app.screens.new_sweep import NewSweep
+
+        self.screen.app.push_screen(NewSweep())
+
+    async def action_demo(self, sure: bool = False) -> None:
+        """Submit the packaged demo, beside other runs only if that is sure; nothing is computed twice."""
+        from engine.spec import sweeps
+        from explorer.cli.options import data_folder
+        from explorer.project.submitting import place_here, submission
+
+        root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
+        detail = f"24 small models on digits join the {len(self.live.runs)} runs of this project."
+        if not sure and self.live.runs and not await self._sure("Run the demo here?", detail, "run it"):
+            return
+        if self.live.link != "engine":
+            self._say("starting the engine …")
+        sweep = await asyncio.to_thread(lambda: sweeps.plan(sweeps.read("demo"), "quick", (), root))
+        fresh = (await self.live.call(submission(sweep, place_here(root)))).run_ids
+        self._say(f"{sweep.name}: {len(sweep.experiments)} runs, {len(fresh)} of them new")
+
+    async def action_repeat(self) -> None:
+        """The sweep of the run under the cursor, with seeds it does not have."""
+        from explorer.project import run_commands
+
+        if self._without_run():
+            return
+        sweep = self.run["sweep"]
+        count = sum(run["sweep"] == sweep for run in self.live.runs.values())
+        detail = f"Its {count} runs are queued again with seeds that are new."
+        if await self._sure(f"Repeat {sweep}?", detail, "repeat it"):
+            self._say(await run_commands.repeat_sweep(self.live, self.run["run_id"]))
+
+    # Runs
+
+    async def action_retry(self) -> None:
+        """The run under the cursor again; where no engine is at work, have one first of all."""
+        from explorer.project import run_commands
+
+        if self.live.link != "engine":
+            await self.action_start()
+        elif not self._without_run():
+            self._say(await run_commands.retry(self.live, [self.run["run_id"]]))
+
+    async def action_retry_failed(self) -> None:
+        """All that failed or diverged."""
+        from explorer.project import run_commands
+
+        failed = [run_id for run_id, run in self.live.runs.items() if run["state"] in FAILED]
+        if failed:
+            self._say(await run_commands.retry(self.live, failed))
+        else:
+            self._say("no run failed")
+
+    async def action_cancel(self) -> None:
+        """End the run under the cursor, or take it out of the queue; asks."""
+        from explorer.app.screens.confirm import Confirm
+        from explorer.project import run_commands
+
+        if self._without_run():
+            return
+        run = self.run
+        if run["state"] not in ("queued", "running"):
+            self._say(f"{run['name']} is {run['state']}: nothing to cancel", "warning")
+            return
+        at_work = run["state"] == "running"
+        detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
+        if await self.screen.app.push_screen_wait(Confirm(f"Cancel {run['name']}?", detail, "cancel it")):
+            self._say(await run_commands.cancel(self.live, [run["run_id"]]))
+
+    async def action_cancel_all(self) -> None:
+        """End all runs at work and empty the queue; asks."""
+        from explorer.project import run_commands
+
+        ids = [run_id for run_id, run in self.live.runs.items() if run["state"] in ("queued", "running")]
+        if not ids:
+            self._say("nothing waits or runs")
+            return
+        detail = "What they have saved stays, and r takes one up again."
+        if await self._sure(f"Cancel all {len(ids)} runs?", detail, "cancel them"):
+            self._say(await run_commands.cancel(self.live, ids))
+
+    async def _sure(self, question: str, detail: str, yes: str) -> bool:
+        from explorer.app.screens.confirm import Confirm
+
+        return await self.screen.app.push_screen_wait(Confirm(question, detail, yes))
+
+    async def action_certify(self) -> None:
+        """The run under the cursor once more, by a tighter bound."""
+        from explorer.project import run_commands
+
+        if not self._without_run():
+            self._say(await run_commands.certify(self.live, self.run["run_id"]))
+
+    async def action_first(self) -> None:
+        """Before all others that wait."""
+        from explorer.project import run_commands
+
+        if not self._without_run():
+            self._say(await run_commands.prioritise(self.live, [self.run["run_id"]]))
+
+    # The engine
+
+    async def action_pause(self) -> None:
+        """Start no more runs."""
+        await self._tell(protocol.Pause(), "the engine starts no more runs; those at work go on")
+
+    async def action_resume(self) -> None:
+        """Start runs again."""
+        await self._tell(protocol.Resume(), "the engine starts runs again")
+
+    async def action_start(self) -> None:
+        """Have an engine at work."""
+        if self.live.link == "engine":
+            self._say("the engine is at work")
+        elif await self.live.start_engine():
+            self._say("engine started; interrupted runs go on from their checkpoints")
+        else:
+            self._say(self.live.trouble or "the engine could not be started", "error")
+
+    async def action_stop(self) -> None:
+        """End the engine once its jobs have saved; asks."""
+        from explorer.app.screens.confirm import Confirm
+
+        if self.live.link != "engine":
+            self._say("no engine runs here", "warning")
+            return
+        count = self.live.board.count("running")
+        detail = (
+            f"{count} running {'job writes a checkpoint' if count == 1 else 'jobs write checkpoints'} and "
+            f"{'is' if count == 1 else 'are'} queued for the next engine. The app stays and shows the results."
+        )
+        if await self.screen.app.push_screen_wait(Confirm("Stop the engine?", detail, "stop it")):
+            await self.live.call(protocol.Stop())
+            self._say("the engine ends as soon as its jobs have saved")
+
+    async def _tell(self, command: protocol.Command, said: str) -> None:
+        """Give a command to the engine at work; none is started for it."""
+        if self.live.link != "engine":
+            self._say("no engine runs here", "warning")
+            return
+        await self.live.call(command)
+        await self.live.refresh_status()
+        self._say(said)

@@ -1,0 +1,123 @@
+"""The process that reads a prediction file and attacks it; what it says on the way is shown on standard error."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from engine.printing import within
+from engine.text import printable
+from explorer.results import leakage, text, warned
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What came of an audit."""
+
+    file: Mapping[str, Any]
+    """What the file holds, as `engine.inference.__main__.opening` tells it."""
+    accuracies: Sequence[Row]
+    facts: Sequence[Row]
+    """Both with a column `warnings`, as the store's tables have it."""
+    messages: Sequence[str]
+    """Every warning once."""
+
+
+def audited(path: Path, attacks: Sequence[str], per_class: int, seed: int, minutes: float) -> Audited:
+    """Run the attacks in a process of their own, for inference networks need torch; each is told of as it ends.
+
+    The process is told of Control-C by the terminal too; what it says then is not passed on.
+    """
+    command = [sys.executable, "-P", "-m", "engine.inference", f"--attacks={','.join(attacks)}"]
+    command += [f"--per-class={per_class}", f"--seed={seed}", f"--time-limit={minutes:g}", "--", str(path)]
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
+        try:
+            found = _followed(map(json.loads, process.stdout), path, len(attacks), minutes)
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        if code == 0:
+            return found
+        complaints.seek(0)
+        said = complaints.read()
+    if code < 0:
+        said = f"error: {path}: signal {-code} ended the audit\n"
+    click.echo(said, err=True, nl=False)
+    raise click.exceptions.Exit(code if code > 0 else 1)
+
+
+def _followed(messages: Iterator[dict[str, Any]], path: Path, attacks: int, minutes: float) -> Audited | None:
+    """Show what happens; None if the process ends too soon."""
+    console, opening, facts, found = Console(file=within(sys.stderr)), None, [], None
+    with console.status(Text(f"reading {printable(path.name)} …")) as status:
+        for message in messages:
+            if message["kind"] == "file":
+                opening = message
+                _tell(console, [*announced(opening, path.name, attacks, minutes), *opening["notes"]])
+            elif message["kind"] == "begin":
+                status.update(f"{message['attack']} on {message['view']} answers …")
+            elif message["kind"] == "progress":
+                done, classes = message["done"], message["classes"]
+                status.update(f"{message['attack']} on {message['view']} answers: {done} of {classes} classes …")
+            elif message["kind"] == "found":
+                facts += message["facts"]
+                _tell(console, [finding(message)])
+            else:
+                found = with_warnings(opening, facts, [*opening["warnings"], *message["warnings"]])
+    return found
+
+
+def _tell(console: Console, lines: Iterable[str]) -> None:
+    """Above the status line, where there is one."""
+    for line in lines:
+        console.print(printable(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def announced(opening: Mapping[str, Any], name: str, attacks: int, minutes: float) -> Iterator[str]:
+    """What the file holds and what is to be done, before it begins."""
+    members, others = opening["examples"]
+    views = ", ".join(opening["views"])
+    yield f"{name}: {members} members, {others} others, {opening['classes']} classes; views: {views}"
+    if networks := opening["networks"]:
+        limit = f"in at most {minutes:g} min (--time-limit)"
+        yield f"{attacks} attacks on each view, one of which fits {networks} inference networks, {limit}"
+
+
+def finding(message: Mapping[str, Any]) -> str:
+    """What one attack found, in one line."""
+    name, took = f"{message['attack']} ({message['view']})", text.duration(message["seconds"])
+    said = [
+        f"{number.words} {leakage.with_interval(number.metric, estimate)}"
+        for each in leakage.attacks(message["facts"])[:1]
+        for number in (leakage.HELD_OUT, leakage.AUC)
+        if (estimate := number.of(each)) is not None
+    ]
+    return f"{name}: {', '.join(said) or 'nothing to be told'} ({took})"
+
+
+def with_warnings(opening: Mapping[str, Any], facts: Iterable[Row], warnings: Iterable[Row]) -> Audited:
+    """Every row with the messages that speak of its view and attack, joined as the store does."""
+    told = list(warnings)
+
+    @cache
+    def joined(view: str, attack: str | None) -> str | None:
+        of_view = [each for each in told if each["view"] in (None, view)]
+        return warned.joined(each["message"] for each in of_view if each.get("attack") in (None, attack))
+
+    tables = (opening["accuracies"], facts)
+    rows = [[row | {"warnings": joined(row["view"], row.get("attack"))} for row in table] for table in tables]
+    return Audited(opening, *rows, list(dict.fromkeys(each["message"] for each in told)))

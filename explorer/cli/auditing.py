@@ -1,0 +1,181 @@
+"""The command that attacks anybody's prediction file: audit."""
+
+import csv
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.text import csv_text, printable
+from explorer.cli.audit_process import Audited, audited
+from explorer.results import accuracy, class_cells, class_table, leakage, warned
+from explorer.results.class_table import PAPERS, Strategy
+
+Row = Mapping[str, Any]
+
+COLUMNS = (
+    *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
+    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks", "warnings"),
+)
+"""As `export leakage` has them."""
+STRATEGIES_TITLE = "Class by class: the strategies of the paper's Table 7, held-out inference accuracy in percent"
+STRATEGIES_WORDS = (
+    "conf: a threshold on the confidence; model: an inference network that reads the whole answer; B, A, T, V: benign, "
+    "adversarial, targeted and certified answers; ±: half of the 95 % interval; a dash: too few examples of the class"
+)
+OPTIMISTIC = (
+    "The oracle is optimistic, the more so the fewer examples: its threshold was chosen on the very examples it is "
+    "reported on. Believe the held-out numbers."
+)
+LINE = 100
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    type=click.Choice(INFERENCE_ATTACKS),
+    help="Only this attack; may be given several times.  [default: all of them]",
+)
+@click.option(
+    "--per-class",
+    default=Inference.per_class,
+    show_default=True,
+    help="Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer.",
+)
+@click.option(
+    "--seed", default=Inference.seed, show_default=True, help="Draws splits, networks' first weights and resamples."
+)
+@click.option("--by-class", is_flag=True, help="Also show accuracy class by class.")
+@click.option(
+    "--time-limit",
+    default=10.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="For all inference networks; classes that they do not get to are left out, which is said.",
+)
+@click.option("--csv", "csv_path", metavar="PATH|-", help="Write every number as CSV there; - is stdout.")
+def audit(
+    path: Path,
+    csv_path: str | None,
+    attacks: tuple[str, ...],
+    per_class: int,
+    seed: int,
+    by_class: bool,
+    time_limit: float,
+) -> None:
+    """Run the inference attacks on anybody's prediction file; nothing is trained.
+
+    The npz holds the model's answers to its training images (members) and to test images (non-members), one row
+    each:
+
+    \b
+    train_label, test_label  (examples,)          true classes, whole numbers from 0
+    output_SPLIT_VIEW        (examples, classes)  softmax; each row sums to one
+    logits_SPLIT_VIEW        (examples, classes)  raw logits: in place of the softmax, or beside it
+    class_names              (classes,)           text, if you like: what tables call the classes
+
+    Labels may also be one-hot rows or names from class_names, and a sigmoid's answers one column. Rows that sum to one
+    within 0.01 are divided by their sums. Other keys, and arrays of Python objects, are skipped.
+
+    SPLIT is train and test; VIEW is benign, adversarial (attacked without a target), targeted (attacked towards each
+    wrong class) or certified (verified bounds). One view is enough. The targeted view has an answer for each wrong
+    class, in their order: it is (examples, classes - 1, classes). Logits tell more than a softmax, whose confidences
+    of exactly 1.0 are all alike.
+
+    FILE may also be a table, .csv or .parquet, with a row for each example and a header:
+
+    \b
+    split          train or test; or member, 1 or 0
+    label          the true class, by number or name
+    p0, p1, ...    a column for each class, or p_NAME; of raw logits logit0, logit1, ... or logit_NAME
+    view           optional; each view has the same examples in the same order
+    """  # noqa: D301
+    wanted = tuple(dict.fromkeys(attacks)) or INFERENCE_ATTACKS
+    found = audited(path, wanted, per_class, seed, time_limit)
+    if csv_path != "-":
+        click.echo("\n\n".join(report(found, wanted, by_class)))
+    if not sys.stdout.isatty():  # where it is, they stand in the tables above
+        for message in found.messages:
+            click.echo(f"warning: {message}", err=True)
+    if found.file["scarcity"]:
+        click.echo(found.file["scarcity"], err=True)
+    for line in missing(found.file["views"]):
+        click.echo(line, err=True)
+    if csv_path == "-":
+        write_csv(found.facts, path.stem, sys.stdout)
+        click.echo(leakage.FLOOR, err=True)
+    elif csv_path:
+        with open(csv_path, "w", newline="", encoding="utf-8") as stream:
+            write_csv(found.facts, path.stem, stream)
+        click.echo(f"{printable(str(csv_path))}: {len(found.facts)} rows", err=True)
+
+
+def report(found: Audited, attacks: Sequence[str], by_class: bool) -> Iterator[str]:
+    """The tables, block by block: how often the model is right comes first, with what makes its answers doubtful."""
+    yield accuracy.table(found.accuracies)
+    if by_class:
+        yield accuracy.by_class(found.accuracies, found.file["class_names"])
+    if found.messages:
+        yield "\n".join(warned.lines(found.messages, LINE))
+    if not found.facts:
+        return
+    optimistic = any(row["threshold_rule"] == "oracle" for row in found.facts)
+    yield leakage.table(found.facts) + (f"\n{textwrap.fill(OPTIMISTIC, LINE)}" if optimistic else "")
+    if any(own.attack in attacks for own in PAPERS):
+        yield strategies_table(found.facts, found.file["class_names"])
+
+
+def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> str:
+    """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
+    facts = [row for row in rows if row["metric"] == "inference_accuracy" and row["threshold_rule"] == "heldout"]
+    facts = [row for row in facts if Strategy(row["attack"], row["view"]) in PAPERS]
+    shown = class_table.strategies(facts, "heldout")
+    if not shown:
+        return "No class has enough examples for the strategies of the paper's Table 7."
+    names = dict(enumerate(class_names))
+    table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
+    marked = (
+        f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}; {leakage.AMONG_CLASSES}"
+        if class_cells.marked(table)
+        else ""
+    )
+    doubted = f"; {warned.LEGEND}" if class_cells.warned(table) else ""
+    words = textwrap.fill(STRATEGIES_WORDS + marked + doubted, LINE)
+    told = textwrap.wrap(class_cells.told_apart(table), LINE)
+    return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", *told, words])
+
+
+def missing(views: Sequence[str]) -> Iterator[str]:
+    """A line for each view that the file lacks, with what cannot be had therefore."""
+    for view in leakage.VIEWS:
+        if view not in views:
+            lost = " and no ".join(own.label for own in PAPERS if own.view == view)
+            keys = f"logits_train_{view}, logits_test_{view}"
+            yield f"not in the file: the {view} view ({keys}), so no attack on it: no {lost}"
+
+
+def write_csv(rows: Sequence[Row], name: str, stream: TextIO) -> None:
+    """Every number, with the columns and the spelling of `export leakage`; the file's name stands for a run's."""
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _field(value) for key, value in row.items()} | {"run_id": csv_text(name)})
+
+
+def _field(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return csv_text(value)
+    return "" if value is None else value
+
+
+COMMANDS = (audit,)

@@ -1,0 +1,60 @@
+"""The command that bounds a run's worst case once more: certify."""
+
+import textwrap
+
+import click
+
+from engine.service import protocol
+from engine.service.client import SyncClient
+from engine.service.project import Project
+from engine.spec.recipes import CERTIFICATIONS
+from explorer.cli import options
+from explorer.cli.watching import come_back, wait
+from explorer.project.access import EngineResults, ensure, find_run, results
+from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
+from explorer.results import run_facts, views_table
+
+
+@click.command()
+@click.argument("name", metavar="RUN")
+@click.option(
+    "--method",
+    type=click.Choice(CERTIFICATIONS),
+    default=TIGHTER,
+    show_default=True,
+    help="How the model's answers are bounded, the cheapest first; none is looser than ibp.",
+)
+@options.project
+@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
+@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+def certify(name: str, method: str, project: Project, detach: bool, plain: bool) -> int:
+    """Certify a run by another method: a run of its own beside it, which takes over its weights where they are kept.
+
+    RUN may be any part of its name that is unique. The new run asks the same model the same questions, and for
+    certified answers by METHOD; a run that is not trained yet is trained first. On stdout both, as in `show views`.
+    """
+    with results(project) as asked:
+        run = find_run(asked, name)
+    other = certified(run_facts.spec_of(run), method)
+    command = protocol.Submit(sweep=run["sweep"] or run["name"], runs=[request_like(other, run)])
+    missing = trained_anew(project, run)
+    ensure(project)
+    with SyncClient(project) as client:
+        client.call(protocol.Subscribe())
+        queued = client.call(command).run_ids
+        known = "" if queued else ", known already"
+        click.echo(f"{other.run_id}: {run['run_id']} certified by {method}{known}", err=True)
+        if queued and missing:
+            click.echo(f"warning: {run['run_id']}: {missing}", err=True)
+        if detach:
+            click.echo(come_back(project), err=True)
+            return 0
+        code = wait(client, project, [other], plain)
+        if code == 0:
+            rows = EngineResults(client).query("views", run_id=[run["run_id"], other.run_id])
+            legend = textwrap.fill(views_table.LEGEND, 100, break_on_hyphens=False)
+            click.echo(f"\n{views_table.plain(rows)}\n\n{legend}")
+    return code
+
+
+COMMANDS = (certify,)

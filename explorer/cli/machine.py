@@ -1,0 +1,76 @@
+"""Commands about this machine: check and locate."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from engine.service.client import EngineUnreachable, socket_of
+from engine.service.project import Project
+from engine.spec import sweeps
+from engine.spec.experiment import DATASETS, Data
+from engine.text import printable
+from explorer.cli import options
+from explorer.machine import checks
+
+
+@click.command()
+@click.argument("data", nargs=-1)
+@options.project
+@options.data_root
+def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
+    """Check GPU, torch, data, disk and terminal: what works, what does not, and the remedy.
+
+    With DATA, data sets (yale, folder:PATH) or sweeps, read all their images instead and list those that are equal.
+    """
+    root = options.data_folder(data_root)
+    if named := [_data(name) for name in data]:
+        for finding in chain.from_iterable(checks.images(each, root) for each in named):
+            _tell(finding)
+        return 0
+    first, *others = checks.all_checks(project, root)
+    with ThreadPoolExecutor(1) as aside:  # the first takes longer than the others together
+        found = aside.submit(lambda: list(first()))
+        for finding in chain.from_iterable(each() for each in others):
+            _tell(finding)
+        for finding in found.result():
+            _tell(finding)
+    return 0
+
+
+def _tell(finding: checks.Finding) -> None:
+    mark, remedy = "✔" if finding.works else "✗", f"; {finding.remedy}" if finding.remedy else ""
+    click.echo(f"{mark} {finding.subject:13s} {finding.said}{remedy}")
+
+
+def _data(name: str) -> Data:
+    """A data set by its own name or by that of a sweep, whose size and shares then count."""
+    if name in DATASETS or name.startswith("folder:"):
+        return Data(name=name)
+    return sweeps.settle(sweeps.read(name), "quick", ())[1]
+
+
+@click.command()
+@options.project
+@options.data_root
+def locate(project: Project, data_root: Path) -> None:
+    """Print where everything lies."""
+    places = {
+        "project": project.root,
+        "database": project.database,
+        "runs": project.runs,
+        "csv": project.root / "csv",
+        "log": project.log,
+        "data": options.data_folder(data_root),
+        "presets": Path(sweeps.__file__).parent / "presets",
+    }
+    for name, path in places.items():
+        click.echo(f"{name:9s} {printable(str(path))}{'' if path.exists() else '   (not there)'}")
+    try:
+        click.echo(f"{'socket':9s} {socket_of(project)}")
+    except EngineUnreachable:
+        click.echo(f"{'socket':9s} no engine runs")
+
+
+COMMANDS = (check, locate)

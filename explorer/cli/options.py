@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.service.project import Project
+from engine.spec.recipes import SCALES
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class ProjectFolder(click.ParamType):
+    """A folder, given to the command as the `Project` in it."""
+
+    name = "DIR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Project:
+        """The project at that folder."""
+        if isinstance(value, Project):
+            return value
+        if not value:
+            self.fail("the project's folder has an empty name", param, ctx)
+        found = Project.at(value)
+        if found.root.exists() and not found.root.is_dir():
+            self.fail(f"{found.root} is not a folder", param, ctx)
+        return found
+
+
+project: Decorator = click.option(
+    "--project",
+    type=ProjectFolder(),
+    envvar="MIA_PROJECT",
+    default="mia-results",
+    show_default="$MIA_PROJECT or ./mia-results",
+    help="Folder with the database and the runs.",
+)
+data_root: Decorator = click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="MIA_DATA",
+    default="data",
+    show_default="$MIA_DATA or ./data",
+    help="Folder with the data sets.",
+)
+scale: Decorator = click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default="quick",
+    show_default=True,
+    help="quick: small enough for two CPU cores; paper: the paper's own settings, for GPUs.",
+)
+
+
+def data_folder(root: Path) -> Path:
+    """The data root as an absolute path, with ~ resolved."""
+    return Path(os.path.abspath(root.expanduser()))

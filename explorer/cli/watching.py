@@ -1,0 +1,120 @@
+"""Waiting for runs that were asked for on the command line: how far they are on stderr, until all have ended."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from engine.printing import within
+from engine.service import protocol
+from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.project import Project
+from engine.spec.experiment import Experiment
+from engine.text import printable
+from explorer.project.access import EngineResults
+from explorer.project.board import Board
+
+PLAIN_SECONDS = 5.0
+"""A plain progress report at most this often, apart from the ends of runs."""
+INTERRUPTED = 130
+"""The exit code after Control-C, which leaves the engine at work."""
+
+
+def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment], plain: bool) -> int:
+    """Watch runs until all have ended, and say which of them failed; the exit code of the command.
+
+    client: subscribed before the runs were asked for. EngineUnreachable where the engine goes away meanwhile.
+    """
+    board = _board(client, experiments)
+    try:
+        (_watch_plain if plain or not sys.stderr.isatty() else _watch_live)(client, board)
+    except KeyboardInterrupt:
+        click.echo(f"\n{come_back(project)}", err=True)
+        return INTERRUPTED
+    if not board.over:
+        raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
+    click.echo(board.headline(), err=True)
+    for ended in board.runs.values():
+        if ended.state in ("failed", "diverged", "cancelled"):
+            click.echo(f"{board.line(ended)}\n  again: mia-explore retry {ended.run_id}", err=True)
+    return 1 if board.count("failed", "diverged", "cancelled") else 0
+
+
+def come_back(project: Project) -> str:
+    """How to look at the work again, and how to end it."""
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
+    return (
+        f"The engine goes on by itself. Watch again: the same command; list: mia-explore ls{folder}; "
+        f"end it: mia-explore engine stop{folder}"
+    )
+
+
+def _board(client: SyncClient, experiments: Sequence[Experiment]) -> Board:
+    """Every run's state as it is now; pushes keep it up to date from here on."""
+    kinds = {run.run_id: f"{run.data.label} {run.defense} {run.capacity} {run.recipe.steps}" for run in experiments}
+    status = client.call(protocol.GetStatus())
+    if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
+        click.echo(f"! engine: no run starts: {obstacle}", err=True)
+    board = Board(kinds, sum(device.slots for device in status.devices))
+    for row in EngineResults(client).query("runs", run_id=list(kinds)):
+        board.put_state(row["run_id"], row["state"], row["error"])
+    return board
+
+
+def _take(board: Board, push: protocol.Push) -> str | None:
+    """Note what the engine tells; a line worth printing, if it is one."""
+    if isinstance(push, protocol.StateChange):
+        if board.put_state(push.run_id, push.state, push.error) and push.state in ("done", "failed", "diverged"):
+            return board.line(board.runs[push.run_id])
+    elif isinstance(push, protocol.RunProgress):
+        board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
+    elif isinstance(push, protocol.Note) and push.warning:
+        board.put_warning(push.run_id, push.message)
+    elif isinstance(push, protocol.Note) and (push.run_id is None or push.run_id in board.runs):
+        return f"! {push.run_id or 'engine'}: {push.message}"
+    return None
+
+
+def _watch(client: SyncClient, board: Board, on_line: Callable[[str], None], on_push: Callable[[], None]) -> None:
+    if board.over:
+        return
+    for push in client.pushes():
+        if line := _take(board, push):
+            on_line(line)
+        on_push()
+        if board.over:
+            return
+
+
+def _watch_plain(client: SyncClient, board: Board) -> None:
+    """A line for each end of a run, and every few seconds how far the others are."""
+    said = -PLAIN_SECONDS
+
+    def report() -> None:
+        nonlocal said
+        if time.monotonic() - said < PLAIN_SECONDS:
+            return
+        said = time.monotonic()
+        running = [board.line(run) for run in board.runs.values() if run.state == "running" and run.label]
+        click.echo("\n".join([board.headline(), *(f"  {line}" for line in running)]), err=True)
+
+    _watch(client, board, lambda line: click.echo(line, err=True), report)
+
+
+def _watch_live(client: SyncClient, board: Board) -> None:
+    """The same lines above a display of the running runs that is drawn in place."""
+    console = Console(file=within(sys.stderr))
+
+    def display() -> Group:
+        running = [
+            Text(printable(board.line(run, console.width))) for run in board.runs.values() if run.state == "running"
+        ]
+        return Group(*running, Text(board.headline(), style="bold"))
+
+    with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:
+        _watch(client, board, lambda line: live.console.print(Text(printable(line))), lambda: None)

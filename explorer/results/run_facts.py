@@ -1,0 +1,126 @@
+"""What is known of one run, in order for showing: settings, accuracies, times and names. No Textual."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from engine.spec.experiment import Data, Evaluation, Inference
+from engine.spec.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, Recipe
+from explorer.results import text
+
+Row = Mapping[str, Any]
+Settings = dict[str, dict[str, str]]
+"""Group -> key -> value, as people read them."""
+
+
+# Settings
+
+
+def spec_of(row: Row) -> dict[str, Any]:
+    """The experiment of a row of the `run` query."""
+    return json.loads(row["spec"])
+
+
+def versions(row: Row) -> str:
+    """The releases that computed a row of the `run` query."""
+    return " · ".join(f"{name} {release}" for name, release in json.loads(row["versions"]).items())
+
+
+def settings(spec: Mapping[str, Any]) -> Settings:
+    """The settings of an experiment in the groups people think in; everything that names it is there."""
+    data = _in_order(spec["data"], Data)
+    if not data["name"].startswith("folder:"):
+        data.pop("test_share", None)
+    recipe = _in_order(spec["recipe"], SETTINGS.get(spec["defense"], Recipe))
+    if spec["defense"] == "pretrained":
+        recipe = {name: recipe[name] for name in OF_WEIGHTS}
+    network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
+    training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
+    if spec["defense"] in UNBUDGETED:
+        del training["epsilon"]
+    evaluation = _in_order(spec["evaluation"], Evaluation)
+    if "certified" not in evaluation["views"]:
+        evaluation.pop("certification", None)
+    groups = {
+        "data": data,
+        "network": network,
+        "recipe": training,
+        "evaluation": evaluation,
+        "inference": _in_order(spec["inference"], Inference),
+    }
+    return {
+        title: {key.replace("_", " "): _shown(key, value) for key, value in pairs.items() if value not in (None, "")}
+        for title, pairs in groups.items()
+    }
+
+
+def _in_order(values: Mapping[str, Any], settings_of: type) -> dict[str, Any]:
+    """The values in the order in which the settings are declared; the store sorts them by name."""
+    order = [field.name for field in fields(settings_of)]
+    return {
+        key: values[key] for key in sorted(values, key=lambda key: order.index(key) if key in order else len(order))
+    }
+
+
+def _shown(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_shown(key, entry) for entry in value) or "none"
+    if isinstance(value, float):
+        return text.epsilon(value) if key == "epsilon" else f"{value:.10g}"
+    return str(value)
+
+
+def calibration_errors(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
+    """(view, split) -> expected calibration error, where it was measured."""
+    found = {(row["view"], row["split"]): row["calibration_error"] for row in rows}
+    return {place: error for place, error in found.items() if error is not None}
+
+
+def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
+    """View -> split -> (share of correct answers, number of images), benign and training split first."""
+    order = sorted(rows, key=lambda row: (row["view"] != "benign", row["view"], row["split"] != "train", row["split"]))
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    for row in order:
+        found.setdefault(row["view"], {})[row["split"]] = (row["accuracy"], row["n"])
+    return found
+
+
+# The run itself
+
+
+def may_be_tighter(run: Row) -> bool:
+    """Whether a run's certified accuracy can only be higher by `crown-ibp`, or there is none yet."""
+    return run.get("certification") in (None, "ibp")
+
+
+def took(run: Row) -> float | None:
+    """Seconds from the latest start to the end, or to now while it runs."""
+    if run["started"] is None or run["state"] == "queued":
+        return None
+    ended = time.time() if run["state"] == "running" else run["ended"]
+    return None if ended is None else ended - run["started"]
+
+
+def moment(seconds: float | None) -> str:
+    """A time of the store as local date and time."""
+    return "—" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def clock(seconds: float | None) -> str:
+    """The same without today's date."""
+    return moment(seconds).removeprefix(time.strftime("%Y-%m-%d "))
+
+
+def short_names(runs: Sequence[Row]) -> list[str]:
+    """The runs' names without what all of them share, the data set; where two are alike, their whole ids."""
+    shared = len({run["dataset"] for run in runs}) == 1 and len(runs) > 1
+    names = [run["name"].partition(f"-{run['defense']}-") if shared else ("", "", run["name"]) for run in runs]
+    told = ["".join(parts[1:]).removeprefix("-") or run["name"] for parts, run in zip(names, runs, strict=True)]
+    return [
+        run["run_id"].removeprefix(f"{run['dataset']}-") if told.count(name) > 1 else name
+        for name, run in zip(told, runs, strict=True)
+    ]

@@ -1,0 +1,55 @@
+"""The chart pane on answers made up for the test."""
+
+import math
+from contextlib import asynccontextmanager
+
+import pytest
+
+from explorer.results.leakage import VIEWS
+
+
+@pytest.fixture
+def chart_answers(fact):
+    """What a small project has stored."""
+
+    def capacity(run_id=None, measure=None, attack=None, view=None, threshold_rule=None):
+        facts = [
+            *(fact(0.52 + c / 100, defense="natural", capacity=c) for c in (1.0, 2.0)),
+            *(fact(0.57 + c / 50, capacity=c, published=0.66 if c == 2 else None) for c in (1.0, 2.0, 4.0)),
+            fact(0.57, epsilon=0.05, evaluation_epsilon=0.05),
+            fact(0.55, attack="confidence-class"),
+            fact(0.53, view="benign"),
+            *(fact(0.5 + at / 100, attack="gap", view=view, threshold_rule="none") for at, view in enumerate(VIEWS)),
+            *(fact(0.56, attack="model-class", view=view, threshold_rule="heldout") for view in VIEWS[:3:2]),
+            fact(0.5, measure="auc", attack="model-class", view="targeted", threshold_rule="heldout"),
+            fact(0.58, threshold_rule="heldout"),
+            fact(0.2, measure="advantage"),
+            fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
+        ]
+        wanted = {"measure": measure, "attack": attack, "view": view, "threshold_rule": threshold_rule}
+        return [row for row in facts if all(value in (None, row[name]) for name, value in wanted.items())]
+
+    def history(run_id, metric):
+        return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
+
+    def roc(run_id):
+        return [{"run_id": run_id[0], "view": "benign", "fpr": x / 10, "tpr": x / 10} for x in range(11)]
+
+    return {"capacity": capacity, "history": history, "roc": roc}
+
+
+@pytest.fixture
+def open_chart(make_app, until, chart_answers):
+    """A function opening an app with the chart focused; gives its pilot and the pane."""
+
+    @asynccontextmanager
+    async def opened(rows=None, size=(120, 40), given=None, **options):
+        app = make_app(rows, answers=given if given is not None else chart_answers, link="engine", **options)
+        async with app.run_test(size=size) as pilot:
+            pane = app.screen.query_one("#chart")
+            await until(pilot, lambda: app.live.link == "engine" and pane.shown.lines)
+            app.screen.draw()
+            await pilot.press("2")
+            yield pilot, pane
+
+    return opened

@@ -1,0 +1,137 @@
+import pytest
+from textual.widgets import Input, Static
+from waiting import until
+
+from engine.service.protocol import Runs
+from engine.spec.sweeps import read
+from explorer.app.screens.choice import Choice
+from explorer.app.screens.new_sweep import FIELDS, NewSweep
+from explorer.project.planning import Draft, plan
+
+
+def said(screen, part):
+    return str(screen.query_one(f"#{part}", Static).visual)
+
+
+@pytest.fixture
+def form(make_app, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return make_app(rows=[], link="engine", answers={"Submit": Runs(run_ids=["a", "b"])})
+
+
+async def opened(app, pilot):
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(app.screen, NewSweep) and app.screen.cost is not None)
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_whole_form_is_on_the_screen(form, size):
+    async with form.run_test(size=size) as pilot:
+        screen = await opened(form, pilot)
+        box = screen.query_one("#new-sweep").region
+        assert screen.region.contains_region(box)
+        for name in FIELDS:
+            assert box.contains_region(screen.query_one(f"#{name}", Input).region)
+
+
+async def test_runs_time_and_disk_are_said_before_anything_starts(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        assert "24 runs · about" in said(screen, "summary")
+        assert "of disk" in said(screen, "summary")
+        assert not form.live.told
+
+
+async def test_a_preset_fills_the_fields_and_an_own_value_changes_the_plan(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        assert screen.draft == Draft.from_preset("demo", "quick", "data")
+        screen.query_one("#capacity", Input).value = "1"
+        await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 8)
+
+
+async def test_a_wrong_value_is_said_at_its_field_and_nothing_starts(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        field = screen.query_one("#epsilon", Input)
+        field.focus()
+        field.value = "8"
+        await until(pilot, lambda: "epsilon" in said(screen, "hint"))
+        await pilot.press("enter", "enter")
+        assert not form.live.told
+        assert screen.is_current
+
+
+async def test_the_first_enter_asks_and_the_second_starts(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        await pilot.press("enter")
+        assert "Enter again starts 24 runs" in said(screen, "summary")
+        assert not form.live.told
+        await pilot.press("enter")
+        await until(pilot, lambda: not screen.is_current)
+        (command,) = form.live.told
+        assert len(command.runs) == 24
+        assert command.sweep == "demo"
+
+
+async def test_a_change_after_the_first_enter_asks_again(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        await pilot.press("enter")
+        screen.query_one("#seed", Input).value = "0"
+        await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 12)
+        await pilot.press("enter")
+        assert not form.live.told
+        assert "Enter again starts 12 runs" in said(screen, "summary")
+
+
+async def test_esc_leaves_without_a_trace(form, tmp_path):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen.is_current)
+        assert not form.live.told
+        assert not list(tmp_path.glob("*.toml"))
+
+
+async def test_the_saved_file_gives_the_same_runs_and_overwrites_nothing(form, tmp_path):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        await pilot.press("f2", "f2")
+        names = sorted(path.name for path in tmp_path.glob("*.toml"))
+        assert names == ["demo-2.toml", "demo.toml"]
+        from engine.spec import sweeps
+
+        saved = sweeps.plan(read(str(tmp_path / "demo.toml")), "quick", [], ".")
+        assert [run.run_id for run in saved.experiments] == [run.run_id for run in plan(screen.draft).experiments]
+
+
+async def test_every_field_is_reached_by_the_arrow_keys(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        seen = []
+        for _ in range(len(FIELDS) + 2):
+            seen.append(screen.focused.id)
+            await pilot.press("down")
+        assert seen == ["preset", "scale", *FIELDS]
+
+
+async def test_more_presets_than_two_lines_hold_scroll_with_the_chosen_one(form, monkeypatch):
+    names = [f"table{number}" for number in range(1, 30)]
+    monkeypatch.setattr("explorer.app.screens.new_sweep.presets", lambda: ["demo", *names])
+    demo = Draft.from_preset("demo", "quick", "data")
+    monkeypatch.setattr("explorer.app.screens.new_sweep.Draft.from_preset", lambda *_: demo)
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        field = screen.query_one("#preset", Choice)
+        for name in ("demo", *names, "own"):
+            assert field.value == name
+            lines = ["".join(text for text, _ in line) for line in field.lines(field.size.width)]
+            assert len(lines) == field.size.height == 2
+            assert f"[{name}]" in "".join(lines)
+            assert all(len(line) <= field.size.width for line in lines)
+            assert lines[0].lstrip("▸ ").startswith("from")
+            await pilot.press("right")
+        assert screen.region.contains_region(screen.query_one("#new-sweep").region)

@@ -1,0 +1,193 @@
+"""The app in a real terminal: whatever happens to it, the terminal is restored and the engine goes on."""
+
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from waiting import patience
+
+from engine.job_settings import Place
+from engine.service import protocol
+from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.launch import ensure_engine
+from engine.service.project import Project, suspended
+from engine.service.settings import EngineSettings
+from engine.spec import sweeps
+from explorer.project.access import EngineResults
+
+MIA = Path(sys.executable).with_name("mia-explore")
+CRASHING = """
+from explorer.app.screens.main import MainScreen
+from explorer.opening import Opening, open_app
+from engine.service.project import Project
+import sys
+def broken(self):
+    raise RuntimeError("a bug")
+MainScreen.pulse = broken
+sys.exit(open_app(Opening(project=Project.at(sys.argv[1]))))
+"""
+STARTER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+STUCK = """
+from explorer import terminal
+import queue, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+terminal.end_without()
+print("waits", flush=True)
+queue.Queue().get()
+"""
+SWEEP = {
+    "name": "terminal",
+    "dataset": "digits",
+    "data": {"train_fraction": 0.2, "test_fraction": 0.1},
+    "grid": {"defense": ["natural"], "capacity": [0.5]},
+    "recipe": {"steps": 4000},
+    "evaluation": {"steps": 2, "epsilon": 0.1},
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose engine is at work on a run of several seconds."""
+    found = Project.at(tmp_path / "project")
+    ensure_engine(found, EngineSettings(threads=1))
+    plan = sweeps.plan(SWEEP, "quick", [], ".")
+    place = Place(data_root=".", device="cpu", checkpoint_seconds=0.2)
+    runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
+    with SyncClient(found) as client:
+        client.call(protocol.Submit(sweep="terminal", runs=runs))
+    yield found
+    try:
+        with SyncClient(found) as client:
+            client.call(protocol.Subscribe())
+            client.call(protocol.Stop(grace=0.0))
+            list(client.pushes())
+    except EngineUnreachable:
+        pass
+
+
+@pytest.fixture
+def terminal(project, open_terminal):
+    """The app on that project, joined to the engine."""
+    opened = open_terminal(MIA, "--project", project.root)
+    opened.wait_for("1 running")
+    return opened
+
+
+def suspend(terminal):
+    """Control-Z, in a terminal that goes on taking in what is painted."""
+    terminal.press("\x1a")
+    deadline = time.monotonic() + patience(15.0)
+    while not suspended(terminal.process.pid):
+        assert time.monotonic() < deadline, "it is not suspended"
+        terminal.read_now(0.05)
+
+
+def finished(project):
+    """Wait for the end of the only run; its state."""
+    with SyncClient(project, timeout=patience(60.0)) as client:
+        client.call(protocol.Subscribe())
+        asked = EngineResults(client)
+        pushes = client.pushes()
+        while asked.query("runs")[0]["state"] in ("queued", "running"):
+            next(pushes)
+        (run,) = asked.query("runs")
+        assert len(asked.query("accuracies", run_id=run["run_id"])) == 4
+        return run["state"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, terminal, number):
+    terminal.process.send_signal(number)
+    assert terminal.code() == 128 + number
+    assert terminal.restored
+    assert finished(project) == "done"
+
+
+@pytest.mark.parametrize("how", ["closed", "told to go on", "suspended and back", "suspended"])
+def test_no_app_outlives_its_terminal_whatever_signals_came_before(project, terminal, how):
+    """SIGCONT comes with every SIGHUP of a terminal, from every `fg`, and from others as often as they like."""
+    pid = terminal.process.pid
+    if how.startswith("suspended"):
+        suspend(terminal)
+    if how in ("told to go on", "suspended and back"):
+        for _ in range(30):
+            os.kill(pid, signal.SIGCONT)
+            terminal.read_now(0.02)
+    os.close(terminal.end)
+    terminal.process.wait(timeout=patience(20))
+
+
+def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(project, terminal):
+    pid = terminal.process.pid
+    for _ in range(2):
+        suspend(terminal)
+        while terminal.read_now():
+            pass
+        assert terminal.restored
+        os.kill(pid, signal.SIGCONT)
+        terminal.wait_for("1 running")
+
+
+def test_a_suspended_app_takes_along_what_it_was_started_by(project, open_terminal):
+    """A shell waits for `uv`, say, which runs the app: without it, nobody would get the shell back."""
+    starter = open_terminal(sys.executable, "-c", STARTER, MIA, "--project", project.root)
+    starter.wait_for("1 running")
+    suspend(starter)
+    os.killpg(starter.process.pid, signal.SIGCONT)
+    starter.wait_for("1 running")
+    starter.press("d")
+    assert starter.code() == 0
+
+
+def test_what_waits_for_good_and_heeds_no_signal_ends_with_its_terminal(open_terminal):
+    stuck = open_terminal(sys.executable, "-c", STUCK)
+    stuck.wait_for("waits")
+    os.close(stuck.end)
+    assert stuck.process.wait(timeout=patience(20)) == 128 + signal.SIGHUP
+
+
+def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
+    os.close(terminal.end)
+    terminal.process.wait(timeout=patience(20))
+    assert finished(project) == "done"
+
+
+def test_a_killed_app_costs_nothing(project, terminal):
+    terminal.process.kill()
+    terminal.process.wait()
+    assert finished(project) == "done"
+
+
+def test_a_killed_engine_is_told_in_one_line_and_r_goes_on_from_the_checkpoint(project, terminal):
+    with SyncClient(project) as client:
+        pid = client.call(protocol.GetStatus()).pid
+    os.kill(pid, signal.SIGKILL)
+    terminal.wait_for("data safe to")
+    terminal.press("r")
+    terminal.wait_for("running")
+    assert finished(project) == "done"
+    terminal.press("d")
+    assert terminal.code() == 0
+    assert terminal.restored
+
+
+def test_a_bug_restores_the_terminal_writes_a_report_and_says_how_to_come_back(project, open_terminal, tmp_path):
+    broken = open_terminal(sys.executable, "-c", CRASHING, project.root)
+    assert broken.code(60) == 70
+    assert broken.restored
+    assert b"RuntimeError: a bug" in broken.output
+    assert b"Back in: mia-explore --project" in broken.output
+    (report,) = (tmp_path / "state" / "mia-explore").glob("crash-*.txt")
+    assert "in broken" in report.read_text()
+    assert finished(project) == "done"
+
+
+def test_leaving_says_that_the_engine_goes_on(terminal):
+    terminal.press("d")
+    assert terminal.code() == 0
+    assert terminal.restored
+    assert b"The engine goes on." in terminal.output

@@ -1,0 +1,347 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from waiting import patience
+
+from engine.service import protocol
+from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.project import Project
+from engine.spec.experiment import INFERENCE_ATTACKS
+from explorer.cli import main
+from explorer.cli.auditing import COLUMNS
+from explorer.results.leakage import FLOOR
+from store.queries import TABLES
+
+MIA = Path(sys.executable).with_name("mia-explore")
+TINY = 'dataset = "digits"\n[data]\ntrain_fraction = 0.2\ntest_fraction = 0.1\n[recipe]\nsteps = 30\nattack_steps = 2\n'
+GRID = "[grid]\ncapacity = [0.5, 1]\nepsilon = [0.1]\n[evaluation]\nsteps = 3\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a sweep file and a project whose engine is stopped in the end."""
+    folder = tmp_path_factory.mktemp("person")
+    (folder / "tiny.toml").write_text(TINY + GRID)
+    yield folder
+    try:
+        with SyncClient(Project.at(folder / "mia-results")) as client:
+            client.call(protocol.Stop(grace=0.0))
+            list(client.pushes())
+    except EngineUnreachable:
+        pass
+
+
+def mia(folder, *arguments, check=0):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MIA_")}
+    answer = subprocess.run(
+        [MIA, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == check, answer.stdout + answer.stderr
+    return answer
+
+
+@pytest.fixture(scope="module")
+def swept(folder):
+    """The folder after one sweep, with what the command printed."""
+    return folder, mia(folder, "run", "tiny.toml")
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_run_ends_with_three_tables_and_the_csv_files(swept):
+    folder, answer = swept
+    for title in ("Leakage over capacity", "Leakage over epsilon", "Leakage per class"):
+        assert title in answer.stdout
+    assert "4/4 runs ended" in answer.stderr
+    written = folder / "mia-results" / "csv" / "tiny"
+    assert f"CSV files: {written}" in answer.stdout
+    assert {path.name for path in written.iterdir()} >= {"capacity.csv", "epsilon.csv", "classes.csv", "leakage.csv"}
+
+
+def test_the_same_sweep_is_not_computed_again(swept):
+    folder, first = swept
+    again = mia(folder, "run", "tiny.toml")
+    assert "4 runs, 0 of them new" in again.stderr
+    assert again.stdout == first.stdout
+
+
+def test_leakage_csv_has_the_promised_columns_and_words(swept):
+    folder, _ = swept
+    found = rows(mia(folder, "export", "leakage", "--csv", "-").stdout)
+    assert list(found[0]) == list(COLUMNS)
+    assert {row["attack"] for row in found} == set(INFERENCE_ATTACKS)
+    assert {row["view"] for row in found} == {"benign", "adversarial"}
+    assert {row["threshold_rule"] for row in found} == {"oracle", "heldout", "none"}
+    assert {row["metric"] for row in found} > {"inference_accuracy", "advantage", "threshold", "tpr", "fpr", "auc"}
+    assert {row["leaks"] for row in found} == {"true", "false", ""}
+    assert len({tuple(row[key] for key in COLUMNS[:12]) for row in found}) == len(found)
+
+
+def test_every_table_is_the_same_with_and_without_an_engine_and_in_every_format(swept, tmp_path):
+    folder, _ = swept
+    with_engine = {table: mia(folder, "export", table).stdout for table in TABLES}
+    mia(folder, "engine", "stop")
+    for table, text in with_engine.items():
+        target = tmp_path / f"{table}.json"
+        mia(folder, "export", table, "--json", str(target), "--csv", str(tmp_path / f"{table}.csv"))
+        assert (tmp_path / f"{table}.csv").read_text() == text
+        assert len(json.loads(target.read_text())) == len(rows(text))
+        assert bool(rows(text)) is (table != "warnings")  # sound runs have none
+    assert mia(folder, "ls").stdout.count("done") == 4
+    assert FLOOR in mia(folder, "ls").stderr
+    assert [FLOOR in mia(folder, "export", table).stderr for table in ("leakage", "published")] == [True, False]
+    mia(folder, "engine", "start")
+
+
+def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
+    folder, _ = swept
+    run = rows(mia(folder, "export", "runs").stdout)[0]["run_id"]
+    audited = rows(mia(folder, "audit", f"mia-results/runs/{run}/predictions.npz", "--csv", "-").stdout)
+    kept = rows(mia(folder, "export", "leakage", "--run", run).stdout)
+    key = COLUMNS[7:]
+    assert {tuple(row[name] for name in key) for row in audited} == {tuple(row[name] for name in key) for row in kept}
+
+
+@pytest.mark.parametrize("name", ["yale-natural", "yale-pgd", "yale-ibp"])
+def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_path, name):
+    golden = shared / "data" / "golden"
+    answer = mia(tmp_path, "audit", str(golden / f"{name}.npz"), "--attack", "confidence", "--csv", "-")
+    ours = {
+        row["view"]: float(row["value"])
+        for row in rows(answer.stdout)
+        if (row["attack"], row["threshold_rule"], row["metric"]) == ("confidence", "oracle", "inference_accuracy")
+    }
+    expected = {
+        row["metric"]: float(row["value"]) for row in rows((golden / "expected.csv").read_text()) if name in row["file"]
+    }
+    assert ours["benign"] == pytest.approx(expected["I_B/inference_acc_oracle"], abs=1e-12)
+    assert ours["adversarial"] == pytest.approx(expected["I_A/inference_acc_oracle"], abs=1e-12)
+
+
+def test_show_finds_a_run_by_part_of_its_name(swept):
+    folder, _ = swept
+    shown = mia(folder, "show", "natural-c0.5").stdout
+    assert "held-out" in shown
+    assert '"defense": "natural"' in shown
+    assert "runs match" in mia(folder, "show", "digits", check=2).stderr
+
+
+def test_scores_lists_the_most_exposed_training_images(swept):
+    folder, _ = swept
+    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    shown = mia(folder, "scores", "natural-c0.5", "--top", "3").stdout
+    lines = [line.split() for line in shown.splitlines()]
+    head = lines.index(["rank", "image", "class", "risk", "benign", "risk", "B", "adversarial", "risk", "A"])
+    assert [line[1] for line in lines[head + 2 : head + 5]] == [row["example"] for row in whole[:3]]
+    assert "at 50 % the answer tells nothing" in " ".join(shown.split())
+    assert "pictures of the first of them" in shown
+    assert len(whole) == len({row["example"] for row in whole})
+    assert {row["targeted_risk"] for row in whole} == {""}
+
+
+def test_scores_of_one_view_are_ranked_by_its_risk(swept):
+    folder, _ = swept
+    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    highest = max(float(row["adversarial_risk"]) for row in whole)
+    first = mia(folder, "scores", "natural-c0.5", "--top", "1", "--view", "adversarial").stdout.splitlines()[4]
+    assert first.split()[-1] == f"{100 * highest:.1f}"
+    assert "has no certified view" in mia(folder, "scores", "natural-c0.5", "--view", "certified", check=2).stderr
+
+
+def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
+    folder, _ = swept
+    (tmp_path / "tiny.toml").write_text((folder / "tiny.toml").read_text())
+    command = [sys.executable, "-m", "engine", "tiny.toml", "--events", "out.jsonl", "--threads", "1"]
+    source = {"PYTHONPATH": str(Path(__file__).parents[3])}
+    subprocess.run(command, cwd=tmp_path, env=os.environ | source, check=True, capture_output=True)
+    whole = (tmp_path / "out.jsonl").read_text()
+    begun = json.loads(whole.splitlines()[0])
+    stranger = json.dumps(begun | {"run_id": "../../evil"})
+    orphan = json.dumps(
+        {"kind": "accuracies", "run_id": "ghost", "view": "benign", "split": "test", "accuracy": 7, "n": 1}
+    )
+    (tmp_path / "torn.jsonl").write_text(f'{whole}{stranger}\n{orphan}\n{{"kind": "hist')
+    told = mia(tmp_path, "import", "torn.jsonl").stderr
+    assert f"{len(whole.splitlines())} events taken in" in told
+    assert "3 lines left out" in told
+    first = mia(tmp_path, "export", "leakage").stdout
+    mia(tmp_path, "import", "out.jsonl")
+    assert mia(tmp_path, "export", "leakage").stdout == first
+    mia(tmp_path, "engine", "stop")
+    at_home = rows(mia(folder, "export", "leakage").stdout)
+    assert sorted(map(str, rows(first))) == sorted(map(str, at_home))
+
+
+def test_a_run_is_certified_beside_itself_with_its_weights(swept):
+    folder, _ = swept
+    answer = mia(folder, "certify", "pgd-c0.5", "--method", "ibp")
+    runs = {row["run_id"]: row for row in rows(mia(folder, "export", "runs").stdout) if "-pgd-c0.5-" in row["run_id"]}
+    old, new = runs
+    assert [runs[name]["certification"] for name in (old, new)] == ["", "ibp"]
+    assert f"{new}: {old} certified by ibp" in answer.stderr
+    assert "gone" not in answer.stderr
+    assert runs[old]["benign_test_accuracy"] == runs[new]["benign_test_accuracy"]
+    assert float(runs[new]["certified_test_accuracy"]) <= float(runs[new]["adversarial_test_accuracy"])
+    assert [line.split()[:2] for line in answer.stdout.splitlines() if line.startswith("pgd")] == [
+        *(["pgd", "-"], ["pgd", "ibp"])
+    ]
+    again = mia(folder, "certify", new, "--method", "ibp")
+    assert "known already" in again.stderr
+    assert "runs match" in mia(folder, "certify", "pgd-c0.5", check=2).stderr
+    found = {row["certification"] for row in rows(mia(folder, "export", "views").stdout)}
+    assert found == {"", "ibp"}
+    assert "certified by" in mia(folder, "show", "views").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "dmo"], "did you mean 'demo'"),
+        (["run", "absent.toml"], "No such file"),
+        (["run", "demo", "--set", "capacity=-1"], "capacity: -1.0 is not allowed; allowed: above 0"),
+        (["run", "demo", "--set", "epsilon=8"], "grid.epsilon: 8 is not allowed"),
+        (["run", "yale", "--data-root", "nowhere"], "CroppedYale"),
+        (["run", "fashion-mnist"], "--download"),
+        (["run", "demo", "--device", "tpu"], "device: 'tpu' is not allowed"),
+        (
+            ["run", "demo", "--priority", "9" * 20],
+            "priority: 99999999999999999999 is not allowed; allowed: -2147",
+        ),
+        (["run", "demo", "--threads", "99999"], "threads: 99999 is not allowed; allowed: 1 to 1024"),
+        (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
+        (["export", "nothing"], "'nothing' is not one of"),
+        (["certify", "x"], "holds no results yet"),
+        (["certify", "x", "--method", "magic"], "'magic' is not one of"),
+        (["scores", "x", "--project", "empty"], "holds no results yet"),
+        (["audit", "nan.npz", "--attack", "magic"], "'magic' is not one of"),
+        (["ls", "--project", "empty"], "holds no results yet"),
+        (["audit", "absent.npz"], "No such file"),
+        (["audit", "broken.npz"], "not a readable npz file"),
+        (["audit", "nan.npz"], "output_train_benign row 1 is not finite"),
+        (["run", "bad.toml"], "quick: 3 is not allowed; allowed: a table"),
+        (["run", "latin.toml"], "not a TOML file"),
+        (["run", "demo", "--set", "seed=99999999999999999999"], "at most 63 bits"),
+        (["run", "demo", "--set", "data.name=yale"], "data.name"),
+        (["run", "demo", "--set", "name=.."], "name: '..' is not allowed"),
+        (["ls", "--project", "bad.toml"], "is not a folder"),
+        (["ls", "--project", ""], "has an empty name"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, said):
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
+    (tmp_path / "bad.toml").write_text('dataset = "digits"\nquick = 3\n')
+    (tmp_path / "latin.toml").write_bytes(b'dataset = "\xe9"')
+    values = np.full((3, 2), 0.5, np.float32)
+    damaged = values.copy()
+    damaged[1] = np.nan
+    labels = np.array([0, 1, 0])
+    np.savez(
+        tmp_path / "nan.npz",
+        output_train_benign=damaged,
+        output_test_benign=values,
+        train_label=labels,
+        test_label=labels,
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    for name in [key for key in os.environ if key.startswith("MIA_")]:
+        monkeypatch.delenv(name)
+    assert main.run(arguments) == 2
+    answer = capsys.readouterr()
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+    assert not (tmp_path / "mia-results").exists()
+
+
+@pytest.mark.parametrize("arguments", [["engine", "status"], ["engine", "stop"], ["cancel", "x"]])
+def test_without_an_engine_the_exit_code_is_3(tmp_path, arguments):
+    assert "no engine runs here" in mia(tmp_path, *arguments, check=3).stderr
+
+
+def test_a_project_that_cannot_be_written_is_said_with_exit_code_3(tmp_path):
+    answer = mia(tmp_path, "run", "demo", "--project", "/proc/mia-explore", check=3)
+    assert answer.stderr.count("\n") == 1
+    assert "/proc/mia-explore" in answer.stderr
+
+
+def test_a_failing_run_makes_exit_code_1_and_says_why(tmp_path):
+    (tmp_path / "mine.py").write_text("def network(**_):\n    raise RuntimeError('no such layer')\n")
+    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
+    answer = mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural", check=1)
+    assert "no such layer" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    mia(tmp_path, "engine", "stop")
+
+
+def test_a_network_of_ones_own_is_trained(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def network(in_channels, image_size, num_classes, capacity):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size[0] * image_size[1], num_classes))\n"
+    )
+    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
+    mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural")
+    mia(tmp_path, "engine", "stop")
+
+
+def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
+    (tmp_path / "long.toml").write_text('dataset = "digits"\n[recipe]\nsteps = 100000\n[grid]\ndefense = "natural"\n')
+    process = subprocess.Popen([MIA, "run", "long.toml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "step" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=patience(30))
+    assert process.returncode == 130
+    assert "The engine goes on by itself" in said
+    assert "running" in mia(tmp_path, "engine", "status").stdout
+    mia(tmp_path, "cancel", "digits")
+    assert "cancelled" in mia(tmp_path, "ls").stdout
+    mia(tmp_path, "engine", "stop")
+
+
+def test_presets_are_reproduced_together_and_told_of_without_running(tmp_path):
+    small = ["recipe.steps=20", "evaluation.steps=2", "capacity=0.5", 'inference.attacks=["confidence"]']
+    asked = ["reproduce", "temperature", "mixed", *(word for one in small for word in ("--set", one))]
+    answer = mia(tmp_path, *asked)
+    mia(tmp_path, "engine", "stop")
+    assert "temperature, mixed (quick): 14 runs, 14 of them new" in answer.stderr  # two are in both
+    assert "14/14 runs ended" in answer.stderr
+    again = mia(tmp_path, "reproduce", "--all", "--no-run", "--page", "PAGE.md")
+    assert "temperature: " in again.stdout
+    assert "table8: not run" in again.stdout
+    page = (tmp_path / "PAGE.md").read_text()
+    written = tmp_path / "mia-results" / "reproduction"
+    for name in ("temperature", "mixed"):
+        assert f"## {name}" in page
+        assert (written / f"{name}.csv").stat().st_size > 1000
+    mia(tmp_path, "figure", "mixed", "-o", "mixed.svg")
+    assert (tmp_path / "mixed.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_presets_and_places_are_listed(tmp_path):
+    columns, _, first, *_ = mia(tmp_path, "presets").stdout.splitlines()
+    assert columns.split()[:5] == ["preset", "dataset", "runs", "time", "disk"]
+    assert first.split()[:3] == ["demo", "digits", "24"]
+    assert first.split()[3].startswith("~")  # nothing has finished here
+    assert str(tmp_path / "mia-results") in mia(tmp_path, "locate").stdout
+    checked = mia(tmp_path, "check").stdout
+    assert "✔ torch" in checked
+    assert "✗ yale" in checked

@@ -1,0 +1,66 @@
+import pytest
+
+from explorer.results.natural_twin import natural_twin, naturals
+
+
+def run(run_id, defense="natural", **fields):
+    given = {"run_id": run_id, "dataset": "yale", "network": "yale-cnn", "size": None, "capacity": 8.0, "steps": 2000}
+    more = {"train_fraction": 1.0, "seed": 0, "evaluation_epsilon": 0.1, "state": "done", "submission": 1}
+    return given | more | {"setting": None, "defense": defense} | fields
+
+
+def ids(found):
+    return [row["run_id"] for row in found]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *({"size": "36x32"}, {"capacity": 4.0}, {"dataset": "digits"}, {"network": "x"}, {"train_fraction": 0.5}),
+        *({"defense": "pgd"}, {"setting": "weight decay 0.1"}),
+    ],
+)
+def test_only_a_natural_run_of_the_same_images_and_network_by_its_own_recipe_is_a_twin(other):
+    robust = run("r", "pgd")
+    assert natural_twin(robust, [robust, run("n", **other)]) is None
+    assert naturals(robust, [run("n", **other), run("twin")]) == [run("twin")]
+
+
+def test_a_small_run_has_the_small_twin_and_not_the_large_one_asked_for_later():
+    runs = [run("large", submission=9), run("small", size="36x32")]
+    assert natural_twin(run("r", "pgd", size="36x32"), runs)["run_id"] == "small"
+
+
+def test_twins_depart_from_their_recipe_as_the_run_does_if_there_are_such():
+    hot = run("r", "pgd", setting="attack steps 3, temperature 5")
+    plain, alike, other = run("plain"), run("alike", setting="temperature 5"), run("other", setting="temperature 50")
+    assert ids(naturals(hot, [plain, alike, other])) == ["alike"]
+    assert ids(naturals(hot, [plain, other])) == ["plain"]
+    assert ids(naturals(run("r", "pgd"), [alike, other])) == []
+
+
+def test_the_twin_with_as_many_steps_goes_before_others_whatever_is_a_recipes_own():
+    runs = [run("quick"), run("long", steps=12000, setting="steps 12000"), run("paper", steps=20001)]
+    assert ids(naturals(run("r", "ibp", steps=12000), runs)) == ["long"]
+    assert ids(naturals(run("r", "pgd"), runs)) == ["quick"]
+    assert ids(naturals(run("r", "pgd", steps=8000, setting="steps 8000"), runs)) == ["long"]
+
+
+def test_the_same_attack_goes_before_everything_but_images_and_network():
+    runs = [run("a", evaluation_epsilon=0.2), run("b", evaluation_epsilon=0.3)]
+    assert ids(naturals(run("r", "pgd"), runs)) == ["a", "b"]
+    assert ids(naturals(run("r", "pgd"), [*runs, run("c", steps=9)])) == ["c"]
+
+
+def test_of_several_the_finished_one_with_the_same_seed_then_the_one_asked_for_last():
+    robust = run("r", "pgd", seed=1)
+    zero, one = run("n0", submission=9), run("n1", seed=1)
+    assert natural_twin(robust, [robust, zero, one])["run_id"] == "n1"
+    assert natural_twin(robust, [run("early", submission=2), zero])["run_id"] == "n0"
+    assert natural_twin(robust, [zero, one | {"state": "running"}])["run_id"] == "n0"
+    assert natural_twin(robust, [one | {"state": "running"}])["run_id"] == "n1"
+
+
+def test_a_natural_run_has_no_twin():
+    assert natural_twin(run("n"), [run("m")]) is None
+    assert naturals(run("n"), [run("m")]) == []
