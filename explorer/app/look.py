@@ -13,9 +13,6 @@ from explorer.results.plain import to_ascii
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What a terminal would obey instead of showing it."""
-Segment = tuple[str, str]
-"""Text and the name of its tone."""
-Line = tuple[Segment, ...]
 
 # Series colours stand on the xterm-256 cube and greys have equal parts, so that every terminal shows them as meant.
 _DARK = {

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
-from explorer.app.panes.table import bar
 from explorer.machine.gauges import Gpu, Machine
 from explorer.results import text
+from explorer.results.lines import bar
 
 GIB, GB = 2**30, 10**9
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import mul
 from pathlib import Path
 
-from explorer.app.look import Line
+from explorer.results.lines import Line
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P([56])" + _GAP + rb"(\d{1,5})" + _GAP + rb"(\d{1,5})" + _GAP + rb"255\s")

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
-
-from explorer.app.look import Line, Segment
+from explorer.results.lines import Line, Segment, sized
 
 
 @dataclass(frozen=True)
@@ -49,29 +47,3 @@ def row(cells: dict[str, Segment], columns: Sequence[Column]) -> Line:
         text, tone = cells.get(column.name, ("", ""))
         line.append((("" if index == 0 else " ") + sized(text, column.width, column.right), tone))
     return tuple(line)
-
-
-def sized(text: str, width: int, right: bool = False) -> str:
-    """The text in exactly so many cells."""
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
-    return " " * (width - length) + text if right else text + " " * (width - length)
-
-
-def fitted(words: str, width: int) -> str:
-    """Words between ` · `, as many as fit, the first ones first; where not even one does it is cut between words."""
-    while cell_len(words) > width and " · " in words:
-        words = words.rpartition(" · ")[0]
-    if cell_len(words) <= width:
-        return words
-    room = set_cell_size(words, width - 1) if width > 1 else ""
-    whole = room if words.startswith(f"{room.rstrip()} ") else room.rpartition("  ")[0] or room.rpartition(" ")[0]
-    return f"{whole.rstrip() or room}…"[: max(0, width)]
-
-
-def bar(share: float, width: int) -> str:
-    """A progress bar of eighth blocks."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, part = divmod(eighths, 8)
-    return ("█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(width, "░")

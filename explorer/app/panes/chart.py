@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from explorer.app.look import Line
 from explorer.app.panes.chart_choices import ChartChoices
-from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.pane import Page, Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
 from explorer.results.leakage import FLOOR, LIKE_GUESS
+from explorer.results.lines import Line, plain
 
 COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
-from explorer.app.look import Segment
-from explorer.app.panes.table import Column, bar
 from explorer.results import class_cells, text
 from explorer.results.class_cells import FORMS
 from explorer.results.class_table import ClassRow, Strategy
 from explorer.results.leakage import MISSING
+from explorer.results.lines import Segment, bar
+from explorer.results.table import Column
 
 Sorts = dict[str, Callable[[ClassRow], float | None]]
 """What a table can be sorted by, its main number first."""

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from explorer.app import actions
-from explorer.app.look import Line
 from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
-from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.pane import Page, Pane
 from explorer.app.panes.runs import short_name
-from explorer.app.panes.table import fit, header, row
 from explorer.charts import metrics
 from explorer.project import progress
 from explorer.results import class_cells, class_table, text, warned
 from explorer.results.class_table import PAPERS, ClassRow, Strategy
 from explorer.results.leakage import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART, RULES
+from explorer.results.lines import Line, plain
 from explorer.results.natural_twin import naturals
+from explorer.results.table import fit, header, row
 
 Row = dict[str, Any]
 SEPARATOR = " · "

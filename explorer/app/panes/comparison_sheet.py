@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from explorer.app.look import Line
-from explorer.app.panes.pane import Page, plain
-from explorer.app.panes.sheet import Sheet, heading, wrapped
-from explorer.app.panes.table import sized
+from explorer.app.panes.pane import Page
+from explorer.app.panes.sheet import Sheet
 from explorer.results import comparison, run_facts, warned
 from explorer.results.comparison import Cell, Entry, Known
+from explorer.results.lines import Line, heading, plain, sized, wrapped
 
 Row = dict[str, Any]
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.app.look import Line
 from explorer.app.panes.class_columns import class_column
-from explorer.app.panes.pane import plain
 from explorer.app.panes.run_sections import ASKING, indented
-from explorer.app.panes.sheet import beside, heading, wrapped
-from explorer.app.panes.table import Column, fit, header, row
 from explorer.results import exposed, picture, text
 from explorer.results.exposed import LETTERS
+from explorer.results.lines import Line, beside, heading, plain, wrapped
 from explorer.results.run_files import RunFolder
+from explorer.results.table import Column, fit, header, row
 
 Row = Mapping[str, Any]
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.app.look import Line
-from explorer.app.panes.pane import Page, plain
-from explorer.app.panes.sheet import Sheet, cut, wrapped
+from explorer.app.panes.pane import Page
+from explorer.app.panes.sheet import Sheet
 from explorer.project import run_commands
 from explorer.results import failures, run_facts, run_files, text
+from explorer.results.lines import Line, cut, plain, wrapped
 from explorer.results.run_files import WEIGHTS, RunFolder
 
 Row = dict[str, Any]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from explorer.app.look import Line, Segment
-from explorer.app.panes.pane import Page, plain
-from explorer.app.panes.sheet import Sheet, beside, cut, wrapped
+from explorer.app.panes.pane import Page
+from explorer.app.panes.sheet import Sheet
 from explorer.machine import checks
+from explorer.results.lines import Line, Segment, beside, cut, plain, wrapped
 
 SUBJECT = 14
 """Cells of a finding's subject and a blank."""

@@ -5,7 +5,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from explorer.app import actions
-from explorer.app.look import Line, style
+from explorer.app.look import style
+from explorer.results.lines import Line
 
 
 class Footer(Widget):

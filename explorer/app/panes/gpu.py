@@ -4,14 +4,12 @@ import os
 
 from engine.service.protocol import DeviceStatus
 from explorer.app import actions
-from explorer.app.look import Line
-from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.pane import Page, Pane
 from explorer.app.panes.runs import short_name
-from explorer.app.panes.sheet import cut, wrapped
-from explorer.app.panes.table import bar
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib
 from explorer.machine.machine_watch import CELLS, History, memory_share
+from explorer.results.lines import Line, bar, cut, plain, wrapped
 
 LABEL = 8
 """Cells before the values of a line."""

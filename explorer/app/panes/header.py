@@ -8,10 +8,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from explorer.app import actions
-from explorer.app.look import Line, style
-from explorer.app.panes.table import bar, sized
+from explorer.app.look import style
 from explorer.machine import machine_text
 from explorer.project import progress
+from explorer.results.lines import Line, bar, sized
 
 LEAST = (60, 15)
 """Columns and rows that the app needs to be of use."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from explorer.app.look import Line
-from explorer.app.panes.pane import plain
 from explorer.app.panes.run_sections import ASKING, indented
-from explorer.app.panes.sheet import heading, wrapped
-from explorer.app.panes.table import Column, header, row
 from explorer.results import leakage
 from explorer.results.leakage import Attack
+from explorer.results.lines import Line, heading, plain, wrapped
+from explorer.results.table import Column, header, row
 
 Cells = dict[str, list[str]]
 """Columns of a table of attacks: its header -> one cell for each attack."""

@@ -5,12 +5,11 @@ import time
 from functools import lru_cache
 
 from explorer.app import actions
-from explorer.app.look import Line
-from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.pane import Page, Pane
 from explorer.app.panes.runs import short_name
-from explorer.app.panes.sheet import wrapped
 from explorer.project.choices import View
 from explorer.project.engine_log import LogLine
+from explorer.results.lines import Line, plain, wrapped
 
 HANG = 10
 """Cells before a message: a blank and the time."""

@@ -14,10 +14,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from explorer.app import actions, look
-from explorer.app.look import Line
-from explorer.app.panes.table import fitted
 from explorer.project.choices import View
 from explorer.project.live import Live
+from explorer.results.lines import Line, fitted, line_text
 
 if TYPE_CHECKING:
     from explorer.app.screens.main import MainScreen
@@ -64,16 +63,6 @@ class LazyLines(Sequence[Line]):
         if line is None:
             line = self._made[index] = self._make(index)
         return line
-
-
-def plain(text: str, tone: str = "") -> Line:
-    """A line of one tone."""
-    return ((text, tone),)
-
-
-def line_text(line: Line) -> str:
-    """A line without its tones."""
-    return "".join(text for text, _ in line)
 
 
 class Pane(ScrollView, can_focus=True):

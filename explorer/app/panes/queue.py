@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from explorer.app import actions
-from explorer.app.look import Line, Segment
-from explorer.app.panes.pane import Page, Pane, plain
+from explorer.app.panes.pane import Page, Pane
 from explorer.app.panes.runs import short_name
-from explorer.app.panes.table import Column, bar, fit, header, row, sized
 from explorer.project import progress
 from explorer.results import text
+from explorer.results.lines import Line, Segment, bar, plain, sized
+from explorer.results.table import Column, fit, header, row
 
 Row = dict[str, Any]
 

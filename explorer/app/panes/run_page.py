@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from explorer.app.look import Line
 from explorer.app.panes import exposed, leakage_section, run_sections
-from explorer.app.panes.pane import Page, line_text, plain
+from explorer.app.panes.pane import Page
 from explorer.app.panes.runs import TONES
-from explorer.app.panes.sheet import Sheet, beside, cut, heading, wrapped
-from explorer.app.panes.table import bar
+from explorer.app.panes.sheet import Sheet
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
 from explorer.project.board import MARKS, RunBoard
 from explorer.results import leakage, run_facts, text, warned
+from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_files import RunFolder
 
 Row = dict[str, Any]

@@ -3,15 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from explorer.app.look import Line
-from explorer.app.panes.pane import plain
-from explorer.app.panes.sheet import beside, cut, heading, wrapped
-from explorer.app.panes.table import Column, header, row
 from explorer.charts.curves import HISTORY_TITLES, smoothed
 from explorer.charts.plot import Chart, Series
 from explorer.results import text, warned
+from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
 from explorer.results.run_facts import Settings
 from explorer.results.run_files import WEIGHTS, RunFolder
+from explorer.results.table import Column, header, row
 
 Row = Mapping[str, Any]
 

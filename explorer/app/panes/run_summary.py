@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from explorer.app.look import Line
-from explorer.app.panes.table import sized
 from explorer.results import text, warned
 from explorer.results.leakage import mark
+from explorer.results.lines import Line, sized
 
 Row = Mapping[str, Any]
 

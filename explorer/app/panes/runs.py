@@ -8,10 +8,8 @@ from typing import Any
 
 from engine.spec.recipes import VERIFIER
 from explorer.app import actions
-from explorer.app.look import Line, Segment
-from explorer.app.panes.pane import LazyLines, Page, Pane, line_text, plain
+from explorer.app.panes.pane import LazyLines, Page, Pane
 from explorer.app.panes.run_summary import summary
-from explorer.app.panes.table import Column, bar, fit, header, row
 from explorer.charts import metrics, series
 from explorer.charts.metrics import Number
 from explorer.charts.plot import LIKE_GUESS, MARKS
@@ -20,6 +18,8 @@ from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
 from explorer.results import leakage, text, warned
 from explorer.results.leakage import NOT_TOLD_APART, mark
+from explorer.results.lines import Line, Segment, bar, line_text, plain
+from explorer.results.table import Column, fit, header, row
 
 Row = dict[str, Any]
 

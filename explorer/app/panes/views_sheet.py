@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from explorer.app.look import Line
-from explorer.app.panes.pane import Page, plain
-from explorer.app.panes.sheet import Sheet, heading, wrapped
-from explorer.app.panes.table import Column, fit, row
+from explorer.app.panes.pane import Page
+from explorer.app.panes.sheet import Sheet
 from explorer.charts.metrics import SHORT
 from explorer.results import text, views_table, warned
 from explorer.results.leakage import MISSING
+from explorer.results.lines import Line, heading, plain, wrapped
+from explorer.results.table import Column, fit, row
 from explorer.results.views_table import ACCURACIES, INFERENCE, Block, Number
 
 Row = dict[str, Any]

@@ -8,11 +8,10 @@ from textual import events
 
 from engine.service.project import Project
 from explorer.app import actions
-from explorer.app.look import Line
 from explorer.app.panes import findings
-from explorer.app.panes.pane import Page, plain
-from explorer.app.panes.sheet import Sheet, cut, wrapped
-from explorer.app.panes.table import sized
+from explorer.app.panes.pane import Page
+from explorer.app.panes.sheet import Sheet
+from explorer.results.lines import Line, cut, plain, sized, wrapped
 
 WIDEST = 100
 DOES = 54

@@ -6,7 +6,8 @@ from rich.text import Text
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from explorer.app.look import Line, style
+from explorer.app.look import style
+from explorer.results.lines import Line
 
 
 class Box(Vertical):

@@ -16,13 +16,13 @@ from textual.widgets import Input, Static
 
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.validation import SpecError
-from explorer.app.look import Line
 from explorer.app.screens.box import Box, rich_text
 from explorer.app.screens.choice import Choice, field_head
 from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
 from explorer.results import text
 from explorer.results.leakage import FLOOR, OF_LEAKAGE
+from explorer.results.lines import Line
 from store.queries import TABLES
 
 if TYPE_CHECKING:

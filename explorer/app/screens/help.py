@@ -14,10 +14,9 @@ from textual.widgets import Input, Static
 
 from explorer.app import actions
 from explorer.app.actions import Action
-from explorer.app.look import Line
-from explorer.app.panes.table import sized
 from explorer.app.screens.box import Box, rich_text
 from explorer.app.settings import config_file
+from explorer.results.lines import Line, sized
 
 TITLES = {
     **{"app": "Everywhere", "panes": "Panes and view", "list": "Lists", "gpu": "GPU"},

@@ -10,9 +10,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from explorer.app.look import Line
-from explorer.app.panes.table import sized
 from explorer.app.screens.box import rich_text
+from explorer.results.lines import Line, sized
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from engine.spec.experiment import DATASETS
 from engine.spec.recipes import DEFENSES, SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
-from explorer.app.look import Line
 from explorer.app.screens.box import Box, rich_text
 from explorer.app.screens.choice import Choice, field_head
 from explorer.project.planning import Cost, Draft, cost, errors, plan
 from explorer.project.submitting import place_here, submission
 from explorer.results import text
+from explorer.results.lines import Line
 
 FIELDS = {
     "name": ("name", "what tables call the sweep"),

@@ -12,9 +12,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.service.project import Project
-from explorer.app.look import Segment
 from explorer.app.screens.box import Box, rich_text
 from explorer.results import text
+from explorer.results.lines import Segment
 
 
 def project_in(typed: str) -> Project:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.app.panes.pane import line_text
 from explorer.results import picture
+from explorer.results.lines import line_text
 from explorer.results.picture import Picture
 
 SIDES = st.integers(1, 40)

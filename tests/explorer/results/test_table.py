@@ -3,8 +3,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from explorer.app.panes.pane import line_text
-from explorer.app.panes.table import Column, bar, fit, fitted, header, row, sized
+from explorer.results.lines import bar, fitted, line_text, sized
+from explorer.results.table import Column, fit, header, row
 
 printable = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
 columns = st.lists(

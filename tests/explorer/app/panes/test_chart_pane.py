@@ -1,9 +1,9 @@
 import pytest
 
 from explorer.app.panes.chart import COMPANIONS
-from explorer.app.panes.pane import line_text
 from explorer.charts import plot
 from explorer.project.choices import CHARTS, SCALES
+from explorer.results.lines import line_text
 
 
 def labels(pane):

@@ -4,7 +4,7 @@ import pytest
 
 from explorer.app.panes import exposed
 from explorer.app.panes.exposed import Look
-from explorer.app.panes.pane import line_text
+from explorer.results.lines import line_text
 from explorer.results.picture import Picture
 from explorer.results.run_files import RunFolder
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from engine.service import protocol
-from explorer.app.panes.pane import line_text
 from explorer.machine.gauges import Gpu, GpuProcess, Machine
+from explorer.results.lines import line_text
 
 GIB = 2**30
 BARE = Machine((), "NVML not found", None, 6 * GIB, 23 * GIB, None, 212 * 10**9)

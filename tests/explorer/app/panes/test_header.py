@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from engine.service import protocol
 from explorer.app.panes.header import spread
-from explorer.app.panes.pane import line_text
+from explorer.results.lines import line_text
 
 RUNNING = "digits-pgd-c2-e0.1-s0-aa04"
 segments = st.lists(

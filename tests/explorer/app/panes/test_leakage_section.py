@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.app.panes.leakage_section import section
-from explorer.app.panes.pane import line_text
 from explorer.results import leakage
 from explorer.results.leakage import FLOOR, VIEWS
+from explorer.results.lines import line_text
 
 SHARES = ("inference_accuracy", "advantage", "tpr", "fpr")
 RULES = {

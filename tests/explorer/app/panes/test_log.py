@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from explorer.app.panes.pane import line_text
 from explorer.project.engine_log import LogLine
+from explorer.results.lines import line_text
 
 RUN = "digits-pgd-c1-e0.1-s0-aa03"
 

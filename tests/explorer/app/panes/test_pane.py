@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from textual.app import App
 from textual.geometry import Region
 
-from explorer.app.panes.pane import LazyLines, Page, Pane, line_text, plain
+from explorer.app.panes.pane import LazyLines, Page, Pane
+from explorer.results.lines import line_text, plain
 
 
 class Listing(Pane):

@@ -1,8 +1,8 @@
 import pytest
 from rich.cells import cell_len
 
-from explorer.app.panes.pane import line_text
 from explorer.app.panes.run_summary import summary
+from explorer.results.lines import line_text
 
 
 @pytest.mark.parametrize("width", [38, 50, 70])

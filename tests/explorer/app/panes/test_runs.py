@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.spec.experiment import INFERENCE_ATTACKS
-from explorer.app.panes.pane import line_text
 from explorer.app.panes.runs import SORTS, short_name
 from explorer.charts import metrics
 from explorer.results.leakage import VIEWS
+from explorer.results.lines import line_text
 
 NATURAL, DONE = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"

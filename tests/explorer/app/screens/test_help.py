@@ -3,8 +3,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from explorer.app import actions
-from explorer.app.panes.pane import line_text
 from explorer.app.screens.help import Guide, Help
+from explorer.results.lines import line_text
 
 
 def words(guide, width=76, pattern=""):
