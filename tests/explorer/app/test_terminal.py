@@ -22,7 +22,7 @@ from explorer.project.access import EngineResults
 MIA = Path(sys.executable).with_name("mia-explore")
 CRASHING = """
 from explorer.app.screens.main import MainScreen
-from explorer.opening import Opening, open_app
+from explorer.app.opening import Opening, open_app
 from engine.service.project import Project
 import sys
 def broken(self):
@@ -32,7 +32,7 @@ sys.exit(open_app(Opening(project=Project.at(sys.argv[1]))))
 """
 STARTER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
 STUCK = """
-from explorer import terminal
+from explorer.app import terminal
 import queue, signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 terminal.end_without()
