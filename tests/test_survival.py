@@ -180,6 +180,7 @@ def victim(tmp_path, plan):
 
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="finds its victims in /proc"),
     pytest.mark.timeout(patience(300)),
 ]
