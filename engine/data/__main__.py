@@ -1,4 +1,4 @@
-"""Fetch a data set that torchvision can fetch: `python -m engine.data.datasets fashion-mnist data`."""
+"""Fetch a data set that can be fetched: `python -m engine.data fashion-mnist data`."""
 
 import sys
 from pathlib import Path

@@ -1,44 +1,38 @@
 """Images and labels of every data set, as tensors: `load` is the only way in.
 
-A data set is one function from `Data` and the data root to a `Pool`, and one line in `POOLS`.
+A data set is one function from `Data` and the data root to a `Pool`, and one row of `engine.registry`.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from engine.data import repeated_images, standard
-from engine.data.folder import folder
+from engine import registry
+from engine.data import repeated_images
 from engine.data.images import pixels, shrink
-from engine.data.pool import TEST, TRAIN, Pool, select
+from engine.data.pool import TEST, TRAIN, select
 from engine.data.sources import DatasetError, fingerprint
 from engine.data.splits import Dataset, Split
-from engine.data.standard import download
-from engine.data.yale import yale
 from engine.spec.experiment import Data
 
-POOLS: dict[str, Callable[[Data, Path], Pool]] = {
-    "digits": standard.digits,
-    "yale": yale,
-    "fashion-mnist": standard.fashion_mnist,
-    "cifar10": standard.cifar10,
-    "folder": folder,
-}
+
+def download(data: Data, root: Path) -> None:
+    """Fetch the data set into `root` unless it is there; one that cannot be fetched is left alone. `DatasetError`."""
+    row = registry.DATASETS[data.family]
+    if row.download:
+        registry.load(row, "download")(data, root)
 
 
-def load(data: Data, root: Path, download: bool = False) -> Dataset:
+def load(data: Data, root: Path) -> Dataset:
     """The data set on the CPU; only the images that are used are decoded.
 
-    `root` is the folder of data sets; `download` fetches what torchvision can fetch. Raises `DatasetError` where files
-    are missing or damaged, or differ from `data.fingerprint` if that is set.
+    `root` is the folder of data sets. Raises `DatasetError` where files are missing or damaged, or differ from
+    `data.fingerprint` if that is set.
     """
-    if download:
-        standard.download(data, root)
     if data.fingerprint and fingerprint(data, root) != data.fingerprint:
         raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
-    pool = POOLS[data.family](data, root)
+    pool = registry.load(registry.DATASETS[data.family])(data, root)
     train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
     test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
     rows = np.concatenate([pool.train[train], pool.test[test]])
@@ -56,4 +50,4 @@ def load(data: Data, root: Path, download: bool = False) -> Dataset:
     return Dataset(first, second, len(pool.class_names), pool.class_names, warnings, notes)
 
 
-__all__ = ["POOLS", "Dataset", "DatasetError", "Split", "download", "load", "pixels"]
+__all__ = ["Dataset", "DatasetError", "Split", "download", "load", "pixels"]

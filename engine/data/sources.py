@@ -20,6 +20,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TypeVar
 
+from engine import registry
 from engine.spec.experiment import Data
 from engine.text import printable
 from engine.validation import SpecError, refuse, require_known
@@ -41,8 +42,6 @@ NO_DATA = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found")
 NAMED_UNREADABLE = 5
 """Files that cannot be read are named up to here; all are counted."""
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation"}
-FAMILY_NAMES = ("small-cnn", "yale-cnn", "fashion-cnn", "wide-resnet")
-"""The network families that `engine.models.networks` builds."""
 
 
 class DatasetError(SpecError):
@@ -95,26 +94,48 @@ def fingerprint(data: Data, root: Path) -> str:
 
 
 def files(data: Data, root: Path) -> dict[str, Path]:
-    """The files that make up the data set: name relative to its folder -> path. `DatasetError` if any is missing."""
-    if data.family == "digits":
-        return {"digits.csv.gz": digits_file()}
-    if data.family == "yale":
-        return _yale_files(yale_source(root))
-    if data.family == "fashion-mnist":
-        found = _all_of("fashion-mnist", root / FASHION_FOLDER, FASHION_FILES)
-        for path in found.values():
-            _check_idx(path)
-        return found
-    if data.family == "cifar10":
-        copy = cifar_copy(data, root)
-        return files(copy, root) if copy else _all_of("cifar10", root / CIFAR_FOLDER, CIFAR_FILES)
-    top = folder_path(data)
-    return {
-        path.relative_to(top).as_posix(): path
-        for split in folder_splits(data)
-        for group in split.values()
-        for path in group
-    }
+    """The files that make up the data set: name relative to its folder -> path. `DatasetError` if any is missing.
+
+    A data set that its code makes up has no other file than that code.
+    """
+    row = registry.DATASETS[data.family]
+    if row.files:
+        return registry.load(row, "files")(data, root)
+    module = row.code.partition(":")[0]
+    return {module: source_of(module)}
+
+
+def digits_files(_data: Data, _root: Path) -> dict[str, Path]:
+    """The table inside scikit-learn."""
+    return {"digits.csv.gz": digits_file()}
+
+
+def yale_files(_data: Data, root: Path) -> dict[str, Path]:
+    """Every image of the tree, or the one file."""
+    source = yale_source(root)
+    if source.is_file():
+        return {source.name: source}
+    return {f"{person}/{path.name}": path for person, images in yale_people(source).items() for path in images}
+
+
+def fashion_files(_data: Data, root: Path) -> dict[str, Path]:
+    """The four files of the original, whole by their headers."""
+    found = _all_of("fashion-mnist", root / FASHION_FOLDER, FASHION_FILES)
+    for path in found.values():
+        _check_idx(path)
+    return found
+
+
+def cifar_files(data: Data, root: Path) -> dict[str, Path]:
+    """The original files, or those of a copy image by image."""
+    copy = cifar_copy(data, root)
+    return folder_files(copy, root) if copy else _all_of("cifar10", root / CIFAR_FOLDER, CIFAR_FILES)
+
+
+def folder_files(data: Data, _root: Path) -> dict[str, Path]:
+    """Every image of the folder."""
+    top, splits = folder_path(data), folder_splits(data)
+    return {path.relative_to(top).as_posix(): path for split in splits for group in split.values() for path in group}
 
 
 def digits_file() -> Path:
@@ -201,7 +222,7 @@ def folder_splits(data: Data) -> list[dict[str, list[Path]]]:
 def require_network(name: str) -> None:
     """Refuse a network that is neither a family nor of the form `module:callable`."""
     if ":" not in name:
-        require_known("network", name, (*FAMILY_NAMES, "module:callable"))
+        require_known("network", name, (*registry.NETWORKS, "module:callable"))
     elif not all(re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", part) for part in name.split(":", 1)):
         refuse("network", name, "module:callable, such as my_networks:build")
 
@@ -217,21 +238,29 @@ def weights_fingerprint(path: Path) -> str:
 
 
 def network_fingerprint(name: str) -> str:
-    """'' for a family; for `module:callable` the hash (blake2b, hex) of the module's source file, found on `sys.path`.
+    """'' for our families; else the hash (blake2b, hex) of the source file of its module, found on `sys.path`.
 
     Nothing is imported, and what the module itself imports is not hashed. Raises `SpecError`.
     """
     require_network(name)
-    if ":" not in name:
+    if registry.NETWORKS.is_own(name):
         return ""
-    module = name.split(":", 1)[0]
+    try:
+        path = source_of(registry.code_of_network(name).split(":", 1)[0])
+    except SpecError as error:
+        raise SpecError(f"network {name}: {error}") from None
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise SpecError(f"network {name}: cannot read {path}: {error.strerror}") from None
+
+
+def source_of(module: str) -> Path:
+    """The source file of a module on `sys.path`; `SpecError` where there is none. Nothing is imported."""
     found = _find_module(module)
     if found is None or not found.origin or not found.origin.endswith(".py"):
-        raise SpecError(f"network {name}: no source file of the module {module} on Python's search path")
-    try:
-        return hashlib.blake2b(Path(found.origin).read_bytes(), digest_size=16).hexdigest()
-    except OSError as error:
-        raise SpecError(f"network {name}: cannot read {found.origin}: {error.strerror}") from None
+        raise SpecError(f"no source file of the module {module} on Python's search path")
+    return Path(found.origin)
 
 
 def _find_module(module: str) -> ModuleSpec | None:
@@ -245,12 +274,6 @@ def _find_module(module: str) -> ModuleSpec | None:
             return None
         path = found.submodule_search_locations or ()
     return found
-
-
-def _yale_files(source: Path) -> dict[str, Path]:
-    if source.is_file():
-        return {source.name: source}
-    return {f"{person}/{path.name}": path for person, images in yale_people(source).items() for path in images}
 
 
 def _all_of(name: str, folder: Path, wanted: tuple[str, ...]) -> dict[str, Path]:

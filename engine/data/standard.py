@@ -2,7 +2,6 @@
 
 import pickle
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -16,6 +15,8 @@ from engine.spec.experiment import Data
 
 DIGITS_PER_CLASS = 60
 """Training digits of each class: few, so that overfitting and with it leakage shows within seconds."""
+LOADERS = {"fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10"}
+"""Their names in torchvision."""
 UNREADABLE = (OSError, RuntimeError, ValueError, AssertionError, EOFError, pickle.UnpicklingError)
 """What torchvision raises for missing and damaged files and for failed downloads."""
 
@@ -55,12 +56,7 @@ def cifar10(data: Data, root: Path) -> Pool:
 
 
 def download(data: Data, root: Path) -> None:
-    """Fetch Fashion-MNIST or CIFAR-10 into `root` unless it is there; the other data sets cannot be fetched.
-
-    Raises `DatasetError` where the download fails.
-    """
-    if data.family not in ("fashion-mnist", "cifar10"):
-        return
+    """Fetch what torchvision can fetch into `root` unless it is there; `DatasetError` where that fails."""
     loader = _loader(data)
     try:
         loader(root, download=True)
@@ -91,15 +87,10 @@ def _both_splits(data: Data, root: Path) -> list:
 
 
 def _loader(data: Data) -> type:
-    module = _torchvision_datasets()
-    return {"fashion-mnist": module.FashionMNIST, "cifar10": module.CIFAR10}[data.family]
-
-
-def _torchvision_datasets() -> ModuleType:
-    """A torchvision built for another torch fails to import with RuntimeError."""
+    """Torchvision's class; a torchvision built for another torch fails to import with RuntimeError."""
     try:
         from torchvision import datasets
     except (ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DatasetError(f"torchvision cannot be imported: {reason}; install it together with torch") from None
-    return datasets
+    return getattr(datasets, LOADERS[data.family])

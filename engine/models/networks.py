@@ -1,7 +1,8 @@
 """Networks by family and capacity: the paper's (protocol C), a small one for digits, and any `module:callable`.
 
-A family is one function and one line in `FAMILIES`. Networks take float32 pixels in [0, 1] and give logits; where the
-paper's code has variants, convolutions are those padded by 1 on every side, with a bias outside the residual network.
+A family is one function and one row of `engine.registry`. Networks take float32 pixels in [0, 1] and give logits;
+where the paper's code has variants, convolutions are those padded by 1 on every side, with a bias outside the residual
+network.
 """
 
 import importlib
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine import registry
 from engine.data.sources import require_network
 from engine.models import probability_outputs
 from engine.validation import SpecError
@@ -48,8 +50,8 @@ def build(
         "num_classes": num_classes,
         "capacity": capacity,
     }
-    own = ":" in name
-    model = _own_network(name, settings) if own else FAMILIES[name](**settings)
+    own = not registry.NETWORKS.is_own(name)
+    model = _own_network(name, settings) if own else registry.load(registry.NETWORKS[name])(**settings)
     if initialisation == "orthogonal" or not own:
         initialise(model, orthogonal=initialisation == "orthogonal")
     return model
@@ -102,14 +104,6 @@ def wide_resnet(in_channels: int, image_size: Size, num_classes: int, capacity: 
             before, size = width, _strided(size, stride)
     layers += [_norm(before), nn.LeakyReLU(LEAK), GlobalAveragePool(), nn.Linear(before, num_classes)]
     return nn.Sequential(*layers)
-
-
-FAMILIES: dict[str, Callable[..., nn.Module]] = {
-    "small-cnn": small_cnn,
-    "yale-cnn": yale_cnn,
-    "fashion-cnn": fashion_cnn,
-    "wide-resnet": wide_resnet,
-}
 
 
 class Standardise(nn.Module):
@@ -209,7 +203,7 @@ def _norm(width: int) -> nn.BatchNorm2d:
 
 
 def _own_network(name: str, settings: dict[str, Any]) -> nn.Module:
-    """The network that `module:callable` makes, after it has answered one black image, with logits for answers."""
+    """The network that code which is not ours makes, after it has answered one black image, with logits for answers."""
     try:
         model = _call(name, _imported(name), settings)
         if not isinstance(model, nn.Module):
@@ -225,7 +219,7 @@ def _own_network(name: str, settings: dict[str, Any]) -> nn.Module:
 
 
 def _imported(name: str) -> Callable[..., Any]:
-    module, path = name.split(":", 1)
+    module, path = registry.code_of_network(name).split(":", 1)
     target = importlib.import_module(module)
     for part in path.split("."):
         target = getattr(target, part, None)

@@ -163,6 +163,6 @@ def _download(table: dict, scale: str, overrides: tuple[str, ...], root: Path) -
     import subprocess
 
     _, data = sweeps.settle(table, scale, overrides)
-    answer = subprocess.run([sys.executable, "-m", "engine.data.datasets", data.name, str(root)], check=False)
+    answer = subprocess.run([sys.executable, "-m", "engine.data", data.name, str(root)], check=False)
     if answer.returncode:
         raise click.exceptions.Exit(2)

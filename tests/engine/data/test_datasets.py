@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from engine.data import datasets, sources
 from engine.data.images import shrink
 from engine.data.pool import select
-from engine.spec.experiment import DATASETS, Data
+from engine.spec.experiment import Data
 
 
 @settings(deadline=None)
@@ -85,7 +85,3 @@ def test_a_data_set_moves_to_a_device_with_everything():
     data = datasets.load(Data(name="digits"), Path()).to("meta")
     for split in (data.train, data.test):
         assert {split.images.device.type, split.labels.device.type, split.index.device.type} == {"meta"}
-
-
-def test_every_data_set_of_the_spec_can_be_loaded():
-    assert set(datasets.POOLS) == {*DATASETS, "folder"}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import patience
 
+from engine import registry
 from engine.data import sources
 from engine.data.sources import DatasetError, fingerprint, network_fingerprint, require_network
 from engine.spec.experiment import Data
@@ -61,8 +62,8 @@ def fashion(tmp_path) -> Path:
 
 def test_neither_torch_nor_numpy_nor_sklearn_is_imported():
     code = (
-        "import sys; from pathlib import Path; from engine.spec.experiment import Data; from engine import datafiles;"
-        "print(datafiles.fingerprint(Data(name='digits'), Path()));"
+        "import sys; from pathlib import Path; from engine.spec.experiment import Data; from engine.data import sources;"
+        "print(sources.fingerprint(Data(name='digits'), Path()));"
         "print(sorted({'torch', 'numpy', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -197,7 +198,7 @@ def test_val_stands_in_for_test_and_a_class_may_be_called_train(pets, tmp_path):
 
 
 def test_families_are_known_networks_and_have_no_fingerprint():
-    for name in sources.FAMILY_NAMES:
+    for name in registry.NETWORKS:
         require_network(name)
         assert network_fingerprint(name) == ""
 
@@ -205,7 +206,7 @@ def test_families_are_known_networks_and_have_no_fingerprint():
 def test_unknown_networks_are_refused_with_the_known_ones():
     message = refusal(require_network, "yale-cn")
     assert "did you mean 'yale-cnn'" in message
-    assert all(name in message for name in sources.FAMILY_NAMES)
+    assert all(name in message for name in registry.NETWORKS)
     for name in (":", "module:", ":build", "mod ule:build", "a:b:c", "1a:b"):
         refusal(require_network, name)
 

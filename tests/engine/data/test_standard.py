@@ -167,7 +167,7 @@ def test_a_failed_download_is_one_clear_line(name, tmp_path, monkeypatch, refusa
         raise urllib.error.URLError("no route\nto host")
 
     monkeypatch.setattr("urllib.request.urlopen", no_network)
-    message = refusal(datasets.load, Data(name=name), tmp_path, download=True)
+    message = refusal(datasets.download, Data(name=name), tmp_path)
     assert message.startswith(f"{name}: the download into {tmp_path} failed: ")
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.data.sources import FAMILY_NAMES
 from engine.models import probability_outputs
-from engine.models.networks import FAMILIES, Residual, Standardise, build
+from engine.models.networks import Residual, Standardise, build
+from engine.registry import NETWORKS
 from engine.validation import SpecError
 
 DIGITS = {"in_channels": 1, "image_size": (8, 8), "num_classes": 10}
@@ -29,10 +29,6 @@ def sample(shape: dict, count: int = 2, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, shape["in_channels"], *shape["image_size"], generator=generator)
 
 
-def test_the_names_known_without_torch_are_the_families():
-    assert tuple(FAMILIES) == FAMILY_NAMES
-
-
 @pytest.mark.parametrize(
     ("name", "shape", "counts"),
     [
@@ -50,7 +46,7 @@ def test_the_papers_networks_have_the_papers_number_of_parameters(name, shape, c
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 5), (13, 28), (1, 1)])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("capacity", [0.01, 0.3, 1.0])
 def test_every_family_gives_logits_and_a_finite_gradient_at_any_size(name, size, capacity):
     torch.manual_seed(0)
@@ -67,7 +63,7 @@ def test_every_family_gives_logits_and_a_finite_gradient_at_any_size(name, size,
         assert parameter.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_seed_builds_the_same_network(name):
     def built(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
@@ -77,7 +73,7 @@ def test_the_same_seed_builds_the_same_network(name):
     assert not torch.equal(built(3), built(4))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_parameters_are_drawn_as_the_protocol_says(name):
     torch.manual_seed(0)
     for module in build(name, **CIFAR, capacity=4.0).modules():

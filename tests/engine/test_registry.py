@@ -1,0 +1,100 @@
+"""The registry: rows whose code is there, and rows of other packages."""
+
+import importlib
+import sys
+
+import pytest
+
+from engine import registry
+from engine.registry_rows import _entry_points
+from engine.validation import SpecError
+
+TABLES = (
+    registry.DATASETS,
+    registry.NETWORKS,
+    registry.DEFENSES,
+    registry.VIEWS,
+    registry.ATTACKS,
+    registry.CERTIFICATIONS,
+)
+
+
+def test_all_that_rows_name_is_there():
+    parts = ("code", "files", "download", "recipe", "score")
+    for table in TABLES:
+        for name, row in table.items():
+            assert row.name == name
+            for part in parts:
+                if getattr(row, part, ""):
+                    assert callable(registry.load(row, part))
+
+
+def test_the_settings_of_attacks_are_those_of_a_sweep_file():
+    from engine.spec.experiment import Inference
+
+    for row in registry.ATTACKS.values():
+        assert set(row.settings) <= set(Inference.__dataclass_fields__) - {"attacks"}
+
+
+def test_code_that_cannot_be_imported_is_one_line():
+    row = registry.NetworkRow(name="gone", words="", code="no_such_module:build", parameters=(1, 0, 0, 0))
+    with pytest.raises(SpecError, match=r"^gone: cannot import no_such_module:build: ModuleNotFoundError: "):
+        registry.load(row)
+
+
+@pytest.mark.parametrize("name", ["Gap", "", "a b", "a" * 33, 7])
+def test_a_name_is_a_word(name):
+    with pytest.raises(SpecError, match=r"^name: "):
+        registry.AttackRow(name=name, words="", short="")
+
+
+def package(folder, entries, **modules):
+    """A distribution on the search path, as pip would install it."""
+    about = folder / "toys-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(entries)
+    for name, code in modules.items():
+        (folder / f"{name}.py").write_text(code)
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """A table that has not been looked at, and a folder on the search path."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registry, "LEFT_OUT", registry.LEFT_OUT)
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    importlib.invalidate_caches()
+    _entry_points.cache_clear()
+    before = list(registry.LEFT_OUT)
+    yield lambda: registry.Table("attacks", *registry.ATTACKS.values())
+    registry.LEFT_OUT[:] = before
+    _entry_points.cache_clear()
+
+
+def test_another_package_adds_rows(fresh, tmp_path):
+    package(
+        tmp_path,
+        "[mia_explore.attacks]\nluck = toy_rows:LUCK\n",
+        toy_rows="from engine.registry import AttackRow\nLUCK = AttackRow(name='luck', words='w', short='l')\n",
+    )
+    assert list(fresh()) == [*registry.ATTACKS, "luck"]
+    assert "torch" not in sys.modules["toy_rows"].__dict__
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit('enough')", "SystemExit: enough"),
+        ("ROW = 3", "TypeError: rows_of_toys:ROW is a int, not a AttackRow"),
+        ("from engine.registry import ATTACKS; ROW = ATTACKS['gap']", "ValueError: there is a 'gap' already"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
+        ("", "AttributeError: module 'rows_of_toys' has no attribute 'ROW'"),
+    ],
+)
+def test_a_row_that_cannot_be_had_is_one_line_that_names_its_package(fresh, tmp_path, code, said):
+    package(tmp_path, "[mia_explore.attacks]\ntoy = rows_of_toys:ROW\n", rows_of_toys=code)
+    assert list(fresh()) == list(registry.ATTACKS)
+    (line,) = registry.LEFT_OUT
+    assert line == f"mia_explore.attacks: toy of the package toys 1.0 is left out: {said}"
