@@ -62,7 +62,8 @@ def fashion(tmp_path) -> Path:
 
 def test_neither_torch_nor_numpy_nor_sklearn_is_imported():
     code = (
-        "import sys; from pathlib import Path; from engine.spec.experiment import Data; from engine.data import sources;"
+        "import sys; from pathlib import Path; from engine.data import sources;"
+        "from engine.spec.experiment import Data;"
         "print(sources.fingerprint(Data(name='digits'), Path()));"
         "print(sorted({'torch', 'numpy', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
     )
