@@ -11,7 +11,6 @@ import pytest
 
 from engine.evaluation import prediction_files
 from engine.spec import sweeps
-from explorer.cli.main import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "explorer" / "tutorial.md").read_text(encoding="utf-8")
@@ -52,10 +51,3 @@ def test_the_answers_can_be_audited(inside):
     found = prediction_files.load(inside / "answers.npz")
     assert found.views.keys() == {"benign"}
     assert np.bincount(found.labels["train"]).tolist() == [60, 60, 60]
-
-
-def test_the_commands_exist():
-    known = {name for names in MODULES.values() for name in names}
-    used = re.findall(r"^    mia-explore(?: (\w+))?(?:\s|$)", TEXT, re.M)
-    assert set(filter(None, used)) <= known
-    assert len(used) > 6
