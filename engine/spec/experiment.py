@@ -226,8 +226,9 @@ class Experiment:
         return content
 
     def identity(self) -> str:
-        """Canonical JSON of everything that changes the result and nothing that does not."""
+        """Canonical JSON of all that changes the model's answers; what is inferred from them is named apart."""
         content = self._content()
+        del content["inference"]
         if "certified" not in self.evaluation.views:
             del content["evaluation"]["certification"]
         if self.evaluation.views == ("benign",):
