@@ -1,7 +1,15 @@
-"""Tables as lines: columns that fit the width, the less important ones giving way first."""
+"""The model of a table: columns with ranks, rows of cells, and the words below them. `rendering` shows it.
 
-from collections.abc import Sequence
+Where a width does not hold everything, what has the highest rank gives way first: a whole column, or a part of its
+cells, as the spread behind a number goes before the number does.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len
 
 from explorer.results.lines import Line, Segment, sized
 
@@ -11,39 +19,179 @@ class Column:
     """One column."""
 
     name: str
-    width: int
-    """Cells; a stretching column takes at least these."""
+    """The heading on a screen; tells it from the table's other columns."""
+    width: int = 0
+    """Cells of the first part, at least; a stretching column takes what is left."""
     right: bool = False
     stretch: bool = False
     rank: int = 0
-    """Columns of higher rank give way first where the width does not hold all."""
+    """Columns of higher rank give way first, among equals the last one."""
+    long: str = ""
+    """The heading in plain text and Markdown; empty: the name."""
+    group: str = ""
+    """What it stands under together with others."""
+    behind: tuple[int, ...] = ()
+    """Ranks of its cells' other parts; those of one rank give way in all columns together, those of 0 never."""
+    narrowest: int | None = None
+    """To so many cells it is cut before any column of rank 0 goes."""
+    parts: tuple[int, ...] = ()
+    """Cells of the other parts; 0 for one that gave way."""
+    least: int = 0
+    """Cells of the whole, at least."""
+
+    @property
+    def room(self) -> int:
+        """Cells of the whole."""
+        return max(self.least, self.width + sum(self.parts))
+
+    @property
+    def heading(self) -> str:
+        """In plain text and Markdown."""
+        return self.long or self.name
+
+    @property
+    def yielding(self) -> set[int]:
+        """Ranks of the parts that may give way and have not."""
+        return {rank for rank, cells in zip(self.behind, self.parts, strict=False) if rank and cells}
+
+    def without(self, rank: int) -> "Column":
+        """The column without the parts of a rank."""
+        ranks = (*self.behind, *(0 for _ in self.parts[len(self.behind) :]))
+        return replace(
+            self, parts=tuple(0 if own == rank else room for own, room in zip(ranks, self.parts, strict=True))
+        )
 
 
-def fit(columns: Sequence[Column], width: int) -> list[Column]:
+class Cell(NamedTuple):
+    """What stands in one column of one row."""
+
+    text: str = ""
+    behind: tuple[str, ...] = ()
+    """Its other parts, such as a spread and a mark; each stands below those of other rows."""
+    tone: str = ""
+    share: float | None = None
+    """From -1 to 1: on a screen a bar of so much of the room that the text leaves."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that belong together, each with a cell for every column: None where there is nothing."""
+
+    rows: Sequence[Sequence[Cell | None]]
+    title: str = ""
+    note: str = ""
+    """A word about it behind the title."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, rows in blocks, and what to know of them."""
+
+    columns: Sequence[Column]
+    blocks: Sequence[Block]
+    legend: Sequence[str] = ()
+    """What words and marks mean: paragraphs."""
+    messages: Sequence[str] = ()
+    """Warnings of the runs that the numbers are of."""
+    titles: str = ""
+    """Heading of the titles of blocks, which plain text has in a column; empty: there each block is a table."""
+
+    @property
+    def rows(self) -> list[Sequence[Cell | None]]:
+        """Those of all blocks."""
+        return [row for block in self.blocks for row in block.rows]
+
+    def merged(self) -> "Table":
+        """With all rows in one block, the blocks' titles in a first column if they have a heading."""
+        if not self.titles:
+            return self
+        rows = [(Cell(block.title), *row) for block in self.blocks for row in block.rows]
+        return replace(self, columns=(Column(self.titles), *self.columns), blocks=(Block(rows),), titles="")
+
+    def filled(self) -> "Table":
+        """Without the columns that have nothing in any row."""
+        kept = [any(row[index] is not None for row in self.rows) for index in range(len(self.columns))]
+
+        def chosen(values: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(value for value, keep in zip(values, kept, strict=True) if keep)
+
+        blocks = [replace(block, rows=[chosen(row) for row in block.rows]) for block in self.blocks]
+        return replace(self, columns=chosen(self.columns), blocks=blocks)
+
+    def fitted(self, width: int | None = None, gap: int = 1, long: bool = False) -> list[Column]:
+        """The columns as wide as their headings and cells, as many as so many cells hold.
+
+        gap: blanks between columns. long: whether headings are the long ones.
+        """
+        found = []
+        for index, column in enumerate(self.columns):
+            cells = [row[index] for row in self.rows if row[index] is not None]
+            room = max([column.width, *(cell_len(cell.text) for cell in cells)])
+            parts = [max(map(cell_len, own)) for own in zip_longest(*(cell.behind for cell in cells), fillvalue="")]
+            least = max(column.least, cell_len(column.heading if long else column.name))
+            found.append(replace(column, width=room, parts=tuple(parts), least=least))
+        return found if width is None else fit(found, width, gap)
+
+
+def of(columns: Mapping[Column | str, Iterable[Any]], **words: Any) -> Table:
+    """A table of one block from columns of values: cells, texts, or numbers, which stand to the right."""
+    cells = [[_cell(value) for value in values] for values in columns.values()]
+    heads = [
+        name if isinstance(name, Column) else Column(name, right=all(map(_is_number, own)))
+        for name, own in zip(columns, cells, strict=True)
+    ]
+    return Table(heads, [Block(list(zip(*cells, strict=True)))], **words)
+
+
+def _cell(value: Any) -> Cell | None:
+    if value is None or isinstance(value, Cell):
+        return value
+    return Cell(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def _is_number(cell: Cell | None) -> bool:
+    return cell is None or cell.text.removesuffix("/255").replace(".", "").replace("-", "").isdigit()
+
+
+def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
     """The columns that fit, in order; the first stretching one takes what is left."""
     kept = list(columns)
-    while len(kept) > 1 and sum(column.width + 1 for column in kept) - 1 > width:
-        worst = max(column.rank for column in kept)
-        kept.remove(next(column for column in reversed(kept) if column.rank == worst))
-    spare = width - (sum(column.width + 1 for column in kept) - 1)
+    while len(kept) > 1 and (over := _needed(kept, gap) - width) > 0:
+        worst = max(max(column.rank, *column.yielding, 0) for column in kept)
+        elastic = next((column for column in kept if column.room > (column.narrowest or column.room)), None)
+        if any(worst in column.yielding for column in kept):
+            kept = [column.without(worst) for column in kept]
+        elif worst == 0 and elastic:
+            narrow = max(elastic.narrowest, elastic.room - over)
+            kept[kept.index(elastic)] = replace(elastic, width=narrow, parts=(), least=0)
+        else:
+            kept.remove(next(column for column in reversed(kept) if column.rank == worst))
+    spare = width - _needed(kept, gap)
     elastic = kept[0] if spare < 0 else next((column for column in kept if column.stretch), None)
-    return [replace(column, width=max(0, column.width + spare)) if column is elastic else column for column in kept]
+    if elastic is not None:
+        whole = max(0, elastic.room + spare)
+        kept = [replace(column, width=whole, parts=(), least=0) if column is elastic else column for column in kept]
+    return kept
+
+
+def _needed(columns: Sequence[Column], gap: int) -> int:
+    return sum(column.room + gap for column in columns) - gap
 
 
 def header(columns: Sequence[Column], sort: str = "", reverse: bool = False) -> Line:
     """The header; the column sorted by carries an arrow."""
     arrow = "▼" if reverse else "▲"
     cells = {
-        column.name: column.name[: column.width - 1] + arrow if sort and column.name == sort else column.name
+        column.name: column.name[: column.room - 1] + arrow if sort and column.name == sort else column.name
         for column in columns
     }
     return row({name: (text, "dim") for name, text in cells.items()}, columns)
 
 
-def row(cells: dict[str, Segment], columns: Sequence[Column]) -> Line:
-    """One line of the table; cells that are missing stay empty, those too long end in `…`."""
+def row(cells: Mapping[str, Segment], columns: Sequence[Column]) -> Line:
+    """One line of a table; cells that are missing stay empty, those too long end in `…`."""
     line: list[Segment] = []
     for index, column in enumerate(columns):
         text, tone = cells.get(column.name, ("", ""))
-        line.append((("" if index == 0 else " ") + sized(text, column.width, column.right), tone))
+        line.append((("" if index == 0 else " ") + sized(text, column.room, column.right), tone))
     return tuple(line)
