@@ -14,7 +14,7 @@ from engine.printing import within
 from engine.service.project import Project
 from engine.text import printable
 from explorer.app import terminal
-from explorer.results.plain import speaks_unicode
+from explorer.results.ascii_text import speaks_unicode
 
 if TYPE_CHECKING:
     from explorer.app.app import ExploreApp

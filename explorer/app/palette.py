@@ -13,7 +13,7 @@ from explorer.app import actions
 from explorer.app.actions import Action
 from explorer.app.panes.runs import short_name
 from explorer.app.screens.help import keys_of
-from explorer.results.run_facts import may_be_tighter
+from explorer.results.run_words import may_be_tighter
 
 if TYPE_CHECKING:
     from explorer.app.screens.main import MainScreen

@@ -11,7 +11,7 @@ from explorer.charts.plot import MARKS, Chart, Series
 from explorer.charts.read_out import is_number
 from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.results import text, warned
+from explorer.results import marks, text
 
 Row = Mapping[str, Any]
 
@@ -133,7 +133,7 @@ def over_seeds(drawing: Drawing, rows: Sequence[Row], view: View) -> Drawing:
     over = sorted({row["ci_over"] for row in rows} - {None}) if view.interval != "off" else ()
     interval = f", 95 % CI over {' or '.join(over)}" if over else ""
     short = "95 % CI" if over else count
-    told = f" · {warned.WARNED} may mislead" if any(map(warned.is_warned, rows)) else ""
+    told = f" · {marks.WARNED} may mislead" if any(map(marks.is_warned, rows)) else ""
     *_, last = drawing.shorter
     shorter = *(f"{title} · {short}{told}" for title in drawing.shorter), last.replace(" · ", " "), last
     return replace(drawing, title=f"{drawing.title} · {count}{interval}{told}", shorter=shorter)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.project.choices import View
 from explorer.project.live import Live
-from explorer.results import warned
-from explorer.results.leakage import RULES, VIEWS
+from explorer.results import marks
+from explorer.results.text import RULES, VIEWS
 from store.statements import HEADLINE_VIEWS
 
 Row = Mapping[str, Any]
@@ -150,12 +150,12 @@ def of_run(row: Row, view: View) -> Number:
     metric = of(view)
     if not metric.inference:
         value = row.get(f"{metric.id}_accuracy") if in_rows(view) else None
-        return Number(value, warned=warned.is_warned(row, metric.facts.get("view")))
+        return Number(value, warned=marks.is_warned(row, metric.facts.get("view")))
     found = row.get(f"{view.leak_view}_inference_accuracy") if in_rows(view) else None
     if found is None:
         return Number()
     value = 2 * found - 1 if metric.id == "advantage" else found  # Eq 16
-    return Number(value, row[f"{view.leak_view}_leaks"], warned.is_warned(row, view.leak_view))
+    return Number(value, row[f"{view.leak_view}_leaks"], marks.is_warned(row, view.leak_view))
 
 
 def in_rows(view: View) -> bool:
@@ -174,12 +174,12 @@ def of_runs(live: Live, view: View) -> Callable[[Row], Number]:
     if not of(view).inference:
         of_answers = {name: value for name, value in wanted(view).items() if name != "measure"}
         found = live.rows("accuracies", **of_answers) or []
-        errors = {row["run_id"]: Number(row["calibration_error"], warned=warned.is_warned(row)) for row in found}
+        errors = {row["run_id"]: Number(row["calibration_error"], warned=marks.is_warned(row)) for row in found}
         return lambda row: errors.get(row["run_id"], Number())
     chosen = {("metric" if name == "measure" else name): value for name, value in wanted(view).items()}
     rows = live.rows("leakage", **chosen) or []
     numbers = {
-        row["run_id"]: Number(row["value"], row["leaks"], warned.is_warned(row))
+        row["run_id"]: Number(row["value"], row["leaks"], marks.is_warned(row))
         for row in rows
         if row["class_label"] is None
     }

@@ -18,7 +18,7 @@ from typing import Any
 
 from explorer.charts.canvas import NOWHERE, Cell, Frame, Place, reach, shown, word
 from explorer.charts.chart import MARKS, TONES, Chart, Look, Series, Spans, Trace, nearest, spans, spans_of, trace_of
-from explorer.results.leakage import FLOOR, NOT_TOLD_APART
+from explorer.results.marks import FLOOR, NOT_TOLD_APART
 
 __all__ = ["MARKS", "TONES", "Chart", "Look", "Series", "draw", "nearest", "spans"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from explorer.charts.plot import LIKE_GUESS, MARKS, Series
 from explorer.results import text
-from explorer.results.leakage import FLOOR, NOT_TOLD_APART, even
+from explorer.results.marks import FLOOR, NOT_TOLD_APART, even
 
 if TYPE_CHECKING:
     from explorer.charts.curves import Drawing

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from engine.printing import within
 from engine.text import printable
-from explorer.results import leakage, text, warned
+from explorer.results import attack_table, marks, text
 
 Row = Mapping[str, Any]
 
@@ -101,9 +101,9 @@ def finding(message: Mapping[str, Any]) -> str:
     """What one attack found, in one line."""
     name, took = f"{message['attack']} ({message['view']})", text.duration(message["seconds"])
     said = [
-        f"{number.words} {leakage.with_interval(number.metric, estimate)}"
-        for each in leakage.attacks(message["facts"])[:1]
-        for number in (leakage.HELD_OUT, leakage.AUC)
+        f"{number.words} {attack_table.with_interval(number.metric, estimate)}"
+        for each in attack_table.attacks(message["facts"])[:1]
+        for number in (attack_table.HELD_OUT, attack_table.AUC)
         if (estimate := number.of(each)) is not None
     ]
     return f"{name}: {', '.join(said) or 'nothing to be told'} ({took})"
@@ -116,7 +116,7 @@ def with_warnings(opening: Mapping[str, Any], facts: Iterable[Row], warnings: It
     @cache
     def joined(view: str, attack: str | None) -> str | None:
         of_view = [each for each in told if each["view"] in (None, view)]
-        return warned.joined(each["message"] for each in of_view if each.get("attack") in (None, attack))
+        return marks.joined(each["message"] for each in of_view if each.get("attack") in (None, attack))
 
     tables = (opening["accuracies"], facts)
     rows = [[row | {"warnings": joined(row["view"], row.get("attack"))} for row in table] for table in tables]

@@ -13,8 +13,8 @@ import click
 from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from engine.text import csv_text, printable
 from explorer.cli.audit_process import Audited, audited
-from explorer.results import accuracy, class_cells, class_table, leakage, warned
-from explorer.results.class_table import PAPERS, Strategy
+from explorer.results import accuracy_table, attack_table, class_cells, classes_table, marks, text
+from explorer.results.classes_table import PAPERS, Strategy
 
 Row = Mapping[str, Any]
 
@@ -111,7 +111,7 @@ def audit(
         click.echo(line, err=True)
     if csv_path == "-":
         write_csv(found.facts, path.stem, sys.stdout)
-        click.echo(leakage.FLOOR, err=True)
+        click.echo(marks.FLOOR, err=True)
     elif csv_path:
         with open(csv_path, "w", newline="", encoding="utf-8") as stream:
             write_csv(found.facts, path.stem, stream)
@@ -120,15 +120,15 @@ def audit(
 
 def report(found: Audited, attacks: Sequence[str], by_class: bool) -> Iterator[str]:
     """The tables, block by block: how often the model is right comes first, with what makes its answers doubtful."""
-    yield accuracy.table(found.accuracies)
+    yield accuracy_table.table(found.accuracies)
     if by_class:
-        yield accuracy.by_class(found.accuracies, found.file["class_names"])
+        yield accuracy_table.by_class(found.accuracies, found.file["class_names"])
     if found.messages:
-        yield "\n".join(warned.lines(found.messages, LINE))
+        yield "\n".join(marks.lines(found.messages, LINE))
     if not found.facts:
         return
     optimistic = any(row["threshold_rule"] == "oracle" for row in found.facts)
-    yield leakage.table(found.facts) + (f"\n{textwrap.fill(OPTIMISTIC, LINE)}" if optimistic else "")
+    yield attack_table.table(found.facts) + (f"\n{textwrap.fill(OPTIMISTIC, LINE)}" if optimistic else "")
     if any(own.attack in attacks for own in PAPERS):
         yield strategies_table(found.facts, found.file["class_names"])
 
@@ -137,17 +137,13 @@ def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> st
     """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
     facts = [row for row in rows if row["metric"] == "inference_accuracy" and row["threshold_rule"] == "heldout"]
     facts = [row for row in facts if Strategy(row["attack"], row["view"]) in PAPERS]
-    shown = class_table.strategies(facts, "heldout")
+    shown = classes_table.strategies(facts, "heldout")
     if not shown:
         return "No class has enough examples for the strategies of the paper's Table 7."
     names = dict(enumerate(class_names))
-    table = [replace(row, class_name=names.get(row.label)) for row in class_table.rows(facts, "heldout", shown)]
-    marked = (
-        f"; {leakage.NOT_TOLD_APART}: {leakage.LIKE_GUESS}; {leakage.AMONG_CLASSES}"
-        if class_cells.marked(table)
-        else ""
-    )
-    doubted = f"; {warned.LEGEND}" if class_cells.warned(table) else ""
+    table = [replace(row, class_name=names.get(row.label)) for row in classes_table.rows(facts, "heldout", shown)]
+    marked = f"; {marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}; {marks.AMONG_CLASSES}" if class_cells.marked(table) else ""
+    doubted = f"; {marks.LEGEND}" if class_cells.warned(table) else ""
     words = textwrap.fill(STRATEGIES_WORDS + marked + doubted, LINE)
     told = textwrap.wrap(class_cells.told_apart(table), LINE)
     return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", *told, words])
@@ -155,7 +151,7 @@ def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> st
 
 def missing(views: Sequence[str]) -> Iterator[str]:
     """A line for each view that the file lacks, with what cannot be had therefore."""
-    for view in leakage.VIEWS:
+    for view in text.VIEWS:
         if view not in views:
             lost = " and no ".join(own.label for own in PAPERS if own.view == view)
             keys = f"logits_train_{view}, logits_test_{view}"

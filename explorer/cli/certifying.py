@@ -12,7 +12,7 @@ from explorer.cli import options
 from explorer.cli.watching import come_back, wait
 from explorer.project.access import EngineResults, ensure, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
-from explorer.results import run_facts, views_table
+from explorer.results import run_words, views_table
 
 
 @click.command()
@@ -35,7 +35,7 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
     """
     with results(project) as asked:
         run = find_run(asked, name)
-    other = certified(run_facts.spec_of(run), method)
+    other = certified(run_words.spec_of(run), method)
     command = protocol.Submit(sweep=run["sweep"] or run["name"], runs=[request_like(other, run)])
     missing = trained_anew(project, run)
     ensure(project)

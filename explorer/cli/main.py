@@ -16,7 +16,7 @@ from engine.service.project import Project, ProjectError
 from engine.text import one_line, said_of_file
 from engine.validation import SpecError
 from explorer.cli import options
-from explorer.results.plain import speak_plainly
+from explorer.results.ascii_text import speak_plainly
 from store.errors import StoreError
 
 if TYPE_CHECKING:

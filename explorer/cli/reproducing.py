@@ -20,7 +20,7 @@ from explorer.cli.watching import INTERRUPTED, wait
 from explorer.project.access import ensure, results
 from explorer.project.submitting import place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
-from explorer.results.leakage import FLOOR
+from explorer.results.marks import FLOOR
 
 
 @click.command()

@@ -14,8 +14,8 @@ from engine.service.project import Project
 from engine.text import printable
 from explorer.cli import options
 from explorer.project.access import Results, Row, find_run, results
-from explorer.results import exposed, facts, leakage, text, views_table, warned
-from explorer.results.run_files import EXPOSED
+from explorer.results import attack_table, curve_table, exposed_table, marks, text, views_table
+from explorer.results.run_folder import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
 
@@ -47,12 +47,12 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     }
     click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
     if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
-        click.echo(f"{leakage.NOT_TOLD_APART} {leakage.LIKE_GUESS}", err=True)
+        click.echo(f"{marks.NOT_TOLD_APART} {marks.LIKE_GUESS}", err=True)
     if any(row[f"{view}_inference_accuracy"] is not None for row in rows for view in ("benign", "adversarial")):
-        click.echo(leakage.FLOOR, err=True)
+        click.echo(marks.FLOOR, err=True)
     for row in rows:
-        for message in warned.messages([row]):
-            click.echo(f"{warned.WARNED} {row['run_id']}: {message}", err=True)
+        for message in marks.messages([row]):
+            click.echo(f"{marks.WARNED} {row['run_id']}: {message}", err=True)
 
 
 @click.command()
@@ -69,8 +69,8 @@ def show(what: str, project: Project) -> None:
     classes    leakage class by class
     """  # noqa: D301
     with results(project) as asked:
-        if what in facts.FOLDS:
-            _show_table(asked.query(what, **facts.SHOWN[what]), what)
+        if what in curve_table.FOLDS:
+            _show_table(asked.query(what, **curve_table.SHOWN[what]), what)
         else:
             _show_run(asked, find_run(asked, what), project)
 
@@ -79,8 +79,8 @@ def _show_table(rows: list[Row], table: str) -> None:
     if not rows:
         click.echo("no finished runs", err=True)
         return
-    legend = textwrap.fill(views_table.LEGEND, LINE, break_on_hyphens=False) if table == "views" else facts.LEGEND
-    click.echo(f"{facts.TITLES[table]}\n\n{facts.FOLDS[table](rows)}\n\n{legend}")
+    legend = textwrap.fill(views_table.LEGEND, LINE, break_on_hyphens=False) if table == "views" else curve_table.LEGEND
+    click.echo(f"{curve_table.TITLES[table]}\n\n{curve_table.FOLDS[table](rows)}\n\n{legend}")
 
 
 def _show_run(asked: Results, found: Row, project: Project) -> None:
@@ -91,21 +91,21 @@ def _show_run(asked: Results, found: Row, project: Project) -> None:
     click.echo(f"files    {printable(str(project.run_folder(found['run_id'])))}")
     click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
     _tell_warnings(found)
-    shares = leakage.even([text.percent(row["accuracy"]) + warned.mark(warned.is_warned(row)) for row in accuracies])
+    shares = marks.even([text.percent(row["accuracy"]) + marks.mark(None, marks.is_warned(row)) for row in accuracies])
     lines = [[row["view"], row["split"], share, row["n"]] for row, share in zip(accuracies, shares, strict=True)]
     click.echo(text.table(["view", "split", "accuracy %", "n"], lines) + "\n")
-    click.echo(leakage.table(leaks))
+    click.echo(attack_table.table(leaks))
 
 
 def _tell_warnings(run: Row) -> None:
-    if said := warned.lines(warned.messages([run]), LINE):
+    if said := marks.lines(marks.messages([run]), LINE):
         click.echo("\n".join(said) + "\n")
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--top", default=20, show_default=True, type=click.IntRange(min=1), help="So many images.")
-@click.option("--view", type=click.Choice(leakage.VIEWS), help="Only this view, ranked by its risk.")
+@click.option("--view", type=click.Choice(text.VIEWS), help="Only this view, ranked by its risk.")
 @options.project
 def scores(run: str, top: int, view: str | None, project: Project) -> None:
     """Show the training images that a run exposes most. RUN may be any part of its name that is unique.
@@ -115,17 +115,17 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
     """
     with results(project) as asked:
         found = find_run(asked, run)
-        rows = exposed.most_exposed(asked.query, found["run_id"], top, view)
-    if nothing := exposed.why_none(rows, found["state"]):
+        rows = exposed_table.most_exposed(asked.query, found["run_id"], top, view)
+    if nothing := exposed_table.why_none(rows, found["state"]):
         click.echo(f"{found['run_id']} ({found['state']}): {nothing}", err=True)
         return
-    there = exposed.views(rows)
+    there = exposed_table.views(rows)
     if view is not None and view not in there:
         raise StoreError(f"{found['run_id']} has no {view} view; it has {', '.join(there)}")
     shown = [view] if view else there
     click.echo(f"{found['run_id']}: its most exposed training images\n")
     _tell_warnings(found)
-    click.echo(f"{exposed.table(rows, shown)}\n\n{exposed.legend(shown)}")
+    click.echo(f"{exposed_table.table(rows, shown)}\n\n{exposed_table.legend(shown)}")
     pictures = project.run_folder(found["run_id"]) / EXPOSED
     if pictures.is_dir():
         click.echo(f"pictures of the first of them: {pictures}")
@@ -164,16 +164,16 @@ def export(
             else:
                 rows = asked.export(table, format, Path(path).absolute(), filters)
                 click.echo(f"{printable(str(path))}: {rows} rows of {table}", err=True)
-    if table in leakage.OF_LEAKAGE:
-        click.echo(leakage.FLOOR, err=True)
+    if table in marks.OF_LEAKAGE:
+        click.echo(marks.FLOOR, err=True)
 
 
 def _accuracies(rows: list[Row], view: str) -> list[str]:
     """The view's test accuracies, marked where a warning speaks of them."""
     shares = [text.percent(row[f"{view}_test_accuracy"]) for row in rows]
-    return leakage.even(
+    return marks.even(
         [
-            "-" if share is None else share + warned.mark(warned.is_warned(row, view))
+            "-" if share is None else share + marks.mark(None, marks.is_warned(row, view))
             for row, share in zip(rows, shares, strict=True)
         ]
     )
@@ -183,10 +183,10 @@ def _marked(rows: list[Row], view: str) -> list[str | None]:
     """The view's inference accuracies, marked where they are like a guess or a warning speaks of them."""
     values = [row[f"{view}_inference_accuracy"] for row in rows]
     cells = [
-        "-" if value is None else text.percent(value) + leakage.mark(row[f"{view}_leaks"], warned.is_warned(row, view))
+        "-" if value is None else text.percent(value) + marks.mark(row[f"{view}_leaks"], marks.is_warned(row, view))
         for row, value in zip(rows, values, strict=True)
     ]
-    return leakage.even(cells)
+    return marks.even(cells)
 
 
 def _took(row: Row) -> str | None:

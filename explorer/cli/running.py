@@ -17,7 +17,7 @@ from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.access import EngineResults, Row, ensure, results
 from explorer.project.planning import cost
 from explorer.project.submitting import place_here, submission
-from explorer.results import facts, text
+from explorer.results import curve_table, text
 from store.errors import StoreError
 
 EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "leakage")
@@ -144,13 +144,13 @@ def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: li
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
     results = EngineResults(client)
     told = False
-    for table, title in facts.TITLES.items():
-        rows = results.query(table, sweep=sweep.name, run_id=names, **facts.SHOWN[table])
+    for table, title in curve_table.TITLES.items():
+        rows = results.query(table, sweep=sweep.name, run_id=names, **curve_table.SHOWN[table])
         if rows and (table != "views" or any(row["certification"] for row in rows)):  # else the first tables say it all
-            click.echo(f"\n{title}\n\n{facts.FOLDS[table](rows)}")
+            click.echo(f"\n{title}\n\n{curve_table.FOLDS[table](rows)}")
             told = True
     if told:
-        click.echo(f"\n{facts.LEGEND}")
+        click.echo(f"\n{curve_table.LEGEND}")
     folder = project.root / "csv" / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     for table in EXPORTED:

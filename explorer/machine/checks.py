@@ -21,7 +21,7 @@ from engine.spec.experiment import DATASETS, Data
 from engine.text import printable
 from engine.validation import SpecError
 from explorer.results import text
-from explorer.results.plain import speaks_unicode
+from explorer.results.ascii_text import speaks_unicode
 
 PROBE = """
 import importlib.util, json, pathlib, torch

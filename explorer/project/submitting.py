@@ -15,7 +15,7 @@ from engine.spec.recipes import ALL_VIEWS
 from engine.spec.sweeps import Sweep
 from engine.text import printable
 from engine.validation import SpecError
-from explorer.results.run_files import WEIGHTS
+from explorer.results.run_folder import WEIGHTS
 
 TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""

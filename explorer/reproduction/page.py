@@ -13,8 +13,8 @@ from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
 from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
-from explorer.results import text, warned
-from explorer.results.leakage import FLOOR
+from explorer.results import marks, text
+from explorer.results.marks import FLOOR
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {
@@ -106,8 +106,8 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
         for own in (list(group) for _, group in groupby(settings, key=lambda setting: setting.model))
     ]
     parts = [f"## {name}\n\n{description}.\n\n{_counts(compared)}", *tables]
-    if said := warned.messages(setting.row for setting in settings):
-        parts.append("\n".join(f"- {warned.WARNED} {message}" for message in said))
+    if said := marks.messages(setting.row for setting in settings):
+        parts.append("\n".join(f"- {marks.WARNED} {message}" for message in said))
     if found := claims.findings(settings):
         parts.append(f"What the paper claims:\n\n{_claims(found)}")
     if collapsed := [claims.label(setting) for setting in settings if setting.collapsed]:
@@ -167,8 +167,8 @@ def _ours(cell: Compared | None) -> str:
     if cell is None:
         return ""
     number = cell.ours
-    is_warned = warned.is_warned(cell.setting.row, cell.column.partition("_")[0])
-    return _number(number) + warned.mark(is_warned)
+    is_warned = marks.is_warned(cell.setting.row, cell.column.partition("_")[0])
+    return _number(number) + marks.mark(None, is_warned)
 
 
 def _papers(cell: Compared | None) -> str:

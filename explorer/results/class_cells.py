@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explorer.results import text
-from explorer.results.class_table import Cell, ClassRow, Strategy
-from explorer.results.leakage import MISSING, NOT_TOLD_APART, mark
+from explorer.results.classes_table import Cell, ClassRow, Strategy
+from explorer.results.marks import NOT_TOLD_APART, mark
+from explorer.results.table import MISSING
 
 BEST = "▸"
 """Before the number of a row's best strategy."""

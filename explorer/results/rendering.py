@@ -7,12 +7,10 @@ from itertools import groupby, zip_longest
 
 from rich.cells import cell_len
 
-from explorer.results import warned
+from explorer.results import marks
 from explorer.results.lines import Line, bar, heading, sized, wrapped
-from explorer.results.table import Block, Cell, Column, Table, header, row
+from explorer.results.table import MISSING, Block, Cell, Column, Table, header, row
 
-MISSING = "—"
-"""On a screen in the place of what there is not."""
 TEXT_WIDTH = 100
 """Cells of a line of words below a table in plain text."""
 LONGEST_BAR = 30
@@ -42,7 +40,7 @@ def words_below(table: Table, width: int) -> list[Line]:
     """Legend and warnings on a screen."""
     lines = [line for words in table.legend for line in wrapped(words, width - 1, "dim", hang=1)]
     for message in table.messages:
-        lines += wrapped(message, width - 1, "warn", first=f" {warned.WARNED}", hang=3)
+        lines += wrapped(message, width - 1, "warn", first=f" {marks.WARNED}", hang=3)
     return lines
 
 
@@ -81,7 +79,7 @@ def plain(table: Table, width: int | None = None) -> str:
         title = f"{block.title}   ({block.note})" if block.note else block.title
         own = replace(table, blocks=(block,)).filled()
         blocks.append("\n\n".join(filter(None, [title, "\n".join(_plain_lines(own, width))])))
-    messages = warned.lines(table.messages, TEXT_WIDTH)
+    messages = marks.lines(table.messages, TEXT_WIDTH)
     legend = [line for words in table.legend for line in textwrap.wrap(words, TEXT_WIDTH, break_on_hyphens=False)]
     return "\n\n".join(filter(None, [*blocks, "\n".join(messages), "\n".join(legend)]))
 

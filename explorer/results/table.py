@@ -13,6 +13,9 @@ from rich.cells import cell_len
 
 from explorer.results.lines import Line, Segment, sized
 
+MISSING = "—"
+"""On a screen in the place of what there is not."""
+
 
 @dataclass(frozen=True)
 class Column:

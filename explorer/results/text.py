@@ -4,6 +4,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from engine.spec.recipes import ALL_VIEWS as VIEWS
+
+LETTERS = dict(zip(VIEWS, "BATV", strict=True))
+"""Views as the paper writes them; V are verified bounds."""
+RULES = {"oracle": "oracle", "heldout": "held-out"}
+"""Threshold rules in words."""
+
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Aligned columns under a ruled header; numbers to the right, None as `-`."""

@@ -6,8 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from engine.spec.recipes import NETWORK, VERIFIER
-from explorer.results import text, warned
-from explorer.results.leakage import FLOOR, LETTERS, LIKE_GUESS, MISSING, NOT_TOLD_APART, RULES, mark
+from explorer.results import marks, text
+from explorer.results.marks import FLOOR, LIKE_GUESS, NOT_TOLD_APART, mark
+from explorer.results.table import MISSING
+from explorer.results.text import LETTERS, RULES
 
 Row = Mapping[str, Any]
 
@@ -17,7 +19,7 @@ LEGEND = (
     "In percent. I_B, I_A, I_V: membership-inference accuracy by benign, adversarial and certified confidence, a guess "
     "is 50; oracle: with the paper's threshold, chosen on the very examples; held-out: with one chosen on others; "
     f"{NOT_TOLD_APART}: {LIKE_GUESS} in half of the seeds or more; {FLOOR}; ±: standard deviation over seeds; "
-    f"{PAPER}: what it prints for the data set, defense and epsilon; {warned.LEGEND}."
+    f"{PAPER}: what it prints for the data set, defense and epsilon; {marks.LEGEND}."
 )
 
 
@@ -170,7 +172,7 @@ def _cell(row: Row, number: Number) -> Cell:
     leaking = row.get(f"{number.column}_n_leaking")
     leaks = None if leaking is None else 2 * leaking > row["n_seeds"]
     view = number.column.partition("_")[0]
-    return Cell(row[number.column], row[f"{number.column}_std"], leaks, warned.is_warned(row, view))
+    return Cell(row[number.column], row[f"{number.column}_std"], leaks, marks.is_warned(row, view))
 
 
 # Words
@@ -228,7 +230,7 @@ def plain(rows: Iterable[Row]) -> str:
     """The whole table as plain text, block by block, and the warnings of its runs."""
     rows = list(rows)
     tables = [f"{_heading(block)}\n\n{_plain(block)}" for block in blocks(rows)]
-    return "\n\n".join([*tables, *filter(None, ["\n".join(warned.lines(warned.messages(rows), warned.LINE))])])
+    return "\n\n".join([*tables, *filter(None, ["\n".join(marks.lines(marks.messages(rows), marks.LINE))])])
 
 
 def _heading(block: Block) -> str:

@@ -10,8 +10,8 @@ from explorer.app.panes.pane import Page, Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
-from explorer.results.leakage import FLOOR, LIKE_GUESS
 from explorer.results.lines import Line, plain
+from explorer.results.marks import FLOOR, LIKE_GUESS
 
 COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},

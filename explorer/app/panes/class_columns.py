@@ -7,10 +7,9 @@ from rich.cells import cell_len
 
 from explorer.results import class_cells, text
 from explorer.results.class_cells import FORMS
-from explorer.results.class_table import ClassRow, Strategy
-from explorer.results.leakage import MISSING
+from explorer.results.classes_table import ClassRow, Strategy
 from explorer.results.lines import Segment, bar
-from explorer.results.table import Column
+from explorer.results.table import MISSING, Column
 
 Sorts = dict[str, Callable[[ClassRow], float | None]]
 """What a table can be sorted by, its main number first."""

@@ -10,12 +10,13 @@ from explorer.app.panes.pane import Page, Pane
 from explorer.app.panes.runs import short_name
 from explorer.charts import metrics
 from explorer.project import progress
-from explorer.results import class_cells, class_table, text, warned
-from explorer.results.class_table import PAPERS, ClassRow, Strategy
-from explorer.results.leakage import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART, RULES
+from explorer.results import class_cells, classes_table, marks, text
+from explorer.results.classes_table import PAPERS, ClassRow, Strategy
 from explorer.results.lines import Line, plain
+from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
 from explorer.results.table import fit, header, row
+from explorer.results.text import RULES
 
 Row = dict[str, Any]
 SEPARATOR = " · "
@@ -72,7 +73,7 @@ class Classes(Pane):
 
     def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
-        there_are = class_table.strategies(facts, self.view.class_rule)
+        there_are = classes_table.strategies(facts, self.view.class_rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
         scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
         return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
@@ -101,7 +102,7 @@ class Classes(Pane):
         return f"No attack on {name}: {state}, {run['error'] or 'no reason given'}." + self._offer(" r retries it.")
 
     def _without(self, facts: list[Row], name: str) -> str:
-        if class_table.strategies(facts, "oracle"):
+        if classes_table.strategies(facts, "oracle"):
             return f"No class of {name} has enough examples for a held-out threshold. T changes to oracle ones."
         attacks = ", ".join(sorted({fact["attack"] for fact in facts})) or "none"
         return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
@@ -113,7 +114,7 @@ class Classes(Pane):
 
     def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
-        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        rows = classes_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
         papers = any(cell.published is not None for row in rows for cell in row.cells.values())
         table = strategy_table(rows, list(shown), papers, width)
         fitting = {column.name for column in fit(table.columns, width)}
@@ -129,16 +130,16 @@ class Classes(Pane):
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = class_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        rows = classes_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
         return self._page(name, difference_table(rows), rows, notes, width)
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
         said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_cells.marked(rows) else []
-        said += [f"{warned.WARNED} may mislead"] if class_cells.warned(rows) else []
+        said += [f"{marks.WARNED} may mislead"] if class_cells.warned(rows) else []
         said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
-        said += [f"* under {class_table.FEW} a side"] if any(row.few for row in rows) else []
+        said += [f"* under {classes_table.FEW} a side"] if any(row.few for row in rows) else []
         return said
 
     def _natural(self, run: Row, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
@@ -149,7 +150,7 @@ class Classes(Pane):
         budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
-        return class_table.natural_best(facts, self.view.class_rule, shown), said
+        return classes_table.natural_best(facts, self.view.class_rule, shown), said
 
     def _no_twin(self, run: Row, name: str) -> str:
         if run["defense"] == "natural":
@@ -164,7 +165,7 @@ class Classes(Pane):
         columns = fit(table.columns, width)
         self.sorts = list(table.sorts)
         sort = self.view.class_sort if self.view.class_sort in table.sorts else self.sorts[0]
-        rows = class_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
+        rows = classes_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
         self.labels = [row.label for row in rows]
         widths = {column.name: column.width for column in columns}
         what = metrics.BY_ID[self.metric].title + " %"

@@ -7,8 +7,8 @@ from typing import Any
 
 from explorer.app.panes.pane import Page
 from explorer.app.panes.sheet import Sheet
-from explorer.results import comparison, run_facts, warned
-from explorer.results.comparison import Cell, Entry, Known
+from explorer.results import comparison_table, marks, run_words
+from explorer.results.comparison_table import Cell, Entry, Known
 from explorer.results.lines import Line, heading, plain, sized, wrapped
 
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ class ComparisonSheet(Sheet):
 
     def names(self) -> list[str]:
         """What the columns are called."""
-        return run_facts.short_names(self.runs)
+        return run_words.short_names(self.runs)
 
     def known(self) -> Known:
         """What the store says of the runs."""
@@ -53,12 +53,12 @@ class ComparisonSheet(Sheet):
         return Known(
             self.live.rows("run", run_id=ids),
             self.live.rows("accuracies", run_id=ids),
-            self.live.rows("leakage", run_id=ids, metric=list(comparison.METRICS)),
+            self.live.rows("leakage", run_id=ids, metric=list(comparison_table.METRICS)),
         )
 
-    def sections(self) -> list[comparison.Section]:
+    def sections(self) -> list[comparison_table.Section]:
         """The whole comparison."""
-        return comparison.compare(self.runs, self.known(), self.all_settings)
+        return comparison_table.compare(self.runs, self.known(), self.all_settings)
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """As many runs as fit."""
@@ -74,10 +74,10 @@ class ComparisonSheet(Sheet):
             for entry in section.entries:
                 lines += _entry_lines(entry, shown, each)
         known = self.known()
-        if words := comparison.legend(known):
+        if words := comparison_table.legend(known):
             lines += [(), *wrapped(words, width - 1, "dim", hang=1)]
-        for message in comparison.warnings(known):
-            lines += wrapped(message, width - 1, "warn", first=f" {warned.WARNED}", hang=3)
+        for message in comparison_table.warnings(known):
+            lines += wrapped(message, width - 1, "warn", first=f" {marks.WARNED}", hang=3)
         if not known.complete:
             lines += [(), plain(" asking …", "dim")]
         names = self.names()

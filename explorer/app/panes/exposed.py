@@ -6,10 +6,10 @@ from typing import Any
 
 from explorer.app.panes.class_columns import class_column
 from explorer.app.panes.run_sections import ASKING, indented
-from explorer.results import exposed, picture, text
-from explorer.results.exposed import LETTERS
+from explorer.results import exposed_table, picture, text
+from explorer.results.exposed_table import LETTERS
 from explorer.results.lines import Line, beside, heading, plain, wrapped
-from explorer.results.run_files import RunFolder
+from explorer.results.run_folder import RunFolder
 from explorer.results.table import Column, fit, header, row
 
 Row = Mapping[str, Any]
@@ -43,11 +43,11 @@ def section(
     lines = [heading(TITLE, width, "risk, and confidence in the true class, %")]
     if rows is None:
         return [*lines, plain(f" {ASKING}", "dim")]
-    if nothing := exposed.why_none(rows, state):
+    if nothing := exposed_table.why_none(rows, state):
         return [*lines, plain(f" {nothing[0].upper()}{nothing[1:]}.", "dim")]
     chosen %= len(rows)
     lines += _pictures(folder, rows[chosen], width, picture_rows(height), look)
-    return [*lines, *_list(rows, chosen, width - 1), *wrapped(exposed.MEANING, width - 1, "dim", hang=1)]
+    return [*lines, *_list(rows, chosen, width - 1), *wrapped(exposed_table.MEANING, width - 1, "dim", hang=1)]
 
 
 def picture_rows(height: int) -> int:
@@ -62,7 +62,10 @@ def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look:
     example = shown["example"]
     if f"{example}-image" not in folder.pictures:
         return [plain(f" The run's folder has no picture of image {example}.", "dim")]
-    captions = {"image": f"image {example}, class {exposed.class_of(shown)}", "adversarial": "its adversarial example"}
+    captions = {
+        "image": f"image {example}, class {exposed_table.class_of(shown)}",
+        "adversarial": "its adversarial example",
+    }
     blocks = []
     for kind, caption in captions.items():
         name = f"{example}-{kind}"
@@ -75,8 +78,8 @@ def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look:
 
 
 def _list(rows: Sequence[Row], chosen: int, width: int) -> list[Line]:
-    views = exposed.views(rows)
-    columns = [Column("", 1), Column("IMAGE", 7, right=True), class_column(exposed.class_of(own) for own in rows)]
+    views = exposed_table.views(rows)
+    columns = [Column("", 1), Column("IMAGE", 7, right=True), class_column(exposed_table.class_of(own) for own in rows)]
     columns.append(Column("RISK", 5, right=True))
     for view in views:
         columns.append(Column(view.upper(), max(6, len(view)), right=True, rank=1))
@@ -87,7 +90,7 @@ def _list(rows: Sequence[Row], chosen: int, width: int) -> list[Line]:
         cells = {
             "": ("▸" if index == chosen else "", "accent"),
             "IMAGE": (str(own["example"]), ""),
-            "CLASS": (exposed.class_of(own), ""),
+            "CLASS": (exposed_table.class_of(own), ""),
             "RISK": (text.percent(own["risk"]) or "—", ""),
         }
         for view in views:

@@ -7,9 +7,9 @@ from typing import Any
 from explorer.app.panes.pane import Page
 from explorer.app.panes.sheet import Sheet
 from explorer.project import run_commands
-from explorer.results import failures, run_facts, run_files, text
+from explorer.results import failures, run_folder, run_words, text
 from explorer.results.lines import Line, cut, plain, wrapped
-from explorer.results.run_files import WEIGHTS, RunFolder
+from explorer.results.run_folder import WEIGHTS, RunFolder
 
 Row = dict[str, Any]
 
@@ -39,7 +39,7 @@ class FailureSheet(Sheet):
         """Half of the batch size where training with it may help."""
         rows = self.live.rows("run", run_id=self.run_id)
         helps = rows and failures.explain(self.run).smaller_batch
-        return run_commands.halved(run_facts.spec_of(rows[0])) if helps else None
+        return run_commands.halved(run_words.spec_of(rows[0])) if helps else None
 
     def draw(self) -> None:
         """As high as its text, if the screen is."""
@@ -68,7 +68,7 @@ class FailureSheet(Sheet):
         step = self._last_step()
         right = " · ".join(
             [
-                run_facts.clock(run["ended"]),
+                run_words.clock(run["ended"]),
                 *([f"step {step}"] if step else []),
                 *([run["device"]] if run["device"] else []),
             ]
@@ -111,7 +111,7 @@ class FailureSheet(Sheet):
         if self.folder is None or not self.folder.log.count:
             return []
         log = self.folder.log
-        shown = run_files.last_error(log, self.run["error"] or "")
+        shown = run_folder.last_error(log, self.run["error"] or "")
         lines = _condensed(shown) if shown else [f"  {line.strip()}" for line in log.lines[-WORDS_OF_LOG:]]
         more = log.count - (len(shown) or len(lines))
         lines += [f"    ({more} more {'line' if more == 1 else 'lines'} — L opens the log)"] if more > 0 else []

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from explorer.app.panes.run_sections import ASKING, indented
-from explorer.results import leakage
-from explorer.results.leakage import Attack
+from explorer.results import attack_table, marks
+from explorer.results.attack_table import Attack
 from explorer.results.lines import Line, heading, plain, wrapped
 from explorer.results.table import Column, header, row
 
 Cells = dict[str, list[str]]
 """Columns of a table of attacks: its header -> one cell for each attack."""
 
-SHORT = tuple(number for number in leakage.NUMBERS if number != leakage.LUCK)
+SHORT = tuple(number for number in attack_table.NUMBERS if number != attack_table.LUCK)
 FORMS = (
-    (leakage.NUMBERS, (leakage.ORACLE, leakage.HELD_OUT, leakage.AUC)),
-    (SHORT, (leakage.ORACLE, leakage.HELD_OUT)),
+    (attack_table.NUMBERS, (attack_table.ORACLE, attack_table.HELD_OUT, attack_table.AUC)),
+    (SHORT, (attack_table.ORACLE, attack_table.HELD_OUT)),
     (SHORT, ()),
 )
 """Numbers said of every attack, and those whose interval stands beside them: ever fewer."""
@@ -34,7 +34,7 @@ def section(attacks: Sequence[Attack] | None, width: int, running: bool = False)
         words = ASKING if attacks is None else NO_ATTACK if running else "No attack on this run is stored."
         return [*lines, plain(f" {words}", "dim")]
     lines += _attack_table(attacks, _main_columns(attacks, width - 1), width - 1)
-    lines += wrapped(leakage.legend(attacks), width - 1, "dim", hang=1)
+    lines += wrapped(attack_table.legend(attacks), width - 1, "dim", hang=1)
     for rules, (title, words) in DETAILS.items():
         having = [attack for attack in attacks if _others(attack, rules)]
         if having:
@@ -49,8 +49,8 @@ def _main_columns(attacks: Sequence[Attack], width: int) -> Cells:
     for numbers, whole in FORMS:
         columns = {}
         for number in numbers:
-            write = leakage.with_interval if number in whole else leakage.number
-            columns[number.title] = leakage.even([write(number.metric, number.of(attack)) for attack in attacks])
+            write = attack_table.with_interval if number in whole else attack_table.number
+            columns[number.title] = marks.even([write(number.metric, number.of(attack)) for attack in attacks])
         if _width(attacks, columns) <= width:
             break
     return columns
@@ -71,10 +71,13 @@ def _others(attack: Attack, rules: Sequence[str]) -> list[str]:
 def _detail_columns(attacks: Sequence[Attack], rules: Sequence[str], width: int) -> list[Cells]:
     """These metrics with what they are reported on, in as many tables as lines of the width need."""
     there_are = dict.fromkeys(metric for attack in attacks for metric in _others(attack, rules))
-    order = [*(m for m in leakage.METRICS if m in there_are), *(m for m in there_are if m not in leakage.METRICS)]
+    order = [
+        *(m for m in attack_table.METRICS if m in there_are),
+        *(m for m in there_are if m not in attack_table.METRICS),
+    ]
     columns = {
-        leakage.METRICS.get(metric, metric.replace("_", " ").upper()): leakage.even(
-            [leakage.number(metric, attack.find(metric, rules)) for attack in attacks]
+        attack_table.METRICS.get(metric, metric.replace("_", " ").upper()): marks.even(
+            [attack_table.number(metric, attack.find(metric, rules)) for attack in attacks]
         )
         for metric in order
     }

@@ -9,9 +9,9 @@ from explorer.app.panes.sheet import Sheet
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
 from explorer.project.board import MARKS, RunBoard
-from explorer.results import leakage, run_facts, text, warned
+from explorer.results import attack_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
-from explorer.results.run_files import RunFolder
+from explorer.results.run_folder import RunFolder
 
 Row = dict[str, Any]
 
@@ -93,17 +93,17 @@ class RunPage(Sheet):
 
     def _head(self, width: int) -> list[Line]:
         run, whole = self.run, self.whole or {}
-        times = [f"started {run_facts.moment(run['started'])}"] if run["started"] else []
-        times += [f"ended {run_facts.moment(run['ended'])}"] if run["ended"] and run["state"] not in OF_RUNNING else []
+        times = [f"started {run_words.moment(run['started'])}"] if run["started"] else []
+        times += [f"ended {run_words.moment(run['ended'])}"] if run["ended"] and run["state"] not in OF_RUNNING else []
         sweeps = whole.get("sweeps") or run["sweep"]
         places = [f"on {run['device']}"] if run["device"] else []
         places += [f"sweep {sweeps.replace(' ', ', ')}" if sweeps else "came in by import", *times]
         lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
-        for message in warned.messages([run]):
-            lines += wrapped(message, width, "warn", first=f" {warned.WARNED}", hang=3)
+        for message in marks.messages([run]):
+            lines += wrapped(message, width, "warn", first=f" {marks.WARNED}", hang=3)
         lines += wrapped(" · ".join(places), width, "dim", hang=1)
         if whole.get("versions"):
-            lines += wrapped(run_facts.versions(whole), width, "dim", hang=1)
+            lines += wrapped(run_words.versions(whole), width, "dim", hang=1)
         return [*lines, ()]
 
     def _state(self, width: int) -> list[Line]:
@@ -117,7 +117,7 @@ class RunPage(Sheet):
         if state == "queued":
             before = sum(other["state"] == "queued" for other in self.live.runs.values()) - 1
             return [plain(f"{words} with {before} others" if before else words, "dim")]
-        took = run_facts.took(run)
+        took = run_words.took(run)
         return [plain(words + (f", took {text.duration(took)}" if took is not None else ""), TONES[state])]
 
     def _progress(self, run: RunBoard, width: int) -> Line:
@@ -135,11 +135,11 @@ class RunPage(Sheet):
         attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
         running = self.run["state"] in OF_RUNNING
         return [
-            leakage_section.section(None if attacks is None else leakage.attacks(attacks), width, running),
+            leakage_section.section(None if attacks is None else attack_table.attacks(attacks), width, running),
             run_sections.accuracies(
-                None if accuracies is None else run_facts.accuracies(accuracies),
-                run_facts.calibration_errors(accuracies or ()),
-                {row["view"] for row in accuracies or () if warned.is_warned(row)},
+                None if accuracies is None else run_words.accuracies(accuracies),
+                run_words.calibration_errors(accuracies or ()),
+                {row["view"] for row in accuracies or () if marks.is_warned(row)},
                 width,
             ),
         ]
@@ -166,7 +166,7 @@ class RunPage(Sheet):
 
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole
-        return run_sections.settings(run_facts.settings(run_facts.spec_of(whole)) if whole else None, width)
+        return run_sections.settings(run_words.settings(run_words.spec_of(whole)) if whole else None, width)
 
     def _files(self, width: int) -> list[list[Line]]:
         return [run_sections.files(self.folder, width), run_sections.log(self.folder, width)]

@@ -5,10 +5,10 @@ from typing import Any
 
 from explorer.charts.curves import HISTORY_TITLES, smoothed
 from explorer.charts.plot import Chart, Series
-from explorer.results import text, warned
+from explorer.results import marks, text
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
-from explorer.results.run_facts import Settings
-from explorer.results.run_files import WEIGHTS, RunFolder
+from explorer.results.run_folder import WEIGHTS, RunFolder
+from explorer.results.run_words import Settings
 from explorer.results.table import Column, header, row
 
 Row = Mapping[str, Any]
@@ -54,7 +54,7 @@ def accuracies(
     columns += [Column(f"ECE {split}", 9, right=True) for split in splits if errors]
     lines.append(indented(header(columns), width - 1))
     for view, of_view in found.items():
-        cells, sign = {"VIEW": (view, "")}, warned.mark(view in warned_views) or " " * bool(warned_views)
+        cells, sign = {"VIEW": (view, "")}, marks.mark(None, view in warned_views) or " " * bool(warned_views)
         for split, (share, n) in of_view.items():
             cells |= {split.upper(): (text.percent(share) + sign, ""), f"n {split}": (f"of {n}", "dim")}
             error = errors.get((view, split))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from explorer.results import text, warned
-from explorer.results.leakage import mark
+from explorer.results import marks, text
 from explorer.results.lines import Line, sized
+from explorer.results.marks import mark
 
 Row = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ def summary(run: Row, took: float | None, width: int) -> list[Line]:
         ("defense", f"{run['defense']}  capacity {run['capacity']:g}" + _epsilon(run) + f"  seed {run['seed']}"),
         *((view, _accuracies(run, view, width - NAMES)) for view in ("benign", "adversarial", "certified")),
         ("time", _time(run, took)),
-        (f"warning {warned.WARNED}", " ".join(warned.messages([run])[:1])),
+        (f"warning {marks.WARNED}", " ".join(marks.messages([run])[:1])),
     ]
     lines: list[Line] = [(("─" * width, "dim"),), ((sized(f" {run['run_id']}", width), "bold"),)]
     return lines + [
@@ -43,7 +43,7 @@ def _accuracies(run: Row, view: str, room: int) -> str:
     words = [f"{name} {text.percent(value)}" for name, value in found if value is not None]
     if view == "certified" and words:
         words.insert(0, f"by {run['certification']}")
-    sign = mark(run[f"{view}_leaks"], warned.is_warned(run, view) and bool(words))
+    sign = mark(run[f"{view}_leaks"], marks.is_warned(run, view) and bool(words))
     while len(words) > 1 and len("  ".join(words) + sign) > room:
         del words[0]
     return "  ".join(words) + sign

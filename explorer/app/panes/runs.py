@@ -16,9 +16,9 @@ from explorer.charts.plot import LIKE_GUESS, MARKS
 from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
-from explorer.results import leakage, text, warned
-from explorer.results.leakage import NOT_TOLD_APART, mark
+from explorer.results import marks, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain
+from explorer.results.marks import NOT_TOLD_APART, mark
 from explorer.results.table import Column, fit, header, row
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ class Runs(Pane):
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
         "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
-        f"that the chart shows; ≈ behind it: {leakage.LIKE_GUESS}; !: the run has a warning; {leakage.FLOOR}. "
+        f"that the chart shows; ≈ behind it: {marks.LIKE_GUESS}; !: the run has a warning; {marks.FLOOR}. "
         "The other panes follow the run under the cursor."
     )
     BINDINGS = actions.bindings("runs")
@@ -117,7 +117,7 @@ class Runs(Pane):
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
         told = any(run.get("warnings") for run in runs)
-        return [*notes, *[LIKE_GUESS] * marked, *[f"{warned.WARNED} may mislead"] * told, KEYS]
+        return [*notes, *[LIKE_GUESS] * marked, *[f"{marks.WARNED} may mislead"] * told, KEYS]
 
     def _foot(self, width: int, room: int) -> list[Line]:
         """The run under the cursor in a few lines, where there are rows to spare."""
@@ -310,14 +310,14 @@ def _epsilon(run: Row) -> str:
 def _number(number: Number) -> Segment:
     """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
     shown, tone = _share(number.value)
-    return shown + (warned.mark(number.warned) or mark(number.leaks) or " "), tone
+    return shown + (marks.mark(None, number.warned) or mark(number.leaks) or " "), tone
 
 
 def _accuracy(run: Row, column: str, told: bool) -> Segment:
     """An accuracy of the run's row, with a mark where it may mislead, or a blank where others (told) have one."""
     shown, tone = _share(run[column])
-    is_warned = run[column] is not None and warned.is_warned(run, column.partition("_")[0])
-    return shown + (warned.mark(is_warned) or " " * told), tone
+    is_warned = run[column] is not None and marks.is_warned(run, column.partition("_")[0])
+    return shown + (marks.mark(None, is_warned) or " " * told), tone
 
 
 def _share(value: float | None) -> Segment:

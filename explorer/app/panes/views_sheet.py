@@ -10,10 +10,9 @@ from rich.cells import cell_len
 from explorer.app.panes.pane import Page
 from explorer.app.panes.sheet import Sheet
 from explorer.charts.metrics import SHORT
-from explorer.results import text, views_table, warned
-from explorer.results.leakage import MISSING
+from explorer.results import marks, text, views_table
 from explorer.results.lines import Line, heading, plain, wrapped
-from explorer.results.table import Column, fit, row
+from explorer.results.table import MISSING, Column, fit, row
 from explorer.results.views_table import ACCURACIES, INFERENCE, Block, Number
 
 Row = dict[str, Any]
@@ -82,8 +81,8 @@ class ViewsSheet(Sheet):
             lines += [_line(next(rest), columns, "dim" if entry.papers else "") for entry in block.entries]
             lines.append(())
         lines += wrapped(_legend(blocks, form), width - 1, "dim", hang=1)
-        for message in warned.messages(rows):
-            lines += wrapped(message, width - 1, "warn", first=f" {warned.WARNED}", hang=3)
+        for message in marks.messages(rows):
+            lines += wrapped(message, width - 1, "warn", first=f" {marks.WARNED}", hang=3)
         return Page(lines, head=_head(columns), title=self._title(rows), note=self.keys(width))
 
     def _title(self, rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ from textual.screen import Screen
 from explorer.app import actions
 from explorer.app.panes.comparison_sheet import ComparisonSheet
 from explorer.app.screens.acting import ActingScreen
-from explorer.results import comparison, warned
+from explorer.results import comparison_table, marks
 from explorer.results.natural_twin import natural_twin
 
 
@@ -49,8 +49,8 @@ class Compare(ActingScreen, Screen):
     def action_copy(self) -> None:
         """The whole comparison as text, all runs."""
         page, known = self.page, self.page.known()
-        words = [comparison.legend(known), *warned.lines(comparison.warnings(known), warned.LINE)]
-        text = comparison.as_text(page.names(), page.sections(), "\n".join(filter(None, words)))
+        words = [comparison_table.legend(known), *marks.lines(comparison_table.warnings(known), marks.LINE)]
+        text = comparison_table.as_text(page.names(), page.sections(), "\n".join(filter(None, words)))
         self.copy(text, "the comparison")
 
     def action_back(self) -> None:

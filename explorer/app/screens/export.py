@@ -21,8 +21,8 @@ from explorer.app.screens.choice import Choice, field_head
 from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
 from explorer.results import text
-from explorer.results.leakage import FLOOR, OF_LEAKAGE
 from explorer.results.lines import Line
+from explorer.results.marks import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from explorer.app import actions
 from explorer.app.panes.failure_sheet import FailureSheet
 from explorer.app.screens.acting import ActingScreen
 from explorer.project import run_commands
-from explorer.results import run_files
+from explorer.results import run_folder
 
 REPORT_LINES = 40
 """Lines of the log that go into a copied report."""
@@ -35,7 +35,7 @@ class Failure(ActingScreen, ModalScreen[None]):
         self.run_worker(self._read_folder())
 
     async def _read_folder(self) -> None:
-        self.page.folder = await asyncio.to_thread(run_files.read, self._folder)
+        self.page.folder = await asyncio.to_thread(run_folder.read, self._folder)
         self.draw()
 
     @property
@@ -65,7 +65,7 @@ class Failure(ActingScreen, ModalScreen[None]):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self._folder / run_files.LOG)
+        self.app.page_file(self._folder / run_folder.LOG)
 
     def action_whole(self) -> None:
         """Everything about the run instead."""

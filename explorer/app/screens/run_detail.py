@@ -14,7 +14,7 @@ from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import Confirm
 from explorer.project import run_commands
 from explorer.project.choices import SMOOTHINGS
-from explorer.results import run_facts, run_files
+from explorer.results import run_folder, run_words
 from explorer.results.run_toml import sweep_file
 
 FILES_SECONDS = 2.0
@@ -49,7 +49,7 @@ class RunDetail(ActingScreen, Screen):
         run = self.app.live.runs.get(self.page.run_id, {})
         state = run.get("state")
         wanted = {"detail.retry": RETRIED, "detail.cancel": CANCELLED}.get(action.id)
-        tighter = action.id != "detail.certify" or run_facts.may_be_tighter(run)
+        tighter = action.id != "detail.certify" or run_words.may_be_tighter(run)
         return super().possible(action) and tighter and (wanted is None or state in wanted)
 
     # The folder is read in a thread
@@ -67,7 +67,7 @@ class RunDetail(ActingScreen, Screen):
         self.run_worker(self._read_folder(run_id), group="folder", exclusive=True)
 
     async def _read_folder(self, run_id: str) -> None:
-        folder = await asyncio.to_thread(run_files.read, self.app.live.project.run_folder(run_id))
+        folder = await asyncio.to_thread(run_folder.read, self.app.live.project.run_folder(run_id))
         if run_id == self.page.run_id and folder != self.page.folder:
             self.page.folder = folder
             self.draw()
@@ -124,7 +124,7 @@ class RunDetail(ActingScreen, Screen):
         run_id = self.page.run_id
         rows = await self.app.live.query("run", run_id=run_id)
         if rows:
-            self.copy(sweep_file(run_facts.spec_of(rows[0])), f"{run_id} as a sweep file")
+            self.copy(sweep_file(run_words.spec_of(rows[0])), f"{run_id} as a sweep file")
 
     def action_copy_page(self) -> None:
         """The page as text."""
@@ -136,7 +136,7 @@ class RunDetail(ActingScreen, Screen):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self.app.live.project.run_folder(self.page.run_id) / run_files.LOG)
+        self.app.page_file(self.app.live.project.run_folder(self.page.run_id) / run_folder.LOG)
 
     async def action_retry(self) -> None:
         """Queue it again."""

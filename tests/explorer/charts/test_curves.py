@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from explorer.charts import curves, kinds, read_out
 from explorer.charts.series import NATURAL_SHAPE
 from explorer.project.choices import CHARTS, View
-from explorer.results.leakage import FLOOR
+from explorer.results.marks import FLOOR
 
 values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size=30)
 

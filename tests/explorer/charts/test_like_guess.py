@@ -5,7 +5,7 @@ import pytest
 from explorer.charts import kinds, metrics, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
 from explorer.project.choices import View
-from explorer.results.leakage import FLOOR
+from explorer.results.marks import FLOOR
 
 SIGN, WORDS = "≈", "≈ may be luck"
 

@@ -15,8 +15,8 @@ from waiting import patience
 from explorer.cli import audit_process, auditing
 from explorer.cli.audit_process import Audited, announced, finding
 from explorer.cli.auditing import COLUMNS
-from explorer.results import warned
-from explorer.results.class_table import PAPERS
+from explorer.results import marks
+from explorer.results.classes_table import PAPERS
 from store.export import export
 from store.store import Store
 
@@ -156,7 +156,7 @@ def test_accuracy_stands_first_and_what_makes_it_doubtful_beside_it():
     assert doubts == "! swapped?"
     assert [line.split()[-2] for line in leaks.splitlines() if line.startswith("gap")] == ["—", "—"]
     assert leaks.count("]!") == 1
-    assert warned.LEGEND in " ".join(leaks.split())
+    assert marks.LEGEND in " ".join(leaks.split())
 
 
 def test_accuracy_class_by_class_is_shown_on_demand():

@@ -17,7 +17,7 @@ from engine.service.project import Project
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.cli import main
 from explorer.cli.auditing import COLUMNS
-from explorer.results.leakage import FLOOR
+from explorer.results.marks import FLOOR
 from store.queries import TABLES
 
 MIA = Path(sys.executable).with_name("mia-explore")

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.results.class_cells import FORMS, marked, texts
-from explorer.results.class_table import PAPERS, Cell, ClassRow
+from explorer.results.classes_table import PAPERS, Cell, ClassRow
 
 SHARE = st.floats(0, 1)
 CELLS = st.builds(Cell, SHARE, st.none() | SHARE, st.none() | SHARE, st.none() | st.booleans())

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from explorer.results.leakage import VIEWS
+from explorer.results.text import VIEWS
 
 
 @pytest.fixture

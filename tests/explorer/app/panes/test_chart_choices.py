@@ -7,7 +7,7 @@ from explorer.app import palette
 from explorer.app.panes.chart_choices import HISTORIES
 from explorer.charts import metrics
 from explorer.project.choices import INTERVALS, SCALES, SMOOTHINGS
-from explorer.results.leakage import VIEWS
+from explorer.results.text import VIEWS
 
 ATTACKS = ("confidence", "confidence-class", "model-class", "gap")
 

@@ -6,7 +6,7 @@ from explorer.app.panes import exposed
 from explorer.app.panes.exposed import Look
 from explorer.results.lines import line_text
 from explorer.results.picture import Picture
-from explorer.results.run_files import RunFolder
+from explorer.results.run_folder import RunFolder
 
 VIEWS = ("benign", "adversarial", "targeted", "certified")
 GREY = Picture(8, 8, bytes(range(0, 256, 4)))

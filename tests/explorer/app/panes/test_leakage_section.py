@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.app.panes.leakage_section import section
-from explorer.results import leakage
-from explorer.results.leakage import FLOOR, VIEWS
+from explorer.results import attack_table
 from explorer.results.lines import line_text
+from explorer.results.marks import FLOOR
+from explorer.results.text import VIEWS
 
 SHARES = ("inference_accuracy", "advantage", "tpr", "fpr")
 RULES = {
@@ -21,7 +22,7 @@ OF_SCORES = {
 
 
 def suite(views=VIEWS[:3], more=()):
-    return leakage.attacks(
+    return attack_table.attacks(
         {"attack": attack, "view": view, "class_label": None, "threshold_rule": rule, "metric": metric, "value": 0.5134}
         | {"ci_low": 0.4871, "ci_high": 0.5342, "leaks": False, "n_member": 600, "n_nonmember": 1197}
         for attack in INFERENCE_ATTACKS

@@ -7,8 +7,8 @@ import pytest
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.app.panes.runs import SORTS, short_name
 from explorer.charts import metrics
-from explorer.results.leakage import VIEWS
 from explorer.results.lines import line_text
+from explorer.results.text import VIEWS
 
 NATURAL, DONE = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"

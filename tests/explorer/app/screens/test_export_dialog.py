@@ -8,7 +8,7 @@ from engine.service import protocol
 from engine.service.client import EngineRefused
 from explorer.app.screens.choice import Choice
 from explorer.app.screens.export import CONTENTS, ExportDialog
-from explorer.results.leakage import FLOOR, OF_LEAKAGE
+from explorer.results.marks import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 
 HEADER = ["run_id", "name"]

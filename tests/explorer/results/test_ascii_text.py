@@ -5,26 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from explorer.results import plain
+from explorer.results import ascii_text
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20))
 def test_ascii_is_ascii_cell_for_cell(text):
-    ascii = plain.to_ascii(text)
+    ascii = ascii_text.to_ascii(text)
     assert ascii.isascii()
     assert cell_len(ascii) == cell_len(text)
 
 
 def test_what_is_not_told_apart_from_a_guess_has_a_sign_in_ascii_too():
-    assert plain.to_ascii("53.0≈") == "53.0="
+    assert ascii_text.to_ascii("53.0≈") == "53.0="
 
 
 def test_signs_of_tables_differ_in_ascii():
-    assert plain.to_ascii("≈±\N{REPLACEMENT CHARACTER}·×…") == "=+?.x~"
+    assert ascii_text.to_ascii("≈±\N{REPLACEMENT CHARACTER}·×…") == "=+?.x~"
 
 
 def test_hollow_and_filled_marks_differ_in_ascii():
-    filled, hollow = plain.to_ascii("●■◆▲▼★▰◣"), plain.to_ascii("○□◇△▽☆▱◺")
+    filled, hollow = ascii_text.to_ascii("●■◆▲▼★▰◣"), ascii_text.to_ascii("○□◇△▽☆▱◺")
     assert len({*filled, *hollow}) == 16
     assert filled.lower() == hollow
 
@@ -47,7 +47,7 @@ def test_the_locale_says_whether_the_terminal_reads_utf_8(monkeypatch, locale, u
         monkeypatch.delenv(name, raising=False)
     for name, value in locale.items():
         monkeypatch.setenv(name, value)
-    assert plain.speaks_unicode() is unicode
+    assert ascii_text.speaks_unicode() is unicode
 
 
 class Terminal(io.BytesIO):
@@ -68,7 +68,7 @@ class Terminal(io.BytesIO):
 def test_marks_become_ascii_where_a_terminal_cannot_show_them(monkeypatch, locale, under, encoding, written):
     monkeypatch.setenv("LC_ALL", locale)
     stream = io.TextIOWrapper(under(), encoding=encoding)
-    plain.speak_plainly(stream)
+    ascii_text.speak_plainly(stream)
     stream.write("53.0≈ ─── █\n")
     stream.flush()
     assert stream.buffer.getvalue() == written

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from explorer.results import class_cells, class_table, leakage, text, views_table, warned
-from explorer.results.class_table import PAPERS, Cell, ClassRow, Strategy
+from explorer.results import class_cells, classes_table, marks, text, views_table
+from explorer.results.classes_table import PAPERS, Cell, ClassRow, Strategy
 
 Row = Mapping[str, Any]
 
@@ -17,7 +17,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
     for view, short in (("benign", ""), ("adversarial", "adv-"), ("certified", "cert-"))
     for split in ("train", "test")
 } | {
-    f"I_{leakage.LETTERS[view]}{held}": {
+    f"I_{text.LETTERS[view]}{held}": {
         "measure": "inference_accuracy",
         "view": view,
         "attack": "confidence",
@@ -31,9 +31,9 @@ LEGEND = "\n".join(
         "accuracies in %; I_B, I_A, I_V: membership-inference accuracy in % by benign, adversarial and certified",
         "confidence, a guess is 50: with the paper's oracle threshold, `held` with one chosen on other examples;",
         "± is the standard deviation over seeds;",
-        f"≈ {leakage.LIKE_GUESS}: the 95 % interval reaches 50 in half of the seeds or more;",
-        f"{leakage.AMONG_CLASSES}; {leakage.FLOOR};",
-        f"{warned.LEGEND};",
+        f"≈ {marks.LIKE_GUESS}: the 95 % interval reaches 50 in half of the seeds or more;",
+        f"{marks.AMONG_CLASSES}; {marks.FLOOR};",
+        f"{marks.LEGEND};",
         "per class: conf is a threshold on each class's confidence, model a network for each class, on benign (B),",
         "adversarial (A), targeted (T) and certified (V) answers, held out; ▸ the best of a row; (…) the paper's own",
     )
@@ -119,7 +119,7 @@ def classes(rows: Sequence[Row]) -> str:
 
 def _warnings(rows: Sequence[Row]) -> list[str]:
     """A paragraph of what the rows' warnings say, if there are any."""
-    return list(filter(None, ["\n".join(warned.lines(warned.messages(rows), warned.LINE))]))
+    return list(filter(None, ["\n".join(marks.lines(marks.messages(rows), marks.LINE))]))
 
 
 def _title(model: Row, facts: Sequence[Row], telling: Sequence[str]) -> str:
@@ -149,14 +149,14 @@ def _strategies(facts: Sequence[Row]) -> str:
 
 
 def _cell(fact: Row) -> Cell:
-    return Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact), warned=warned.is_warned(fact))
+    return Cell(fact["mean"], fact["std"], fact["published"], _leaks(fact), warned=marks.is_warned(fact))
 
 
 def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) -> str:
     """Classes down, models across."""
     called = {row["class_label"]: row["class_name"] for _, facts in found for row in facts}
     labels = sorted(called, key=_all_last)
-    names, columns = ["class"], [[class_table.called(label, called[label]) for label in labels]]
+    names, columns = ["class"], [[classes_table.called(label, called[label]) for label in labels]]
     told = _differing([model for model, _ in found], ("dataset", "capacity", "evaluation_epsilon"))
     for model, facts in found:
         words = [_setting(name, model[name]) for name in ("defense", "epsilon", *telling)]
@@ -164,7 +164,7 @@ def _thresholds(found: Sequence[tuple[Row, list[Row]]], telling: Sequence[str]) 
         for view, letter in (("benign", "I_B"), ("adversarial", "I_A")):
             names.append(" ".join(filter(None, [*words, letter])))
             numbers = (_number(_find(facts, {"view": view, "class_label": label})) for label in labels)
-            columns.append(leakage.even([number or "-" for number in numbers]))
+            columns.append(marks.even([number or "-" for number in numbers]))
     return text.table(names, list(zip(*columns, strict=True)))
 
 
@@ -226,12 +226,12 @@ def _number(row: Row | None) -> str | None:
     if row is None:
         return None
     spread = "" if row["std"] is None else f" ±{100 * row['std']:.1f}"
-    return f"{text.percent(row['mean'])}{spread}{leakage.mark(_leaks(row), warned.is_warned(row))}"
+    return f"{text.percent(row['mean'])}{spread}{marks.mark(_leaks(row), marks.is_warned(row))}"
 
 
 def _even(cells: Sequence[Any]) -> list[Any]:
     """A column with its marks below each other; cells without a number stay as they are."""
-    even = iter(leakage.even([cell for cell in cells if isinstance(cell, str)]))
+    even = iter(marks.even([cell for cell in cells if isinstance(cell, str)]))
     return [next(even) if isinstance(cell, str) else cell for cell in cells]
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.results.class_table import (
+from explorer.results.classes_table import (
     FEW,
     PAPERS,
     Cell,

@@ -1,7 +1,7 @@
 import pytest
 
 from engine.spec import sweeps
-from explorer.results import run_facts
+from explorer.results import run_words
 
 
 def experiment(**overrides):
@@ -18,13 +18,13 @@ def run(run_id, defense="pgd", **fields):
 
 def test_every_setting_of_the_recipe_is_shown():
     spec = experiment()
-    shown = run_facts.settings(spec)
+    shown = run_words.settings(spec)
     assert {key.replace("_", " ") for key in spec["recipe"]} <= shown["recipe"].keys()
     assert list(shown) == ["data", "network", "recipe", "evaluation", "inference"]
 
 
 def test_natural_training_shows_no_epsilon():
-    shown = run_facts.settings(experiment(grid={"defense": ["natural"]}))
+    shown = run_words.settings(experiment(grid={"defense": ["natural"]}))
     assert "epsilon" not in shown["recipe"]
     assert shown["evaluation"]["epsilon"] == "0.1"
 
@@ -32,18 +32,18 @@ def test_natural_training_shows_no_epsilon():
 def test_weights_that_come_trained_show_no_settings_of_a_training(tmp_path):
     (tmp_path / "model.pt").write_bytes(b"weights")
     recipe = {"weights": str(tmp_path / "model.pt")}
-    shown = run_facts.settings(experiment(grid={"defense": ["pretrained"]}, recipe=recipe))["recipe"]
+    shown = run_words.settings(experiment(grid={"defense": ["pretrained"]}, recipe=recipe))["recipe"]
     assert list(shown) == ["defense", "seed", "weights", "fingerprint"]
 
 
 def test_budgets_read_as_everywhere_else():
-    shown = run_facts.settings(experiment(grid={"defense": ["pgd"], "epsilon": ["20/255"]}))
+    shown = run_words.settings(experiment(grid={"defense": ["pgd"], "epsilon": ["20/255"]}))
     assert (shown["recipe"]["epsilon"], shown["evaluation"]["epsilon"]) == ("20/255", "20/255")
 
 
 @pytest.mark.parametrize(("defense", "method"), [("pgd", None), ("ibp", "ibp"), ("dual", "dual")])
 def test_a_certification_is_shown_where_there_is_a_certified_view(defense, method):
-    shown = run_facts.settings(experiment(grid={"defense": [defense]}))
+    shown = run_words.settings(experiment(grid={"defense": [defense]}))
     assert shown["evaluation"].get("certification") == method
 
 
@@ -53,13 +53,13 @@ def test_accuracies_begin_with_the_training_split_of_the_benign_view():
         for view in ("adversarial", "benign", "certified")
         for split in ("test", "train")
     ]
-    found = run_facts.accuracies(rows)
+    found = run_words.accuracies(rows)
     assert list(found) == ["benign", "adversarial", "certified"]
     assert list(found["benign"]) == ["train", "test"]
 
 
 def test_names_are_shortened_only_where_they_stay_apart():
     runs = [run("digits-pgd-c1-s0-aa", name="digits-pgd-c1-s0"), run("digits-pgd-c1-s0-bb", name="digits-pgd-c1-s0")]
-    assert run_facts.short_names(runs) == ["pgd-c1-s0-aa", "pgd-c1-s0-bb"]
-    assert run_facts.short_names([runs[0], run("x", name="digits-pgd-c2-s0")]) == ["pgd-c1-s0", "pgd-c2-s0"]
-    assert run_facts.short_names(runs[:1]) == ["digits-pgd-c1-s0"]
+    assert run_words.short_names(runs) == ["pgd-c1-s0-aa", "pgd-c1-s0-bb"]
+    assert run_words.short_names([runs[0], run("x", name="digits-pgd-c2-s0")]) == ["pgd-c1-s0", "pgd-c2-s0"]
+    assert run_words.short_names(runs[:1]) == ["digits-pgd-c1-s0"]

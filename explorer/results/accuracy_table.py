@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from explorer.results import text, warned
-from explorer.results.class_table import called
-from explorer.results.leakage import LETTERS, MISSING, even
+from explorer.results import marks, text
+from explorer.results.classes_table import called
+from explorer.results.marks import even
+from explorer.results.table import MISSING
+from explorer.results.text import LETTERS
 
 Row = Mapping[str, Any]
 
@@ -54,4 +56,4 @@ def _share(row: Row) -> str:
 
 
 def _mark(row: Row) -> str:
-    return warned.mark(warned.is_warned(row))
+    return marks.mark(None, marks.is_warned(row))

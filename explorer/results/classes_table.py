@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from explorer.results import warned
-from explorer.results.leakage import LETTERS, VIEWS
+from explorer.results import marks
+from explorer.results.text import LETTERS, VIEWS
 
 Row = Mapping[str, Any]
 
@@ -161,7 +161,7 @@ def rows(
     def cell(fact: Row) -> Cell:
         chosen = fact["threshold_rule"] == rule
         number, paper = (fact["value"], _half(fact)), papers.get(_fact_id(fact))
-        return Cell(*number, paper, fact.get("leaks"), chosen, warned.is_warned(fact))
+        return Cell(*number, paper, fact.get("leaks"), chosen, marks.is_warned(fact))
 
     return [
         ClassRow(

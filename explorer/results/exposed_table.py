@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from explorer.results import class_table, text
-from explorer.results.leakage import LETTERS, VIEWS
+from explorer.results import classes_table, text
+from explorer.results.text import LETTERS, VIEWS
 
 Row = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ def views(rows: Sequence[Row]) -> list[str]:
 
 def class_of(row: Row) -> str:
     """The class of an image as tables write it."""
-    return class_table.called(row["label"], row["class_name"])
+    return classes_table.called(row["label"], row["class_name"])
 
 
 def why_none(rows: Sequence[Row], state: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Numbers that may mislead: the mark behind them, and the words of a run's warnings below a table. No Textual."""
+"""Marks behind numbers, what they mean, and the words of a run's warnings below a table."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +8,16 @@ from store.statements import BETWEEN_WARNINGS
 
 Row = Mapping[str, Any]
 
+NOT_TOLD_APART = "≈"
+"""Behind a number that is not told apart from a guess."""
+LIKE_GUESS = "not told apart from a guess by this attack"
+"""What that mark means; it is no proof that nothing leaks."""
+AMONG_CLASSES = "a class must stand out as one of all classes (Holm)"
+"""What it means besides behind the number of one class: an interval that leaves out a guess is not enough."""
+FLOOR = "leakage is a floor: a stronger attack may find more"
+"""Said wherever a number of leakage stands."""
+OF_LEAKAGE = ("runs", "capacity", "epsilon", "classes", "views", "leakage", "scores", "exposed", "roc")
+"""Exported tables with such numbers."""
 WARNED = "!"
 """Behind a number that a warning of its run speaks of."""
 LEGEND = f"{WARNED}: may mislead, see the warnings"
@@ -24,9 +34,16 @@ def is_warned(row: Row, view: str | None = None) -> bool:
     return view in (row.get("warned_views") or "").split()
 
 
-def mark(warned: bool) -> str:
-    """`!` behind a number that may mislead."""
-    return WARNED if warned else ""
+def mark(leaks: bool | None, is_warned: bool = False) -> str:
+    """`≈` behind a number that is not told apart from a guess, `!` behind one that a warning speaks of."""
+    return (NOT_TOLD_APART if leaks is False else "") + (WARNED if is_warned else "")
+
+
+def even(cells: Sequence[str]) -> list[str]:
+    """Cells of a column set to the right with blanks where others have marks, so that their digits are aligned."""
+    room_of = [len(cell) - len(cell.rstrip(NOT_TOLD_APART + WARNED)) for cell in cells]
+    room = max(room_of, default=0)
+    return [cell + " " * (room - own) for cell, own in zip(cells, room_of, strict=True)]
 
 
 def joined(said: Iterable[str]) -> str | None:

@@ -1,8 +1,8 @@
 import json
 
 from engine.spec import sweeps
-from explorer.results import comparison, leakage
-from explorer.results.comparison import Known
+from explorer.results import comparison_table, marks
+from explorer.results.comparison_table import Known
 
 
 def experiments():
@@ -38,15 +38,15 @@ def entry(sections, title, label):
 
 def test_only_settings_that_differ_are_compared():
     runs, known = project()
-    sections = comparison.compare(runs, known)
+    sections = comparison_table.compare(runs, known)
     assert {section.title for section in sections} >= {"Recipe"}
     assert all(len({cell.text for cell in e.cells}) > 1 for s in sections if s.title == "Recipe" for e in s.entries)
-    everything = comparison.compare(runs, known, all_settings=True)
+    everything = comparison_table.compare(runs, known, all_settings=True)
     assert entry(everything, "Data", "name").cells[0].text == "digits"
 
 
 def test_differences_are_to_the_first_in_points():
-    sections = comparison.compare(*project())
+    sections = comparison_table.compare(*project())
     cells = entry(sections, "confidence", "held-out accuracy").cells
     assert [cell.difference for cell in cells] == ["", "+5.0"]
     assert cells[1].text == "60.0 [58.0, 62.0]"
@@ -54,7 +54,7 @@ def test_differences_are_to_the_first_in_points():
 
 
 def test_an_attack_on_a_view_is_one_section_and_its_lines_name_the_threshold_rule():
-    sections = comparison.compare(*project())
+    sections = comparison_table.compare(*project())
     assert [section.title for section in sections if "benign" in section.title] == ["confidence (benign) %"]
     assert [entry.label for entry in sections[-1].entries] == ["held-out accuracy", "members/others"]
 
@@ -62,20 +62,20 @@ def test_an_attack_on_a_view_is_one_section_and_its_lines_name_the_threshold_rul
 def test_numbers_not_told_apart_from_a_guess_are_marked():
     runs, known = project((0.5, 0.6))
     known = Known(known.whole, known.accuracies, [row | {"leaks": row["ci_low"] > 0.5} for row in known.leakage])
-    cells = entry(comparison.compare(runs, known), "confidence", "held-out accuracy").cells
+    cells = entry(comparison_table.compare(runs, known), "confidence", "held-out accuracy").cells
     assert [cell.text for cell in cells] == ["50.0 [48.0, 52.0]≈", "60.0 [58.0, 62.0]"]
-    assert comparison.legend(known).endswith(f"≈: {leakage.LIKE_GUESS}; {leakage.FLOOR}")
+    assert comparison_table.legend(known).endswith(f"≈: {marks.LIKE_GUESS}; {marks.FLOOR}")
 
 
 def test_luck_has_no_difference():
     runs, known = project()
     luck = [row | {"metric": "null_p95", "threshold_rule": "oracle"} for row in known.leakage]
-    cells = entry(comparison.compare(runs, Known(None, None, luck)), "confidence", "luck, 95 %").cells
+    cells = entry(comparison_table.compare(runs, Known(None, None, luck)), "confidence", "luck, 95 %").cells
     assert [cell.difference for cell in cells] == ["", ""]
 
 
 def test_what_one_run_has_not_is_no_zero():
-    sections = comparison.compare(*project((None, 0.6)))
+    sections = comparison_table.compare(*project((None, 0.6)))
     assert [(c.text, c.difference) for c in entry(sections, "confidence", "held-out accuracy").cells] == [
         ("—", ""),
         ("60.0 [58.0, 62.0]", ""),
@@ -86,12 +86,12 @@ def test_nothing_answered_yet_still_compares_the_runs():
     runs, _ = project()
     known = Known(None, None, None)
     assert not known.complete
-    assert [section.title for section in comparison.compare(runs, known)] == ["Run"]
+    assert [section.title for section in comparison_table.compare(runs, known)] == ["Run"]
 
 
 def test_the_text_has_every_run_in_every_table():
     runs, known = project()
-    text = comparison.as_text(["first", "second"], comparison.compare(runs, known), "what words mean")
-    assert text.count("first") == len(comparison.compare(runs, known))
+    text = comparison_table.as_text(["first", "second"], comparison_table.compare(runs, known), "what words mean")
+    assert text.count("first") == len(comparison_table.compare(runs, known))
     assert "60.0 [58.0, 62.0]  +5.0" in text
     assert text.endswith("\nwhat words mean\n")

@@ -8,29 +8,11 @@ from typing import Any
 
 from engine.spec.experiment import INFERENCE_ATTACKS
 from engine.spec.recipes import ALL_VIEWS
-from explorer.results import text, warned
+from explorer.results import marks, text
+from explorer.results.table import MISSING
 
 Row = Mapping[str, Any]
 
-NOT_TOLD_APART = "≈"
-"""Behind a number that is not told apart from a guess."""
-LIKE_GUESS = "not told apart from a guess by this attack"
-"""What that mark means; it is no proof that nothing leaks."""
-AMONG_CLASSES = "a class must stand out as one of all classes (Holm)"
-"""What it means besides behind the number of one class: an interval that leaves out a guess is not enough."""
-FLOOR = "leakage is a floor: a stronger attack may find more"
-"""Said wherever a number of leakage stands."""
-OF_LEAKAGE = ("runs", "capacity", "epsilon", "classes", "views", "leakage", "scores", "exposed", "roc")
-"""Exported tables with such numbers."""
-MARKS = NOT_TOLD_APART + warned.WARNED
-"""All marks behind numbers."""
-MISSING = "—"
-RULES = {"oracle": "oracle", "heldout": "held-out"}
-"""Threshold rules in words."""
-VIEWS = ALL_VIEWS
-"""The answers that attacks read, in the order of showing."""
-LETTERS = dict(zip(VIEWS, "BATV", strict=True))
-"""Views as the paper writes them; V are verified bounds."""
 METRICS = {
     "inference_accuracy": "INF ACC",
     "auc": "AUC",
@@ -156,13 +138,13 @@ def attacks(rows: Iterable[Row]) -> list[Attack]:
 
 def in_order(attacks: Iterable[Attack]) -> list[Attack]:
     """The paper's first, each on benign answers before adversarial ones."""
-    return sorted(attacks, key=lambda each: (_place(each.attack, INFERENCE_ATTACKS), _place(each.view, VIEWS)))
+    return sorted(attacks, key=lambda each: (_place(each.attack, INFERENCE_ATTACKS), _place(each.view, ALL_VIEWS)))
 
 
 def _finding(rows: Sequence[Row]) -> Finding:
     facts = {
         row["metric"]: Estimate(
-            *(row["value"], row["ci_low"], row["ci_high"], row.get("leaks")), warned.is_warned(row), row["n_nonmember"]
+            *(row["value"], row["ci_low"], row["ci_high"], row.get("leaks")), marks.is_warned(row), row["n_nonmember"]
         )
         for row in rows
     }
@@ -177,14 +159,11 @@ def _place(name: str, order: Sequence[str]) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def mark(leaks: bool | None, is_warned: bool = False) -> str:
-    """`≈` behind a number that is not told apart from a guess, `!` behind one that a warning speaks of."""
-    return (NOT_TOLD_APART if leaks is False else "") + warned.mark(is_warned)
-
-
 def number(metric: str, estimate: Estimate | None) -> str:
     """One number with its mark, `52.3≈`: shares in percent, a threshold as it is, a dash for none."""
-    return MISSING if estimate is None else _written(metric, estimate.value) + mark(estimate.leaks, estimate.warned)
+    return (
+        MISSING if estimate is None else _written(metric, estimate.value) + marks.mark(estimate.leaks, estimate.warned)
+    )
 
 
 def with_interval(metric: str, estimate: Estimate | None) -> str:
@@ -192,18 +171,11 @@ def with_interval(metric: str, estimate: Estimate | None) -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return number(metric, estimate)
     low, high = _written(metric, estimate.low), _written(metric, estimate.high)
-    return f"{_written(metric, estimate.value)} [{low}, {high}]{mark(estimate.leaks, estimate.warned)}"
+    return f"{_written(metric, estimate.value)} [{low}, {high}]{marks.mark(estimate.leaks, estimate.warned)}"
 
 
 def _written(metric: str, value: float) -> str:
     return f"{value:.4g}" if metric in NO_SHARES else text.percent(value)
-
-
-def even(cells: Sequence[str]) -> list[str]:
-    """Cells of a column set to the right with blanks where others have marks, so that their digits are aligned."""
-    marks = [len(cell) - len(cell.rstrip(MARKS)) for cell in cells]
-    room = max(marks, default=0)
-    return [cell + " " * (room - own) for cell, own in zip(cells, marks, strict=True)]
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -212,7 +184,7 @@ def table(rows: Iterable[Row]) -> str:
     columns = {"attack": [attack.attack for attack in found], "view": [attack.view for attack in found]}
     for title, shown in PLAIN.items():
         write = with_interval if shown in (ORACLE, HELD_OUT) else number
-        columns[title] = even([write(shown.metric, shown.of(attack)) for attack in found])
+        columns[title] = marks.even([write(shown.metric, shown.of(attack)) for attack in found])
     columns["members/others"] = [attack.sizes for attack in found]
     lines = text.table(list(columns), list(zip(*columns.values(), strict=True)))
     return "\n".join([lines, "", *textwrap.wrap(legend(found), LINE)])
@@ -232,10 +204,10 @@ def legend(attacks: Sequence[Attack]) -> str:
         estimate for attack in attacks for finding in attack.rules.values() for estimate in finding.metrics.values()
     ]
     if any(estimate.leaks is False for estimate in estimates):
-        said.append(f"{NOT_TOLD_APART}: {LIKE_GUESS}")
+        said.append(f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}")
     if any(estimate.warned for estimate in estimates):
-        said.append(warned.LEGEND)
-    return "; ".join([*said, FLOOR])
+        said.append(marks.LEGEND)
+    return "; ".join([*said, marks.FLOOR])
 
 
 def _resolutions(shown: Number, attacks: Iterable[Attack]) -> list[str]:

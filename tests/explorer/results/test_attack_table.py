@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.results import leakage
-from explorer.results.leakage import AUC, HELD_OUT, NUMBERS, ORACLE, Estimate
+from explorer.results import attack_table, marks
+from explorer.results.attack_table import AUC, HELD_OUT, NUMBERS, ORACLE, Estimate
 
 
 def leak(metric, value, rule="oracle", attack="confidence", view="benign", leaks=None, **fields):
@@ -25,7 +25,7 @@ def suite():
 
 
 def test_single_classes_are_no_attacks_of_their_own():
-    (attack,) = leakage.attacks([leak("advantage", 0.1), leak("advantage", 0.5, class_label=3)])
+    (attack,) = attack_table.attacks([leak("advantage", 0.1), leak("advantage", 0.5, class_label=3)])
     assert attack.find("advantage", ("oracle",)).value == 0.1
 
 
@@ -35,7 +35,7 @@ def test_the_papers_attacks_come_first_and_benign_answers_before_others():
         for attack in ("another", "margin", "gap", "confidence", "model-class", "confidence-class")
         for view in ("targeted", "new", "certified", "adversarial", "benign")
     ]
-    found = leakage.attacks(rows)
+    found = attack_table.attacks(rows)
     names = ["confidence", "confidence-class", "model-class", "gap", "margin", "another"]
     assert list(dict.fromkeys(attack.attack for attack in found)) == names
     assert [attack.view for attack in found[:5]] == ["benign", "adversarial", "targeted", "certified", "new"]
@@ -43,12 +43,12 @@ def test_the_papers_attacks_come_first_and_benign_answers_before_others():
 
 def test_unknown_metrics_come_after_the_known_ones_and_luck_by_a_closed_form_is_left_out():
     rows = [leak(metric, 0.5) for metric in ("zeta", "alpha", "tpr", "null_mean_smirnov", "advantage", "null_mean")]
-    (attack,) = leakage.attacks(rows)
+    (attack,) = attack_table.attacks(rows)
     assert list(attack.rules["oracle"].metrics) == ["null_mean", "advantage", "tpr", "alpha", "zeta"]
 
 
 def test_each_number_is_found_under_the_rule_its_attack_has_it_under():
-    score, model, gap = leakage.attacks(suite())
+    score, model, gap = attack_table.attacks(suite())
     assert [number.of(score) and number.of(score).value for number in NUMBERS[:4]] == [0.61, 0.53, 0.52, 0.56]
     assert (ORACLE.of(model), HELD_OUT.of(model).value, AUC.of(model).value) == (None, 0.57, 0.58)
     assert (ORACLE.of(gap), HELD_OUT.of(gap).value, AUC.of(gap)) == (None, 0.55, None)
@@ -56,7 +56,7 @@ def test_each_number_is_found_under_the_rule_its_attack_has_it_under():
 
 def test_sizes_are_the_largest_that_an_accuracy_is_reported_on():
     rows = [leak("auc", 0.58, "heldout", "model-class", n_member=58), *suite()]
-    assert [attack.sizes for attack in leakage.attacks(rows)] == ["60/90", "30/90", "60/90"]
+    assert [attack.sizes for attack in attack_table.attacks(rows)] == ["60/90", "30/90", "60/90"]
 
 
 @pytest.mark.parametrize(
@@ -71,23 +71,23 @@ def test_sizes_are_the_largest_that_an_accuracy_is_reported_on():
     ],
 )
 def test_an_interval_and_a_mark_stand_behind_their_number(estimate, said):
-    assert leakage.with_interval("advantage", estimate) == said
+    assert attack_table.with_interval("advantage", estimate) == said
 
 
 def test_a_threshold_is_no_share():
-    assert leakage.number("threshold", Estimate(0.90299)) == "0.903"
-    assert leakage.number("tpr", Estimate(0.90299)) == "90.3"
+    assert attack_table.number("threshold", Estimate(0.90299)) == "0.903"
+    assert attack_table.number("tpr", Estimate(0.90299)) == "90.3"
 
 
 @given(st.lists(st.sampled_from(["52.0", "52.0≈", "—"])))
 def test_marks_do_not_push_digits_aside(cells):
-    even = leakage.even(cells)
+    even = marks.even(cells)
     assert [cell.rstrip() for cell in even] == cells
     assert len({len(cell) for cell in even if cell.startswith("52")}) <= 1
 
 
 def test_the_plain_table_has_a_line_for_each_attack_and_says_what_its_words_mean():
-    lines = [" ".join(line.split()) for line in leakage.table(suite()).splitlines()]
+    lines = [" ".join(line.split()) for line in attack_table.table(suite()).splitlines()]
     assert lines[0] == "attack view oracle % luck 95 % held-out % AUC % TPR@1% TPR@0.1% members/others"
     assert lines[2] == "confidence benign 61.0 [58.0, 64.0] 53.0 52.0 [49.0, 55.0]≈ 56.0 — — 60/90"
     assert lines[3] == "model-class benign — — 57.0 58.0 — — 30/90"
@@ -97,10 +97,10 @@ def test_the_plain_table_has_a_line_for_each_attack_and_says_what_its_words_mean
 
 
 def test_only_what_is_there_is_explained():
-    assert leakage.legend([]) == leakage.FLOOR == "leakage is a floor: a stronger attack may find more"
-    assert "≈" not in leakage.legend(leakage.attacks([leak("auc", 0.6, "none", leaks=True)]))
-    assert leakage.legend(leakage.attacks([leak("auc", 0.6, "none")])).startswith("held-out")
-    assert "held-out" not in leakage.legend(leakage.attacks([leak("advantage", 0.6)]))
+    assert attack_table.legend([]) == marks.FLOOR == "leakage is a floor: a stronger attack may find more"
+    assert "≈" not in attack_table.legend(attack_table.attacks([leak("auc", 0.6, "none", leaks=True)]))
+    assert attack_table.legend(attack_table.attacks([leak("auc", 0.6, "none")])).startswith("held-out")
+    assert "held-out" not in attack_table.legend(attack_table.attacks([leak("advantage", 0.6)]))
 
 
 def test_a_rate_is_said_of_the_attacks_whose_others_it_counts():
@@ -108,13 +108,15 @@ def test_a_rate_is_said_of_the_attacks_whose_others_it_counts():
         return [leak("tpr_at_fpr_0.01", 0.0, "none", attack, view, n_nonmember=others)]
 
     rows = [*rates("confidence", 180), *rates("margin", 180), *rates("model-class", 151)]
-    legend = leakage.legend(leakage.attacks(rows))
+    legend = attack_table.legend(attack_table.attacks(rows))
     assert "TPR@1%: 1 of 180 others, 0.56 %; TPR@1% of model-class: 1 of 151 others, 0.66 %" in legend
-    exact = leakage.legend(leakage.attacks([*rates("confidence", 200), *rates("gap", 200), *rates("model-class", 151)]))
+    exact = attack_table.legend(
+        attack_table.attacks([*rates("confidence", 200), *rates("gap", 200), *rates("model-class", 151)])
+    )
     assert "200" not in exact
     assert "TPR@1% of model-class: 1 of 151" in exact
-    runs = [*leakage.attacks(rates("confidence", 151)), *leakage.attacks(rates("confidence", 514))]
-    assert "TPR@1%: 1 of 151 to 5 of 514 others" in leakage.legend(runs)
+    runs = [*attack_table.attacks(rates("confidence", 151)), *attack_table.attacks(rates("confidence", 514))]
+    assert "TPR@1%: 1 of 151 to 5 of 514 others" in attack_table.legend(runs)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +131,6 @@ def test_a_rate_that_so_few_others_cannot_have_is_said(others, said):
     rows = [
         leak(f"tpr_at_fpr_{rate}", 0.0, rule="none", n_member=1900, n_nonmember=others) for rate in ("0.01", "0.001")
     ]
-    legend = leakage.legend(leakage.attacks(rows))
+    legend = attack_table.legend(attack_table.attacks(rows))
     assert legend.count("TPR@") == len(said)
     assert all(words in legend for words in said)

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.results import leakage, run_facts, text, warned
-from explorer.results.leakage import MISSING, Attack, Number
+from explorer.results import attack_table, marks, run_words, text
+from explorer.results.attack_table import Attack, Number
+from explorer.results.table import MISSING
 
 Row = Mapping[str, Any]
 
-METRICS = tuple(dict.fromkeys(number.metric for number in leakage.NUMBERS))
+METRICS = tuple(dict.fromkeys(number.metric for number in attack_table.NUMBERS))
 """Metrics of an attack that are held against each other."""
-WITH_INTERVAL = (leakage.ORACLE, leakage.HELD_OUT, leakage.AUC)
+WITH_INTERVAL = (attack_table.ORACLE, attack_table.HELD_OUT, attack_table.AUC)
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ def compare(runs: Sequence[Row], known: Known, all_settings: bool = False) -> li
 
 def _of_runs(runs: Sequence[Row]) -> Iterable[Entry]:
     yield Entry("state", tuple(Cell(run["state"]) for run in runs))
-    yield Entry("took", tuple(Cell(text.duration(run_facts.took(run))) for run in runs))
+    yield Entry("took", tuple(Cell(text.duration(run_words.took(run))) for run in runs))
     yield Entry("device", tuple(Cell(run["device"] or MISSING) for run in runs))
 
 
 def _settings(runs: Sequence[Row], whole: Sequence[Row], all_settings: bool) -> Iterable[Section]:
-    by_id = {row["run_id"]: run_facts.settings(run_facts.spec_of(row)) for row in whole}
+    by_id = {row["run_id"]: run_words.settings(run_words.spec_of(row)) for row in whole}
     if not by_id:
         return
     groups = [by_id.get(run["run_id"], {}) for run in runs]
@@ -88,19 +89,19 @@ def _settings(runs: Sequence[Row], whole: Sequence[Row], all_settings: bool) -> 
 
 def _accuracies(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
     by_run = {
-        run["run_id"]: run_facts.accuracies(row for row in rows if row["run_id"] == run["run_id"]) for run in runs
+        run["run_id"]: run_words.accuracies(row for row in rows if row["run_id"] == run["run_id"]) for run in runs
     }
     pairs = dict.fromkeys(
         (view, split) for found in by_run.values() for view, splits in found.items() for split in splits
     )
-    told = {(row["run_id"], row["view"]) for row in rows if warned.is_warned(row)}
+    told = {(row["run_id"], row["view"]) for row in rows if marks.is_warned(row)}
     entries = []
     for view, split in pairs:
         found = [by_run[run["run_id"]].get(view, {}).get(split) for run in runs]
-        marks = [warned.mark((run["run_id"], view) in told) for run in runs]
+        signs = [marks.mark(None, (run["run_id"], view) in told) for run in runs]
         shown = [
             f"{text.percent(pair[0])}{sign} of {pair[1]}" if pair else MISSING
-            for pair, sign in zip(found, marks, strict=True)
+            for pair, sign in zip(found, signs, strict=True)
         ]
         entries.append(_entry(f"{view} {split}", shown, [pair[0] if pair else None for pair in found]))
     if entries:
@@ -110,23 +111,25 @@ def _accuracies(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
 def _attacks(runs: Sequence[Row], rows: Sequence[Row]) -> Iterable[Section]:
     by_run: dict[str, dict[tuple[str, str], Attack]] = {
         run["run_id"]: {
-            found.key: found for found in leakage.attacks(row for row in rows if row["run_id"] == run["run_id"])
+            found.key: found for found in attack_table.attacks(row for row in rows if row["run_id"] == run["run_id"])
         }
         for run in runs
     }
     there_are = {found.key: found for attacks in by_run.values() for found in attacks.values()}
-    for attack in leakage.in_order(there_are.values()):
+    for attack in attack_table.in_order(there_are.values()):
         attacks = [by_run[run["run_id"]].get(attack.key) for run in runs]
-        entries = [_number(number, attacks) for number in leakage.NUMBERS if any(a and number.of(a) for a in attacks)]
+        entries = [
+            _number(number, attacks) for number in attack_table.NUMBERS if any(a and number.of(a) for a in attacks)
+        ]
         sizes = Entry("members/others", tuple(Cell(found.sizes if found else MISSING) for found in attacks))
         yield Section(f"{attack.attack} ({attack.view}) %", (*entries, sizes))
 
 
 def _number(number: Number, attacks: Sequence[Attack | None]) -> Entry:
     found = [number.of(attack) if attack else None for attack in attacks]
-    write = leakage.with_interval if number in WITH_INTERVAL else leakage.number
+    write = attack_table.with_interval if number in WITH_INTERVAL else attack_table.number
     shown = [write(number.metric, estimate) for estimate in found]
-    if number == leakage.LUCK:  # it belongs to the accuracy above; luck has no more or less of its own
+    if number == attack_table.LUCK:  # it belongs to the accuracy above; luck has no more or less of its own
         return Entry(number.words, tuple(map(Cell, shown)))
     return _entry(number.words, shown, [estimate.value if estimate else None for estimate in found])
 
@@ -134,18 +137,18 @@ def _number(number: Number, attacks: Sequence[Attack | None]) -> Entry:
 def legend(known: Known) -> str:
     """What the words and marks of the attacks mean."""
     rows = known.leakage or ()
-    return leakage.legend(
+    return attack_table.legend(
         [
             attack
             for run_id in dict.fromkeys(row["run_id"] for row in rows)
-            for attack in leakage.attacks(row for row in rows if row["run_id"] == run_id)
+            for attack in attack_table.attacks(row for row in rows if row["run_id"] == run_id)
         ]
     )
 
 
 def warnings(known: Known) -> list[str]:
     """What the runs' warnings say."""
-    return warned.messages([*(known.accuracies or ()), *(known.leakage or ())])
+    return marks.messages([*(known.accuracies or ()), *(known.leakage or ())])
 
 
 def _entry(label: str, shown: Sequence[str], values: Sequence[float | None]) -> Entry:
