@@ -3,7 +3,8 @@
 import json
 
 from engine.spec.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
-from store.statements import HEADLINE_VIEWS, TOLD, TOLD_OF_T, all_of, certification, joined
+from store.rows import HEADLINE_VIEWS, RULES, SPLITS, column_of
+from store.statements import TOLD, TOLD_OF_T, all_of, certification, joined
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
@@ -177,14 +178,13 @@ FROM statistics g LEFT JOIN paper p
 
 CLASSES_ORDER = f"{_SETTING} NULLS FIRST, settings, attack, view, threshold_rule, measure, class_label NULLS FIRST"
 
-_RULES = {"oracle": "inference_accuracy", "heldout": "heldout_inference_accuracy"}
 _PRINTED = {
-    f"{view}_{split}_accuracy": f"(measure, view, split) = ('accuracy', '{view}', '{split}')"
+    column_of(view, split): f"(measure, view, split) = ('accuracy', '{view}', '{split}')"
     for view in HEADLINE_VIEWS
-    for split in ("train", "test")
+    for split in SPLITS
 } | {
-    f"{view}_{name}": f"(measure, view, threshold_rule) = ('inference_accuracy', '{view}', '{rule}')"
-    for rule, name in _RULES.items()
+    column_of(view, rule): f"(measure, view, threshold_rule) = ('inference_accuracy', '{view}', '{rule}')"
+    for rule in RULES
     for view in HEADLINE_VIEWS
 }
 """Columns of the paper's Tables 8 to 10 in their order, then I_B, I_A and I_V with held-out thresholds."""

@@ -1,11 +1,7 @@
 """The SQL behind `store.queries` about single runs; each SELECT has one `{where}` for conditions on its aliases."""
 
 from engine.spec.recipes import ALL_VIEWS
-
-HEADLINE_VIEWS = tuple(view for view in ALL_VIEWS if view != "targeted")
-"""Views whose numbers stand in the list of runs; `accuracies` and `leakage` have all of them."""
-BETWEEN_WARNINGS = " | "
-"""What stands between the messages of a column `warnings`."""
+from store.rows import BETWEEN_WARNINGS, HEADLINE_VIEWS, SPLITS, column_of
 
 _VIEWS = ", ".join(f"('{view}')" for view in ALL_VIEWS)
 TOLD = f"""(
@@ -53,11 +49,13 @@ def _in_sweep(alias: str) -> str:
 
 
 _ACCURACIES = ",\n".join(
-    f"max(accuracy) FILTER (view = '{view}' AND split = '{split}') AS {view}_{split}_accuracy"
+    f"max(accuracy) FILTER (view = '{view}' AND split = '{split}') AS {column_of(view, split)}"
     for view in HEADLINE_VIEWS
-    for split in ("train", "test")
+    for split in SPLITS
 )
-_INFERENCE = ",\n".join(f"max(value) FILTER (view = '{view}') AS {view}_inference_accuracy" for view in HEADLINE_VIEWS)
+_INFERENCE = ",\n".join(
+    f"max(value) FILTER (view = '{view}') AS {column_of(view, 'oracle')}" for view in HEADLINE_VIEWS
+)
 _LEAKS = ",\n".join(f"bool_or(leaks) FILTER (view = '{view}') AS {view}_leaks" for view in HEADLINE_VIEWS)
 _RUNS = f"""
 SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity, r.defense, r.epsilon,

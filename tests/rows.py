@@ -1,4 +1,7 @@
-"""Rows of the store's tables as a test reads them."""
+"""Rows of the store's tables as a test reads and writes them."""
+
+from store import rows
+from store.decoding import columns, decode
 
 INFERENCE = {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"}
 """The number that most tests look at."""
@@ -13,3 +16,14 @@ def fact(table, **wanted):
     """The only row that has the wanted values."""
     (row,) = [row for row in records(table) if all(row[name] == value for name, value in wanted.items())]
     return row
+
+
+def typed(query, row):
+    """A row of a query from values by column; columns that are not named are empty. A typed row stays what it is."""
+    kind = rows.TYPES[query]
+    if isinstance(row, kind):
+        return row
+    names = columns(kind)
+    assert row.keys() <= set(names), f"no columns of {query}: {row.keys() - set(names)}"
+    (found,) = decode(query, names, [[row.get(name) for name in names]])
+    return found

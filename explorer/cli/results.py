@@ -13,11 +13,12 @@ from engine.printing import within
 from engine.service.project import Project
 from engine.text import printable
 from explorer.cli import options
-from explorer.project.access import Results, Row, find_run, results
+from explorer.project.access import Results, find_run, results
 from explorer.results import attack_table, curve_table, exposed_table, marks, text, views_table
 from explorer.results.run_folder import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
+from store.rows import Run
 
 LINE = 100
 """Cells of a line of words below a table."""
@@ -75,7 +76,7 @@ def show(what: str, project: Project) -> None:
             _show_run(asked, find_run(asked, what), project)
 
 
-def _show_table(rows: list[Row], table: str) -> None:
+def _show_table(rows: list[Run], table: str) -> None:
     if not rows:
         click.echo("no finished runs", err=True)
         return
@@ -83,7 +84,7 @@ def _show_table(rows: list[Row], table: str) -> None:
     click.echo(f"{curve_table.TITLES[table]}\n\n{curve_table.FOLDS[table](rows)}\n\n{legend}")
 
 
-def _show_run(asked: Results, found: Row, project: Project) -> None:
+def _show_run(asked: Results, found: Run, project: Project) -> None:
     accuracies = asked.query("accuracies", run_id=found["run_id"])
     leaks = asked.query("leakage", run_id=found["run_id"])
     click.echo(f"{found['run_id']}  {found['state']}{': ' + found['error'] if found['error'] else ''}")
@@ -97,7 +98,7 @@ def _show_run(asked: Results, found: Row, project: Project) -> None:
     click.echo(attack_table.table(leaks))
 
 
-def _tell_warnings(run: Row) -> None:
+def _tell_warnings(run: Run) -> None:
     if said := marks.lines(marks.messages([run]), LINE):
         click.echo("\n".join(said) + "\n")
 
@@ -168,7 +169,7 @@ def export(
         click.echo(marks.FLOOR, err=True)
 
 
-def _accuracies(rows: list[Row], view: str) -> list[str]:
+def _accuracies(rows: list[Run], view: str) -> list[str]:
     """The view's test accuracies, marked where a warning speaks of them."""
     shares = [text.percent(row[f"{view}_test_accuracy"]) for row in rows]
     return marks.even(
@@ -179,7 +180,7 @@ def _accuracies(rows: list[Row], view: str) -> list[str]:
     )
 
 
-def _marked(rows: list[Row], view: str) -> list[str | None]:
+def _marked(rows: list[Run], view: str) -> list[str | None]:
     """The view's inference accuracies, marked where they are like a guess or a warning speaks of them."""
     values = [row[f"{view}_inference_accuracy"] for row in rows]
     cells = [
@@ -189,7 +190,7 @@ def _marked(rows: list[Row], view: str) -> list[str | None]:
     return marks.even(cells)
 
 
-def _took(row: Row) -> str | None:
+def _took(row: Run) -> str | None:
     if row["started"] is None or row["ended"] is None:
         return None
     seconds = row["ended"] - row["started"]

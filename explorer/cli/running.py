@@ -14,11 +14,12 @@ from engine.spec import sweeps
 from engine.text import printable
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
-from explorer.project.access import EngineResults, Row, ensure, results
+from explorer.project.access import EngineResults, ensure, results
 from explorer.project.planning import cost
 from explorer.project.submitting import place_here, submission
 from explorer.results import curve_table, text
 from store.errors import StoreError
+from store.rows import Run
 
 EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "leakage")
 """Tables written as CSV at the end of a watched sweep."""
@@ -121,7 +122,7 @@ def presets(scale: str, project: Project) -> None:
 COMMANDS = (demo, run, presets)
 
 
-def _finished(project: Project) -> list[Row]:
+def _finished(project: Project) -> list[Run]:
     """The project's finished runs, if it has any."""
     try:
         with results(project) as asked:

@@ -11,9 +11,9 @@ from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.validation import require
+from store.decoding import decode
 from store.errors import StoreError
-
-Row = dict[str, Any]
+from store.rows import Run
 
 
 def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
@@ -27,7 +27,7 @@ def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
 class Results(Protocol):
     """What both ways of asking can do."""
 
-    def query(self, name: str, **params: Any) -> list[Row]:
+    def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query of the store."""
 
     def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
@@ -40,10 +40,10 @@ class EngineResults:
     def __init__(self, client: SyncClient):
         self.client = client
 
-    def query(self, name: str, **params: Any) -> list[Row]:
+    def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query."""
         answer = self.client.call(protocol.Query(name=name, params=params))
-        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        return decode(name, answer.columns, answer.rows)
 
     def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
         """Written by the engine, which is on this machine."""
@@ -57,10 +57,10 @@ class FileResults:
     def __init__(self, store: Any):
         self.store = store
 
-    def query(self, name: str, **params: Any) -> list[Row]:
+    def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query."""
         answer = self.store.query(name, **params)
-        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        return decode(name, answer.columns, answer.rows)
 
     def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
         """Written here."""
@@ -90,14 +90,14 @@ def results(project: Project) -> Iterator[Results]:
         yield EngineResults(client)
 
 
-def find_run(results: Results, name: str) -> Row:
+def find_run(results: Results, name: str) -> Run:
     """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one."""
     require(name != "", "run", name, "a run's name or a part of it")
     runs = results.query("runs")
-    exact = [run for run in runs if run["run_id"] == name]
-    matches = exact or [run for run in runs if name in run["run_id"]]
+    exact = [run for run in runs if run.run_id == name]
+    matches = exact or [run for run in runs if name in run.run_id]
     if len(matches) != 1:
-        some = ", ".join(run["run_id"] for run in matches[:4])
+        some = ", ".join(run.run_id for run in matches[:4])
         said = f"{len(matches)} runs match: {some} …" if matches else "no run matches; `mia-explore ls` lists them"
         raise StoreError(f"{name}: {said}")
-    return results.query("run", run_id=matches[0]["run_id"])[0]
+    return results.query("run", run_id=matches[0].run_id)[0]

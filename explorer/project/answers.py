@@ -11,8 +11,7 @@ from typing import Any
 
 from engine.service.client import EngineRefused, EngineUnreachable
 
-Row = dict[str, Any]
-Ask = Callable[[str, dict[str, Any]], Awaitable[list[Row]]]
+Ask = Callable[[str, dict[str, Any]], Awaitable[list[Any]]]
 
 KEPT = 48
 
@@ -21,7 +20,7 @@ KEPT = 48
 class Answer:
     """What is known of one question."""
 
-    rows: list[Row] | None = None
+    rows: list[Any] | None = None
     error: str = ""
     generation: int = -1
     asked_at: float = 0.0
@@ -38,7 +37,7 @@ class Answers:
         self.trouble = ""
         """Why the latest question had no answer; empty if it had one. It is asked again once answers expire."""
 
-    def get(self, name: str, params: dict[str, Any], max_age: float | None = None) -> list[Row] | None:
+    def get(self, name: str, params: dict[str, Any], max_age: float | None = None) -> list[Any] | None:
         """The latest rows, None before the first answer; asks again in the background where they are stale."""
         key = json.dumps([name, params], sort_keys=True)
         answer = self._known.setdefault(key, Answer())

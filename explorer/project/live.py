@@ -13,9 +13,11 @@ from typing import Any, Literal
 from engine.service import protocol
 from engine.service.client import Client, EngineRefused, EngineUnreachable
 from engine.service.project import Project, suspended
-from explorer.project.answers import Answers, Row
+from explorer.project.answers import Answers
 from explorer.project.board import ENDED, Board
 from explorer.project.engine_log import Level, LogLine, recall
+from store.decoding import decode
+from store.rows import Run
 
 Link = Literal["opening", "empty", "engine", "files", "lost"]
 """`empty`: nothing was ever run here. `files`: results without an engine. `lost`: the engine went away under us."""
@@ -42,7 +44,7 @@ class Live:
         """Why there is no engine, in one line."""
         self.lost_at = 0.0
         self.status: protocol.Status | None = None
-        self.runs: dict[str, Row] = {}
+        self.runs: dict[str, Run] = {}
         """Rows of the store's `runs` by run id, in the order of submission."""
         self.board = Board({})
         self.seen: dict[str, float] = {}
@@ -150,20 +152,20 @@ class Live:
             raise EngineUnreachable(f"{self.project.root} holds no results yet")
         return await self._client.call(command)
 
-    async def query(self, name: str, **params: Any) -> list[Row]:
+    async def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query, asked for now."""
         return await self._ask(name, params)
 
-    def rows(self, name: str, max_age: float | None = None, **params: Any) -> list[Row] | None:
+    def rows(self, name: str, max_age: float | None = None, **params: Any) -> list[Any] | None:
         """Rows of a named query as last answered, None while there is no answer yet; a stale one is asked for again.
 
         Every end of a run makes all answers stale; `max_age` seconds do so too.
         """
         return self.answers.get(name, params, max_age)
 
-    async def _ask(self, name: str, params: dict[str, Any]) -> list[Row]:
+    async def _ask(self, name: str, params: dict[str, Any]) -> list[Any]:
         table = await self.call(protocol.Query(name=name, params=params))
-        return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        return decode(name, table.columns, table.rows)
 
     async def refresh_status(self) -> None:
         """Ask the engine how it is."""
@@ -251,15 +253,14 @@ class Live:
 
     async def _load_runs(self, ids: list[str] | None = None) -> None:
         answer = await self._client.call(protocol.Query(name="runs", params={"run_id": ids} if ids else {}))
-        found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         if ids is None:
             self.runs = {}
-        for row in found:
-            self.runs[row["run_id"]] = row
-            self.board.add(row["run_id"], " ".join(str(row[name]) for name in KIND))
-            self.board.put_state(row["run_id"], row["state"], row["error"])
-            if row["state"] == "done" and row["started"] and row["ended"]:
-                self.board.runs[row["run_id"]].took = row["ended"] - row["started"]
+        for run in decode("runs", answer.columns, answer.rows):
+            self.runs[run.run_id] = run
+            self.board.add(run.run_id, " ".join(str(getattr(run, name)) for name in KIND))
+            self.board.put_state(run.run_id, run.state, run.error)
+            if run.state == "done" and run.duration:
+                self.board.runs[run.run_id].took = run.duration
         self._changed()
 
     def _take(self, push: protocol.Push) -> None:
@@ -275,9 +276,10 @@ class Live:
 
     def _take_state(self, change: protocol.StateChange) -> None:
         news = self.board.put_state(change.run_id, change.state, change.error)
-        if row := self.runs.get(change.run_id):
-            row["state"], row["error"] = change.state, change.error
-        if change.state in ENDED and (news or row is None):
+        known = self.runs.get(change.run_id)
+        if known is not None:
+            self.runs[change.run_id] = known._replace(state=change.state, error=change.error)
+        if change.state in ENDED and (news or known is None):
             self.ended.append(change.run_id)
         level = "error" if change.state in ("failed", "diverged") else "info"
         said = change.state + (f" on {change.device}" if change.device else "")

@@ -34,7 +34,7 @@ async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
     priority = min(max((run["priority"] for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
     known = (await live.call(protocol.Prioritise(run_ids=list(run_ids), priority=priority))).run_ids
     for run_id in known:
-        live.runs[run_id]["priority"] = priority  # the engine does not push it
+        live.runs[run_id] = live.runs[run_id]._replace(priority=priority)  # the engine does not push it
     return _said(live, run_ids, known, "next to start", "not in the queue")
 
 

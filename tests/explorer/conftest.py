@@ -1,10 +1,10 @@
 """An app on a project made up for the test: no engine, no files."""
 
-import copy
 import time
 
 import pytest
 import waiting
+from rows import typed
 
 from engine.service.project import Project
 from explorer.app.app import ExploreApp
@@ -83,11 +83,11 @@ class FakeLive(Live):
         self._set_link(self.given_link)
 
     def put(self, rows):
-        for row in rows:
-            self.runs[row["run_id"]] = copy.copy(row)
-            self.board.add(row["run_id"], row["defense"])
-            self.board.put_state(row["run_id"], row["state"], row["error"])
-            self.seen[row["run_id"]] = time.monotonic()
+        for run in (typed("runs", row) for row in rows):
+            self.runs[run.run_id] = run
+            self.board.add(run.run_id, run.defense)
+            self.board.put_state(run.run_id, run.state, run.error)
+            self.seen[run.run_id] = time.monotonic()
         self._changed()
 
     async def call(self, command):
@@ -97,7 +97,8 @@ class FakeLive(Live):
     def rows(self, name, max_age=None, **params):
         self.asked.append((name, params))
         answer = self.given_answers.get(name, [])
-        return answer(**params) if callable(answer) else answer
+        given = answer(**params) if callable(answer) else answer
+        return given and [typed(name, row) for row in given]
 
     async def query(self, name, **params):
         return self.rows(name, **params)
@@ -157,8 +158,8 @@ def until():
 
 @pytest.fixture
 def run():
-    """A function making a row of the store's `runs`."""
-    return run_row
+    """A function making a row of the store's `run`."""
+    return lambda run_id, **fields: typed("run", run_row(run_id, **fields))
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ def fact():
             **{"certification": None, "size": None, "setting": None, "settings": "aaaa1111"},
         }
         given |= ({"epsilon": 0.0} if fields.get("defense") == "natural" else {}) | fields
-        return {"n_leaking": given["n_seeds"] if given["attack"] else None} | given
+        return typed("capacity", {"n_leaking": given["n_seeds"] if given["attack"] else None} | given)
 
     return make
 
@@ -216,6 +217,6 @@ def views_row():
                 held = column.replace("inference", "heldout_inference")
                 given |= {held: ours, f"{held}_std": 0.01}
                 given |= dict.fromkeys((f"{column}_n_leaking", f"{held}_n_leaking"), ours and 2 * (ours > 0.53))
-        return given | {"setting": None, "settings": "aaaa1111"} | fields
+        return typed("views", given | {"setting": None, "settings": "aaaa1111"} | fields)
 
     return make

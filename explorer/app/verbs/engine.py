@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.service import protocol
-from explorer.project.answers import Row
+from store.rows import Run
 
 if TYPE_CHECKING:
     from explorer.app.screens.main import MainScreen
@@ -27,7 +27,7 @@ class EngineVerbs:
         return self.screen.app.live
 
     @property
-    def run(self) -> Row | None:
+    def run(self) -> Run | None:
         """The run under the cursor."""
         return self.live.runs.get(self.screen.app.view.current)
 

@@ -128,7 +128,7 @@ class PaneVerbs:
 def held(live: Live) -> Live:
     """The project as it is known now: news do not reach it; what was not asked for yet still can be."""
     still, now = copy.copy(live), live.board.clock()
-    still.runs = {run_id: dict(run) for run_id, run in live.runs.items()}
+    still.runs = dict(live.runs)
     still.board = copy.copy(live.board)
     still.board.runs = {run_id: copy.copy(run) for run_id, run in live.board.runs.items()}
     still.board.clock = lambda: now

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from rows import typed
 
 from engine.models import weights
 from engine.service import protocol
@@ -28,11 +29,11 @@ class Engine:
 
     def row(self, experiment):
         row = {"run_id": experiment.run_id, "name": experiment.slug, "sweep": "one", "state": "queued", "priority": 0}
-        return row | {"spec": json.dumps(experiment.to_dict()), "place": json.dumps(self.place)}
+        return typed("run", row | {"spec": json.dumps(experiment.to_dict()), "place": json.dumps(self.place)})
 
     async def query(self, name, run_id=None, sweep=None):
         ids = [run_id] if isinstance(run_id, str) else run_id
-        return [row for row in self.runs.values() if ids is None or row["run_id"] in ids]
+        return [row for row in self.runs.values() if ids is None or row.run_id in ids]
 
     async def call(self, command):
         self.told.append(command)
@@ -49,8 +50,8 @@ def engine():
 
 async def test_one_run_is_named_in_the_notice(engine):
     run_id = next(iter(engine.runs))
-    assert await run_commands.retry(engine, [run_id]) == f"{engine.runs[run_id]['name']} queued again"
-    assert await run_commands.cancel(engine, [run_id]) == f"{engine.runs[run_id]['name']} cancelled"
+    assert await run_commands.retry(engine, [run_id]) == f"{engine.runs[run_id].name} queued again"
+    assert await run_commands.cancel(engine, [run_id]) == f"{engine.runs[run_id].name} cancelled"
     assert [type(command) for command in engine.told] == [protocol.Retry, protocol.Cancel]
 
 
@@ -91,9 +92,9 @@ async def test_a_known_half_is_said():
 
 async def test_a_batch_of_one_image_has_no_half(engine):
     run_id = engine.experiments[0].run_id
-    spec = json.loads(engine.runs[run_id]["spec"])
-    spec["recipe"]["batch_size"] = 1
-    engine.runs[run_id]["spec"] = json.dumps(spec)
+    spec = engine.runs[run_id].spec
+    small = {**spec, "recipe": spec["recipe"] | {"batch_size": 1}}
+    engine.runs[run_id] = engine.runs[run_id]._replace(spec=small)
     with pytest.raises(SpecError, match="cannot be halved"):
         await run_commands.half_batch(engine, run_id)
 
@@ -115,7 +116,7 @@ async def test_a_certified_run_is_the_same_training_asked_for_more_in_the_same_p
 async def test_weights_that_are_gone_are_said_before_they_are_trained_anew(engine, tmp_path):
     engine.project = Project.at(tmp_path)
     run_id = engine.experiments[1].run_id
-    engine.runs[run_id]["state"] = "done"
+    engine.runs[run_id] = engine.runs[run_id]._replace(state="done")
     assert "its weights are gone" in await run_commands.certify(engine, run_id)
     kept = engine.project.run_folder(run_id) / weights.FILE
     kept.parent.mkdir(parents=True)

@@ -164,7 +164,7 @@ def ranked(run):
 
 
 def numbers(pane):
-    return [pane.live.runs[run_id]["adversarial_inference_accuracy"] for run_id in pane.order]
+    return [pane.live.runs[run_id].inference_accuracy("adversarial") for run_id in pane.order]
 
 
 async def test_runs_without_the_number_are_last_in_both_directions(open_runs, ranked):
@@ -317,7 +317,9 @@ async def test_no_number_is_cut_whichever_is_chosen(open_runs, metric, size):
         return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 1.0, "leaks": False}]
 
     async with open_runs(size=size, answers={"leakage": leakage}) as (pilot, pane):
-        pilot.app.live.runs[DONE] |= {"adversarial_inference_accuracy": 1.0, "adversarial_leaks": False}
+        told = pilot.app.live.runs[DONE]
+        numbers = told.numbers | {("adversarial", "oracle"): 1.0}
+        pilot.app.live.runs[DONE] = told._replace(numbers=numbers, leaks={"adversarial": False})
         pilot.app.view.metric = metric
         pilot.app.screen.draw()
         assert ("97.0" if metric == "benign_test" else "100.0≈") in line(pane, DONE)

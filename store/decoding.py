@@ -1,0 +1,142 @@
+"""From the columns and values of an answer to typed rows: the one place where columns are read by name."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from engine.spec.recipes import ALL_VIEWS
+from store.rows import (
+    BETWEEN_WARNINGS,
+    HEADLINE_VIEWS,
+    RULES,
+    SPLITS,
+    TYPES,
+    ExposedExample,
+    Row,
+    Run,
+    Summary,
+    ViewKey,
+    ViewsRow,
+    column_of,
+)
+
+Read = Callable[[Sequence[Any]], Any]
+
+
+def _by_key(names: Mapping[Any, str], at: Mapping[str, int]) -> Read:
+    """Reads the values of several columns by their keys; those without a value are left out."""
+    places = [(key, at[name]) for key, name in names.items()]
+    return lambda row: {key: row[index] for key, index in places if row[index] is not None}
+
+
+def _summaries(names: Mapping[ViewKey, str], at: Mapping[str, int]) -> Read:
+    """The same for numbers over seeds, which have a column for each part; the last of a row is None."""
+    places = [(key, [at.get(name, len(at)) for name in _parts(column)]) for key, column in names.items()]
+    return lambda row: {key: Summary(*(row[index] for index in own)) for key, own in places if row[own[0]] is not None}
+
+
+def _parts(column: str) -> list[str]:
+    """The columns of a number over seeds, in the order of `Summary`."""
+    return [column if part == "mean" else f"{column}_{part}" for part in Summary._fields]
+
+
+_ORACLE = {(view, kind): column_of(view, kind) for view in HEADLINE_VIEWS for kind in (*SPLITS, "oracle")}
+_ALL = _ORACLE | {(view, "heldout"): column_of(view, "heldout") for view in HEADLINE_VIEWS}
+WIDE: dict[tuple[type[Row], str], Mapping[Any, str]] = {
+    (Run, "numbers"): _ORACLE,
+    (Run, "leaks"): {view: f"{view}_leaks" for view in HEADLINE_VIEWS},
+    (ExposedExample, "confidences"): {view: f"{view}_confidence" for view in ALL_VIEWS},
+    (ExposedExample, "risks"): {view: f"{view}_risk" for view in ALL_VIEWS},
+    (ViewsRow, "numbers"): _ALL,
+    (ViewsRow, "papers"): {key: f"paper_{column}" for key, column in _ORACLE.items()},
+}
+"""Fields that stand for several columns: the column of each key."""
+TEXTS: dict[str, Callable[[str | None], Any]] = {
+    "warnings": lambda text: tuple(text.split(BETWEEN_WARNINGS)) if text else (),
+    **dict.fromkeys(("warned_views", "sweeps"), lambda text: tuple(text.split()) if text else ()),
+    **dict.fromkeys(("spec", "place", "versions"), lambda text: json.loads(text) if text else {}),
+}
+"""Columns of one text that says several things: how it is read."""
+
+
+def decode(query: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
+    """The rows of a query's answer, typed."""
+    return list(map(_reader(TYPES[query], tuple(columns)), rows))
+
+
+def columns(kind: type[Row]) -> list[str]:
+    """The columns that a type is read from, in the order of its fields."""
+    found: list[str] = []
+    for field in kind._fields:
+        for key, column in WIDE.get((kind, field), {None: field}).items():
+            parts = _parts(column) if (kind, field) == (ViewsRow, "numbers") else [column]
+            found += [name for name in parts if not name.endswith("n_leaking") or key is None or key[1] in RULES]
+    return found
+
+
+@lru_cache
+def _reader(kind: type[Row], columns: tuple[str, ...]) -> Callable[[Sequence[Any]], Row]:
+    """What makes a typed row of the values in these columns."""
+    at = {name: index for index, name in enumerate(columns)}
+    nothing = len(columns)
+    pick = itemgetter(*(at.get(field, nothing) for field in kind._fields))
+    made: list[tuple[int, Read]] = []
+    for index, field in enumerate(kind._fields):
+        if names := WIDE.get((kind, field)):
+            made.append((index, (_summaries if (kind, field) == (ViewsRow, "numbers") else _by_key)(names, at)))
+        elif field in TEXTS:
+            made.append((index, _text(TEXTS[field], at.get(field, nothing))))
+
+    def read(row: Sequence[Any]) -> Row:
+        known = (*row, None)
+        values = list(pick(known))
+        for index, make in made:
+            values[index] = make(known)
+        return kind._make(values)
+
+    return read
+
+
+def _text(read: Callable[[str | None], Any], index: int) -> Read:
+    return lambda row: read(row[index])
+
+
+# Until every reader has typed rows: the old way to read them, by column.
+
+
+def _by_column(row: Any, name: Any) -> Any:
+    if not isinstance(name, str):
+        return tuple.__getitem__(row, name)
+    kind = type(row)
+    if name in kind._fields and (kind, name) not in WIDE:
+        value = getattr(row, name)
+        if name == "warnings":
+            return BETWEEN_WARNINGS.join(value) or None
+        if name in ("warned_views", "sweeps"):
+            return " ".join(value) or None
+        return (json.dumps(value) if value else None) if name in TEXTS else value
+    for (of, field), wide in WIDE.items():
+        for key, column in wide.items() if of is kind else ():
+            found = getattr(row, field).get(key)
+            if (of, field) == (ViewsRow, "numbers"):
+                for own, part in zip(Summary._fields, _parts(column), strict=True):
+                    if part == name:
+                        return None if found is None else getattr(found, own)
+            elif column == name:
+                return found
+    raise KeyError(name)
+
+
+def _get(row: Any, name: str, default: Any = None) -> Any:
+    try:
+        return row[name]
+    except KeyError:
+        return default
+
+
+for _kind in set(TYPES.values()):
+    _kind.__getitem__ = _by_column
+    _kind.get = _get
+    _kind.keys = lambda row: columns(type(row))
