@@ -12,15 +12,39 @@ from store.rows import (
     HEADLINE_VIEWS,
     RULES,
     SPLITS,
-    TYPES,
+    AccuracyFact,
     ExposedExample,
-    Row,
+    HistoryPoint,
+    LeakageFact,
+    PublishedFact,
+    RocPoint,
     Run,
-    Summary,
+    Score,
+    SweepCounts,
     ViewKey,
-    ViewsRow,
+    WarningFact,
     column_of,
 )
+from store.summaries import ClassFact, CurvePoint, Summary, ViewsRow
+
+TYPES: dict[str, type[Any]] = {
+    "runs": Run,
+    "run": Run,
+    "sweeps": SweepCounts,
+    "capacity": CurvePoint,
+    "epsilon": CurvePoint,
+    "classes": ClassFact,
+    "views": ViewsRow,
+    "accuracies": AccuracyFact,
+    "leakage": LeakageFact,
+    "warnings": WarningFact,
+    "history": HistoryPoint,
+    "scores": Score,
+    "exposed": ExposedExample,
+    "roc": RocPoint,
+    "published": PublishedFact,
+}
+"""Query -> what its rows are."""
 
 Read = Callable[[Sequence[Any]], Any]
 
@@ -44,7 +68,7 @@ def _parts(column: str) -> list[str]:
 
 _ORACLE = {(view, kind): column_of(view, kind) for view in HEADLINE_VIEWS for kind in (*SPLITS, "oracle")}
 _ALL = _ORACLE | {(view, "heldout"): column_of(view, "heldout") for view in HEADLINE_VIEWS}
-WIDE: dict[tuple[type[Row], str], Mapping[Any, str]] = {
+WIDE: dict[tuple[type[Any], str], Mapping[Any, str]] = {
     (Run, "numbers"): _ORACLE,
     (Run, "leaks"): {view: f"{view}_leaks" for view in HEADLINE_VIEWS},
     (ExposedExample, "confidences"): {view: f"{view}_confidence" for view in ALL_VIEWS},
@@ -66,7 +90,7 @@ def decode(query: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
     return list(map(_reader(TYPES[query], tuple(columns)), rows))
 
 
-def columns(kind: type[Row]) -> list[str]:
+def columns(kind: type[Any]) -> list[str]:
     """The columns that a type is read from, in the order of its fields."""
     found: list[str] = []
     for field in kind._fields:
@@ -77,7 +101,7 @@ def columns(kind: type[Row]) -> list[str]:
 
 
 @lru_cache
-def _reader(kind: type[Row], columns: tuple[str, ...]) -> Callable[[Sequence[Any]], Row]:
+def _reader(kind: type[Any], columns: tuple[str, ...]) -> Read:
     """What makes a typed row of the values in these columns."""
     at = {name: index for index, name in enumerate(columns)}
     nothing = len(columns)
@@ -89,7 +113,7 @@ def _reader(kind: type[Row], columns: tuple[str, ...]) -> Callable[[Sequence[Any
         elif field in TEXTS:
             made.append((index, _text(TEXTS[field], at.get(field, nothing))))
 
-    def read(row: Sequence[Any]) -> Row:
+    def read(row: Sequence[Any]) -> Any:
         known = (*row, None)
         values = list(pick(known))
         for index, make in made:

@@ -1,7 +1,6 @@
 """Rows of the store's tables as a test reads and writes them."""
 
-from store import rows
-from store.decoding import columns, decode
+from store.decoding import TYPES, columns, decode
 
 INFERENCE = {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"}
 """The number that most tests look at."""
@@ -20,7 +19,7 @@ def fact(table, **wanted):
 
 def typed(query, row):
     """A row of a query from values by column; columns that are not named are empty. A typed row stays what it is."""
-    kind = rows.TYPES[query]
+    kind = TYPES[query]
     if isinstance(row, kind):
         return row
     names = columns(kind)

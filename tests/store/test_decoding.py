@@ -2,9 +2,10 @@
 
 import pytest
 
-from store import rows
-from store.decoding import columns, decode
+from store.decoding import TYPES, columns, decode
 from store.queries import QUERIES
+from store.rows import Run
+from store.summaries import Summary, ViewsRow
 
 OF_RUN = {"sweeps", "spec", "place", "versions"}
 """Columns of a run that only the query `run` has."""
@@ -19,15 +20,15 @@ def nothing(query):
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_columns_of_a_query_are_the_fields_of_its_row(store, query):
     told = store.query(query, **nothing(query)).columns
-    assert sorted(told) == sorted(set(columns(rows.TYPES[query])) - (OF_RUN if query == "runs" else set()))
+    assert sorted(told) == sorted(set(columns(TYPES[query])) - (OF_RUN if query == "runs" else set()))
 
 
 def test_no_two_questions_have_rows_of_one_name_unless_they_are_the_same():
-    assert len({kind.__name__ for kind in rows.TYPES.values()}) == len(set(rows.TYPES.values()))
+    assert len({kind.__name__ for kind in TYPES.values()}) == len(set(TYPES.values()))
 
 
 def test_a_run_is_decoded_by_columns_whatever_their_order():
-    told = columns(rows.Run)
+    told = columns(Run)
     values = dict.fromkeys(told) | {
         "run_id": "a",
         "started": 10.0,
@@ -50,7 +51,7 @@ def test_a_run_is_decoded_by_columns_whatever_their_order():
 
 
 def test_a_row_of_views_has_a_summary_for_each_number_there_is():
-    told = columns(rows.ViewsRow)
+    told = columns(ViewsRow)
     values = dict.fromkeys(told) | {
         "n_seeds": 3,
         "certified_heldout_inference_accuracy": 0.6,
@@ -60,6 +61,6 @@ def test_a_row_of_views_has_a_summary_for_each_number_there_is():
     }
     (row,) = decode("views", told, [[values[name] for name in told]])
     key = ("certified", "heldout")
-    assert row.numbers == {key: rows.Summary(0.6, 0.1, None, None, None, 2)}
+    assert row.numbers == {key: Summary(0.6, 0.1, None, None, None, 2)}
     assert row.leaks(key)
     assert row.papers == {("benign", "test"): 0.9}

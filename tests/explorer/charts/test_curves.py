@@ -64,7 +64,7 @@ def test_curves_of_several_image_sizes_name_theirs(draw, fact, kind):
     labels = list(by_label(draw(kind, {"capacity": sized})))
     assert labels
     assert all("8x8" in label if "natural" in label else label.endswith("16x16") for label in labels)
-    alike = [row | {"size": "8x8"} for row in sized]
+    alike = [row._replace(size="8x8") for row in sized]
     assert not any("8x8" in label for label in by_label(draw(kind, {"capacity": alike})))
 
 
@@ -75,7 +75,7 @@ def test_points_whose_seeds_are_not_all_done_are_hollow(draw, swept):
 
 
 def fact_of(swept, **fields):
-    return swept[2] | fields
+    return swept[2]._replace(**fields)
 
 
 def test_the_papers_points_can_be_put_away(draw, swept):
@@ -181,7 +181,7 @@ def test_the_natural_baseline_is_a_grey_line_that_says_what_it_was_attacked_with
     found = by_label(draw("epsilon", {"capacity": swept}))
     assert found["natural attacked 0.1"].y == (0.52, 0.52)
     assert found["natural attacked 0.1"].tone == "dim"
-    benign = by_label(draw("epsilon", {"capacity": [row | {"view": "benign"} for row in swept]}, leak_view="benign"))
+    benign = by_label(draw("epsilon", {"capacity": [row._replace(view="benign") for row in swept]}, leak_view="benign"))
     assert "natural" in benign
 
 

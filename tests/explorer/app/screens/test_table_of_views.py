@@ -44,7 +44,8 @@ async def test_a_wide_terminal_has_spreads_and_both_rules(make_app, until, answe
 
 
 async def test_where_there_is_room_for_one_rule_a_key_changes_it(make_app, until, answers):
-    answers["views"][3]["certified_heldout_inference_accuracy"] = 0.711
+    ibp, key = answers["views"][3], ("certified", "heldout")
+    answers["views"][3] = ibp._replace(numbers=ibp.numbers | {key: ibp.numbers[key]._replace(mean=0.711)})
     app = make_app(answers=answers)
     async with app.run_test(size=(80, 24)) as pilot:
         page = await opened(pilot, until)
