@@ -22,6 +22,9 @@ from explorer.project.submitting import place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
 from explorer.results.marks import FLOOR
 
+LISTING = "runs.csv"
+"""The file beside a page that lists its runs."""
+
 
 @click.command()
 @click.argument("names", metavar="[PRESET]...", nargs=-1)
@@ -29,7 +32,9 @@ from explorer.results.marks import FLOOR
 @options.scale
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, as for run.")
 @click.option("--no-run", is_flag=True, help="Only what has been run already.")
-@click.option("--page", "target", metavar="FILE.md", help="Write one Markdown page of all of them there.")
+@click.option(
+    "--page", "target", metavar="FILE.md", help="Write one Markdown page of all of them there, and runs.csv beside it."
+)
 @options.project
 @options.data_root
 def reproduce(
@@ -48,7 +53,7 @@ def reproduce(
 
     \b
     mia-explore reproduce table8 --data-root ~/data
-    mia-explore reproduce --all --no-run --page REPRODUCTION.md
+    mia-explore reproduce --all --no-run --page results.md
     """  # noqa: D301
     known = sweeps.presets()
     for name in names:
@@ -68,8 +73,10 @@ def reproduce(
         _tell(name, found[name], descriptions, folder)
     if target:
         command = " ".join(["mia-explore reproduce", "--all" if every else " ".join(names), "--no-run"])
-        Path(target).write_text(page.page(found, descriptions, command), encoding="utf-8")
-        click.echo(f"page: {target}", err=True)
+        text = page.page(found, descriptions, command, LISTING)
+        Path(target).write_text(text, encoding="utf-8")
+        Path(target).with_name(LISTING).write_text(page.listing(found), encoding="utf-8")
+        click.echo(f"page: {target}, and {LISTING} beside it", err=True)
     return code
 
 
@@ -103,7 +110,7 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     if said:
         click.echo(f"  {FLOOR}")
     folder.mkdir(parents=True, exist_ok=True)
-    alone = page.page({name: own}, descriptions, f"mia-explore reproduce {name} --no-run")
+    alone = page.page({name: own}, descriptions, f"mia-explore reproduce {name} --no-run", f"{name}.csv")
     (folder / f"{name}.md").write_text(alone, encoding="utf-8")
     (folder / f"{name}.csv").write_text(page.rows(name, own), encoding="utf-8")
     click.echo(f"  files: {printable(str(folder / name))}.md, .csv")

@@ -3,18 +3,16 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from explorer.reproduction import claims, verdicts
+from explorer.reproduction import claims, summary, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
-from explorer.reproduction.settings import Setting
+from explorer.reproduction.settings import Setting, day
 from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
 from explorer.results import marks, text
-from explorer.results.marks import FLOOR
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {
@@ -46,57 +44,31 @@ CSV_COLUMNS = (
     ),
     *("seeds", "run_ids", "device", "ended", "warnings"),
 )
-_HEAD = """# Reproduction
-
-What `mia-explore reproduce` found of Song, Shokri and Mittal, *Privacy Risks of Securing Machine Learning Models
-against Adversarial Examples* (CCS 2019). Written by `{command}` from the runs of one project; not edited by hand.
+RUN_COLUMNS = (
+    *("preset", "run_id", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon"),
+    *("evaluation_epsilon", "certification", "setting", "seed", "scale", "steps", "device", "ended", "departures"),
+)
+_HOW = """## How to read the tables
 
 Numbers are in percent; the paper's stand below ours. I_B, I_A, I_V are membership-inference accuracies by a threshold
 on the benign, adversarial and certified confidence (a guess is right 50 % of the time), with the paper's oracle
 threshold. Intervals are 95 %, the wider of two: over examples (e), of several seeds the mean, and over seeds (s),
-Student's from three seeds on. {floor}.
-
-✔ reproduced, → same direction, ✗ differs, ~ not told apart, · another setting; ! may mislead, see the warnings below
-the table:
+Student's from three seeds on.
 
 {legend}
-
-Data sets, by the hash of their files: {data}.
 """
 
 
-def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str) -> str:
-    """Every preset that has finished runs; those that have none are named as not run."""
-    parts = [
-        _HEAD.format(command=command, floor=FLOOR.capitalize(), legend=verdicts.LEGEND, data=_data(presets.values()))
-    ]
-    parts += _in_short(presets.values())
+def page(presets: Mapping[str, Sequence[Setting]], descriptions: Mapping[str, str], command: str, listing: str) -> str:
+    """What came out, then every preset that has finished runs; `listing` is the file beside it with the runs."""
+    parts = [summary.summary(presets, command, listing), _HOW.format(legend=_legend())]
     parts += [_section(name, descriptions[name], settings) for name, settings in presets.items() if settings]
-    missing = [name for name, settings in presets.items() if not settings]
-    parts += [f"## Not run\n\n{', '.join(missing)}\n"] if missing else []
     return "\n".join([*parts, NOTES.read_text(encoding="utf-8")])
 
 
-def _in_short(presets: Iterable[Sequence[Setting]]) -> list[str]:
-    """Each claim once with its counts; models that several presets share count once."""
-    found = dict.fromkeys(finding for settings in presets for finding in claims.findings(settings))
-    if not found:
-        return []
-    lines = [_line(["claim", "in", *claims.VERDICTS]), _line(["---"] * 5)]
-    for claim in claims.CLAIMS:
-        own = [finding.verdict for finding in found if finding.claim is claim]
-        lines += [_line([claim.words, claim.where, *map(own.count, claims.VERDICTS)])] if own else []
-    words = (
-        "How often what the paper claims holds here. Not told apart: the difference is within its interval, or the two "
-        "models were trained for different numbers of steps."
-    )
-    return [f"## In short\n\n{words}\n\n" + "\n".join(lines) + "\n"]
-
-
-def _data(presets: Iterable[Sequence[Setting]]) -> str:
-    used = {setting.experiment.data for settings in presets for setting in settings}
-    words = {f"{data.label} `{data.fingerprint}`" for data in used}
-    return ", ".join(sorted(words)) or "none"
+def _legend() -> str:
+    words = [f"{MARKS[verdict]} **{verdict}**: {meaning}".lstrip() for verdict, meaning in verdicts.MEANING.items()]
+    return "\n".join(map(summary.item, [*words, f"{marks.WARNED} **may mislead**: see the warnings below the table"]))
 
 
 def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
@@ -118,18 +90,14 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
         parts.append(
             "Members trained robustly and the others apart, each against all others, held out:\n\n" + "\n".join(groups)
         )
-    return "\n\n".join([*parts, f"Runs:\n\n{_runs(settings)}\n"])
+    return "\n\n".join(parts) + "\n"
 
 
 def _title(setting: Setting) -> str:
     row, own = setting.row, setting.experiment
     words = [row["dataset"], row["network"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
     words += [f"{100 * row['train_fraction']:.4g} % of the data"] if row["train_fraction"] != 1 else []
-    return " · ".join([*words, _recipe(setting), f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
-
-
-def _recipe(setting: Setting) -> str:
-    return "own recipe" if setting.scale == "own" else f"{setting.scale} scale"
+    return " · ".join([*words, setting.recipe_words, f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
 
 
 def _counts(compared: Iterable[Compared]) -> str:
@@ -217,27 +185,6 @@ def _number(number: Number | None) -> str:
     return text.percent(number.value) + around
 
 
-def _runs(settings: Sequence[Setting]) -> str:
-    return "\n".join(
-        f"* `{run['run_id']}`: {_recipe(own)}, {own.steps} steps, {run['device']}, {_day(run)}{_departs(own)}"
-        for own in settings
-        for run in own.runs
-    )
-
-
-def _departs(setting: Setting) -> str:
-    """In what a setting beside numbers of the paper is not the authors'."""
-    printed = any(setting.row.get(f"paper_{column.column}") is not None for column in COLUMNS)
-    if not printed:
-        return ""
-    return f"; not the authors' {', '.join(setting.departures)}" if setting.departures else "; the authors' setting"
-
-
-def _day(run: Mapping[str, Any]) -> str:
-    ended = run["ended"]
-    return (ended if isinstance(ended, datetime) else datetime.fromtimestamp(ended, UTC)).date().isoformat()
-
-
 def _line(cells: Iterable[Any]) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
@@ -255,8 +202,23 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
         numbers = [each.column, number.value, number.low, number.high, number.over, len(setting.runs)]
         behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]
         devices = " ".join(dict.fromkeys(str(run["device"]) for run in setting.runs))
-        ended = max(_day(run) for run in setting.runs)
+        ended = max(day(run) for run in setting.runs)
         verdict = [each.published, difference, each.verdict, ", ".join(setting.departures)]
         said = [*verdict, *behind, devices, ended, row.get("warnings")]
         writer.writerow([preset, *told, setting.scale, *numbers, *said])
+    return stream.getvalue()
+
+
+def listing(presets: Mapping[str, Sequence[Setting]]) -> str:
+    """The CSV of the runs with their settings, one row per preset and run."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(RUN_COLUMNS)
+    for preset, settings in presets.items():
+        for own in settings:
+            told = [own.row[name] for name in RUN_COLUMNS[2:12]]
+            behind = [own.scale, own.steps]
+            departs = ", ".join(own.departures)
+            for run in own.runs:
+                writer.writerow([preset, run["run_id"], *told, run["seed"], *behind, run["device"], day(run), departs])
     return stream.getvalue()

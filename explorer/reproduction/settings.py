@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from engine.spec.experiment import Experiment
@@ -31,10 +32,20 @@ class Setting:
     """Their rows of the query `capacity`."""
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """Its runs, which name it."""
+        return tuple(run["run_id"] for run in self.runs)
+
+    @property
     def scale(self) -> str:
         """`paper` or `quick` where the recipe is that scale's own, else `own`."""
         own, family = self.experiment, self.experiment.data.family
         return next((s for s in reversed(SCALES) if own.recipe == recipe_for(own.defense, family, s, {})), "own")
+
+    @property
+    def recipe_words(self) -> str:
+        """`quick scale`, `paper scale` or `own recipe`."""
+        return "own recipe" if self.scale == "own" else f"{self.scale} scale"
 
     @property
     def departures(self) -> list[str]:
@@ -86,6 +97,12 @@ class Setting:
 
 def _has(row: Row, wanted: Mapping[str, str]) -> bool:
     return all(row[name] == value for name, value in wanted.items())
+
+
+def day(run: Row) -> str:
+    """On which a run ended, UTC: `2026-11-28`."""
+    ended = run["ended"]
+    return (ended if isinstance(ended, datetime) else datetime.fromtimestamp(ended, UTC)).date().isoformat()
 
 
 def gather(results: Results, preset: str) -> list[Setting]:

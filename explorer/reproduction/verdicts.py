@@ -15,15 +15,18 @@ TOLERANCE = 0.02
 REPRODUCED, DIRECTION, DIFFERS, UNCLEAR, ELSEWHERE, UNPRINTED = (
     *("reproduced", "same direction", "differs", "not told apart", "another setting", "not printed"),
 )
-LEGEND = (
-    f"**{REPRODUCED}**: the authors' data, network, training and attack, and the paper's number within our 95 % "
-    f"interval or {TOLERANCE:g} of ours. **{DIRECTION}**: our difference to the natural model beside it, trained for "
-    "as many steps, is larger than its interval and has the paper's sign; that is all that a quick recipe, a smaller "
-    f"network or smaller images can show, for their numbers agree or not by luck. **{DIFFERS}**: the authors' setting "
-    f"and another number, or such a difference of the other sign. **{UNCLEAR}**: the interval of the difference holds "
-    f"0, or the natural model was trained for another number of steps. **{ELSEWHERE}**: not the authors' setting, and "
-    f"no natural model to compare with. **{UNPRINTED}**: the paper prints no such number."
-)
+MEANING = {
+    REPRODUCED: f"the authors' data, network, training and attack, and the paper's number within our 95 % interval or "
+    f"{TOLERANCE:g} of ours",
+    DIRECTION: "our difference to the natural model beside it, trained for as many steps, is larger than its interval "
+    "and has the paper's sign; that is all that a quick recipe, a smaller network or smaller images can show, for "
+    "their numbers agree or not by luck",
+    DIFFERS: "the authors' setting and another number, or such a difference of the other sign",
+    UNCLEAR: "the interval of the difference holds 0, or the natural model was trained for another number of steps",
+    ELSEWHERE: "not the authors' setting, and no natural model to compare with",
+    UNPRINTED: "the paper prints no such number",
+}
+"""What each verdict says, and the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Compared:
     title: str
     ours: Number
     published: float | None
+    natural: Setting | None
+    """The natural model beside it."""
     verdict: str
 
 
@@ -42,12 +47,13 @@ def compare(settings: Iterable[Setting]) -> Iterator[Compared]:
     """Every number that a setting has."""
     every = list(settings)
     for setting in every:
+        natural = natural_beside(setting, every)
         for column in COLUMNS:
             ours = setting.number(column.column)
             if ours is not None:
                 published = setting.row.get(f"paper_{column.column}")
-                said = verdict(setting, column.column, ours, published, natural_beside(setting, every))
-                yield Compared(setting, column.column, column.words, ours, published, said)
+                said = verdict(setting, column.column, ours, published, natural)
+                yield Compared(setting, column.column, column.words, ours, published, natural, said)
 
 
 def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None:
@@ -64,7 +70,7 @@ def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None
 
 
 def verdict(setting: Setting, column: str, ours: Number, published: float | None, natural: Setting | None) -> str:
-    """What is said of one number; see LEGEND."""
+    """What is said of one number; see MEANING."""
     if published is None:
         return UNPRINTED
     papers = setting.papers(column)

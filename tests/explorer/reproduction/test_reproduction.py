@@ -209,31 +209,53 @@ def test_models_trained_for_different_steps_are_not_told_apart(told):
 
 def test_the_pages_numbers_are_the_databases_and_the_same_runs_give_the_same_bytes(told):
     found = told(experiment("natural", "quick"), experiment("pgd", "quick"), experiment("ibp", "quick"))
-    text = page.page({"table8": found, "figure4": []}, {"table8": "Yale", "figure4": "Figure"}, "mia-explore x")
-    assert text == page.page({"table8": found, "figure4": []}, {"table8": "Yale", "figure4": "Figure"}, "mia-explore x")
+    written = {"table8": found, "figure4": []}, {"table8": "Yale", "figure4": "Figure"}, "mia-explore x", "runs.csv"
+    text = page.page(*written)
+    assert text == page.page(*written)
     lines = [line for line in text.splitlines() if re.match(r"\| (natural|pgd|ibp) ?[0-9/]* ?(\(.*\))? \| 1 \|", line)]
     assert len(lines) == 3
     for line, row in zip(lines, (NUMBERS[defense] for defense in ("natural", "pgd", "ibp")), strict=True):
         shown = [cell.split()[0] for cell in line.strip("| ").split(" | ")[2:] if cell.strip()]
         accuracies = [f"{100 * share:.1f}" for numbers in row.values() for share in numbers[:2]]
         assert shown == accuracies + [f"{100 * numbers[2]:.1f}" for numbers in row.values()]
-    assert all(setting.runs[0]["run_id"] in text for setting in found)
-    assert "## Not run\n\nfigure4" in text
     assert "69.68" in text
-    assert "Leakage is a floor: a stronger attack may find more." in text
-    assert "quick scale, 2000 steps, cpu, 1970-01-01; not the authors' " in text
+
+
+def test_the_page_begins_with_what_was_run_what_differs_and_what_is_not_known(told, monkeypatch):
+    monkeypatch.setitem(NUMBERS, "pgd", {"benign": (0.99, 0.95, 0.48), "adversarial": (0.97, 0.72, 0.681)})
+    found = told(experiment("natural", "quick"), experiment("pgd", "quick"))
+    text = page.page({"table8": found, "figure4": []}, {"table8": "d", "figure4": "d"}, "c", "runs.csv")
+    top = text[: text.index("## How to read")]
+    assert "**Run**: 2 runs of 2 models and 1 presets, quick scale, on cpu, 1970-01-01." in top
+    assert "4 same direction, 1 differs, 1 not told apart, 6 another setting" in top
+    assert "* pgd 8/255, yale, capacity 8: I_B 48.0 (56.0), the paper's 61.7 (55.9)" in top
+    assert "**Not run**: figure4." in top
+    assert "0 of 2 models are of the authors' own setting" in top
+    assert "every leakage here is a floor" in top
+    assert len(top.splitlines()) < 60
+
+
+def test_the_runs_are_listed_with_their_settings(told):
+    found = told(experiment("natural", "quick"), experiment("pgd", "quick", seed=1))
+    rows = list(csv.DictReader(io.StringIO(page.listing({"table8": found, "figure4": []}))))
+    assert [row["run_id"] for row in rows] == [setting.runs[0]["run_id"] for setting in found]
+    pgd = rows[1]
+    assert [pgd[name] for name in ("preset", "defense", "epsilon", "seed", "scale", "steps", "device", "ended")] == [
+        *("table8", "pgd", str(EPSILON), "1", "quick", "2000", "cpu", "1970-01-01")
+    ]
+    assert "attack steps" in pgd["departures"]
 
 
 def test_each_claim_is_counted_once_for_all_presets(told):
     runs = [experiment(defense) for defense in ("natural", "pgd", "ibp")]
     own = {"table8": told(*runs), "methods": told(*runs[:2], preset="methods")}
-    text = page.page(own, dict.fromkeys(own, "d"), "c")
-    short = text[text.index("## In short") : text.index("## table8")]
+    text = page.page(own, dict.fromkeys(own, "d"), "c", "runs.csv")
+    short = text[text.index("## In short") : text.index("## What is not known")]
     assert "| I_A is higher than the natural model's | Tables 2 to 4, 8 | 2 | 0 | 0 |" in short
     assert "| I_A is higher than I_B | Tables 2 to 4 | 1 | 0 | 0 |" in short
     assert "| I_V is higher than I_A | Table 8 | 1 | 0 | 0 |" in short
     assert "grows" not in short
-    assert "In short" not in page.page({"table8": []}, {"table8": "d"}, "c")
+    assert "nothing yet" in page.page({"table8": []}, {"table8": "d"}, "c", "runs.csv")
 
 
 def test_nothing_is_claimed_of_models_that_give_one_class_to_every_image(told, monkeypatch):
@@ -241,7 +263,7 @@ def test_nothing_is_claimed_of_models_that_give_one_class_to_every_image(told, m
     found = told(*(experiment(defense) for defense in ("natural", "pgd", "ibp")))
     assert [setting.collapsed for setting in found] == [False, False, True]
     assert not any("ibp" in finding.about for finding in claims.findings(found))
-    text = page.page({"table8": found}, {"table8": "d"}, "c")
+    text = page.page({"table8": found}, {"table8": "d"}, "c", "runs.csv")
     assert "Not counted, for they give one class to every image: ibp 8/255, yale, capacity 8." in text
 
 
@@ -264,7 +286,7 @@ def test_groups_of_members_stand_apart_and_settings_in_the_order_of_their_number
     found = told(whole, *shares)
     words = ["robust share 0.1, share of data", "robust share 0.5, share of data"]
     assert [setting.row["setting"] for setting in found] == [None, *words]
-    text = page.page({"mixed": found}, {"mixed": "Shares"}, "x")
+    text = page.page({"mixed": found}, {"mixed": "Shares"}, "x", "runs.csv")
     lines = [line for line in text.splitlines() if line.startswith("| pgd 8/255, yale, capacity 8, robust share")]
     apart = "| 69.0 [66.0, 72.0]e | 54.0 [51.0, 57.0]e | 77.1 [74.1, 80.1]e | 62.1 [59.1, 65.1]e |"
     assert [line.endswith(apart) for line in lines[-2:]] == [True, True]
