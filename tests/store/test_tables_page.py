@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.spec.recipes import ALL_VIEWS
+from engine.registry import VIEWS
 from store.queries import QUERIES, TABLES
 
 PAGE = (Path(__file__).resolve().parents[2] / "store" / "tables.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def named(section, columns):
         if word.startswith("..."):
             yield from (name for name in columns if name.endswith(word[3:]))
         else:
-            for view, split in product(ALL_VIEWS, SPLITS):
+            for view, split in product(VIEWS, SPLITS):
                 yield word.replace("VIEW", view).replace("SPLIT", split)
 
 
