@@ -1,5 +1,6 @@
 """Commands about the engine and its queue: engine start, stop, status, logs; cancel, retry, import."""
 
+import time
 from collections import deque
 from pathlib import Path
 
@@ -40,10 +41,13 @@ def start(project: Project, threads: int, cpu_jobs: int, jobs_per_gpu: float, id
 @click.option("--now", is_flag=True, help="Do not wait for last checkpoints.")
 def stop(project: Project, now: bool) -> None:
     """Stop the engine; running runs write a checkpoint and go on with the next engine."""
+    holder = project.holder()
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         client.call(protocol.Stop(grace=0.0 if now else None))
         deque(client.pushes(), maxlen=0)
+    while project.held and project.holder() == holder:  # it writes the last results and closes the database
+        time.sleep(0.02)
     click.echo("engine stopped; `mia-explore engine start` goes on where it left off", err=True)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import call
 from waiting import patience
 
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.spec.experiment import INFERENCE_ATTACKS
-from explorer.cli import main
 from explorer.cli.auditing import COLUMNS
 from explorer.results.marks import FLOOR
 from store.queries import TABLES
@@ -23,40 +23,51 @@ from store.queries import TABLES
 MIA = Path(sys.executable).with_name("mia-explore")
 TINY = 'dataset = "digits"\n[data]\ntrain_fraction = 0.2\ntest_fraction = 0.1\n[recipe]\nsteps = 30\nattack_steps = 2\n'
 GRID = "[grid]\ncapacity = [0.5, 1]\nepsilon = [0.1]\n[evaluation]\nsteps = 3\n"
+FEW_NETWORKS = "[inference]\nnetwork_splits = 1\nrestarts = 1\n"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with a sweep file and a project whose engine is stopped in the end."""
-    folder = tmp_path_factory.mktemp("person")
-    (folder / "tiny.toml").write_text(TINY + GRID)
-    yield folder
-    try:
-        with SyncClient(Project.at(folder / "mia-results")) as client:
-            client.call(protocol.Stop(grace=0.0))
-            list(client.pushes())
-    except EngineUnreachable:
-        pass
+def place(tmp_path_factory):
+    """A function making a folder whose project's engine is stopped in the end."""
+    made = []
+
+    def make(name):
+        made.append(tmp_path_factory.mktemp(name))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        try:
+            with SyncClient(Project.at(folder / "mia-results")) as client:
+                client.call(protocol.Subscribe())
+                client.call(protocol.Stop(grace=0.0))
+                list(client.pushes())
+        except EngineUnreachable:
+            continue
 
 
-def mia(folder, *arguments, check=0):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MIA_")}
-    answer = subprocess.run(
-        [MIA, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.returncode == check, answer.stdout + answer.stderr
-    return answer
+@pytest.fixture(scope="module")
+def folder(place):
+    """A folder with a sweep file."""
+    folder = place("person")
+    (folder / "tiny.toml").write_text(TINY + GRID + FEW_NETWORKS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def another(place):
+    """The folder of somebody with one engine for all that the tests below ask for."""
+    return place("another")
 
 
 @pytest.fixture(scope="module")
 def swept(folder):
-    """The folder after one sweep, with what the command printed."""
-    return folder, mia(folder, "run", "tiny.toml")
+    """The folder after one sweep, with what the command, a process of its own, printed."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MIA_")}
+    command = [MIA, "run", "tiny.toml"]
+    answer = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return folder, answer
 
 
 def rows(text):
@@ -75,14 +86,14 @@ def test_run_ends_with_three_tables_and_the_csv_files(swept):
 
 def test_the_same_sweep_is_not_computed_again(swept):
     folder, first = swept
-    again = mia(folder, "run", "tiny.toml")
+    again = call(folder, "run", "tiny.toml")
     assert "4 runs, 0 of them new" in again.stderr
     assert again.stdout == first.stdout
 
 
 def test_leakage_csv_has_the_promised_columns_and_words(swept):
     folder, _ = swept
-    found = rows(mia(folder, "export", "leakage", "--csv", "-").stdout)
+    found = rows(call(folder, "export", "leakage", "--csv", "-").stdout)
     assert list(found[0]) == list(COLUMNS)
     assert {row["attack"] for row in found} == set(INFERENCE_ATTACKS)
     assert {row["view"] for row in found} == {"benign", "adversarial"}
@@ -94,33 +105,37 @@ def test_leakage_csv_has_the_promised_columns_and_words(swept):
 
 def test_every_table_is_the_same_with_and_without_an_engine_and_in_every_format(swept, tmp_path):
     folder, _ = swept
-    with_engine = {table: mia(folder, "export", table).stdout for table in TABLES}
-    mia(folder, "engine", "stop")
+    with_engine = {table: call(folder, "export", table).stdout for table in TABLES}
+    call(folder, "engine", "stop")
     for table, text in with_engine.items():
         target = tmp_path / f"{table}.json"
-        mia(folder, "export", table, "--json", str(target), "--csv", str(tmp_path / f"{table}.csv"))
+        call(folder, "export", table, "--json", str(target), "--csv", str(tmp_path / f"{table}.csv"))
         assert (tmp_path / f"{table}.csv").read_text() == text
         assert len(json.loads(target.read_text())) == len(rows(text))
         assert bool(rows(text)) is (table != "warnings")  # sound runs have none
-    assert mia(folder, "ls").stdout.count("done") == 4
-    assert FLOOR in mia(folder, "ls").stderr
-    assert [FLOOR in mia(folder, "export", table).stderr for table in ("leakage", "published")] == [True, False]
-    mia(folder, "engine", "start")
+    assert call(folder, "ls").stdout.count("done") == 4
+    assert FLOOR in call(folder, "ls").stderr
+    assert [FLOOR in call(folder, "export", table).stderr for table in ("leakage", "published")] == [True, False]
+    call(folder, "engine", "start")
 
 
 def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
     folder, _ = swept
-    run = rows(mia(folder, "export", "runs").stdout)[0]["run_id"]
-    audited = rows(mia(folder, "audit", f"mia-results/runs/{run}/predictions.npz", "--csv", "-").stdout)
-    kept = rows(mia(folder, "export", "leakage", "--run", run).stdout)
+    run = rows(call(folder, "export", "runs").stdout)[0]["run_id"]
+    without_networks = [attack for attack in INFERENCE_ATTACKS if attack != "model-class"]  # of which the run has few
+    chosen = [word for attack in without_networks for word in ("--attack", attack)]
+    audited = rows(call(folder, "audit", f"mia-results/runs/{run}/predictions.npz", *chosen, "--csv", "-").stdout)
+    kept = [
+        row for row in rows(call(folder, "export", "leakage", "--run", run).stdout) if row["attack"] in without_networks
+    ]
     key = COLUMNS[7:]
     assert {tuple(row[name] for name in key) for row in audited} == {tuple(row[name] for name in key) for row in kept}
 
 
-@pytest.mark.parametrize("name", ["yale-natural", "yale-pgd", "yale-ibp"])
-def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_path, name):
-    golden = shared / "data" / "golden"
-    answer = mia(tmp_path, "audit", str(golden / f"{name}.npz"), "--attack", "confidence", "--csv", "-")
+def test_audit_of_the_papers_file_gives_its_expected_accuracies(shared, tmp_path):
+    """Of one of the three: `test_golden` has the attacks' numbers of all."""
+    golden, name = shared / "data" / "golden", "yale-pgd"
+    answer = call(tmp_path, "audit", str(golden / f"{name}.npz"), "--attack", "confidence", "--csv", "-")
     ours = {
         row["view"]: float(row["value"])
         for row in rows(answer.stdout)
@@ -135,16 +150,16 @@ def test_audit_of_the_papers_files_gives_their_expected_accuracies(shared, tmp_p
 
 def test_show_finds_a_run_by_part_of_its_name(swept):
     folder, _ = swept
-    shown = mia(folder, "show", "natural-c0.5").stdout
+    shown = call(folder, "show", "natural-c0.5").stdout
     assert "held-out" in shown
     assert '"defense": "natural"' in shown
-    assert "runs match" in mia(folder, "show", "digits", check=2).stderr
+    assert "runs match" in call(folder, "show", "digits", check=2).stderr
 
 
 def test_scores_lists_the_most_exposed_training_images(swept):
     folder, _ = swept
-    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
-    shown = mia(folder, "scores", "natural-c0.5", "--top", "3").stdout
+    whole = rows(call(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    shown = call(folder, "scores", "natural-c0.5", "--top", "3").stdout
     lines = [line.split() for line in shown.splitlines()]
     head = lines.index(["rank", "image", "class", "risk", "benign", "risk", "B", "adversarial", "risk", "A"])
     assert [line[1] for line in lines[head + 2 : head + 5]] == [row["example"] for row in whole[:3]]
@@ -156,11 +171,11 @@ def test_scores_lists_the_most_exposed_training_images(swept):
 
 def test_scores_of_one_view_are_ranked_by_its_risk(swept):
     folder, _ = swept
-    whole = rows(mia(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
+    whole = rows(call(folder, "export", "exposed", "--run", "natural-c0.5").stdout)
     highest = max(float(row["adversarial_risk"]) for row in whole)
-    first = mia(folder, "scores", "natural-c0.5", "--top", "1", "--view", "adversarial").stdout.splitlines()[4]
+    first = call(folder, "scores", "natural-c0.5", "--top", "1", "--view", "adversarial").stdout.splitlines()[4]
     assert first.split()[-1] == f"{100 * highest:.1f}"
-    assert "has no certified view" in mia(folder, "scores", "natural-c0.5", "--view", "certified", check=2).stderr
+    assert "has no certified view" in call(folder, "scores", "natural-c0.5", "--view", "certified", check=2).stderr
 
 
 def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
@@ -176,21 +191,21 @@ def test_runs_of_a_bare_node_come_home_complete_and_once(swept, tmp_path):
         {"kind": "accuracies", "run_id": "ghost", "view": "benign", "split": "test", "accuracy": 7, "n": 1}
     )
     (tmp_path / "torn.jsonl").write_text(f'{whole}{stranger}\n{orphan}\n{{"kind": "hist')
-    told = mia(tmp_path, "import", "torn.jsonl").stderr
+    told = call(tmp_path, "import", "torn.jsonl").stderr
     assert f"{len(whole.splitlines())} events taken in" in told
     assert "3 lines left out" in told
-    first = mia(tmp_path, "export", "leakage").stdout
-    mia(tmp_path, "import", "out.jsonl")
-    assert mia(tmp_path, "export", "leakage").stdout == first
-    mia(tmp_path, "engine", "stop")
-    at_home = rows(mia(folder, "export", "leakage").stdout)
+    first = call(tmp_path, "export", "leakage").stdout
+    call(tmp_path, "import", "out.jsonl")
+    assert call(tmp_path, "export", "leakage").stdout == first
+    call(tmp_path, "engine", "stop")
+    at_home = rows(call(folder, "export", "leakage").stdout)
     assert sorted(map(str, rows(first))) == sorted(map(str, at_home))
 
 
 def test_a_run_is_certified_beside_itself_with_its_weights(swept):
     folder, _ = swept
-    answer = mia(folder, "certify", "pgd-c0.5", "--method", "ibp")
-    runs = {row["run_id"]: row for row in rows(mia(folder, "export", "runs").stdout) if "-pgd-c0.5-" in row["run_id"]}
+    answer = call(folder, "certify", "pgd-c0.5", "--method", "ibp")
+    runs = {row["run_id"]: row for row in rows(call(folder, "export", "runs").stdout) if "-pgd-c0.5-" in row["run_id"]}
     old, new = runs
     assert [runs[name]["certification"] for name in (old, new)] == ["", "ibp"]
     assert f"{new}: {old} certified by ibp" in answer.stderr
@@ -200,12 +215,12 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
     assert [line.split()[:2] for line in answer.stdout.splitlines() if line.startswith("pgd")] == [
         *(["pgd", "-"], ["pgd", "ibp"])
     ]
-    again = mia(folder, "certify", new, "--method", "ibp")
+    again = call(folder, "certify", new, "--method", "ibp")
     assert "known already" in again.stderr
-    assert "runs match" in mia(folder, "certify", "pgd-c0.5", check=2).stderr
-    found = {row["certification"] for row in rows(mia(folder, "export", "views").stdout)}
+    assert "runs match" in call(folder, "certify", "pgd-c0.5", check=2).stderr
+    found = {row["certification"] for row in rows(call(folder, "export", "views").stdout)}
     assert found == {"", "ibp"}
-    assert "certified by" in mia(folder, "show", "views").stdout
+    assert "certified by" in call(folder, "show", "views").stdout
 
 
 @pytest.mark.parametrize(
@@ -230,8 +245,6 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
         (["scores", "x", "--project", "empty"], "holds no results yet"),
         (["audit", "nan.npz", "--attack", "magic"], "'magic' is not one of"),
         (["ls", "--project", "empty"], "holds no results yet"),
-        (["audit", "absent.npz"], "No such file"),
-        (["audit", "broken.npz"], "not a readable npz file"),
         (["audit", "nan.npz"], "output_train_benign row 1 is not finite"),
         (["run", "bad.toml"], "quick: 3 is not allowed; allowed: a table"),
         (["run", "latin.toml"], "not a TOML file"),
@@ -243,8 +256,7 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
         (["frobnicate"], "No such command"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, said):
-    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04")
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):
     (tmp_path / "bad.toml").write_text('dataset = "digits"\nquick = 3\n')
     (tmp_path / "latin.toml").write_bytes(b'dataset = "\xe9"')
     values = np.full((3, 2), 0.5, np.float32)
@@ -258,52 +270,46 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
         train_label=labels,
         test_label=labels,
     )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path.copy())
-    for name in [key for key in os.environ if key.startswith("MIA_")]:
-        monkeypatch.delenv(name)
-    assert main.run(arguments) == 2
-    answer = capsys.readouterr()
-    assert said in answer.err
-    assert "Traceback" not in answer.err
-    assert answer.out == ""
+    answer = call(tmp_path, *arguments, check=2)
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
     assert not (tmp_path / "mia-results").exists()
 
 
 @pytest.mark.parametrize("arguments", [["engine", "status"], ["engine", "stop"], ["cancel", "x"]])
 def test_without_an_engine_the_exit_code_is_3(tmp_path, arguments):
-    assert "no engine runs here" in mia(tmp_path, *arguments, check=3).stderr
+    assert "no engine runs here" in call(tmp_path, *arguments, check=3).stderr
 
 
 def test_a_project_that_cannot_be_written_is_said_with_exit_code_3(tmp_path):
-    answer = mia(tmp_path, "run", "demo", "--project", "/proc/mia-explore", check=3)
+    answer = call(tmp_path, "run", "demo", "--project", "/proc/mia-explore", check=3)
     assert answer.stderr.count("\n") == 1
     assert "/proc/mia-explore" in answer.stderr
 
 
-def test_a_failing_run_makes_exit_code_1_and_says_why(tmp_path):
-    (tmp_path / "mine.py").write_text("def network(**_):\n    raise RuntimeError('no such layer')\n")
-    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
-    answer = mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural", check=1)
+def test_a_failing_run_makes_exit_code_1_and_says_why(another):
+    (another / "failing.py").write_text("def network(**_):\n    raise RuntimeError('no such layer')\n")
+    (another / "failing.toml").write_text('network = "failing:network"\n' + TINY)
+    answer = call(another, "run", "failing.toml", "--set", "defense=natural", check=1)
     assert "no such layer" in answer.stderr
     assert "Traceback" not in answer.stderr
-    mia(tmp_path, "engine", "stop")
 
 
-def test_a_network_of_ones_own_is_trained(tmp_path):
-    (tmp_path / "mine.py").write_text(
+def test_a_network_of_ones_own_is_trained(another):
+    (another / "mine.py").write_text(
         "from torch import nn\n"
         "def network(in_channels, image_size, num_classes, capacity):\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size[0] * image_size[1], num_classes))\n"
     )
-    (tmp_path / "tiny.toml").write_text('network = "mine:network"\n' + TINY)
-    mia(tmp_path, "run", "tiny.toml", "--set", "defense=natural")
-    mia(tmp_path, "engine", "stop")
+    (another / "mine.toml").write_text('network = "mine:network"\n' + TINY + '[inference]\nattacks = ["gap"]\n')
+    call(another, "run", "mine.toml", "--set", "defense=natural")
 
 
-def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
-    (tmp_path / "long.toml").write_text('dataset = "digits"\n[recipe]\nsteps = 100000\n[grid]\ndefense = "natural"\n')
-    process = subprocess.Popen([MIA, "run", "long.toml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+def test_interrupting_the_command_leaves_the_engine_at_work(another):
+    grid = '[grid]\ndefense = "natural"\ncapacity = 3\n'
+    (another / "long.toml").write_text('dataset = "digits"\n[recipe]\nsteps = 100000\n' + grid)
+    process = subprocess.Popen([MIA, "run", "long.toml"], cwd=another, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "step" in line:
             break
@@ -311,37 +317,43 @@ def test_interrupting_the_command_leaves_the_engine_at_work(tmp_path):
     _, said = process.communicate(timeout=patience(30))
     assert process.returncode == 130
     assert "The engine goes on by itself" in said
-    assert "running" in mia(tmp_path, "engine", "status").stdout
-    mia(tmp_path, "cancel", "digits")
-    assert "cancelled" in mia(tmp_path, "ls").stdout
-    mia(tmp_path, "engine", "stop")
+    assert "running" in call(another, "engine", "status").stdout
+    call(another, "cancel", "natural-c3")
+    assert "cancelled" in call(another, "ls").stdout
 
 
-def test_presets_are_reproduced_together_and_told_of_without_running(tmp_path):
-    small = ["recipe.steps=20", "evaluation.steps=2", "capacity=0.5", 'inference.attacks=["confidence"]']
-    asked = ["reproduce", "temperature", "mixed", *(word for one in small for word in ("--set", one))]
-    answer = mia(tmp_path, *asked)
-    mia(tmp_path, "engine", "stop")
-    assert "temperature, mixed (quick): 14 runs, 14 of them new" in answer.stderr  # two are in both
-    assert "14/14 runs ended" in answer.stderr
-    again = mia(tmp_path, "reproduce", "--all", "--no-run", "--page", "PAGE.md")
+@pytest.mark.parametrize(
+    ("names", "cut", "runs"),
+    [
+        (["temperature"], ["grid.evaluation.temperature=[1, 5]"], 4),
+        pytest.param(["temperature", "mixed"], [], 14, marks=pytest.mark.slow),  # two are in both
+    ],
+)
+def test_presets_are_reproduced_together_and_told_of_without_running(another, names, cut, runs):
+    small = ["recipe.steps=20", "evaluation.steps=2", "capacity=0.5", 'inference.attacks=["confidence"]', *cut]
+    asked = ["reproduce", *names, *(word for one in small for word in ("--set", one))]
+    answer = call(another, *asked)
+    call(another, "engine", "stop")
+    assert f"{', '.join(names)} (quick): {runs} runs, " in answer.stderr
+    assert f"{runs}/{runs} runs ended" in answer.stderr
+    again = call(another, "reproduce", "--all", "--no-run", "--page", "PAGE.md")
     assert "temperature: " in again.stdout
     assert "table8: not run" in again.stdout
-    page = (tmp_path / "PAGE.md").read_text()
-    written = tmp_path / "mia-results" / "reproduction"
-    for name in ("temperature", "mixed"):
+    page = (another / "PAGE.md").read_text()
+    written = another / "mia-results" / "reproduction"
+    for name in names:
         assert f"## {name}" in page
         assert (written / f"{name}.csv").stat().st_size > 1000
-    mia(tmp_path, "figure", "mixed", "-o", "mixed.svg")
-    assert (tmp_path / "mixed.svg").read_bytes().startswith(b"<?xml")
+    call(another, "figure", names[-1], "-o", "drawn.svg")
+    assert (another / "drawn.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_presets_and_places_are_listed(tmp_path):
-    columns, _, first, *_ = mia(tmp_path, "presets").stdout.splitlines()
+    columns, _, first, *_ = call(tmp_path, "presets").stdout.splitlines()
     assert columns.split()[:5] == ["preset", "dataset", "runs", "time", "disk"]
     assert first.split()[:3] == ["demo", "digits", "24"]
     assert first.split()[3].startswith("~")  # nothing has finished here
-    assert str(tmp_path / "mia-results") in mia(tmp_path, "locate").stdout
-    checked = mia(tmp_path, "check").stdout
+    assert str(tmp_path / "mia-results") in call(tmp_path, "locate").stdout
+    checked = call(tmp_path, "check").stdout
     assert "✔ torch" in checked
     assert "✗ yale" in checked
