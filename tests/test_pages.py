@@ -17,6 +17,8 @@ from explorer.cli.main import cli
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 RESULTS = ROOT / "explorer" / "reproduction" / "results" / "README.md"
+NOTES = ROOT / "explorer" / "reproduction" / "notes.md"
+"""Not a page, but the end of the results."""
 PAGES = [
     README,
     *(path for package in ("engine", "explorer", "store") for path in sorted((ROOT / package).rglob("*.md"))),
@@ -95,8 +97,7 @@ def test_every_page_can_be_reached_from_the_readme():
         reached.add(path)
         links = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
         coming += [path.parent / link for link in links if not link.startswith("http")]
-    read_by_the_program = {ROOT / "explorer" / "reproduction" / "notes.md"}
-    assert set(PAGES) - reached <= read_by_the_program
+    assert set(PAGES) - reached <= {NOTES}
 
 
 def test_the_readme_is_short_and_shows_eight_keys():
@@ -117,8 +118,9 @@ def test_the_readmes_numbers_are_those_of_the_results():
 
 def test_nothing_is_told_on_two_pages():
     told = Counter()
-    for path in PAGES:
-        prose = re.sub(r"```.*?```|^( {4}|\||#).*$", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    for path in set(PAGES) - {NOTES}:
+        prose = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S)
+        prose = re.sub(r"^( {4}|\||#).*$", "\n", prose, flags=re.M)
         sentences = {" ".join(each.split()) for each in re.split(r"(?<=[.:;])\s|\n\n", prose)}
         told.update(each for each in sentences if len(each.split()) >= 8)
     assert [sentence for sentence, pages in told.items() if pages > 1] == []
