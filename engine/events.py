@@ -15,11 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from engine.run_states import FINISHED
 from engine.spec.recipes import ALL_VIEWS
 from engine.text import is_printable, one_line
-
-FINISHED = ("done", "failed", "diverged", "cancelled")
-"""The states in which a run stays until somebody asks for it again."""
 
 
 @dataclass(frozen=True, kw_only=True)

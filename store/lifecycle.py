@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from engine.events import FINISHED, RunEnded, RunStarted
+from engine.events import RunEnded, RunStarted
+from engine.run_states import FINISHED, WAITING
 from engine.spec import unusual_settings
 from engine.spec.experiment import Experiment, SpecError
 from store.errors import StoreError
 from store.facts import insert, with_batch
 from store.records import NewRun, PendingRun
 
-STATES = ("queued", "running", *FINISHED)
+STATES = (*WAITING, *FINISHED)
 
 
 def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], priority: int) -> list[str]:

@@ -27,6 +27,18 @@ def column_of(view: str, kind: str) -> str:
     return f"{view}_{RULES[kind]}" if kind in RULES else f"{view}_{kind}_accuracy"
 
 
+class Kind(NamedTuple):
+    """Runs alike in these take about equally long on one machine."""
+
+    dataset: str
+    size: str | None
+    train_fraction: float
+    network: str
+    defense: str
+    capacity: float
+    steps: int | None
+
+
 class Run(NamedTuple):
     """A run with its headline numbers: a row of `runs`, or of `run`, which also fills the last four fields."""
 
@@ -81,6 +93,11 @@ class Run(NamedTuple):
     """Where it runs; empty for a run that came in by import."""
     versions: Mapping[str, str] = {}
     """Releases that computed it."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it shares with runs that take about equally long."""
+        return Kind(*(getattr(self, name) for name in Kind._fields))
 
     @property
     def duration(self) -> float | None:

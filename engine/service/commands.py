@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import events
 from engine.events import Event, RunStarted
 from engine.job_settings import Place
+from engine.run_states import FINISHED, RETRIED
 from engine.service import protocol
 from engine.service.project import hostname
 from engine.service.protocol import AnyAnswer, AnyCommand, RunRequest
@@ -29,7 +30,6 @@ from store.store import Reader, Store
 if TYPE_CHECKING:
     from engine.service.engine import Engine
 
-RETRIED = ("failed", "diverged", "cancelled")
 IMPORT_LINES = 500
 """Lines of an imported file that become one transaction."""
 
@@ -207,7 +207,7 @@ class Commands:
         scheduler = self._engine.scheduler
         states = await self._engine.writer.call(lambda store: store.states(run_ids))
         for run_id, state in states.items():
-            if state in events.FINISHED:
+            if state in FINISHED:
                 scheduler.cancel([run_id])
             elif run_id in scheduler:
                 self._engine.put_state(run_id, Outcome("queued", None, 0))

@@ -15,7 +15,7 @@ from engine.text import printable
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.access import EngineResults, ensure, results
-from explorer.project.planning import cost
+from explorer.project.planning import Cost, cost
 from explorer.project.submitting import place_here, submission
 from explorer.results import curve_table, text
 from store.errors import StoreError
@@ -107,16 +107,22 @@ def demo(context: click.Context, project: Project, detach: bool, plain: bool) ->
 def presets(scale: str, project: Project) -> None:
     """List the packaged sweeps: runs, time until the last one ends on this machine, disk, and what each shows.
 
-    ~ is a guess: no run like some of these has finished in the project.
+    Times come from runs like these that have finished in the project: unknown until the first has run; > where that is
+    so of some of them.
     """
     finished = _finished(project)
     slots, gpu = _slots(project)
     rows = []
     for name, table in sweeps.presets().items():
         price = cost(sweeps.expand(*sweeps.settle(table, scale), scale=scale), finished, slots, gpu)
-        time = f"{'~' if price.rough else ''}{text.duration(price.seconds)}" if price.seconds else "done"
-        rows.append([name, table["dataset"], price.runs, time, text.size(price.disk), table["description"]])
+        rows.append([name, table["dataset"], price.runs, _time(price), text.size(price.disk), table["description"]])
     click.echo(text.table(["preset", "dataset", "runs", "time", "disk", "what it shows"], rows))
+
+
+def _time(price: Cost) -> str:
+    if price.runs == price.known:
+        return "done"
+    return f"{'> ' * bool(price.untimed)}{text.duration(price.seconds)}" if price.timed else "unknown"
 
 
 COMMANDS = (demo, run, presets)

@@ -162,10 +162,8 @@ class NewSweep(ModalScreen[None]):
     def _show_cost(self) -> None:
         price = self.cost
         known = f", {price.known} of them done already" if price.known else ""
-        time = "time unknown" if price.seconds is None else f"about {text.duration(price.seconds)}"
-        rough = " (rough)" if price.rough and price.seconds is not None else ""
         counted = "1 run" if price.runs == 1 else f"{price.runs} runs"
-        words = f"{counted}{known} · {time}{rough} · {text.size(price.disk)} of disk"
+        words = f"{counted}{known} · {price.time} · {text.size(price.disk)} of disk"
         status = self.app.live.status
         if status is not None and price.disk > status.disk_free:
             words += f", only {text.size(status.disk_free)} free"

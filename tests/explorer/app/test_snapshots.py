@@ -132,5 +132,5 @@ async def test_table_of_views(shown, views_row):
 async def test_new_sweep(shown):
     lines = await shown((80, 24), keys=("n",), ready=lambda app: app.screen.cost is not None, link="engine")
     (said,) = [line for line in lines if "of disk" in line]
-    assert "24 runs · about" in said
+    assert "24 runs · over" in said
     compare("new-sweep", [line for line in lines if line != said])  # its time depends on the number of cores

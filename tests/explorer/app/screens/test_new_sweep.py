@@ -38,7 +38,7 @@ async def test_the_whole_form_is_on_the_screen(form, size):
 async def test_runs_time_and_disk_are_said_before_anything_starts(form):
     async with form.run_test(size=(80, 24)) as pilot:
         screen = await opened(form, pilot)
-        assert "24 runs · about" in said(screen, "summary")
+        assert "24 runs · time unknown until the first has run" in said(screen, "summary")
         assert "of disk" in said(screen, "summary")
         assert not form.live.told
 
