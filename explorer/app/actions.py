@@ -1,7 +1,7 @@
 """Everything a key or a palette entry can do, in one table: bindings, footer, help and palette are made from it.
 
 An action's id is `scope.name`; the object that stands for the scope carries it out in its method `action_name`. Scopes
-named after a pane belong to that pane, the others to the objects in `explorer.app.verbs`. The chart's keys work in
+named after a pane belong to that pane, the others to the objects in `explorer.app.commands`. The chart's keys work in
 every pane, but one that has an action of the same name keeps the key to itself: `v` is the next view of what has the
 focus.
 """

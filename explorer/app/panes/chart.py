@@ -6,7 +6,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from explorer.app.panes.chart_choices import ChartChoices
-from explorer.app.panes.pane import Page, Pane
+from explorer.app.widgets.pane import Page, Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text

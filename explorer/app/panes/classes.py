@@ -6,7 +6,7 @@ from typing import Any
 
 from explorer.app import actions
 from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
-from explorer.app.panes.pane import Page, Pane
+from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
 from explorer.charts import metrics
 from explorer.project import progress

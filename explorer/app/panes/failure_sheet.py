@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.app.panes.pane import Page
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.pane import Page
+from explorer.app.widgets.sheet import Sheet
 from explorer.project import run_commands
 from explorer.results import failures, run_folder, run_words, text
 from explorer.results.lines import Line, cut, plain, wrapped

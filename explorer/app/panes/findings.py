@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from explorer.app.panes.pane import Page
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.pane import Page
+from explorer.app.widgets.sheet import Sheet
 from explorer.machine import checks
 from explorer.results.lines import Line, Segment, beside, cut, plain, wrapped
 

@@ -4,7 +4,7 @@ import os
 
 from engine.service.protocol import DeviceStatus
 from explorer.app import actions
-from explorer.app.panes.pane import Page, Pane
+from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib

@@ -5,7 +5,7 @@ import time
 from functools import lru_cache
 
 from explorer.app import actions
-from explorer.app.panes.pane import Page, Pane
+from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
 from explorer.project.choices import View
 from explorer.project.engine_log import LogLine

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.app import actions
-from explorer.app.panes.pane import Page, Pane
+from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
 from explorer.project import progress
 from explorer.results import text

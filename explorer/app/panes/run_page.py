@@ -3,9 +3,9 @@
 from typing import Any
 
 from explorer.app.panes import exposed, leakage_section, run_sections
-from explorer.app.panes.pane import Page
+from explorer.app.widgets.pane import Page
 from explorer.app.panes.runs import TONES
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.sheet import Sheet
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
 from explorer.project.board import MARKS, RunBoard

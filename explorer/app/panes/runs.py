@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.spec.recipes import VERIFIER
 from explorer.app import actions
-from explorer.app.panes.pane import LazyLines, Page, Pane
+from explorer.app.widgets.pane import LazyLines, Page, Pane
 from explorer.app.panes.run_summary import summary
 from explorer.charts import metrics, series
 from explorer.charts.metrics import Number
@@ -274,19 +274,19 @@ class Runs(Pane):
 
     def action_open(self) -> None:
         """The run in full, or the failure sheet."""
-        from explorer.app.screens.opening_runs import open_run
+        from explorer.app.screens.of_runs import open_run
 
         open_run(self.app, self.view.current)
 
     def action_compare(self) -> None:
         """Two or more runs side by side."""
-        from explorer.app.screens.opening_runs import compare_runs
+        from explorer.app.screens.of_runs import compare_runs
 
         compare_runs(self.app)
 
     def action_views(self) -> None:
         """The table of the finished runs among those that are listed."""
-        from explorer.app.screens.opening_runs import show_views
+        from explorer.app.screens.of_runs import show_views
 
         show_views(self.app, [run["run_id"] for run in self.visible_runs()])
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from explorer.app.panes.pane import Page
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.pane import Page
+from explorer.app.widgets.sheet import Sheet
 from explorer.charts.metrics import SHORT
 from explorer.results import marks, text, views_table
 from explorer.results.lines import Line, heading, plain, wrapped

@@ -9,8 +9,8 @@ from textual import events
 from engine.service.project import Project
 from explorer.app import actions
 from explorer.app.panes import findings
-from explorer.app.panes.pane import Page
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.pane import Page
+from explorer.app.widgets.sheet import Sheet
 from explorer.results.lines import Line, cut, plain, sized, wrapped
 
 WIDEST = 100

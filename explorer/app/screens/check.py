@@ -5,7 +5,7 @@ from textual.screen import ModalScreen
 
 from explorer.app import actions
 from explorer.app.panes.findings import Findings
-from explorer.app.screens.acting import ActingScreen
+from explorer.app.screens.sheet_screen import ActingScreen
 
 
 class CheckScreen(ActingScreen, ModalScreen[None]):

@@ -6,8 +6,8 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from explorer.app.screens.box import Box
-from explorer.app.screens.menu import Answer, Menu
+from explorer.app.widgets.box import Box
+from explorer.app.widgets.menu import Answer, Menu
 
 
 class Confirm(ModalScreen[bool]):

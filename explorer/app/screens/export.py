@@ -16,8 +16,8 @@ from textual.widgets import Input, Static
 
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.validation import SpecError
-from explorer.app.screens.box import Box, rich_text
-from explorer.app.screens.choice import Choice, field_head
+from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.choice import Choice, field_head
 from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
 from explorer.results import text

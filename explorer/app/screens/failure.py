@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 
 from explorer.app import actions
 from explorer.app.panes.failure_sheet import FailureSheet
-from explorer.app.screens.acting import ActingScreen
+from explorer.app.screens.sheet_screen import ActingScreen
 from explorer.project import run_commands
 from explorer.results import run_folder
 

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from explorer.app import actions
 from explorer.app.actions import Action
-from explorer.app.screens.box import Box, rich_text
+from explorer.app.widgets.box import Box, rich_text
 from explorer.app.settings import config_file
 from explorer.results.lines import Line, sized
 

@@ -13,8 +13,8 @@ from engine.job_settings import Place
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.app.opening import come_back
-from explorer.app.screens.box import Box
-from explorer.app.screens.menu import Answer, Menu
+from explorer.app.widgets.box import Box
+from explorer.app.widgets.menu import Answer, Menu
 from explorer.project.board import Board, RunBoard
 from explorer.results import text
 

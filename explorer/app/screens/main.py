@@ -16,14 +16,14 @@ from explorer.app.panes.footer import Footer
 from explorer.app.panes.gpu import Gpu
 from explorer.app.panes.header import Header
 from explorer.app.panes.log import Log
-from explorer.app.panes.pane import Pane
-from explorer.app.panes.prompt import Prompt
+from explorer.app.widgets.pane import Pane
+from explorer.app.widgets.prompt import Prompt
 from explorer.app.panes.queue import Queue
 from explorer.app.panes.runs import Runs
 from explorer.app.panes.welcome import Welcome
-from explorer.app.screens.acting import finish
-from explorer.app.screens.arrangement import Arranged, arrange
-from explorer.app.verbs import verbs_of
+from explorer.app.screens.sheet_screen import finish
+from explorer.app.screens.layout import Arranged, arrange
+from explorer.app.commands import verbs_of
 from explorer.project.live import Live
 
 TOLD = 3

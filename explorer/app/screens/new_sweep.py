@@ -17,8 +17,8 @@ from engine.spec.experiment import DATASETS
 from engine.spec.recipes import DEFENSES, SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
-from explorer.app.screens.box import Box, rich_text
-from explorer.app.screens.choice import Choice, field_head
+from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.choice import Choice, field_head
 from explorer.project.planning import Cost, Draft, cost, errors, plan
 from explorer.project.submitting import place_here, submission
 from explorer.results import text

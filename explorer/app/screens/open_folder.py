@@ -12,7 +12,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.service.project import Project
-from explorer.app.screens.box import Box, rich_text
+from explorer.app.widgets.box import Box, rich_text
 from explorer.results import text
 from explorer.results.lines import Segment
 

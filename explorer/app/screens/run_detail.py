@@ -9,7 +9,7 @@ from textual.screen import Screen
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
 from explorer.app.panes.runs import Runs
-from explorer.app.screens.acting import ActingScreen
+from explorer.app.screens.sheet_screen import ActingScreen
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import Confirm
 from explorer.project import run_commands

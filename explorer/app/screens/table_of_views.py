@@ -7,7 +7,7 @@ from textual.screen import Screen
 
 from explorer.app import actions
 from explorer.app.panes.views_sheet import ViewsSheet
-from explorer.app.screens.acting import ActingScreen
+from explorer.app.screens.sheet_screen import ActingScreen
 from explorer.results import views_table
 
 

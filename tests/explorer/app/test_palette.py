@@ -5,7 +5,7 @@ from engine.service import protocol
 from explorer.app import actions, palette
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.help import Help
-from explorer.app.verbs import verbs_of
+from explorer.app.commands import verbs_of
 
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
 MAIN = ("app", "panes", "copy", "export", "chart", "engine")

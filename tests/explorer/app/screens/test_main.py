@@ -1,6 +1,6 @@
 import pytest
 
-from explorer.app.panes.pane import Pane
+from explorer.app.widgets.pane import Pane
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

@@ -7,7 +7,7 @@ from waiting import until
 from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
-from explorer.app.screens.opening_runs import compare_runs, open_run
+from explorer.app.screens.of_runs import compare_runs, open_run
 from explorer.app.screens.run_detail import RunDetail
 
 FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")

@@ -1,6 +1,6 @@
 import pytest
 
-from explorer.app.verbs.placing import held
+from explorer.app.screens.pane_actions import held
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region
 
-from explorer.app.screens.arrangement import arrange
+from explorer.app.screens.layout import arrange
 
 NUMBERS = ("1", "2", "2b", "3", "4", "5", "6")
 sizes = {"width": st.integers(60, 260), "height": st.integers(9, 90)}

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from explorer.app.screens.box import rich_text
+from explorer.app.widgets.box import rich_text
 from explorer.results.lines import Line, Segment, sized
 
 MORE = "…"

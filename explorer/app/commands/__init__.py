@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from explorer.app.verbs.application import ApplicationVerbs
-from explorer.app.verbs.copying import CopyVerbs
-from explorer.app.verbs.engine import EngineVerbs
-from explorer.app.verbs.exporting import ExportVerbs
-from explorer.app.verbs.placing import PaneVerbs
+from explorer.app.commands.application import ApplicationVerbs
+from explorer.app.commands.copying import CopyVerbs
+from explorer.app.commands.engine import EngineVerbs
+from explorer.app.commands.exporting import ExportVerbs
+from explorer.app.screens.pane_actions import PaneVerbs
 
 if TYPE_CHECKING:
     from explorer.app.screens.main import MainScreen

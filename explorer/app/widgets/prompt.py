@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
-from explorer.app.panes.pane import Pane
+from explorer.app.widgets.pane import Pane
 
 
 class Prompt(Horizontal):

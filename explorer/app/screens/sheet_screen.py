@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from textual.screen import Screen
 
 from explorer.app import actions, clipboard
-from explorer.app.panes.sheet import Sheet
+from explorer.app.widgets.sheet import Sheet
 
 PULSE_SECONDS = 0.5
 """A screen is drawn at most this often by itself."""

@@ -3,7 +3,7 @@
 from rich.cells import cell_len
 
 from explorer.app import actions
-from explorer.app.panes.pane import Pane
+from explorer.app.widgets.pane import Pane
 
 
 class Sheet(Pane):

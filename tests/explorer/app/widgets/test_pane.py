@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from textual.app import App
 from textual.geometry import Region
 
-from explorer.app.panes.pane import LazyLines, Page, Pane
+from explorer.app.widgets.pane import LazyLines, Page, Pane
 from explorer.results.lines import line_text, plain
 
 

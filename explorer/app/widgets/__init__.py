@@ -1,0 +1,1 @@
+"""Widgets that know neither panes nor screens: pages of lines, boxes, fields, menus, the prompt."""
