@@ -6,7 +6,7 @@ every pane, but one that has an action of the same name keeps the key to itself:
 focus.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -206,6 +206,12 @@ BY_ID = {action.id: action for action in ACTIONS}
 def shown(key: str) -> str:
     """A key as people write it."""
     return KEY_NAMES.get(key, key)
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+    """All keys of an action as people write them, those of the config file instead of its own."""
+    keys = keymap.get(action.id) or action.keys
+    return " ".join(shown(key.strip()) for key in keys.split(",")) if keys else ""
 
 
 def bindings(*scopes: str) -> list[Binding]:

@@ -14,6 +14,7 @@ from textual.filter import LineFilter
 
 from engine.service.project import Project
 from explorer.app import actions, look, settings, terminal
+from explorer.app.commands import commands_of
 from explorer.app.palette import Commands
 from explorer.app.screens.main import MainScreen
 from explorer.cli.options import data_folder
@@ -25,7 +26,7 @@ from explorer.project.live import Live
 
 
 class ExploreApp(App[int | Project]):
-    """The app; screens do the showing, `live` the knowing, `view` the choosing.
+    """The app; screens do the showing, `live` the knowing, `choices` the choosing.
 
     It ends with an exit code, or with the project that is to be opened instead.
     """
@@ -45,7 +46,7 @@ class ExploreApp(App[int | Project]):
         """`begin` is an action to carry out once the project is open."""
         self.settings = chosen or settings.AppSettings()
         self.live = Live(project, read_only)
-        self.view = choices.load(project)
+        self.choices = choices.load(project)
         self.machine_watch = MachineWatch(project.root, self._working, self._redraw)
         self.checkup = Checkup(self._checks)
         self.checkup.watchers.add(self._redraw)
@@ -65,7 +66,9 @@ class ExploreApp(App[int | Project]):
 
     def get_default_screen(self) -> MainScreen:
         """The main screen is there from the first paint."""
-        return MainScreen()
+        main = MainScreen()
+        self.commands = commands_of(main)
+        return main
 
     def on_mount(self) -> None:
         """Paint first; join the engine while the skeleton stands."""
@@ -106,7 +109,7 @@ class ExploreApp(App[int | Project]):
 
     async def on_unmount(self) -> None:
         """Keep the choices and leave the engine to its work."""
-        choices.save(self.live.project, self.view)
+        choices.save(self.live.project, self.choices)
         self.machine_watch.close()
         await self.live.close()
 

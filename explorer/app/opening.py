@@ -59,7 +59,7 @@ def open_app(opening: Opening) -> int:
         if not isinstance(code, Project):
             break
         opening = replace(opening, project=code, begin="")
-    back = come_back(opening.project, opening.read_only)
+    back = terminal.come_back(opening.project, opening.read_only)
     if app.crash is not None:
         said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
         print(said, file=sys.stderr)
@@ -97,12 +97,6 @@ def _skeleton(project: Project) -> Iterator[None]:
         screen.write("\x1b[?25h\x1b[?1049l")
         screen.flush()
         raise
-
-
-def come_back(project: Project, read_only: bool = False) -> str:
-    """The command that opens the app again."""
-    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
-    return f"mia-explore{folder}{' --read-only' if read_only else ''}"
 
 
 def _report(error: BaseException) -> str:

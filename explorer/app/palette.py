@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.cells import cell_len
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -14,9 +14,6 @@ from explorer.app.actions import Action
 from explorer.app.panes.runs import short_name
 from explorer.app.screens.help import keys_of
 from explorer.results.run_words import may_be_tighter
-
-if TYPE_CHECKING:
-    from explorer.app.screens.main import MainScreen
 
 GROUPS = (
     *("run", "sweep", "engine", "runs", "chart", "classes", "gpu", "log"),
@@ -31,7 +28,7 @@ NEED_RUNS = ("runs", "chart", "classes", "list")
 KEYS_AT = 60
 """Column of the keys."""
 
-Test = Callable[["MainScreen"], bool]
+Test = Callable[[MainScreen], bool]
 
 
 def _run_is(*states: str) -> Test:
@@ -39,15 +36,15 @@ def _run_is(*states: str) -> Test:
     return lambda main: _engine(main) and (_run(main) or {}).get("state") in states
 
 
-def _run(main: "MainScreen") -> dict[str, Any] | None:
-    return main.app.live.runs.get(main.app.view.current)
+def _run(main: MainScreen) -> dict[str, Any] | None:
+    return main.app.live.runs.get(main.app.choices.current)
 
 
-def _engine(main: "MainScreen") -> bool:
+def _engine(main: MainScreen) -> bool:
     return main.app.live.link == "engine"
 
 
-def _paused(main: "MainScreen") -> bool:
+def _paused(main: MainScreen) -> bool:
     status = main.app.live.status
     return status is not None and status.paused
 
@@ -66,7 +63,7 @@ POSSIBLE: dict[str, Test] = {
     "engine.repeat": lambda main: _run(main) is not None,
     "copy.line": lambda main: main.pane is not None,
     "copy.pane": lambda main: main.pane is not None,
-    "export.again": lambda main: bool(main.app.view.last_export),
+    "export.again": lambda main: bool(main.app.choices.last_export),
 }
 """When an action makes sense, where that is not always."""
 
@@ -80,7 +77,7 @@ class Entry:
     run: Callable[[], None]
 
 
-def possible(action: Action, main: "MainScreen") -> bool:
+def possible(action: Action, main: MainScreen) -> bool:
     """Whether an action can be carried out now."""
     live = main.app.live
     if not action.title or (action.engine and live.read_only):
@@ -94,15 +91,15 @@ def possible(action: Action, main: "MainScreen") -> bool:
     return POSSIBLE.get(action.id, lambda _: True)(main)
 
 
-def entries(main: "MainScreen") -> list[Entry]:
+def entries(main: MainScreen) -> list[Entry]:
     """What is possible now, by group and then in the order of the table of actions."""
     found = [entry for action in actions.ACTIONS if possible(action, main) for entry in _entries(action, main)]
     return sorted(found, key=lambda entry: GROUPS.index(entry.title.partition(":")[0]))
 
 
-def _entries(action: Action, main: "MainScreen") -> Iterator[Entry]:
+def _entries(action: Action, main: MainScreen) -> Iterator[Entry]:
     """The action, or one entry for each of its choices."""
-    keys = keys_of(action, main.app.settings.keymap)
+    keys = actions.keys_of(action, main.app.settings.keymap)
     title = action.title.replace("{run}", _name(main))
     if "{choice}" not in title:
         yield Entry(title, keys, partial(main.action_act, action.id))
@@ -112,7 +109,7 @@ def _entries(action: Action, main: "MainScreen") -> Iterator[Entry]:
         yield Entry(title.replace("{choice}", label), keys, partial(main.action_act, action.id, argument))
 
 
-def _name(main: "MainScreen") -> str:
+def _name(main: MainScreen) -> str:
     run = _run(main)
     return short_name(run, len({other["dataset"] for other in main.app.live.runs.values()})) if run else ""
 

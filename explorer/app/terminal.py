@@ -1,4 +1,4 @@
-"""The terminal under the app: left to the shell for a while, and missed when it goes away."""
+"""The terminal under the app: left to the shell for a while, missed when it goes away, and how to come back in it."""
 
 import os
 import signal
@@ -7,6 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from engine.service.project import Project
+from engine.text import printable
 
 LOOK_SECONDS = 2.0
 """How often the terminal is looked for."""
@@ -56,3 +60,9 @@ def _mind() -> None:
     os.kill(os.getpid(), signal.SIGHUP)
     time.sleep(GRACE_SECONDS)
     os._exit(128 + signal.SIGHUP)
+
+
+def come_back(project: Project, read_only: bool = False) -> str:
+    """The command that opens the app again."""
+    folder = "" if project.root == Path("mia-results").resolve() else f" --project {printable(str(project.root))}"
+    return f"mia-explore{folder}{' --read-only' if read_only else ''}"

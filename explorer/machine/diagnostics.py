@@ -6,25 +6,24 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from explorer.app.settings import config_file
 from explorer.project.live import Live
 from explorer.results import text
-
-if TYPE_CHECKING:
-    from explorer.app.app import ExploreApp
 
 PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
 
 
-def report(app: "ExploreApp") -> str:
-    """All of it; names of files, nothing from the environment but what concerns the terminal."""
+def report(live: Live, screen: str, settings: Path) -> str:
+    """All of it; names of files, nothing from the environment but what concerns the terminal.
+
+    screen: size and looks of the app. settings: the file they may be set in.
+    """
     groups = {
         "versions": _versions(),
-        "engine": _engine(app.live),
-        "terminal": _terminal(app),
-        "sizes": _sizes(app.live),
+        "engine": _engine(live),
+        "terminal": _terminal(screen, settings),
+        "sizes": _sizes(live),
     }
     lines = [f"{name:9s} {line}" for name, found in groups.items() for line in found]
     return "\n".join(lines) + "\n"
@@ -57,13 +56,13 @@ def _engine(live: Live) -> Iterator[str]:
     yield f"disk {text.size(status.disk_free)} free"
 
 
-def _terminal(app: "ExploreApp") -> Iterator[str]:
+def _terminal(screen: str, settings: Path) -> Iterator[str]:
     around = [name for name in ("TMUX", "STY", "SSH_CONNECTION") if os.environ.get(name)]
-    yield f"{app.size.width}x{app.size.height}, theme {app.theme}{', ascii' if app.settings.ascii else ''}"
+    yield screen
     said = {name: os.environ.get(name) for name in ("TERM", "COLORTERM", "TERM_PROGRAM", "LANG", "LC_ALL", "NO_COLOR")}
     yield ", ".join(f"{name}={value}" for name, value in said.items() if value) or "no TERM"
     yield f"inside {', '.join(around) or 'nothing'}; encoding {sys.__stdout__.encoding if sys.__stdout__ else 'none'}"
-    yield f"settings {config_file()}{'' if config_file().exists() else ' (not there)'}"
+    yield f"settings {settings}{'' if settings.exists() else ' (not there)'}"
 
 
 def _sizes(live: Live) -> Iterator[str]:

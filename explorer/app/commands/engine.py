@@ -3,36 +3,35 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.service import protocol
+from explorer.app.screens.confirm import Confirm
+from explorer.app.screens.main import MainScreen
+from explorer.project import run_commands
+from explorer.project.live import Live
 from store.rows import Run
-
-if TYPE_CHECKING:
-    from explorer.app.screens.main import MainScreen
-    from explorer.project.live import Live
 
 FAILED = ("failed", "diverged")
 
 
-class EngineVerbs:
+class EngineCommands:
     """Actions of the scope `engine`; what was done is said in one line."""
 
-    def __init__(self, screen: "MainScreen"):
-        self.screen = screen
+    def __init__(self, main: MainScreen):
+        self.main = main
 
     @property
-    def live(self) -> "Live":
+    def live(self) -> Live:
         """The project."""
-        return self.screen.app.live
+        return self.main.app.live
 
     @property
     def run(self) -> Run | None:
         """The run under the cursor."""
-        return self.live.runs.get(self.screen.app.view.current)
+        return self.live.runs.get(self.main.app.choices.current)
 
     def _say(self, words: str, severity: str = "information") -> None:
-        self.screen.notify(words, severity=severity, markup=False)
+        self.main.notify(words, severity=severity, markup=False)
 
     def _without_run(self) -> bool:
         """Say so where there is no run under the cursor."""
@@ -46,7 +45,7 @@ class EngineVerbs:
         """Plan a sweep."""
         from explorer.app.screens.new_sweep import NewSweep
 
-        self.screen.app.push_screen(NewSweep())
+        self.main.app.push_screen(NewSweep())
 
     async def action_demo(self, sure: bool = False) -> None:
         """Submit the packaged demo, beside other runs only if that is sure; nothing is computed twice."""
@@ -66,8 +65,6 @@ class EngineVerbs:
 
     async def action_repeat(self) -> None:
         """The sweep of the run under the cursor, with seeds it does not have."""
-        from explorer.project import run_commands
-
         if self._without_run():
             return
         sweep = self.run["sweep"]
@@ -80,8 +77,6 @@ class EngineVerbs:
 
     async def action_retry(self) -> None:
         """The run under the cursor again; where no engine is at work, have one first of all."""
-        from explorer.project import run_commands
-
         if self.live.link != "engine":
             await self.action_start()
         elif not self._without_run():
@@ -89,8 +84,6 @@ class EngineVerbs:
 
     async def action_retry_failed(self) -> None:
         """All that failed or diverged."""
-        from explorer.project import run_commands
-
         failed = [run_id for run_id, run in self.live.runs.items() if run["state"] in FAILED]
         if failed:
             self._say(await run_commands.retry(self.live, failed))
@@ -99,9 +92,6 @@ class EngineVerbs:
 
     async def action_cancel(self) -> None:
         """End the run under the cursor, or take it out of the queue; asks."""
-        from explorer.app.screens.confirm import Confirm
-        from explorer.project import run_commands
-
         if self._without_run():
             return
         run = self.run
@@ -110,13 +100,11 @@ class EngineVerbs:
             return
         at_work = run["state"] == "running"
         detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
-        if await self.screen.app.push_screen_wait(Confirm(f"Cancel {run['name']}?", detail, "cancel it")):
+        if await self._sure(f"Cancel {run['name']}?", detail, "cancel it"):
             self._say(await run_commands.cancel(self.live, [run["run_id"]]))
 
     async def action_cancel_all(self) -> None:
         """End all runs at work and empty the queue; asks."""
-        from explorer.project import run_commands
-
         ids = [run_id for run_id, run in self.live.runs.items() if run["state"] in ("queued", "running")]
         if not ids:
             self._say("nothing waits or runs")
@@ -126,21 +114,15 @@ class EngineVerbs:
             self._say(await run_commands.cancel(self.live, ids))
 
     async def _sure(self, question: str, detail: str, yes: str) -> bool:
-        from explorer.app.screens.confirm import Confirm
-
-        return await self.screen.app.push_screen_wait(Confirm(question, detail, yes))
+        return await self.main.app.push_screen_wait(Confirm(question, detail, yes))
 
     async def action_certify(self) -> None:
         """The run under the cursor once more, by a tighter bound."""
-        from explorer.project import run_commands
-
         if not self._without_run():
             self._say(await run_commands.certify(self.live, self.run["run_id"]))
 
     async def action_first(self) -> None:
         """Before all others that wait."""
-        from explorer.project import run_commands
-
         if not self._without_run():
             self._say(await run_commands.prioritise(self.live, [self.run["run_id"]]))
 
@@ -165,8 +147,6 @@ class EngineVerbs:
 
     async def action_stop(self) -> None:
         """End the engine once its jobs have saved; asks."""
-        from explorer.app.screens.confirm import Confirm
-
         if self.live.link != "engine":
             self._say("no engine runs here", "warning")
             return
@@ -175,7 +155,7 @@ class EngineVerbs:
             f"{count} running {'job writes a checkpoint' if count == 1 else 'jobs write checkpoints'} and "
             f"{'is' if count == 1 else 'are'} queued for the next engine. The app stays and shows the results."
         )
-        if await self.screen.app.push_screen_wait(Confirm("Stop the engine?", detail, "stop it")):
+        if await self._sure("Stop the engine?", detail, "stop it"):
             await self.live.call(protocol.Stop())
             self._say("the engine ends as soon as its jobs have saved")
 

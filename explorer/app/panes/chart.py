@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
+from explorer.app import clipboard
 from explorer.app.panes.chart_choices import ChartChoices
-from explorer.app.widgets.pane import Page, Pane
+from explorer.app.widgets.page import Page
+from explorer.app.widgets.pane import Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
@@ -44,6 +46,11 @@ class Chart(ChartChoices, Pane):
         self._picture: tuple[tuple[plot.Chart, int, int], list[Line]] | None = None
 
     @property
+    def view(self) -> View:
+        """The person's choices."""
+        return self.choices
+
+    @property
     def kind(self) -> str:
         """What is drawn; the companion draws what goes with the first chart's."""
         return self.view.chart if self.NUMBER == Chart.NUMBER else COMPANIONS[self.view.chart]
@@ -51,7 +58,7 @@ class Chart(ChartChoices, Pane):
     @property
     def companion(self) -> "Chart":
         """The other chart."""
-        return self.main.query_one("#chartb" if self.NUMBER == Chart.NUMBER else "#chart")
+        return self.screen.query_one("#chartb" if self.NUMBER == Chart.NUMBER else "#chart")
 
     def page(self, width: int, height: int) -> Page:
         """The chart, or what is missing for one."""
@@ -63,7 +70,7 @@ class Chart(ChartChoices, Pane):
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
-        visible = self.main.query_one("#runs").visible_runs()
+        visible = self.screen.query_one("#runs").visible_runs()
         on_chart = [run for run in visible if run["run_id"] not in self.view.off]
         drawing = kinds.draw_of(self.kind, self.live, self.view, on_chart)
         if self.kind != self._drawn_kind:
@@ -184,4 +191,4 @@ class Chart(ChartChoices, Pane):
 
     def action_read(self) -> None:
         """The chart's numbers as text."""
-        self.main.verbs["copy"].copy(table_text(self.drawing), "the chart's numbers")
+        clipboard.copy(self.app, table_text(self.drawing), "the chart's numbers")

@@ -6,8 +6,9 @@ from typing import Any
 
 from explorer.app import actions
 from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
-from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
+from explorer.app.widgets.page import Page
+from explorer.app.widgets.pane import Pane
 from explorer.charts import metrics
 from explorer.project import progress
 from explorer.results import class_cells, classes_table, marks, text
@@ -49,7 +50,7 @@ class Classes(Pane):
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The table, or why there is none."""
-        run = self.live.runs.get(self.view.current)
+        run = self.live.runs.get(self.choices.current)
         if run is None:
             return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
         name = short_name(run, len({other["dataset"] for other in self.live.runs.values()}))
@@ -62,7 +63,7 @@ class Classes(Pane):
         if not tables:
             return Page(_paragraph(self._without(facts, name), width), title=name)
         self.views = [*tables, "differences"]
-        view = self.view.class_view if self.view.class_view in self.views else self.views[0]
+        view = self.choices.class_view if self.choices.class_view in self.views else self.views[0]
         if view == "differences":
             return self._differences(run, name, facts, next(iter(tables.values())), width)
         return self._strategies(run, name, facts, tables[view], width)
@@ -81,7 +82,7 @@ class Classes(Pane):
     @property
     def metric(self) -> str:
         """The number shown: the advantage where the chart shows it, else inference accuracy."""
-        return "advantage" if self.view.metric == "advantage" else "inference_accuracy"
+        return "advantage" if self.choices.metric == "advantage" else "inference_accuracy"
 
     def _facts(self, run_ids: list[str]) -> list[Row] | None:
         return self.live.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
@@ -170,13 +171,13 @@ class Classes(Pane):
         widths = {column.name: column.width for column in columns}
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "
-        order += "▼" if self.view.class_reverse else "▲"
+        order += "▼" if self.choices.class_reverse else "▲"
         room = width - len(f" {self.NUMBER} {self.NAME}  ") - 3
         return Page(
             [row(table.cells(entry, widths), columns) for entry in rows],
-            head=[header(columns, sort, self.view.class_reverse)],
+            head=[header(columns, sort, self.choices.class_reverse)],
             cursor=self.labels.index(self.label) if self.label in self.labels else 0,
-            title=_joined([name, f"{what} {RULES[self.view.class_rule]}", "this run", order], room),
+            title=_joined([name, f"{what} {RULES[self.choices.class_rule]}", "this run", order], room),
             note=_joined(notes, width - 4),
         )
 
@@ -185,35 +186,34 @@ class Classes(Pane):
     def cursor_moved(self, index: int) -> None:
         """Another class is the one that `y` copies."""
         self.label = self.labels[index]
-        self.main.draw()
 
     def action_view(self) -> None:
         """The next table."""
-        self.view.class_view = self._next_view()
+        self.choices.class_view = self._next_view()
 
     def _next_view(self) -> str:
         """The one that `v` changes to."""
-        now = self.views.index(self.view.class_view) if self.view.class_view in self.views else 0
+        now = self.views.index(self.choices.class_view) if self.choices.class_view in self.views else 0
         return self.views[(now + 1) % len(self.views)]
 
     def action_rule(self) -> None:
         """Thresholds chosen on other examples, or on the very ones."""
-        self.view.class_rule = "oracle" if self.view.class_rule == "heldout" else "heldout"
+        self.choices.class_rule = "oracle" if self.choices.class_rule == "heldout" else "heldout"
 
     def action_sort_next(self) -> None:
         """The next column."""
-        now = self.sorts.index(self.view.class_sort) if self.view.class_sort in self.sorts else 0
+        now = self.sorts.index(self.choices.class_sort) if self.choices.class_sort in self.sorts else 0
         following = (now + 1) % len(self.sorts)
-        self.view.class_sort = self.sorts[following] if following else ""
-        self.view.class_reverse = self.view.class_sort != CLASS
+        self.choices.class_sort = self.sorts[following] if following else ""
+        self.choices.class_reverse = self.choices.class_sort != CLASS
 
     def action_sort_reverse(self) -> None:
         """The other way round."""
-        self.view.class_reverse = not self.view.class_reverse
+        self.choices.class_reverse = not self.choices.class_reverse
 
     def line_to_copy(self) -> str:
         """The run's whole id, then what the line says."""
-        return f"{self.view.current}  {super().line_to_copy()}"
+        return f"{self.choices.current}  {super().line_to_copy()}"
 
 
 def _joined(words: Iterable[str], room: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
-from explorer.app.widgets.pane import Page
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.results import comparison_table, marks, run_words
 from explorer.results.comparison_table import Cell, Entry, Known

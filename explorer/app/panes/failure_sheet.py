@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.app.widgets.pane import Page
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.project import run_commands
 from explorer.results import failures, run_folder, run_words, text

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.app.widgets.pane import Page
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.machine import checks
 from explorer.results.lines import Line, Segment, beside, cut, plain, wrapped
@@ -62,7 +62,7 @@ class Findings(Sheet):
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The findings, and whether more will come."""
-        checkup = self.app.checkup
+        checkup = self.host.checkup
         lines: list[Line] = [()]
         for finding in checkup.findings:
             lines += [((" ", ""), *line) for line in in_full(finding, width - 2)]

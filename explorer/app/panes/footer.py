@@ -6,6 +6,7 @@ from textual.widget import Widget
 
 from explorer.app import actions
 from explorer.app.look import style
+from explorer.app.widgets.pane import Pane
 from explorer.results.lines import Line
 
 
@@ -16,15 +17,14 @@ class Footer(Widget):
         super().__init__(id="footer")
         self.line: Line = ()
 
-    def draw(self) -> None:
-        """Bring the line up to date."""
-        line = self._hints()
+    def draw(self, pane: Pane | None) -> None:
+        """Bring the line up to date; `pane` has the focus."""
+        line = self._hints(pane)
         if line != self.line:
             self.line = line
             self.refresh()
 
-    def _hints(self) -> Line:
-        pane = self.screen.pane
+    def _hints(self, pane: Pane | None) -> Line:
         welcome = pane is not None and pane.SCOPE == "welcome"  # nothing to filter, copy or export yet
         scopes = ("engine", "app") if welcome else ("engine", "app", "panes", "export", "copy", "chart", "list")
         own = actions.of([pane.SCOPE]) if pane is not None else []
@@ -53,7 +53,3 @@ class Footer(Widget):
         base = self.rich_style
         strip = Strip([RichSegment(part, base + style(self.app.theme, tone)) for part, tone in self.line])
         return strip.adjust_cell_length(self.size.width, base)
-
-    def on_resize(self) -> None:
-        """Another width holds other hints."""
-        self.draw()

@@ -4,8 +4,9 @@ import os
 
 from engine.service.protocol import DeviceStatus
 from explorer.app import actions
-from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
+from explorer.app.widgets.page import Page
+from explorer.app.widgets.pane import Pane
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib
 from explorer.machine.machine_watch import CELLS, History, memory_share
@@ -34,7 +35,7 @@ class Gpu(Pane):
 
     def page(self, width: int, height: int) -> Page:
         """All GPUs and the machine, or why there is no GPU."""
-        machine = self.app.machine
+        machine = self.host.machine
         if machine is None:
             return Page([plain(" reading the gauges …", "dim")])
         if not machine.gpus:
@@ -69,7 +70,7 @@ class Gpu(Pane):
         """Name, utilisation and memory on a line each."""
         amount = f" {gib(gpu.memory_used)}/{gib(gpu.memory_total)} GiB"
         room = max(4, min(LONGEST, width - LABEL - len(amount) - 1))
-        watch = self.app.machine_watch
+        watch = self.host.machine_watch
         if self.past:
             drawn = [_spark(past.get(gpu.index), room) for past in (watch.utilisation, watch.memory)]
         else:
@@ -99,7 +100,7 @@ class Gpu(Pane):
 
     def _device(self, index: int) -> DeviceStatus | None:
         """The engine's device that is this GPU; None where the engine has not the same GPUs as the driver."""
-        status, machine = self.live.status, self.app.machine
+        status, machine = self.live.status, self.host.machine
         devices = [device for device in status.devices if device.name.startswith("cuda:")] if status else []
         if machine is None or len(devices) != len(machine.gpus):
             return None
@@ -107,7 +108,7 @@ class Gpu(Pane):
 
     def _elsewhere(self, width: int) -> list[Line]:
         """Devices that are none of the GPUs above."""
-        status, machine = self.live.status, self.app.machine
+        status, machine = self.live.status, self.host.machine
         if status is None or machine is None:
             return []
         shown = [device for gpu in machine.gpus if (device := self._device(gpu.index))]

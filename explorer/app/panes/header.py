@@ -8,9 +8,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from explorer.app import actions
+from explorer.app.host import Host
 from explorer.app.look import style
 from explorer.machine import machine_text
 from explorer.project import progress
+from explorer.project.live import Live
 from explorer.results.lines import Line, bar, sized
 
 LEAST = (60, 15)
@@ -33,9 +35,14 @@ class Header(Widget):
         super().__init__(id="header")
         self.lines: list[Line] = [(), ()]
 
-    def draw(self) -> None:
-        """Bring the lines up to date."""
-        lines = [self._first(), self._second()]
+    @property
+    def host(self) -> Host:
+        """The app."""
+        return self.app
+
+    def draw(self, held: Live | None = None) -> None:
+        """Bring the lines up to date; `held` is the project as it was when the view was paused."""
+        lines = [self._first(held), self._second()]
         if lines != self.lines:
             self.lines = lines
             self.refresh()
@@ -47,16 +54,10 @@ class Header(Widget):
         strip = Strip([RichSegment(part, base + style(self.app.theme, tone)) for part, tone in line])
         return strip.adjust_cell_length(self.size.width, base)
 
-    def on_resize(self) -> None:
-        """Another width holds other words."""
-        self.lines = []
-        self.draw()
-
-    def _first(self) -> Line:
-        live, board = self.app.live, self.app.live.board
+    def _first(self, held: Live | None) -> Line:
+        live, board = self.host.live, self.host.live.board
         name = live.project.root.name
-        paused = self.screen.paused_at
-        said = f"PAUSED · {live.news - paused} new  " if paused is not None else ""
+        said = f"PAUSED · {live.news - held.news} new  " if held is not None else ""
         left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
         counts = {name: board.count(*states) for name, (states, _) in COUNTED.items()}
         parts = [(f"{count} {name}", COUNTED[name][1]) for name, count in counts.items() if count]
@@ -64,10 +65,10 @@ class Header(Widget):
         return spread(left, (*right, (" ", "")) if live.runs else (), self.size.width)
 
     def _second(self) -> Line:
-        live = self.app.live
+        live = self.host.live
         (width, height), (columns, rows) = self.screen.size, LEAST
         if width < columns or height < rows:
-            words = f" {columns}x{rows} needed, {width}x{height} now · {self.app.key_of(LEAVE)} leave"
+            words = f" {columns}x{rows} needed, {width}x{height} now · {self.host.key_of(LEAVE)} leave"
             return spread(((words, "warn"),), (), self.size.width)
         if live.link == "lost":
             since = time.strftime("%H:%M:%S", time.localtime(live.lost_at))
@@ -75,12 +76,12 @@ class Header(Widget):
             return spread(((f" {live.trouble} · data safe to {since} · {offer}", "bad"),), (), self.size.width)
         right = self._sweep()
         room = self.size.width - sum(cell_len(part) for part, _ in right) - 3
-        machine = self.app.machine
+        machine = self.host.machine
         words = f" {machine_text.summary(machine, room)}" if machine else " "
         return spread(((words, ""),), right, self.size.width)
 
     def _sweep(self) -> Line:
-        board, live = self.app.live.board, self.app.live
+        board, live = self.host.live.board, self.host.live
         if live.status is not None and (live.status.paused or live.status.hold):
             return (("engine: " + (live.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
         if trouble := live.answers.trouble or (live.trouble if live.link == "files" else ""):

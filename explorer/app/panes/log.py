@@ -5,8 +5,9 @@ import time
 from functools import lru_cache
 
 from explorer.app import actions
-from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
+from explorer.app.widgets.page import Page
+from explorer.app.widgets.pane import Pane
 from explorer.project.choices import View
 from explorer.project.engine_log import LogLine
 from explorer.results.lines import Line, plain, wrapped
@@ -40,7 +41,7 @@ class Log(Pane):
         """The lines that match the search, or why there are none."""
         log = list(self.live.log)
         named = [(line, self.run_name(line)) for line in log]
-        wanted = View(filter=self.search, regex=self.view.regex)
+        wanted = View(filter=self.search, regex=self.choices.regex)
         found = [pair for pair in named if wanted.matches(_text(*pair).lower())] if self.search else named
         self.texts, self.owners, lines, day = [_text(*pair) for pair in found], [], [], _day(time.time())
         for index, (line, name) in enumerate(found):
@@ -60,7 +61,7 @@ class Log(Pane):
         if self.follow and self.display and self.size.width:
             end = max(0, len(self.shown.lines) - self.size.height)
             if round(self.scroll_y) != end:
-                self.scroll_to(y=end, animate=False, immediate=True)
+                self.show_from(end)
 
     def run_name(self, line: LogLine) -> str:
         """The short name of the run that a line is about; empty for the engine's own."""
@@ -106,7 +107,7 @@ class Log(Pane):
 
     def action_pager(self) -> None:
         """All that the engine wrote."""
-        self.app.page_file(self.live.project.log)
+        self.host.page_file(self.live.project.log)
 
     def line_to_copy(self) -> str:
         """The newest line while the end is followed, else the one at the top; in full."""

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from explorer.app import actions
-from explorer.app.widgets.pane import Page, Pane
 from explorer.app.panes.runs import short_name
+from explorer.app.widgets.page import Page
+from explorer.app.widgets.pane import Pane
 from explorer.project import progress
 from explorer.results import text
 from explorer.results.lines import Line, Segment, bar, plain, sized
@@ -52,7 +53,7 @@ class Queue(Pane):
         head = [plain(sized(f" {message[0]}", width), message[1])] if message else []
         if height >= TALL and not over:
             head.append(header(columns))
-        cursor = self.order.index(self.view.current) if self.view.current in self.order else None
+        cursor = self.order.index(self.choices.current) if self.choices.current in self.order else None
         lines = self._lines(shown, names, columns, width)
         return Page(lines, head=head, cursor=cursor, title=self._title(width), note=self._note(cursor, width))
 
@@ -189,12 +190,11 @@ class Queue(Pane):
 
     def cursor_moved(self, index: int) -> None:
         """Another run is the one that all panes speak of."""
-        self.view.current = self.order[index]
-        self.main.draw()
+        self.choices.current = self.order[index]
 
     def line_to_copy(self) -> str:
         """The run's whole id, then what its line says."""
-        return f"{self.view.current}  {super().line_to_copy()}" if self.shown.cursor is not None else ""
+        return f"{self.choices.current}  {super().line_to_copy()}" if self.shown.cursor is not None else ""
 
 
 def _columns(name: int, roomy: bool) -> list[Column]:

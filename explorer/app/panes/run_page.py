@@ -3,8 +3,8 @@
 from typing import Any
 
 from explorer.app.panes import exposed, leakage_section, run_sections
-from explorer.app.widgets.pane import Page
 from explorer.app.panes.runs import TONES
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
@@ -68,7 +68,7 @@ class RunPage(Sheet):
         if in_sight or top == min(first, self.max_scroll_y):
             self.image += 1
         else:
-            self.scroll_to(y=first, animate=False, immediate=True)
+            self.show_from(first)
 
     # Drawing
 
@@ -151,17 +151,17 @@ class RunPage(Sheet):
             return [heading("History", width), plain(f" {words}", "dim")]
         groups = run_sections.metric_groups(rows)
         name = self.metric if self.metric in groups else next(iter(groups))
-        chart = run_sections.history_chart(rows, groups[name], self.view.smooth, self.log_y)
+        chart = run_sections.history_chart(rows, groups[name], self.choices.smooth, self.log_y)
         unit = " %" if chart.y_percent else ""
-        chosen = [f"smoothed {self.view.smooth:g}"] if self.view.smooth else []
+        chosen = [f"smoothed {self.choices.smooth:g}"] if self.choices.smooth else []
         chosen += ["log y"] if self.log_y else []
         title = " · ".join([f"{name.replace('_', ' ')}{unit}", *chosen, f"m: {len(groups)} metrics"])
-        drawn = plot.draw(chart, width - 1, height, plot.Look(self.app.settings.ascii))
+        drawn = plot.draw(chart, width - 1, height, plot.Look(self.host.settings.ascii))
         return [heading("History", width, title), *(((" ", ""), *line) for line in drawn)]
 
     def _exposed(self, width: int, height: int) -> list[Line]:
         rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
-        look = exposed.Look(self.app.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
+        look = exposed.Look(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
         return exposed.section(rows, self.run["state"], self.folder, self.image, (width, height), look)
 
     def _settings(self, width: int) -> list[Line]:

@@ -3,13 +3,17 @@
 import textwrap
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from textual.message import Message
+
 from engine.spec.recipes import VERIFIER
 from explorer.app import actions
-from explorer.app.widgets.pane import LazyLines, Page, Pane
 from explorer.app.panes.run_summary import summary
+from explorer.app.widgets.page import LazyLines, Page
+from explorer.app.widgets.pane import Pane
 from explorer.charts import metrics, series
 from explorer.charts.metrics import Number
 from explorer.charts.plot import LIKE_GUESS, MARKS
@@ -52,6 +56,21 @@ class Runs(Pane):
     )
     BINDINGS = actions.bindings("runs")
 
+    @dataclass
+    class RunOpened(Message):
+        """A run is to be shown in full, or why it failed."""
+
+        run_id: str
+
+    class ComparisonOpened(Message):
+        """The marked runs are to be shown side by side, or the one under the cursor beside its natural twin."""
+
+    @dataclass
+    class ViewsOpened(Message):
+        """The table of views of these runs is to be shown."""
+
+        run_ids: list[str]
+
     def __init__(self) -> None:
         super().__init__()
         self.order: list[str] = []
@@ -61,7 +80,7 @@ class Runs(Pane):
 
     def passes(self, run: Row) -> bool:
         """Whether the filters let a run through."""
-        view, state = self.view, run["state"]
+        view, state = self.choices, run["state"]
         saved = view.saved_filter
         if saved == "running" and state not in ("running", "queued"):
             return False
@@ -75,7 +94,7 @@ class Runs(Pane):
 
     def visible_runs(self) -> list[Row]:
         """The runs the filters let through, sorted."""
-        view, runs = self.view, list(self.live.runs.values())
+        view, runs = self.choices, list(self.live.runs.values())
         if view.filter or view.saved_filter != "all":
             runs = [run for run in runs if self.passes(run)]
         if view.sort in SORTS:
@@ -92,7 +111,7 @@ class Runs(Pane):
 
     def page(self, width: int, height: int) -> Page:
         """The list, or why it is empty."""
-        runs, view = self.visible_runs(), self.view
+        runs, view = self.visible_runs(), self.choices
         self.order = [run["run_id"] for run in runs]
         if not runs:
             return Page(self._empty(width), title=f"0 of {len(self.live.runs)}" if self.live.runs else "")
@@ -113,7 +132,7 @@ class Runs(Pane):
 
     def _notes(self, runs: list[Row], cursor: int | None, foot: list[Line]) -> list[str]:
         """Where the cursor is, what the mark behind a number means where there is one, and keys."""
-        number_of = metrics.of_runs(self.live, self.view)
+        number_of = metrics.of_runs(self.live, self.choices)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
         told = any(run.get("warnings") for run in runs)
@@ -121,7 +140,7 @@ class Runs(Pane):
 
     def _foot(self, width: int, room: int) -> list[Line]:
         """The run under the cursor in a few lines, where there are rows to spare."""
-        run = self.live.runs.get(self.view.current)
+        run = self.live.runs.get(self.choices.current)
         if run is None:
             return []
         lines = summary(run, self.live.board.runs[run["run_id"]].took, width)
@@ -129,16 +148,17 @@ class Runs(Pane):
 
     def _settle_cursor(self) -> None:
         """The run under the cursor stays for as long as it is listed, here or in the pane that has the focus."""
-        if self.view.current not in self.order and self.view.current not in getattr(self.main.pane, "order", ()):
-            self.view.current = self.order[0]
+        elsewhere = getattr(self.screen.focused, "order", ())
+        if self.choices.current not in self.order and self.choices.current not in elsewhere:
+            self.choices.current = self.order[0]
 
     def _sorted_by(self) -> str:
         """The header of the column sorted by."""
-        return metrics.of(self.view).short if self.view.sort == CHOSEN else self.view.sort
+        return metrics.of(self.choices).short if self.choices.sort == CHOSEN else self.choices.sort
 
     def _titles(self, count: int) -> list[str]:
         """How many runs there are, how they are chosen and sorted, and what the numbers are; then in fewer cells."""
-        view = self.view
+        view = self.choices
         words = [f"{count} of {len(self.live.runs)}" if count < len(self.live.runs) else f"{count}"]
         words += [f"filter {view.filter!r}"] if view.filter else []
         words += [view.saved_filter] if view.saved_filter != "all" else []
@@ -155,7 +175,7 @@ class Runs(Pane):
             Column("CAP", max(3, *(len(_capacity(run)) for run in runs)), right=True, rank=5),
             Column("EPS", max(3, *(len(_epsilon(run)) for run in runs)), right=True, rank=5),
         ]
-        chosen = metrics.of(self.view).short
+        chosen = metrics.of(self.choices).short
         return [
             Column("", 3),
             Column("RUN", min(16 if roomy else 13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
@@ -169,7 +189,7 @@ class Runs(Pane):
 
     def _lines(self, columns: list[Column], datasets: int) -> Callable[[Row], Line]:
         """What makes a run's line."""
-        view, styles = self.view, series.styles(self.live.runs.values())
+        view, styles = self.choices, series.styles(self.live.runs.values())
         chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
         told = any(run.get("warnings") for run in self.live.runs.values())
@@ -220,9 +240,9 @@ class Runs(Pane):
 
     def _empty(self, width: int) -> list[Line]:
         hidden = len(self.live.runs)
-        wanted = repr(self.view.filter) if self.view.filter else self.view.saved_filter
+        wanted = repr(self.choices.filter) if self.choices.filter else self.choices.saved_filter
         words = f"No run matches {wanted}. {hidden} hidden. {{panes.back}} clears the filter."
-        if self.view.regex and self.view.filter and expression(self.view.filter) is None:
+        if self.choices.regex and self.choices.filter and expression(self.choices.filter) is None:
             words = f"{wanted} is no regular expression yet. tab in the filter goes back to plain text."
         if not hidden and self.live.link == "files" and self.live.trouble:
             words = f"The results cannot be read: {self.live.trouble}"
@@ -235,28 +255,27 @@ class Runs(Pane):
 
     def cursor_moved(self, index: int) -> None:
         """Another run is the one that all panes speak of."""
-        self.view.current = self.order[index]
-        self.main.draw()
+        self.choices.current = self.order[index]
 
     def action_sort_next(self) -> None:
         """The next column."""
         names = ["", *SORTS]
-        now = names.index(self.view.sort) if self.view.sort in names else 0
-        self.view.sort = names[(now + 1) % len(names)]
-        self.view.reverse = self.view.sort in DOWNWARD
+        now = names.index(self.choices.sort) if self.choices.sort in names else 0
+        self.choices.sort = names[(now + 1) % len(names)]
+        self.choices.reverse = self.choices.sort in DOWNWARD
 
     def action_sort_reverse(self) -> None:
         """The other way round."""
-        self.view.reverse = not self.view.reverse
+        self.choices.reverse = not self.choices.reverse
 
     def action_overlay(self) -> None:
         """On the chart or off it."""
-        self.view.off ^= {self.view.current} & self.live.runs.keys()
+        self.choices.off ^= {self.choices.current} & self.live.runs.keys()
 
     def action_overlay_all(self) -> None:
         """All that are visible on the chart, or, if they are, none."""
         visible = {run["run_id"] for run in self.visible_runs()}
-        self.view.off = self.view.off - visible if self.view.off & visible else self.view.off | visible
+        self.choices.off = self.choices.off - visible if self.choices.off & visible else self.choices.off | visible
 
     def choices_saved_filter(self) -> list[tuple[str, str]]:
         """Saved filters for the palette."""
@@ -264,39 +283,33 @@ class Runs(Pane):
 
     def action_saved_filter(self, name: str = "") -> None:
         """The next saved filter, or the named one."""
-        now = SAVED_FILTERS.index(self.view.saved_filter)
-        self.view.saved_filter = name or SAVED_FILTERS[(now + 1) % len(SAVED_FILTERS)]
+        now = SAVED_FILTERS.index(self.choices.saved_filter)
+        self.choices.saved_filter = name or SAVED_FILTERS[(now + 1) % len(SAVED_FILTERS)]
 
     def action_mark(self) -> None:
         """Into the comparison or out of it."""
-        marked, current = self.view.marked, self.view.current
-        self.view.marked = [run for run in marked if run != current] if current in marked else [*marked, current]
+        marked, current = self.choices.marked, self.choices.current
+        self.choices.marked = [run for run in marked if run != current] if current in marked else [*marked, current]
 
     def action_open(self) -> None:
         """The run in full, or the failure sheet."""
-        from explorer.app.screens.of_runs import open_run
-
-        open_run(self.app, self.view.current)
+        self.post_message(self.RunOpened(self.choices.current))
 
     def action_compare(self) -> None:
         """Two or more runs side by side."""
-        from explorer.app.screens.of_runs import compare_runs
-
-        compare_runs(self.app)
+        self.post_message(self.ComparisonOpened())
 
     def action_views(self) -> None:
         """The table of the finished runs among those that are listed."""
-        from explorer.app.screens.of_runs import show_views
-
-        show_views(self.app, [run["run_id"] for run in self.visible_runs()])
+        self.post_message(self.ViewsOpened([run["run_id"] for run in self.visible_runs()]))
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self.live.project.run_folder(self.view.current) / "job.log")
+        self.host.page_file(self.live.project.run_folder(self.choices.current) / "job.log")
 
     def line_to_copy(self) -> str:
         """The run's whole id, then what its line says."""
-        return f"{self.view.current}  {super().line_to_copy()}"
+        return f"{self.choices.current}  {super().line_to_copy()}"
 
 
 def _capacity(run: Row) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from explorer.app.widgets.pane import Page
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.charts.metrics import SHORT
 from explorer.results import marks, text, views_table

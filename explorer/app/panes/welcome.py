@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 
 from textual import events
+from textual.message import Message
 
-from engine.service.project import Project
 from explorer.app import actions
 from explorer.app.panes import findings
-from explorer.app.widgets.pane import Page
+from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.results.lines import Line, cut, plain, sized, wrapped
 
@@ -34,6 +34,15 @@ class Welcome(Sheet):
     NUMBER, NAME, SCOPE = "", "Welcome", "welcome"
     HELP = "This project has no runs yet. Its panes appear with the first one, whoever starts it."
     BINDINGS = actions.bindings("welcome")
+
+    @dataclass
+    class Chosen(Message):
+        """The action under the cursor was chosen."""
+
+        action_id: str
+
+    class FolderAsked(Message):
+        """Another folder is to be opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,9 +72,9 @@ class Welcome(Sheet):
         lines += [self._entry(entry, index == self.chosen, room) for index, entry in enumerate(entries)]
         self.rows.append(len(lines) + 1)
         lines += [(), self._checks(room)]
-        found = findings.summary(self.app.checkup.findings, room - 4, height - len(lines) - 3)
+        found = findings.summary(self.host.checkup.findings, room - 4, height - len(lines) - 3)
         lines += [(("    ", ""), *line) for line in found]
-        keys = self.app.key_of(actions.BY_ID["app.help"]), self.app.key_of(actions.BY_ID["app.commands"])
+        keys = self.host.key_of(actions.BY_ID["app.help"]), self.host.key_of(actions.BY_ID["app.commands"])
         lines += [(), plain(f"Everything in this app is on {keys[0]} and in {keys[1]}", "dim")]
         margin = (" " * ((width - room) // 2), "")
         return Page([(margin, *line) for line in lines], cursor=self.rows[self.chosen], title="Nothing here yet")
@@ -82,7 +91,7 @@ class Welcome(Sheet):
         return [*lines, *wrapped(words, room)]
 
     def _entry(self, entry: Entry, chosen: bool, room: int) -> Line:
-        key = self.app.key_of(actions.BY_ID[entry.id])
+        key = self.host.key_of(actions.BY_ID[entry.id])
         head = (("▸ " if chosen else "  ", "accent"), (key.ljust(3), "bold"))
         does = sized(entry.does, max(1, min(DOES, room - 6 - len(entry.about))))
         return cut((*head, (does, ""), (f" {entry.about}", "dim")), room)
@@ -90,12 +99,12 @@ class Welcome(Sheet):
     def _checks(self, room: int) -> Line:
         chosen = self.chosen == len(self.entries())
         head = (("▸ " if chosen else "  ", "accent"), ("Checks", "bold"))
-        counts = (f"  {findings.counts(self.app.checkup)}", "")
+        counts = (f"  {findings.counts(self.host.checkup)}", "")
         return cut((*head, counts, ("   enter: every remedy" if chosen else "", "dim")), room)
 
     def on_show(self, event: events.Show) -> None:  # noqa: ARG002
         """Look what works, once it is shown."""
-        self.app.checkup.start()
+        self.host.checkup.start()
         self.draw()
 
     # Acting
@@ -106,22 +115,15 @@ class Welcome(Sheet):
         later = [number for number, row in enumerate(self.rows) if row >= index]
         earlier = [number for number, row in enumerate(self.rows) if row <= index]
         self.chosen = (later or [len(self.rows) - 1])[0] if index > here else (earlier or [0])[-1]
-        self.main.draw()
 
     def action_choose(self) -> None:
         """Do what is under the cursor."""
         entries = self.entries()
-        self.main.action_act(entries[self.chosen].id if self.chosen < len(entries) else "app.check")
+        self.post_message(self.Chosen(entries[self.chosen].id if self.chosen < len(entries) else "app.check"))
 
     def action_open(self) -> None:
         """Ask for another folder and leave this one for it."""
-        from explorer.app.screens.open_folder import OpenFolder
-
-        self.app.push_screen(OpenFolder(), self._leave_for)
-
-    def _leave_for(self, project: Project | None) -> None:
-        if project is not None:
-            self.app.exit(project)
+        self.post_message(self.FolderAsked())
 
 
 def _shortened(path: str, width: int) -> str:

@@ -5,10 +5,10 @@ from textual.screen import ModalScreen
 
 from explorer.app import actions
 from explorer.app.panes.findings import Findings
-from explorer.app.screens.sheet_screen import ActingScreen
+from explorer.app.screens.sheet_screen import SheetScreen
 
 
-class CheckScreen(ActingScreen, ModalScreen[None]):
+class CheckScreen(SheetScreen, ModalScreen[None]):
     """Looks anew when it is opened; findings fill in as they come."""
 
     SCOPE = "check"

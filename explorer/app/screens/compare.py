@@ -7,12 +7,12 @@ from textual.screen import Screen
 
 from explorer.app import actions
 from explorer.app.panes.comparison_sheet import ComparisonSheet
-from explorer.app.screens.sheet_screen import ActingScreen
+from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.results import comparison_table, marks
 from explorer.results.natural_twin import natural_twin
 
 
-class Compare(ActingScreen, Screen):
+class Compare(SheetScreen, Screen):
     """Two or more runs as columns."""
 
     SCOPE = "compare"

@@ -5,7 +5,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -25,9 +25,6 @@ from explorer.results.lines import Line
 from explorer.results.marks import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 
-if TYPE_CHECKING:
-    from explorer.app.screens.main import MainScreen
-
 CONTENTS = {
     "runs": "one row per run with its headline numbers",
     "capacity": "means over seeds, along capacity",
@@ -46,27 +43,6 @@ CONTENTS = {
 """What the rows of each table are."""
 NAMES = 190
 """Characters of the columns' names that are shown; three lines hold them."""
-ALL, SWEEP, VISIBLE, ONE = "all", "this sweep", "visible runs", "this run"
-
-
-def table_for(screen: "MainScreen") -> str:
-    """The table that the focused pane shows."""
-    pane = screen.pane
-    if pane is None:
-        return "runs"
-    if pane.SCOPE == "chart":
-        return pane.kind
-    return pane.SCOPE if pane.SCOPE in TABLES else "runs"
-
-
-def filters_by_choice(screen: "MainScreen") -> dict[str, dict[str, Any]]:
-    """The filters of every choice of runs that there is now."""
-    current = screen.app.live.runs.get(screen.app.view.current)
-    if current is None:
-        return {ALL: {}}
-    sweep = {SWEEP: {"sweep": current["sweep"]}} if current["sweep"] else {}
-    visible = [run["run_id"] for run in screen.query_one("#runs").visible_runs()]
-    return {ALL: {}, **sweep, VISIBLE: {"run_id": visible}, ONE: {"run_id": [current["run_id"]]}}
 
 
 class ExportDialog(ModalScreen[None]):
@@ -79,10 +55,12 @@ class ExportDialog(ModalScreen[None]):
         Binding("up,k", "app.focus_previous", show=False),
     ]
 
-    def __init__(self, screen: "MainScreen", on_written: Callable[[Export, exports.Written], None]) -> None:
-        """`screen` says what is chosen there; `on_written` is told of the file."""
+    def __init__(
+        self, table: str, offers: dict[str, dict[str, Any]], on_written: Callable[[Export, exports.Written], None]
+    ) -> None:
+        """`table` comes first; `offers` are the filters of every choice of runs; `on_written` is told of the file."""
         super().__init__()
-        self.offers, self.first = filters_by_choice(screen), table_for(screen)
+        self.first, self.offers = table, offers
         self.on_written = on_written
         self.typed = False
         """The path is the person's own and stays."""

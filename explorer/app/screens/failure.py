@@ -8,7 +8,8 @@ from textual.screen import ModalScreen
 
 from explorer.app import actions
 from explorer.app.panes.failure_sheet import FailureSheet
-from explorer.app.screens.sheet_screen import ActingScreen
+from explorer.app.screens.run_detail import RunDetail
+from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.project import run_commands
 from explorer.results import run_folder
 
@@ -16,7 +17,7 @@ REPORT_LINES = 40
 """Lines of the log that go into a copied report."""
 
 
-class Failure(ActingScreen, ModalScreen[None]):
+class Failure(SheetScreen, ModalScreen[None]):
     """Why a run failed or diverged, and what can be done about it."""
 
     SCOPE = "failure"
@@ -69,8 +70,6 @@ class Failure(ActingScreen, ModalScreen[None]):
 
     def action_whole(self) -> None:
         """Everything about the run instead."""
-        from explorer.app.screens.run_detail import RunDetail
-
         self.app.switch_screen(RunDetail(self.page.run_id))
 
     def action_back(self) -> None:

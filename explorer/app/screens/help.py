@@ -14,8 +14,8 @@ from textual.widgets import Input, Static
 
 from explorer.app import actions
 from explorer.app.actions import Action
-from explorer.app.widgets.box import Box, rich_text
 from explorer.app.settings import config_file
+from explorer.app.widgets.box import Box, rich_text
 from explorer.results.lines import Line, sized
 
 TITLES = {
@@ -34,12 +34,6 @@ MARKS = (
 )
 KEYS = 14
 """Cells of the column of keys."""
-
-
-def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
-    """All keys of an action as people write them, those of the config file instead of its own."""
-    keys = keymap.get(action.id) or action.keys
-    return " ".join(actions.shown(key.strip()) for key in keys.split(",")) if keys else ""
 
 
 class Guide:
@@ -72,7 +66,7 @@ class Guide:
         return all(word in line for word in pattern.lower().split())
 
     def _keys(self, action: Action) -> str:
-        return keys_of(action, self.keymap)
+        return actions.keys_of(action, self.keymap)
 
     def _heading(self, scope: str, width: int, filtered: bool) -> Iterator[Line]:
         title = TITLES.get(scope, scope.capitalize())

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from engine.job_settings import Place
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
-from explorer.app.opening import come_back
+from explorer.app.terminal import come_back
 from explorer.app.widgets.box import Box
 from explorer.app.widgets.menu import Answer, Menu
 from explorer.project.board import Board, RunBoard

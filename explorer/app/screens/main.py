@@ -1,30 +1,30 @@
 """The main screen: six panes on one project, a header above and the keys below."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
+from textual import on
 from textual.app import ComposeResult
-from textual.geometry import Region, Size
-from textual.layout import Layout
 from textual.screen import Screen
-from textual.widget import Widget
 
+from engine.service.project import Project
 from explorer.app import actions
-from explorer.app.panes.chart import Chart
-from explorer.app.panes.classes import Classes
+from explorer.app.host import Host
 from explorer.app.panes.footer import Footer
-from explorer.app.panes.gpu import Gpu
 from explorer.app.panes.header import Header
-from explorer.app.panes.log import Log
-from explorer.app.widgets.pane import Pane
-from explorer.app.widgets.prompt import Prompt
-from explorer.app.panes.queue import Queue
 from explorer.app.panes.runs import Runs
 from explorer.app.panes.welcome import Welcome
+from explorer.app.screens.body import Body
+from explorer.app.screens.compare import Compare, push_with_twin
+from explorer.app.screens.failure import Failure
+from explorer.app.screens.open_folder import OpenFolder
+from explorer.app.screens.pane_actions import PaneActions
+from explorer.app.screens.run_detail import RunDetail
 from explorer.app.screens.sheet_screen import finish
-from explorer.app.screens.layout import Arranged, arrange
-from explorer.app.commands import verbs_of
-from explorer.project.live import Live
+from explorer.app.screens.table_of_views import TableOfViews
+from explorer.app.widgets.pane import Pane
+from explorer.app.widgets.prompt import Prompt
 
 TOLD = 3
 """Runs named in one notice."""
@@ -33,25 +33,6 @@ LONG_SECONDS = 60.0
 SIDES = ("1", "3", "4", "5", "6")
 """Numbers of the panes that may stand beside the chart on a small terminal."""
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
-
-
-class Body(Widget):
-    """The panes' place."""
-
-    zoomed = ""
-    """Number of the pane that has it all."""
-    layout_of_panes = Arranged()
-
-    @property
-    def layout(self) -> Layout:
-        """Panes stand where `arrange` puts them."""
-        return self.layout_of_panes
-
-    def regions(self, size: Size) -> dict[str, Region]:
-        """The visible panes' regions by number."""
-        view = self.app.view
-        shown = {"1", "2", "2b", "3", "4", "5", "6"} - set(view.hidden)
-        return arrange(size.width, size.height, shown, view.side, self.zoomed)
 
 
 class MainScreen(Screen):
@@ -64,48 +45,40 @@ class MainScreen(Screen):
         super().__init__()
         self.drawn = -1
         """The project's count of changes when it was last drawn."""
-        self.held: Live | None = None
-        """The project as it was when the view was paused; None while it is not."""
-        self.paused_at: int | None = None
-        """The project's count of news then."""
         self._acting = False
-        self.verbs = verbs_of(self)
+        self.header, self.body, self.welcome = Header(), Body(id="body"), Welcome()
+        self.prompt, self.footer = Prompt(), Footer()
+        self.pane_actions = PaneActions(self.body, self.prompt)
 
     def compose(self) -> ComposeResult:
         """Everything stands from the start; what is known fills in."""
-        yield Header()
-        with Body(id="body"):
-            yield Runs()
-            yield Chart("2")
-            yield Chart("2b")
-            yield Classes()
-            yield Queue()
-            yield Gpu()
-            yield Log()
-        yield Welcome()
-        yield Prompt()
-        yield Footer()
+        yield from (self.header, self.body, self.welcome, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin to draw."""
         self.set_interval(1 / self.app.settings.fps, self.pulse)
-        self.lay_out()
+        self.body.lay_out()
+
+    @property
+    def host(self) -> Host:
+        """The app."""
+        return self.app
 
     # Drawing
 
     def pulse(self) -> None:
         """Draw where something changed since the last time; called twice a second."""
-        live = self.app.live
+        live, held = self.host.live, self.pane_actions.held
         live.watch_silence()
         self.tell_ends()
-        if (self.held or live).changes != self.drawn:
+        if (held or live).changes != self.drawn:
             self.draw()
-        elif self.held is not None:
-            self.query_one(Header).draw()
+        elif held is not None:
+            self.header.draw(held)
 
     def tell_ends(self) -> None:
         """Notices for runs that ended: every failure, long runs that are done, and the end of all work."""
-        live, ended = self.app.live, []
+        live, ended = self.host.live, []
         while live.ended:
             ended.append(live.ended.popleft())
         runs = [live.runs[run_id] for run_id in ended if run_id in live.runs]
@@ -121,61 +94,52 @@ class MainScreen(Screen):
             self.app.bell()
 
     def _seconds(self, run: dict[str, Any]) -> float:
-        return self.app.live.board.runs[run["run_id"]].took or 0.0
+        return self.host.live.board.runs[run["run_id"]].took or 0.0
 
     def _tell(self, runs: list[dict[str, Any]], severity: str) -> None:
         said = [f"{run['name']} {run['state']}" for run in runs[:TOLD]]
         more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
         self.notify(" · ".join(said + more), severity=severity, markup=False)
 
+    @on(Body.LaidOut)
+    @on(Pane.CursorMoved)
+    @on(Prompt.Typed)
     def draw(self) -> None:
         """Draw everything now, as a key press does; within an action that is left to its end."""
         if not self.is_mounted or self._acting:
             return
-        self.drawn = (self.held or self.app.live).changes
-        self.show_welcome(self.app.live.link == "empty" and not self.app.live.runs)
+        live, held = self.host.live, self.pane_actions.held
+        self.drawn = (held or live).changes
+        self.show_welcome(live.link == "empty" and not live.runs)
         for pane in self.panes():
             pane.draw()
-        self.query_one(Header).draw()
-        self.query_one(Footer).draw()
+        self.header.draw(held)
+        self.footer.draw(self.pane)
 
-    def panes(self) -> list[Pane]:
+    def panes(self) -> Sequence[Pane]:
         """The panes that stand on the screen now."""
-        body, welcome = self.query_one(Body), self.query_one(Welcome)
-        visible = body.regions(body.size)
-        return [welcome] if welcome.display else [pane for pane in body.query(Pane) if pane.NUMBER in visible]
+        return [self.welcome] if self.welcome.display else self.body.standing
 
     def show_welcome(self, empty: bool) -> None:
         """Welcome stands in the panes' place for as long as there is nothing to show."""
-        welcome, body = self.query_one(Welcome), self.query_one(Body)
-        if welcome.display != empty:
-            welcome.display, body.display = empty, not empty
-            self.set_focus(welcome if empty else self.query_one("#runs"))
+        if self.welcome.display != empty:
+            self.welcome.display, self.body.display = empty, not empty
+            self.set_focus(self.welcome if empty else self.body.pane("1"))
 
-    def lay_out(self) -> None:
-        """Arrange the panes anew."""
-        body = self.query_one(Body)
-        visible = body.regions(body.size) if body.size else {}
-        standing = [pane for pane in body.query(Pane) if pane.NUMBER in visible]
-        for pane in standing:
-            pane.display = True
-        if standing and self.pane in body.query(Pane) and self.pane not in standing:
-            self.set_focus(standing[0])
-        for pane in body.query(Pane):
-            pane.display = pane in standing or not standing
-        body.refresh(layout=True)
-        self.call_after_refresh(self.draw)
+    def on_screen_resume(self) -> None:
+        """The run under the cursor may be another one since."""
+        self.draw()
 
     def on_resize(self) -> None:
         """Another size may show other panes."""
-        self.call_after_refresh(self.lay_out)
+        self.call_after_refresh(self.body.lay_out)
 
     def on_descendant_focus(self) -> None:
         """The footer speaks of the focused pane, and that is the one that stays when the terminal becomes small."""
         with contextlib.suppress(LookupError):
             if self.pane in self.panes() and self.pane.NUMBER in SIDES:
-                self.app.view.side = self.pane.NUMBER
-            self.query_one(Footer).draw()
+                self.host.choices.side = self.pane.NUMBER
+            self.footer.draw(self.pane)
 
     # Acting
 
@@ -191,12 +155,12 @@ class MainScreen(Screen):
         if scope in PANES:
             focused = self.pane is not None and scope == self.pane.SCOPE
             return self.pane if focused else self.query_one(f"#{scope}")
-        return self.verbs.get(scope)
+        return self.pane_actions if scope == "panes" else self.host.commands.get(scope)
 
     def action_act(self, action_id: str, *arguments: Any) -> None:
         """Carry out an action by its id, then show what it changed."""
         action = actions.BY_ID[action_id]
-        if action.engine and self.app.live.read_only:
+        if action.engine and self.host.live.read_only:
             self.notify("read-only: this app changes nothing", severity="warning")
             return
         target = self.target(action.scope)
@@ -210,3 +174,43 @@ class MainScreen(Screen):
         if outcome is not None:  # a coroutine: it takes its time, the screen does not wait
             self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()
+
+    # What panes ask for
+
+    @on(Welcome.Chosen)
+    def carry_out(self, event: Welcome.Chosen) -> None:
+        """The action chosen there."""
+        self.action_act(event.action_id)
+
+    @on(Welcome.FolderAsked)
+    def ask_for_folder(self) -> None:
+        """Leave this project for the one in another folder, if there is one."""
+
+        def leave_for(project: Project | None) -> None:
+            if project is not None:
+                self.app.exit(project)
+
+        self.app.push_screen(OpenFolder(), leave_for)
+
+    @on(Runs.RunOpened)
+    def open_run(self, event: Runs.RunOpened) -> None:
+        """The run in full, or why it failed."""
+        run_id = event.run_id
+        if (run := self.host.live.runs.get(run_id)) is not None:
+            failed = run["state"] in ("failed", "diverged")
+            self.app.push_screen(Failure(run_id) if failed else RunDetail(run_id))
+
+    @on(Runs.ComparisonOpened)
+    def compare_runs(self) -> None:
+        """The marked runs side by side, or the one under the cursor beside its natural twin."""
+        marked = [run_id for run_id in self.host.choices.marked if run_id in self.host.live.runs]
+        if len(marked) > 1:
+            self.app.push_screen(Compare(marked))
+        else:
+            push_with_twin(self.app, self.host.choices.current)
+
+    @on(Runs.ViewsOpened)
+    def show_views(self, event: Runs.ViewsOpened) -> None:
+        """The table of views."""
+        listed = event.run_ids
+        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.host.live.runs) else None))

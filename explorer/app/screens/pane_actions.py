@@ -1,23 +1,36 @@
 """Panes: which are shown, which has the focus, filter and pause."""
 
 import copy
-from typing import TYPE_CHECKING
 
+from explorer.app.panes.chart import Chart
+from explorer.app.screens.body import Body
+from explorer.app.widgets.pane import Pane
+from explorer.app.widgets.prompt import Prompt
 from explorer.project.choices import View
 from explorer.project.live import Live
-
-if TYPE_CHECKING:
-    from explorer.app.screens.main import MainScreen
 
 KEPT = ("1", "2")
 """Panes that are never put away."""
 
 
-class PaneVerbs:
+class PaneActions:
     """Actions of the scope `panes`."""
 
-    def __init__(self, screen: "MainScreen"):
-        self.screen = screen
+    def __init__(self, body: Body, prompt: Prompt):
+        self.body, self.prompt = body, prompt
+        self.held: Live | None = None
+        """The project as it was when the view was paused; None while it is not."""
+
+    @property
+    def choices(self) -> View:
+        """The person's choices."""
+        return self.body.choices
+
+    @property
+    def focused(self) -> Pane | None:
+        """The focused pane."""
+        focused = self.body.screen.focused
+        return focused if isinstance(focused, Pane) else None
 
     def action_show_1(self) -> None:
         """Runs."""
@@ -45,21 +58,21 @@ class PaneVerbs:
 
     def _show(self, number: str) -> None:
         """Show and focus a pane; the focused one is put away where it may be."""
-        view, body = self.screen.app.view, self.screen.query_one("#body")
-        pane = next(pane for pane in self.screen.query("Pane") if number == pane.NUMBER)
-        if self.screen.focused is pane and number not in KEPT and not body.zoomed:
-            view.hidden = [*view.hidden, number]
-            view.side = "1" if view.side == number else view.side
-            pane = self.screen.query_one("#runs")
+        choices, body = self.choices, self.body
+        pane = body.pane(number)
+        if self.focused is pane and number not in KEPT and not body.zoomed:
+            choices.hidden = [*choices.hidden, number]
+            choices.side = "1" if choices.side == number else choices.side
+            pane = body.pane("1")
         else:
             if body.zoomed:
                 body.zoomed = number
-            view.hidden = [other for other in view.hidden if other != number]
+            choices.hidden = [other for other in choices.hidden if other != number]
             if number not in body.regions(body.size):
-                view.side = number
-        self.screen.lay_out()
+                choices.side = number
+        body.lay_out()
         pane.display = True
-        self.screen.set_focus(pane)
+        body.screen.set_focus(pane)
 
     def action_next(self) -> None:
         """The next pane on the screen."""
@@ -70,35 +83,31 @@ class PaneVerbs:
         self._step(-1)
 
     def _step(self, step: int) -> None:
-        panes = sorted(self.screen.panes(), key=lambda pane: pane.NUMBER)
-        if not panes:
-            return
-        now = panes.index(self.screen.pane) if self.screen.pane in panes else -max(0, step)
-        self.screen.set_focus(panes[(now + step) % len(panes)])
+        panes = sorted(self.body.standing, key=lambda pane: pane.NUMBER) if self.body.display else []
+        if panes:
+            now = panes.index(self.focused) if self.focused in panes else -max(0, step)
+            self.body.screen.set_focus(panes[(now + step) % len(panes)])
 
     def action_zoom(self) -> None:
         """The focused pane takes the whole place, or gives it back."""
-        body = self.screen.query_one("#body")
-        pane = self.screen.pane
-        body.zoomed = "" if body.zoomed or pane is None else pane.NUMBER
-        self.screen.lay_out()
+        self.body.zoomed = "" if self.body.zoomed or self.focused is None else self.focused.NUMBER
+        self.body.lay_out()
 
     def action_back(self) -> None:
         """Undo one layer: search, filter, saved filter, zoom of the pane, zoom of a chart, crosshair."""
-        screen, view = self.screen, self.screen.app.view
-        body, pane = screen.query_one("#body"), screen.pane
-        charts = [chart for chart in screen.query("Chart") if chart.display]
+        choices, body, pane = self.choices, self.body, self.focused
+        charts = [chart for chart in body.query(Chart) if chart.display]
         seen = [chart for chart in charts if chart.x_range is not None]
         crossed = [chart for chart in charts if chart.crosshair is not None]
         if pane is not None and pane.search:
             pane.search = ""
-        elif view.filter:
-            view.filter = ""
-        elif view.saved_filter != "all":
-            view.saved_filter = "all"
+        elif choices.filter:
+            choices.filter = ""
+        elif choices.saved_filter != "all":
+            choices.saved_filter = "all"
         elif body.zoomed:
             body.zoomed = ""
-            screen.lay_out()
+            body.lay_out()
         elif seen:
             (pane if pane in seen else seen[0]).x_range = None
         elif crossed:
@@ -106,23 +115,23 @@ class PaneVerbs:
 
     def action_reset(self) -> None:
         """Everything as on the first day."""
-        self.screen.app.view = View()
-        self.screen.query_one("#body").zoomed = ""
-        for pane in self.screen.query("Pane"):
+        self.body.app.choices = View()
+        self.body.zoomed = ""
+        for pane in self.body.all_panes:
             pane.search = ""
-        for chart in self.screen.query("Chart"):
+        for chart in self.body.query(Chart):
             chart.crosshair = chart.x_range = None
-        self.screen.lay_out()
+        self.body.lay_out()
 
     def action_pause(self) -> None:
         """Hold the picture still, or let it go on."""
-        screen, live = self.screen, self.screen.app.live
-        screen.held = held(live) if screen.held is None else None
-        screen.paused_at = None if screen.held is None else live.news
+        self.held = held(self.body.app.live) if self.held is None else None
+        for pane in self.body.all_panes:
+            pane.held = self.held
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.screen.query_one("#prompt").ask()
+        self.prompt.ask(self.focused or self.body.pane("1"))
 
 
 def held(live: Live) -> Live:

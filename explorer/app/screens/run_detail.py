@@ -9,9 +9,9 @@ from textual.screen import Screen
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
 from explorer.app.panes.runs import Runs
-from explorer.app.screens.sheet_screen import ActingScreen
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import Confirm
+from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.project import run_commands
 from explorer.project.choices import SMOOTHINGS
 from explorer.results import run_folder, run_words
@@ -23,7 +23,7 @@ RETRIED = ("failed", "diverged", "cancelled")
 CANCELLED = ("queued", "running")
 
 
-class RunDetail(ActingScreen, Screen):
+class RunDetail(SheetScreen, Screen):
     """One run in full; `[` and `]` go through the list of runs."""
 
     SCOPE = "detail"
@@ -83,7 +83,7 @@ class RunDetail(ActingScreen, Screen):
 
     def action_smooth(self) -> None:
         """The next smoothing of histories, here and on the chart."""
-        view = self.app.view
+        view = self.app.choices
         now = SMOOTHINGS.index(view.smooth) if view.smooth in SMOOTHINGS else 0
         view.smooth = SMOOTHINGS[(now + 1) % len(SMOOTHINGS)]
 
@@ -108,9 +108,9 @@ class RunDetail(ActingScreen, Screen):
         if not order:
             return
         now = order.index(self.page.run_id) if self.page.run_id in order else 0
-        self.page.run_id = self.app.view.current = order[(now + step) % len(order)]
+        self.page.run_id = self.app.choices.current = order[(now + step) % len(order)]
         self.page.folder, self.page.image = None, 0
-        self.page.scroll_to(y=0, animate=False, immediate=True)
+        self.page.show_from(0)
         self._look_at_files()
         self.app.screen_stack[0].draw()  # its cursor went along
 

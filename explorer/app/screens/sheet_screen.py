@@ -12,7 +12,7 @@ PULSE_SECONDS = 0.5
 """A screen is drawn at most this often by itself."""
 
 
-class ActingScreen:
+class SheetScreen:
     """Mixin for a screen around one `Sheet`: carries out the actions of its scope and draws when something changed."""
 
     SCOPE: ClassVar[str] = ""
@@ -26,6 +26,7 @@ class ActingScreen:
 
     def on_mount(self) -> None:
         """Begin to follow the project."""
+        self.sheet.possible = self.possible
         self.set_interval(PULSE_SECONDS, self.pulse)
 
     def pulse(self) -> None:

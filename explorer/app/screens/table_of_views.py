@@ -7,11 +7,11 @@ from textual.screen import Screen
 
 from explorer.app import actions
 from explorer.app.panes.views_sheet import ViewsSheet
-from explorer.app.screens.sheet_screen import ActingScreen
+from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.results import views_table
 
 
-class TableOfViews(ActingScreen, Screen):
+class TableOfViews(SheetScreen, Screen):
     """Accuracies and leakage of every setting that has finished runs."""
 
     SCOPE = "views"

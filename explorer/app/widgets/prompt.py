@@ -6,9 +6,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widgets import Input, Label
 
 from explorer.app.widgets.pane import Pane
+from explorer.project.choices import View
 
 
 class Prompt(Horizontal):
@@ -18,6 +20,13 @@ class Prompt(Horizontal):
         Binding("escape", "restore", "restore", show=False),
         Binding("tab", "other_kind", "text or regex", show=False, priority=True),
     ]
+
+    class Typed(Message):
+        """The filter, or a pane's search, is another one, or will not change any more."""
+
+        def can_replace(self, message: Message) -> bool:
+            """Letters typed fast are drawn once."""
+            return isinstance(message, Prompt.Typed)
 
     def __init__(self) -> None:
         super().__init__(id="prompt")
@@ -34,12 +43,16 @@ class Prompt(Horizontal):
         """Hidden until asked for."""
         self.display = False
 
-    def ask(self) -> None:
-        """Take a filter for the runs, or a search for a pane that is searched."""
-        self.pane = self.screen.pane
-        view = self.app.view
-        self.before = (self.pane.search if self.searches else view.filter, view.regex)
-        self.current = view.current
+    @property
+    def choices(self) -> View:
+        """The person's choices."""
+        return self.app.choices
+
+    def ask(self, pane: Pane) -> None:
+        """Take a filter for the runs, or a search for a pane that is searched; the focus goes back to the pane."""
+        self.pane = pane
+        self.before = (pane.search if self.searches else self.choices.filter, self.choices.regex)
+        self.current = self.choices.current
         self.display = True
         line = self.query_one(Input)
         line.value = self.before[0]
@@ -50,10 +63,10 @@ class Prompt(Horizontal):
     @property
     def searches(self) -> bool:
         """Whether the pane is searched by itself; every other pane filters the runs."""
-        return self.pane is not None and self.pane.SCOPE == "log"
+        return self.pane.SCOPE == "log"
 
     def _label(self) -> None:
-        kind = "regex" if self.app.view.regex else "text"
+        kind = "regex" if self.choices.regex else "text"
         what = "search the log" if self.searches else "filter runs"
         self.query_one(Label).update(f" {what} ({kind}, tab changes) / ")
 
@@ -61,8 +74,8 @@ class Prompt(Horizontal):
         if self.searches:
             self.pane.search = value
         else:
-            self.app.view.filter = value
-        self.screen.draw()
+            self.choices.filter = value
+        self.post_message(self.Typed())
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
@@ -73,21 +86,18 @@ class Prompt(Horizontal):
     @on(Input.Submitted)
     def keep(self) -> None:
         """Back to the pane, with what was typed."""
-        self._leave()
+        self.display = False
+        self.screen.set_focus(self.pane)
+        self.post_message(self.Typed())
 
     def action_restore(self) -> None:
         """Back to the pane, with what was before."""
-        self.app.view.regex, self.app.view.current = self.before[1], self.current
+        self.choices.regex, self.choices.current = self.before[1], self.current
         self._apply(self.before[0])
-        self._leave()
+        self.keep()
 
     def action_other_kind(self) -> None:
         """Words or an expression."""
-        self.app.view.regex = not self.app.view.regex
+        self.choices.regex = not self.choices.regex
         self._label()
         self._apply(self.query_one(Input).value)
-
-    def _leave(self) -> None:
-        self.display = False
-        self.screen.set_focus(self.pane or self.screen.query_one("#runs"))
-        self.screen.draw()

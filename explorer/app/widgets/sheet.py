@@ -9,6 +9,11 @@ from explorer.app.widgets.pane import Pane
 class Sheet(Pane):
     """Subclasses say what stands on it; its screen says which actions are possible."""
 
+    @staticmethod
+    def possible(action: actions.Action) -> bool:
+        """Whether an action makes sense now; the sheet's screen knows."""
+        raise NotImplementedError(action)
+
     def _set_titles(self) -> None:
         title = self.shown.title.replace("[", r"\[")
         note = self.shown.note.replace("[", r"\[")
@@ -19,8 +24,8 @@ class Sheet(Pane):
 
     def keys(self, width: int) -> str:
         """The keys of the screen's actions that are possible now, as many as fit; the last one always does."""
-        possible = [action for action in actions.of([self.SCOPE]) if action.hint and self.screen.possible(action)]
-        words = [f"{self.app.key_of(action)} {action.hint}" for action in possible]
+        possible = [action for action in actions.of([self.SCOPE]) if action.hint and self.possible(action)]
+        words = [f"{self.host.key_of(action)} {action.hint}" for action in possible]
         while len(words) > 2 and cell_len("  ".join(words)) > width - 4:
             del words[-2]
         return "  ".join(words)

@@ -67,7 +67,7 @@ def test_the_first_key_is_shown_as_people_write_it():
 async def test_every_action_has_someone_who_carries_it_out(make_app, until):
     app = make_app()
     async with app.run_test(size=(200, 60)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         main = app.screen
         missing = [
             action.id
@@ -81,9 +81,9 @@ async def test_every_action_has_someone_who_carries_it_out(make_app, until):
 async def test_a_read_only_app_refuses_to_change_the_engines_work(make_app, until):
     app = make_app(link="engine", read_only=True)
     async with app.run_test() as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         app.screen.action_act("engine.cancel")
         await until(pilot, lambda: app._notifications)
         assert [notice.message for notice in app._notifications] == ["read-only: this app changes nothing"]
         assert app.live.told == []
-        assert View().current != app.view.current
+        assert View().current != app.choices.current

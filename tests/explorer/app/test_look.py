@@ -23,7 +23,7 @@ def test_series_have_colours_of_their_own():
 async def test_an_ascii_app_has_nothing_else_on_its_screen(make_app, until):
     app = make_app(ascii=True)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.pause()
         segments = [segment for line in app.screen._compositor.render_strips() for segment in line]
         shown = app._ascii.apply(segments, None)

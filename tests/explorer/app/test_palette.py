@@ -3,9 +3,9 @@ from textual.command import CommandList, CommandPalette
 
 from engine.service import protocol
 from explorer.app import actions, palette
+from explorer.app.commands import commands_of
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.help import Help
-from explorer.app.commands import verbs_of
 
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
 MAIN = ("app", "panes", "copy", "export", "chart", "engine")
@@ -24,7 +24,7 @@ async def titles(app, pilot, until, run=""):
     await until(pilot, lambda: app.live.link != "opening")
     await pilot.pause()
     if run:
-        app.view.current = next(run_id for run_id in app.live.runs if run in run_id)
+        app.choices.current = next(run_id for run_id in app.live.runs if run in run_id)
     return [entry.title for entry in palette.entries(app.screen_stack[0])]
 
 
@@ -40,9 +40,9 @@ async def test_every_action_has_somebody_who_carries_it_out(make_app, scope):
             assert callable(getattr(main.target(scope), action.method, None)), action.id
 
 
-def test_scopes_are_panes_verbs_or_screens():
+def test_scopes_are_panes_commands_or_screens():
     scopes = {action.scope for action in actions.ACTIONS}
-    assert scopes - {"list", *PANES} - set(verbs_of(None)) <= {"detail", "failure", "compare", "views", "check"}
+    assert scopes - {"list", *PANES} - set(commands_of(None)) <= {"detail", "failure", "compare", "views", "check"}
 
 
 def test_every_title_is_a_known_group_and_a_verb_phrase():
@@ -132,7 +132,7 @@ async def test_repeating_an_export_is_offered_once_there_was_one(make_app, until
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         assert "export: Repeat the last one" not in await titles(app, pilot, until)
-        app.view.last_export = {"table": "runs", "format": "csv", "path": "/x", "filters": {}}
+        app.choices.last_export = {"table": "runs", "format": "csv", "path": "/x", "filters": {}}
         assert "export: Repeat the last one" in await titles(app, pilot, until)
 
 
@@ -153,7 +153,7 @@ async def test_a_command_is_found_by_letters_and_carried_out(make_app, until):
         await opened(app, pilot, until, *"filter failed")
         await until(pilot, lambda: "failed" in str(app.screen.query_one(CommandList).get_option_at_index(0).prompt))
         await pilot.press("enter")
-        await until(pilot, lambda: app.view.saved_filter == "failed")
+        await until(pilot, lambda: app.choices.saved_filter == "failed")
 
 
 async def test_keys_stand_beside_the_names(make_app, until, screen_text):

@@ -117,11 +117,11 @@ def test_every_key_of_the_actions_counts_as_a_key():
 async def test_a_remapped_key_works_and_the_old_one_does_not(make_app, until):
     app = make_app(keymap={"runs.overlay": "o", "panes.zoom": "question_mark", "app.help": "Z"})
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.press("space")
-        assert not app.view.off
+        assert not app.choices.off
         await pilot.press("o")
-        assert app.view.off == {app.view.current}
+        assert app.choices.off == {app.choices.current}
         await pilot.press("?")
         assert app.screen.query_one("#body").zoomed == "1"
 
@@ -129,7 +129,7 @@ async def test_a_remapped_key_works_and_the_old_one_does_not(make_app, until):
 async def test_footer_notes_and_help_show_the_new_key(make_app, until, screen_text):
     app = make_app(keymap={"runs.overlay": "o"})
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         lines = screen_text(app)
         assert " o on chart" in lines[-1]
         assert "o on chart" in next(line for line in lines if "/ filter ·" in line)

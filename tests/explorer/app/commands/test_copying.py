@@ -9,7 +9,7 @@ from explorer.project.choices import state_folder
 
 
 async def ready(app, pilot, until):
-    await until(pilot, lambda: app.live.runs and app.view.current)
+    await until(pilot, lambda: app.live.runs and app.choices.current)
     main = app.screen_stack[0]
     main.query_one("#runs").focus()
     await pilot.pause()
@@ -30,7 +30,7 @@ async def test_y_copies_the_line_under_the_cursor(make_app, until):
         await ready(app, pilot, until)
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard)
-        assert app.view.current in app.clipboard
+        assert app.choices.current in app.clipboard
         assert kept() == app.clipboard + "\n"
 
 

@@ -15,7 +15,7 @@ async def ready(app, pilot, until, run=""):
     await until(pilot, lambda: app.live.link != "opening")
     await pilot.pause()
     if run:
-        app.view.current = next(run_id for run_id in app.live.runs if run in run_id)
+        app.choices.current = next(run_id for run_id in app.live.runs if run in run_id)
     return app.screen_stack[0]
 
 

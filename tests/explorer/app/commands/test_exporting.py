@@ -52,7 +52,7 @@ async def test_the_last_export_is_repeated_as_it_was(writing_app, until):
         await pilot.pause()
         await pilot.press("j", "j", "right", "right", "enter")
         await until(pilot, lambda: len(exported(app)) == 1 and not isinstance(app.screen, ExportDialog))
-        app.view.filter = "something else"
+        app.choices.filter = "something else"
         await pilot.press("E")
         await until(pilot, lambda: len(exported(app)) == 2)
         one, other = exported(app)

@@ -17,7 +17,7 @@ def labels(pane):
 
 
 def pair(pilot):
-    return pilot.app.view.attack, pilot.app.view.leak_view
+    return pilot.app.choices.attack, pilot.app.choices.leak_view
 
 
 async def test_metrics_go_round_those_that_are_stored(open_chart):
@@ -25,7 +25,7 @@ async def test_metrics_go_round_those_that_are_stored(open_chart):
         assert [name for _, name in pane.choices_metric()] == ["inference_accuracy", "advantage", "benign_test"]
         for name in ("advantage", "benign_test", "inference_accuracy"):
             await pilot.press("m")
-            assert pilot.app.view.metric == name
+            assert pilot.app.choices.metric == name
             assert pane.drawing.chart is not None
 
 
@@ -34,8 +34,8 @@ async def test_a_history_has_metrics_of_its_own(open_chart):
         await pilot.press("]", "]")
         assert [name for _, name in pane.choices_metric()] == list(HISTORIES)
         await pilot.press("m")
-        assert pilot.app.view.history == "train_accuracy"
-        assert pilot.app.view.metric == "inference_accuracy"
+        assert pilot.app.choices.history == "train_accuracy"
+        assert pilot.app.choices.metric == "inference_accuracy"
         assert pane.drawing.chart.y_percent
 
 
@@ -81,28 +81,28 @@ async def test_attacks_and_views_have_entries_of_the_palette(open_chart):
 async def test_other_panes_keep_their_own_view_key(open_chart):
     async with open_chart() as (pilot, _):
         await pilot.press("1", "v")
-        assert pilot.app.view.leak_view == "benign"
+        assert pilot.app.choices.leak_view == "benign"
         await pilot.press("3", "v")
-        assert pilot.app.view.leak_view == "benign"
+        assert pilot.app.choices.leak_view == "benign"
 
 
 async def test_only_numbers_that_the_attack_has_are_offered_and_only_attacks_that_have_the_number(open_chart):
     async with open_chart() as (pilot, pane):
-        pilot.app.view.attack, pilot.app.view.leak_view = "model-class", "targeted"
+        pilot.app.choices.attack, pilot.app.choices.leak_view = "model-class", "targeted"
         assert [name for _, name in pane.choices_metric()] == ["inference_accuracy", "auc", "benign_test"]
-        pilot.app.view.metric = "auc"
+        pilot.app.choices.metric = "auc"
         assert pane.choices_attack() == [("model-class", "model-class")]
         assert pane.choices_view() == [("targeted", "targeted")]
-        pilot.app.view.metric = "benign_test"
+        pilot.app.choices.metric = "benign_test"
         assert [name for name, _ in pane.choices_attack()] == list(ATTACKS)
-        pilot.app.view.attack = "not stored"
+        pilot.app.choices.attack = "not stored"
         assert "auc" in [name for _, name in pane.choices_metric()]
 
 
 async def test_without_stored_numbers_the_choice_stays(open_chart):
     async with open_chart(given={}) as (pilot, _):
         await pilot.press("m", "a", "v")
-        assert pilot.app.view.metric == "inference_accuracy"
+        assert pilot.app.choices.metric == "inference_accuracy"
         assert pair(pilot) == ("confidence", "adversarial")
 
 
@@ -113,7 +113,7 @@ async def test_no_title_is_cut_however_long_its_names_are(open_chart, size, fact
         return [fact(0.6, **told, epsilon=e, threshold_rule=threshold_rule or "none") for e in (0.05, 0.1)]
 
     async with open_chart(size=size, given={"capacity": stored}) as (pilot, pane):
-        view = pilot.app.view
+        view = pilot.app.choices
         view.rule = "heldout"
         for chosen in itertools.product(INFERENCE_ATTACKS, VIEWS, ("inference_accuracy", "advantage", "auc")):
             view.attack, view.leak_view, view.metric = chosen
@@ -139,7 +139,7 @@ async def test_a_rule_that_nothing_was_chosen_by_is_not_spoken_of(open_chart):
 async def test_the_threshold_rule_changes_what_is_drawn(open_chart):
     async with open_chart() as (pilot, pane):
         await pilot.press("T")
-        assert pilot.app.view.rule == "heldout"
+        assert pilot.app.choices.rule == "heldout"
         assert "held-out" in pane.drawing.title
         assert [curve.y for curve in pane.drawing.chart.series] == [(0.58,)]
 
@@ -153,7 +153,7 @@ async def test_ways_to_draw_go_round(open_chart, key, field, values):
         assert tuple(value for _, value in getattr(pane, f"choices_{field}")()) == values
         for value in (*values[1:], values[0]):
             await pilot.press(key)
-            assert getattr(pilot.app.view, field) == value
+            assert getattr(pilot.app.choices, field) == value
             assert len(pane.shown.lines) == pane.size.height
 
 

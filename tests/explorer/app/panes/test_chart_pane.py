@@ -43,25 +43,25 @@ async def test_brackets_and_the_palette_step_through_the_charts(open_chart):
             await pilot.press("]")
         assert tuple(seen) == CHARTS
         await pilot.press("[")
-        assert pilot.app.view.chart == CHARTS[-1]
+        assert pilot.app.choices.chart == CHARTS[-1]
         assert [kind for _, kind in pane.choices_next()] == list(CHARTS)
         pilot.app.screen.action_act("chart.next", "epsilon")
-        assert pilot.app.view.chart == "epsilon"
+        assert pilot.app.choices.chart == "epsilon"
 
 
 async def test_a_roc_curve_begins_on_logarithmic_axes_and_leaves_none_behind(open_chart):
     async with open_chart() as (pilot, _):
         await pilot.press("[", "[", "[")
-        assert pilot.app.view.chart == "roc"
-        assert pilot.app.view.scale == "log xy"
+        assert pilot.app.choices.chart == "roc"
+        assert pilot.app.choices.scale == "log xy"
         await pilot.press("]")
-        assert pilot.app.view.scale == "linear"
+        assert pilot.app.choices.scale == "linear"
 
 
 async def test_the_companion_draws_what_goes_with_the_chart(open_chart):
     async with open_chart(size=(200, 60)) as (pilot, pane):
         for kind in CHARTS:
-            assert pilot.app.view.chart == kind
+            assert pilot.app.choices.chart == kind
             assert pane.companion.kind == COMPANIONS[kind]
             assert pane.companion.companion is pane
             assert pane.companion.drawing.title.split()[0].lower() == COMPANIONS[kind]
@@ -91,7 +91,7 @@ async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_cha
     async with open_chart() as (pilot, pane):
         pilot.app.live.given_answers = chart_answers | {"capacity": None}
         before = pane.text()
-        pilot.app.view.filter = "digits"
+        pilot.app.choices.filter = "digits"
         pilot.app.screen.draw()
         assert pane.text() == before
         assert pane.border_subtitle == "asking …"
@@ -169,7 +169,7 @@ async def test_zooming_and_panning_never_leave_the_data(open_chart, chart_answer
         swept = [fact(0.5 + at / 100, setting=f"temperature {at}") for at in (2, 5, 10)]
         chart_answers["capacity"] = lambda **_: swept
     async with open_chart() as (pilot, pane):
-        pilot.app.view.chart, pilot.app.view.scale = kind, scale
+        pilot.app.choices.chart, pilot.app.choices.scale = kind, scale
         pilot.app.screen.draw()
         act = pilot.app.screen.action_act
         for name in (*["zoom-in"] * 12, *["pan-left"] * 5, *["pan-right"] * 9, *["zoom-out"] * 3, "right", "zoom-in"):
@@ -225,7 +225,7 @@ async def test_matched_axes_hold_both_charts(open_chart):
         assert mine.y_range == its.y_range
         assert mine.y_range is not None
         await pilot.press("m", "m")
-        assert pilot.app.view.metric == "benign_test"
+        assert pilot.app.choices.metric == "benign_test"
         assert pane.companion.drawing.chart is None
         await pilot.press("equals_sign")
         assert pane._picture[0][0].y_range is None
@@ -234,7 +234,7 @@ async def test_matched_axes_hold_both_charts(open_chart):
 async def test_matching_axes_with_a_chart_that_is_not_there_changes_nothing(open_chart):
     async with open_chart() as (pilot, pane):
         await pilot.press("equals_sign")
-        assert pilot.app.view.same_axes
+        assert pilot.app.choices.same_axes
         assert pane._picture[0][0].y_range is None
 
 
@@ -248,4 +248,4 @@ async def test_keys_move_the_crosshair_of_the_chart_that_has_the_focus(open_char
         await pilot.press("escape")
         assert pane.companion.crosshair is None
         await pilot.press("]")
-        assert pilot.app.view.chart == "epsilon"
+        assert pilot.app.choices.chart == "epsilon"

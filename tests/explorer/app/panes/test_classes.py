@@ -47,7 +47,7 @@ def open_pane(make_app):
 
     def opened(run_id=ROBUST, answers=None, **chosen):
         app = make_app(answers={"leakage": facts} if answers is None else answers, **chosen)
-        app.view.current, app.view.hidden, app.view.side = run_id, ["5"], "3"
+        app.choices.current, app.choices.hidden, app.choices.side = run_id, ["5"], "3"
         return app
 
     return opened
@@ -106,7 +106,7 @@ async def test_s_sorts_by_the_next_column_and_shift_s_turns_it_round(open_pane):
         await pilot.press("S")
         await text_of(pilot, "CLASS▼")
         await pilot.press("s")
-        assert (app.view.class_sort, app.view.class_reverse) == ("N", True)
+        assert (app.choices.class_sort, app.choices.class_reverse) == ("N", True)
 
 
 async def test_sorting_comes_round_to_the_first_order(open_pane):
@@ -116,12 +116,12 @@ async def test_sorting_comes_round_to_the_first_order(open_pane):
         await pilot.press("3")
         for _ in app.screen.query_one("#classes").sorts:
             await pilot.press("s")
-        assert app.view.class_sort == ""
+        assert app.choices.class_sort == ""
 
 
 async def test_advantage_is_shown_where_it_is_what_the_chart_shows(open_pane):
     app = open_pane()
-    app.view.metric = "advantage"
+    app.choices.metric = "advantage"
     async with app.run_test(size=(120, 40)) as pilot:
         said = await text_of(pilot, "advantage %")
         assert "▸44.0" in line(said, "2")
@@ -210,7 +210,7 @@ async def test_t_changes_the_threshold_rule_of_this_pane_only(open_pane):
         said = await text_of(pilot, "oracle · this run")
         assert "models are held-out" in said
         assert line(said, "2").split()[2:7] == ["70.0", "±3.0", "70.0", "±3.0", "▸72.0"]
-        assert app.view.rule == View().rule
+        assert app.choices.rule == View().rule
         await pilot.press("T")
         await text_of(pilot, "held-out · this run")
 
@@ -278,7 +278,7 @@ async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, sai
     app = open_pane(run_id)
     for row in app.live.given:
         row["state"] = "done"
-    app.view.class_view = "differences"
+    app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
         assert said in " ".join((await text_of(pilot, "v goes back")).split())
 
@@ -287,7 +287,7 @@ async def test_natural_training_on_images_of_another_size_is_no_comparison(open_
     app = open_pane()
     for row in app.live.given:
         row["size"] = "4x4" if row["run_id"] == ROBUST else None
-    app.view.class_view = "differences"
+    app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
         assert "on digits 4x4 small-cnn" in " ".join((await text_of(pilot, "v goes back")).split())
 
@@ -303,6 +303,6 @@ async def test_the_cursor_chooses_the_line_that_is_copied(open_pane):
 async def test_a_project_without_runs_has_no_table(make_app):
     app = make_app(rows=[])
     assert isinstance(app.live.project, Project)
-    app.view.side = "3"
+    app.choices.side = "3"
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "No run under the cursor")

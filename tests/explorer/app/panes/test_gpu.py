@@ -49,8 +49,8 @@ def gpu_app(make_app, monkeypatch):
         monkeypatch.setattr("explorer.machine.machine_watch.Gauges", Still)
         monkeypatch.setattr(os, "getsid", {os.getpid(): os.getpid(), ALICE.pid: ALICE.pid}.get)
         app = make_app()
-        app.view.hidden = []
-        app.view.side = "5"
+        app.choices.hidden = []
+        app.choices.side = "5"
         app.live.status = status(list(devices)) if devices else None
         return app
 

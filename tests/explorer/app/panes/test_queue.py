@@ -24,7 +24,7 @@ def open_queue(make_app):
 
     def opened(link="engine", ended=False, read_only=False):
         app = make_app(link=link, read_only=read_only)
-        app.view.side = "4"
+        app.choices.side = "4"
         for row in app.live.given:
             if ended and row["state"] in ("running", "queued"):
                 row |= {"state": "done", "ended": 1020.0}
@@ -166,11 +166,11 @@ async def test_the_cursor_chooses_the_run_that_all_panes_speak_of(open_queue):
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "queued")
         await pilot.press("4", "j")
-        assert app.view.current == RUNNING
+        assert app.choices.current == RUNNING
         await pilot.press("j")
-        assert app.view.current == QUEUED
+        assert app.choices.current == QUEUED
         await pilot.press("G")
-        assert app.view.current == FAILED
+        assert app.choices.current == FAILED
         assert app.screen.query_one("#queue").line_to_copy().startswith(f"{FAILED}  ✗")
 
 

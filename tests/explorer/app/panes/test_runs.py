@@ -112,11 +112,11 @@ def test_a_run_that_is_certified_by_another_method_is_called_so(run):
 
 async def test_a_filter_hides_runs_and_says_how_many(open_runs):
     async with open_runs(size=(160, 44)) as (pilot, pane):
-        pilot.app.view.filter = "pgd queued"
+        pilot.app.choices.filter = "pgd queued"
         pilot.app.screen.draw()
         assert pane.order == [QUEUED]
         assert pane.shown.title.startswith("1 of 6 · filter 'pgd queued'")
-        pilot.app.view.filter = "ibp"
+        pilot.app.choices.filter = "ibp"
         pilot.app.screen.draw()
         assert pane.order == []
         assert " ".join(pane.text().split()) == "No run matches 'ibp'. 6 hidden. esc clears the filter."
@@ -130,7 +130,7 @@ async def test_words_of_a_filter_are_looked_for_in_everything_a_run_is(open_runs
             ("small-cnn natural c1", [NATURAL]),
             ("demo", 6),
         ]:
-            pilot.app.view.filter = typed
+            pilot.app.choices.filter = typed
             pilot.app.screen.draw()
             assert pane.order == found or len(pane.order) == found
 
@@ -143,7 +143,7 @@ async def test_saved_filters_go_round(open_runs, run):
         found = {}
         for _ in range(4):
             await pilot.press("f")
-            found[pilot.app.view.saved_filter] = list(pane.order)
+            found[pilot.app.choices.saved_filter] = list(pane.order)
         assert found["running"] == [RUNNING, QUEUED]
         assert found["failed"] == [FAILED, "digits-pgd-c9-s1-bb02"]
         assert "digits-pgd-c9-s0-bb01" not in found["this sweep"]
@@ -169,7 +169,7 @@ def numbers(pane):
 
 async def test_runs_without_the_number_are_last_in_both_directions(open_runs, ranked):
     async with open_runs(ranked) as (pilot, pane):
-        pilot.app.view.sort = "LEAKAGE"
+        pilot.app.choices.sort = "LEAKAGE"
         pilot.app.screen.draw()
         assert numbers(pane) == [0.5, 0.6, 0.6, 0.7, None, None]
         await pilot.press("S")
@@ -181,7 +181,7 @@ async def test_sorting_goes_through_the_columns_and_back_to_the_order_of_submiss
         submitted = list(pane.order)
         for name in SORTS:
             await pilot.press("s")
-            assert pilot.app.view.sort == name
+            assert pilot.app.choices.sort == name
             assert sorted(pane.order) == sorted(submitted)
         await pilot.press("s")
         assert pane.order == submitted
@@ -192,7 +192,7 @@ async def test_sorting_goes_through_the_columns_and_back_to_the_order_of_submiss
 async def test_the_column_sorted_by_has_an_arrow(open_runs, ranked):
     async with open_runs(ranked) as (pilot, pane):
         await pilot.press("s", "s", "s")
-        assert pilot.app.view.sort == "LEAKAGE"
+        assert pilot.app.choices.sort == "LEAKAGE"
         assert "INF ACC▼" in line_text(pane.shown.head[0])
         assert "sort inf acc ▼" in pane.shown.title
 
@@ -200,14 +200,14 @@ async def test_the_column_sorted_by_has_an_arrow(open_runs, ranked):
 async def test_the_cursor_keeps_its_run_when_rows_are_sorted_filtered_or_come(open_runs, ranked, run):
     async with open_runs(ranked) as (pilot, pane):
         await pilot.press("j", "j", "j")
-        chosen = pilot.app.view.current
+        chosen = pilot.app.choices.current
         assert chosen == ranked[3]["run_id"]
         await pilot.press("s", "S")
         assert pane.order[pane.shown.cursor] == chosen
-        pilot.app.view.filter = "c3"
+        pilot.app.choices.filter = "c3"
         pilot.app.screen.draw()
         assert (pane.order, pane.shown.cursor) == ([chosen], 0)
-        pilot.app.view.filter = ""
+        pilot.app.choices.filter = ""
         pilot.app.live.put([run("a-new-one-0000")])
         pilot.app.screen.draw()
         assert pane.order[pane.shown.cursor] == chosen
@@ -216,19 +216,19 @@ async def test_the_cursor_keeps_its_run_when_rows_are_sorted_filtered_or_come(op
 async def test_a_cursor_on_a_run_that_is_filtered_away_goes_to_the_first(open_runs, ranked):
     async with open_runs(ranked) as (pilot, _):
         await pilot.press("j", "j")
-        pilot.app.view.filter = "c4"
+        pilot.app.choices.filter = "c4"
         pilot.app.screen.draw()
-        assert pilot.app.view.current == ranked[4]["run_id"]
+        assert pilot.app.choices.current == ranked[4]["run_id"]
 
 
 async def test_a_run_chosen_in_the_queue_stays_chosen_though_the_list_hides_it(open_runs):
     async with open_runs(size=(120, 40)) as (pilot, pane):
-        pilot.app.view.filter = "natural"
+        pilot.app.choices.filter = "natural"
         await pilot.press("4", "j")
-        assert pilot.app.view.current in (RUNNING, QUEUED, FAILED)
+        assert pilot.app.choices.current in (RUNNING, QUEUED, FAILED)
         assert pane.shown.cursor is None
         await pilot.press("1", "j")
-        assert pilot.app.view.current in pane.order
+        assert pilot.app.choices.current in pane.order
 
 
 # On the chart
@@ -237,30 +237,30 @@ async def test_a_run_chosen_in_the_queue_stays_chosen_though_the_list_hides_it(o
 async def test_space_takes_a_run_off_the_chart_and_puts_it_back(open_runs):
     async with open_runs() as (pilot, pane):
         await pilot.press("space")
-        assert pilot.app.view.off == {NATURAL}
+        assert pilot.app.choices.off == {NATURAL}
         assert line(pane, NATURAL).startswith(" ▸")
         await pilot.press("space")
-        assert not pilot.app.view.off
+        assert not pilot.app.choices.off
 
 
 async def test_all_visible_runs_go_on_the_chart_or_off_together(open_runs):
     async with open_runs() as (pilot, pane):
         await pilot.press("A")
-        assert pilot.app.view.off == set(pane.order)
-        pilot.app.view.filter = "natural"
+        assert pilot.app.choices.off == set(pane.order)
+        pilot.app.choices.filter = "natural"
         await pilot.press("A")
-        assert pilot.app.view.off == {DONE, RUNNING, FAILED, QUEUED}
+        assert pilot.app.choices.off == {DONE, RUNNING, FAILED, QUEUED}
         await pilot.press("A")
-        assert len(pilot.app.view.off) == 6
+        assert len(pilot.app.choices.off) == 6
 
 
 async def test_marks_for_a_comparison_are_shown_and_can_be_taken_back(open_runs):
     async with open_runs() as (pilot, pane):
         await pilot.press("M", "j", "M")
-        assert len(pilot.app.view.marked) == 2
-        assert line(pane, pilot.app.view.current)[:3] == "◆▸•"
+        assert len(pilot.app.choices.marked) == 2
+        assert line(pane, pilot.app.choices.current)[:3] == "◆▸•"
         await pilot.press("M")
-        assert pilot.app.view.marked == [NATURAL]
+        assert pilot.app.choices.marked == [NATURAL]
 
 
 async def test_what_is_copied_begins_with_the_whole_id(open_runs):
@@ -291,18 +291,18 @@ async def test_a_number_that_is_not_told_apart_from_a_guess_is_marked_and_the_ma
         assert "61.0 " in line(pane, DONE)
         assert line(pane, NATURAL).index("57.0≈") == line(pane, DONE).index("61.0")
         assert "1/6 · ≈ may be luck · / filter" in pane.shown.note
-        pilot.app.view.attack = "entropy"
+        pilot.app.choices.attack = "entropy"
         pilot.app.screen.draw()
         assert "58.3≈" in line(pane, DONE)
         assert "≈ may be luck" in pane.shown.note
-        pilot.app.view.attack = "gap"
+        pilot.app.choices.attack = "gap"
         pilot.app.screen.draw()
         assert "≈" not in pane.text() + pane.shown.note
 
 
 async def test_the_mark_in_the_summary_is_explained_too(open_runs):
     async with open_runs(size=(200, 60)) as (pilot, pane):
-        pilot.app.view.metric = "benign_test"
+        pilot.app.choices.metric = "benign_test"
         pilot.app.screen.draw()
         assert any("adversarial" in line_text(found) and "57.0≈" in line_text(found) for found in pane.shown.foot)
         assert "≈ may be luck" in pane.shown.note
@@ -320,7 +320,7 @@ async def test_no_number_is_cut_whichever_is_chosen(open_runs, metric, size):
         told = pilot.app.live.runs[DONE]
         numbers = told.numbers | {("adversarial", "oracle"): 1.0}
         pilot.app.live.runs[DONE] = told._replace(numbers=numbers, leaks={"adversarial": False})
-        pilot.app.view.metric = metric
+        pilot.app.choices.metric = metric
         pilot.app.screen.draw()
         assert ("97.0" if metric == "benign_test" else "100.0≈") in line(pane, DONE)
         assert "…" not in line_text(pane.shown.head[0])
@@ -329,7 +329,7 @@ async def test_no_number_is_cut_whichever_is_chosen(open_runs, metric, size):
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (160, 44), (200, 60)])
 async def test_the_title_says_what_the_numbers_are_however_long_that_is(open_runs, size):
     async with open_runs(size=size) as (pilot, pane):
-        view = pilot.app.view
+        view = pilot.app.choices
         view.rule = "heldout"
         for view.attack, view.leak_view, view.metric in itertools.product(
             INFERENCE_ATTACKS, VIEWS, ("advantage", "auc")
@@ -347,7 +347,7 @@ async def test_the_title_says_what_the_numbers_are_however_long_that_is(open_run
 
 async def test_a_chosen_accuracy_stands_in_the_table_once(open_runs):
     async with open_runs(size=(200, 60)) as (pilot, pane):
-        pilot.app.view.metric = "adversarial_test"
+        pilot.app.choices.metric = "adversarial_test"
         pilot.app.screen.draw()
         header = line_text(pane.shown.head[0])
         assert header.count("ADV TEST") == 1
@@ -383,4 +383,4 @@ async def test_only_lines_in_sight_are_made_of_many_runs(open_runs, run, monkeyp
         await pilot.press("j")
         assert len(made) <= pane.size.height
         await pilot.press("G")
-        assert pilot.app.view.current == rows[-1]["run_id"]
+        assert pilot.app.choices.current == rows[-1]["run_id"]

@@ -49,8 +49,8 @@ async def test_the_cursor_walks_the_entries_and_enter_does_them(empty_app, until
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
         done = []
-        verbs = app.screen.verbs["engine"]
-        verbs.action_demo, verbs.action_new = lambda: done.append("demo"), lambda: done.append("new")
+        commands = app.commands["engine"]
+        commands.action_demo, commands.action_new = lambda: done.append("demo"), lambda: done.append("new")
         await pilot.press("enter", "j", "enter", "k", "k", "enter", "t", "n")
         assert done == ["demo", "new", "demo", "demo", "new"]
         await pilot.press("G", "enter")

@@ -6,7 +6,6 @@ from textual.widgets import Input
 
 from engine.service import protocol
 from engine.service.client import EngineRefused
-from explorer.app.widgets.choice import Choice
 from explorer.app.screens.export import CONTENTS, ExportDialog
 from explorer.results.marks import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
@@ -74,7 +73,7 @@ async def test_the_focused_pane_preselects_the_table(make_writing_app, until, pa
     app = make_writing_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.live.runs)
-        app.view.chart = chart
+        app.choices.chart = chart
         app.screen.query_one(pane).focus()
         await pilot.press("e")
         await until(pilot, lambda: app.screen.query("#table"))
@@ -100,7 +99,7 @@ async def test_the_choice_of_runs_becomes_a_filter(make_writing_app, until):
     app = make_writing_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
-        current = app.view.current
+        current = app.choices.current
         await pilot.press("j", "j", "h", "enter")
         await until(pilot, lambda: exported(app))
         assert exported(app)[0].filters == {"run_id": [current]}
@@ -139,7 +138,7 @@ async def test_a_failure_keeps_the_dialog_the_reason_and_the_path(make_writing_a
         await until(pilot, lambda: "no space left [on] the disk" in " ".join(screen_text(app)))
         assert app.screen is dialog
         assert dialog.query_one(Input).value.endswith("runs.csvx")
-        assert app.view.last_export == {}
+        assert app.choices.last_export == {}
 
 
 async def test_a_folder_that_cannot_be_made_is_said(make_writing_app, until, tmp_path, screen_text):
@@ -199,4 +198,4 @@ async def test_the_exposed_images_of_one_run_are_written_without_counting_them(m
         await pilot.press("enter")
         await until(pilot, lambda: exported(app))
         (command,) = exported(app)
-        assert (command.table, command.filters) == ("exposed", {"run_id": [app.view.current]})
+        assert (command.table, command.filters) == ("exposed", {"run_id": [app.choices.current]})

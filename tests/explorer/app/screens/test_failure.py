@@ -1,13 +1,13 @@
 import json
 
 import pytest
+from explorer.app.screens.of_runs import open_run
 from waiting import until
 
 from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
 from explorer.app.screens.failure import Failure
-from explorer.app.screens.of_runs import open_run
 from explorer.app.screens.run_detail import RunDetail
 
 FAILED = "digits-pgd-c4-e0.1-s0-aa05"

@@ -11,7 +11,7 @@ async def app(make_app):
 
 
 async def begun(pilot, until):
-    await until(pilot, lambda: pilot.app.view.current)
+    await until(pilot, lambda: pilot.app.choices.current)
     await pilot.pause()
 
 
@@ -64,11 +64,11 @@ async def test_the_focus_of_a_pane_that_disappears_goes_to_a_visible_one(app, un
 
 @pytest.mark.parametrize("side", ["1", "3", "4", "6"])
 async def test_a_small_screen_begins_with_the_pane_of_last_time(app, until, side):
-    app.view.side = side
+    app.choices.side = side
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.live.runs and standing(app) == {"2", side})
         await until(pilot, lambda: app.screen.pane in app.screen.panes())
-        assert app.view.side == side
+        assert app.choices.side == side
 
 
 async def test_nothing_new_draws_nothing(app, until, monkeypatch):
@@ -120,7 +120,7 @@ async def test_what_an_action_cannot_do_is_told_in_one_line(app, until, monkeypa
 
     async with app.run_test() as pilot:
         await begun(pilot, until)
-        monkeypatch.setattr(app.screen.verbs["panes"], "action_zoom", fail)
+        monkeypatch.setattr(app.screen.pane_actions, "action_zoom", fail)
         await pilot.press("z")
         await until(pilot, lambda: app._notifications)
         assert [notice.message for notice in app._notifications] == ["it cannot be [done]"]
@@ -133,9 +133,9 @@ async def test_an_action_that_takes_its_time_does_not_hold_the_screen(app, until
 
     async with app.run_test() as pilot:
         await begun(pilot, until)
-        monkeypatch.setattr(app.screen.verbs["panes"], "action_zoom", gate.wait)
+        monkeypatch.setattr(app.screen.pane_actions, "action_zoom", gate.wait)
         await pilot.press("z", "j")
-        assert app.view.current == "digits-natural-c2-s0-aa02"
+        assert app.choices.current == "digits-natural-c2-s0-aa02"
         gate.set()
 
 
@@ -157,5 +157,5 @@ async def test_choices_outlive_the_app(make_app, until):
         await begun(pilot, until)
         await pilot.press("j", "s", "m", "space", "4", "4")
     again = make_app()
-    assert again.view == first.view
-    assert again.view.hidden == ["5", "4"]
+    assert again.choices == first.choices
+    assert again.choices.hidden == ["5", "4"]

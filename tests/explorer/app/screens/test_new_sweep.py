@@ -4,8 +4,8 @@ from waiting import until
 
 from engine.service.protocol import Runs
 from engine.spec.sweeps import read
-from explorer.app.widgets.choice import Choice
 from explorer.app.screens.new_sweep import FIELDS, NewSweep
+from explorer.app.widgets.choice import Choice
 from explorer.project.planning import Draft, plan
 
 

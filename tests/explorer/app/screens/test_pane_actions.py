@@ -19,7 +19,7 @@ def focused(app):
 
 
 async def begun(pilot, until):
-    await until(pilot, lambda: pilot.app.view.current)
+    await until(pilot, lambda: pilot.app.choices.current)
     await pilot.pause()
 
 
@@ -122,14 +122,14 @@ async def test_escape_undoes_exactly_one_layer_at_a_time(app, until):
         await begun(pilot, until)
         body, chart = app.screen.query_one("#body"), app.screen.query_one("#chart")
         app.live.given_answers = {"capacity": [], "history": lambda run_id, **_: history(run_id)}
-        app.view.chart = "history"
+        app.choices.chart = "history"
         app.screen.draw()
         await pilot.press("2", "l", "1", "f", "6", "z", "slash", *"oom", "enter")
-        app.view.filter = "s0"
+        app.choices.filter = "s0"
 
         def layers():
             search = app.screen.query_one("#log").search
-            return (search, app.view.filter, app.view.saved_filter, body.zoomed, chart.crosshair)
+            return (search, app.choices.filter, app.choices.saved_filter, body.zoomed, chart.crosshair)
 
         await pilot.press("slash", *"x")
         await until(pilot, lambda: layers()[0] == "oomx")
@@ -162,8 +162,8 @@ async def test_reset_is_the_first_day(app, until):
         app.screen.action_act("panes.reset")
         await pilot.pause()
         assert visible(app) == first
-        assert app.view.metric == "inference_accuracy"
-        assert app.view.sort == ""
+        assert app.choices.metric == "inference_accuracy"
+        assert app.choices.sort == ""
         assert app.screen.query_one("#log").search == ""
 
 
@@ -191,7 +191,7 @@ async def test_a_paused_view_still_moves_filters_and_turns_pages(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
         await begun(pilot, until)
         await pilot.press("p", "j", "s")
-        assert app.view.current == "digits-natural-c2-s0-aa02"
+        assert app.choices.current == "digits-natural-c2-s0-aa02"
         await pilot.press("slash", *"c8", "enter")
         assert len(app.screen.query_one("#runs").order) == 1
 

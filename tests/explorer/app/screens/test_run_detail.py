@@ -2,12 +2,12 @@ import json
 import tomllib
 
 import pytest
+from explorer.app.screens.of_runs import compare_runs, open_run
 from waiting import until
 
 from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
-from explorer.app.screens.of_runs import compare_runs, open_run
 from explorer.app.screens.run_detail import RunDetail
 
 FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")
@@ -129,7 +129,7 @@ async def test_the_page_scrolls_and_goes_through_the_list(make_app):
         await pilot.press("right_square_bracket")
         assert (page.run_id, page.scroll_y) == (RUNNING, 0)
         await pilot.press("left_square_bracket", "left_square_bracket")
-        assert page.run_id == app.view.current == "digits-natural-c2-s0-aa02"
+        assert page.run_id == app.choices.current == "digits-natural-c2-s0-aa02"
 
 
 async def test_the_history_changes_metric_smoothing_and_scale(make_app):
@@ -284,7 +284,7 @@ async def test_before_the_store_answers_the_page_says_so(make_app):
 async def test_comparing_opens_the_natural_twin_first(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
-        app.view.current = FINISHED
+        app.choices.current = FINISHED
         compare_runs(app)
         await pilot.pause()
         assert app.screen.page.run_ids == ["digits-natural-c1-s0-aa01", FINISHED]
@@ -293,7 +293,7 @@ async def test_comparing_opens_the_natural_twin_first(make_app):
 async def test_marked_runs_are_compared(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
-        app.view.marked = [FAILED, "gone", FINISHED]
+        app.choices.marked = [FAILED, "gone", FINISHED]
         compare_runs(app)
         await pilot.pause()
         assert app.screen.page.run_ids == [FAILED, FINISHED]
@@ -302,7 +302,7 @@ async def test_marked_runs_are_compared(make_app):
 async def test_a_run_without_a_twin_is_a_notice(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
-        app.view.current = "digits-pgd-c8-e0.1-s0-aa06"
+        app.choices.current = "digits-pgd-c8-e0.1-s0-aa06"
         before = app.screen
         compare_runs(app)
         await pilot.pause()

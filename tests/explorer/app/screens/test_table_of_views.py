@@ -11,7 +11,7 @@ def answers(views_row):
 
 
 async def opened(pilot, until):
-    await until(pilot, lambda: pilot.app.view.current)
+    await until(pilot, lambda: pilot.app.choices.current)
     await pilot.press("V")
     await until(pilot, lambda: isinstance(pilot.app.screen, TableOfViews))
     return pilot.app.screen.page
@@ -72,7 +72,7 @@ async def test_only_the_listed_runs_are_asked_for(make_app, until, answers):
         await opened(pilot, until)
         assert ("views", {}) in app.live.asked
         await pilot.press("escape")
-        app.view.filter = "natural"
+        app.choices.filter = "natural"
         app.screen.draw()
         await opened(pilot, until)
         (asked,) = [params["run_id"] for name, params in app.live.asked[-5:] if name == "views" and params][-1:]

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from textual.app import App
 from textual.geometry import Region
 
-from explorer.app.widgets.pane import LazyLines, Page, Pane
+from explorer.app.widgets.page import LazyLines, Page
+from explorer.app.widgets.pane import Pane
 from explorer.results.lines import line_text, plain
 
 

@@ -19,7 +19,7 @@ def said(app):
 
 async def test_every_letter_of_a_filter_takes_effect_and_enter_keeps_it(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         runs = app.screen.query_one("#runs")
         await pilot.press("slash")
         assert prompt(app).display
@@ -27,27 +27,27 @@ async def test_every_letter_of_a_filter_takes_effect_and_enter_keeps_it(app, unt
             await pilot.press(typed)
             await until(pilot, lambda left=left: len(runs.order) == left)
         await pilot.press("enter")
-        assert app.view.filter == "pgd c8"
+        assert app.choices.filter == "pgd c8"
         assert not prompt(app).display
         assert app.screen.focused is runs
 
 
 async def test_escape_restores_filter_kind_and_cursor(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
-        app.view.filter = "s0"
+        await until(pilot, lambda: app.choices.current)
+        app.choices.filter = "s0"
         await pilot.press("j", "slash", "tab", *"c8")
-        await until(pilot, lambda: app.view.filter == "s0c8")
-        assert app.view.regex
+        await until(pilot, lambda: app.choices.filter == "s0c8")
+        assert app.choices.regex
         await pilot.press("escape")
-        assert (app.view.filter, app.view.regex) == ("s0", False)
-        assert app.view.current == "digits-natural-c2-s0-aa02"
+        assert (app.choices.filter, app.choices.regex) == ("s0", False)
+        assert app.choices.current == "digits-natural-c2-s0-aa02"
         assert app.screen.query_one("#runs").shown.cursor == 1
 
 
 async def test_tab_changes_between_words_and_an_expression(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.press("slash")
         assert said(app) == " filter runs (text, tab changes) / "
         await pilot.press("tab", *"c[28]-")
@@ -60,29 +60,29 @@ async def test_tab_changes_between_words_and_an_expression(app, until):
 
 async def test_letters_typed_are_no_actions(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.press("slash", *"qzd1?A", "space", "left_square_bracket")
         assert prompt(app).query_one(Input).value == "qzd1?A ["
-        assert not app.view.off
+        assert not app.choices.off
         assert app.screen.query_one("#body").zoomed == ""
 
 
 async def test_other_panes_than_the_log_filter_the_runs(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.press("3", "slash", *"c2", "enter")
-        assert app.view.filter == "c2"
+        assert app.choices.filter == "c2"
         assert app.screen.pane.NUMBER == "3"
 
 
 async def test_the_log_is_searched_by_itself(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         log = app.screen.query_one("#log")
         await pilot.press("6", "slash", *"oom")
         await until(pilot, lambda: log.search == "oom")
         assert said(app) == " search the log (text, tab changes) / "
-        assert app.view.filter == ""
+        assert app.choices.filter == ""
         await pilot.press("escape")
         assert log.search == ""
         assert app.screen.focused is log
@@ -90,7 +90,7 @@ async def test_the_log_is_searched_by_itself(app, until):
 
 async def test_a_filter_is_offered_again_to_be_changed(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.view.current)
+        await until(pilot, lambda: app.choices.current)
         await pilot.press("slash", *"pgd", "enter", "slash", "backspace", "enter")
-        assert app.view.filter == "pg"
-        assert app.view.current != FIRST
+        assert app.choices.filter == "pg"
+        assert app.choices.current != FIRST

@@ -1,0 +1,38 @@
+"""What panes, screens and commands may ask of the app that they are part of; they know it as no more than this."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from explorer.app.actions import Action
+from explorer.app.settings import AppSettings
+from explorer.machine.checks import Checkup
+from explorer.machine.gauges import Machine
+from explorer.machine.machine_watch import MachineWatch
+from explorer.project.choices import View
+from explorer.project.live import Live
+
+
+class Host(Protocol):
+    """The app as seen from below, beside what Textual's own `App` offers."""
+
+    settings: AppSettings
+    live: Live
+    """The project and the way to its engine."""
+    choices: View
+    """What the person has chosen to look at."""
+    commands: Mapping[str, Any]
+    """The objects that carry out the actions outside the panes, by scope."""
+    checkup: Checkup
+    machine_watch: MachineWatch
+    theme: str
+
+    @property
+    def machine(self) -> Machine | None:
+        """The latest reading of the machine's gauges."""
+
+    def key_of(self, action: Action) -> str:
+        """The key an action has now, as people write it."""
+
+    def page_file(self, path: Path) -> None:
+        """Show a file in `$PAGER`."""

@@ -1,0 +1,80 @@
+"""The place of the six panes on the main screen: which of them stand there, and where."""
+
+from textual.app import ComposeResult
+from textual.geometry import Region, Size
+from textual.layout import Layout
+from textual.message import Message
+from textual.widget import Widget
+
+from explorer.app.panes.chart import Chart
+from explorer.app.panes.classes import Classes
+from explorer.app.panes.gpu import Gpu
+from explorer.app.panes.log import Log
+from explorer.app.panes.queue import Queue
+from explorer.app.panes.runs import Runs
+from explorer.app.screens.layout import Arranged, arrange
+from explorer.app.widgets.pane import Pane
+from explorer.project.choices import View
+
+
+class Body(Widget):
+    """Holds all panes at all times; those that have no region are not displayed."""
+
+    zoomed = ""
+    """Number of the pane that has it all."""
+    layout_of_panes = Arranged()
+
+    class LaidOut(Message):
+        """The panes have their new places."""
+
+    def compose(self) -> ComposeResult:
+        """Everything stands from the start; what is known fills in."""
+        yield Runs()
+        yield Chart("2")
+        yield Chart("2b")
+        yield Classes()
+        yield Queue()
+        yield Gpu()
+        yield Log()
+
+    @property
+    def layout(self) -> Layout:
+        """Panes stand where `arrange` puts them."""
+        return self.layout_of_panes
+
+    @property
+    def choices(self) -> View:
+        """The person's choices."""
+        return self.app.choices
+
+    @property
+    def all_panes(self) -> list[Pane]:
+        """The panes, standing or not."""
+        return list(self.query(Pane))
+
+    @property
+    def standing(self) -> list[Pane]:
+        """The panes that have a place now."""
+        visible = self.regions(self.size) if self.size else {}
+        return [pane for pane in self.all_panes if pane.NUMBER in visible]
+
+    def pane(self, number: str) -> Pane:
+        """The pane of that number."""
+        return next(pane for pane in self.all_panes if number == pane.NUMBER)
+
+    def regions(self, size: Size) -> dict[str, Region]:
+        """The visible panes' regions by number."""
+        shown = {"1", "2", "2b", "3", "4", "5", "6"} - set(self.choices.hidden)
+        return arrange(size.width, size.height, shown, self.choices.side, self.zoomed)
+
+    def lay_out(self) -> None:
+        """Arrange the panes anew; the focus stays on one that stands."""
+        standing, focused = self.standing, self.screen.focused
+        for pane in standing:
+            pane.display = True
+        if standing and focused in self.all_panes and focused not in standing:
+            self.screen.set_focus(standing[0])
+        for pane in self.all_panes:
+            pane.display = pane in standing or not standing
+        self.refresh(layout=True)
+        self.call_after_refresh(self.post_message, self.LaidOut())
