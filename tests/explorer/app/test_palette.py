@@ -42,7 +42,13 @@ async def test_every_action_has_somebody_who_carries_it_out(make_app, scope):
 
 def test_scopes_are_panes_commands_or_screens():
     scopes = {action.scope for action in actions.ACTIONS}
-    assert scopes - {"list", *PANES} - set(commands_of(None)) <= {"detail", "failure", "compare", "views", "check"}
+    assert scopes - {"list", "panes", *PANES} - set(commands_of(None)) <= {
+        "detail",
+        "failure",
+        "compare",
+        "views",
+        "check",
+    }
 
 
 def test_every_title_is_a_known_group_and_a_verb_phrase():

@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from explorer.app.screens.of_runs import open_run
 from waiting import until
 
 from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
+from explorer.app.panes.runs import Runs
 from explorer.app.screens.failure import Failure
 from explorer.app.screens.run_detail import RunDetail
 
@@ -58,7 +58,7 @@ def failed(make_app):
 
 
 async def opened(pilot):
-    open_run(pilot.app, FAILED)
+    pilot.app.screen_stack[0].post_message(Runs.RunOpened(FAILED))
     await until(pilot, lambda: isinstance(pilot.app.screen, Failure) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page

@@ -2,12 +2,12 @@ import json
 import tomllib
 
 import pytest
-from explorer.app.screens.of_runs import compare_runs, open_run
 from waiting import until
 
 from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
+from explorer.app.panes.runs import Runs
 from explorer.app.screens.run_detail import RunDetail
 
 FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")
@@ -63,7 +63,7 @@ def keep_pictures(app, *names):
 
 
 async def opened(pilot, run_id=FINISHED):
-    open_run(pilot.app, run_id)
+    pilot.app.screen_stack[0].post_message(Runs.RunOpened(run_id))
     await until(pilot, lambda: isinstance(pilot.app.screen, RunDetail) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page
@@ -285,7 +285,7 @@ async def test_comparing_opens_the_natural_twin_first(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
         app.choices.current = FINISHED
-        compare_runs(app)
+        app.screen_stack[0].action_act("runs.compare")
         await pilot.pause()
         assert app.screen.page.run_ids == ["digits-natural-c1-s0-aa01", FINISHED]
 
@@ -294,7 +294,7 @@ async def test_marked_runs_are_compared(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
         app.choices.marked = [FAILED, "gone", FINISHED]
-        compare_runs(app)
+        app.screen_stack[0].action_act("runs.compare")
         await pilot.pause()
         assert app.screen.page.run_ids == [FAILED, FINISHED]
 
@@ -304,7 +304,7 @@ async def test_a_run_without_a_twin_is_a_notice(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         app.choices.current = "digits-pgd-c8-e0.1-s0-aa06"
         before = app.screen
-        compare_runs(app)
+        app.screen_stack[0].action_act("runs.compare")
         await pilot.pause()
         assert app.screen is before
         assert any("no natural run" in notice.message for notice in app._notifications)
