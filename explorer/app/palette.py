@@ -12,7 +12,7 @@ from textual.content import Content
 from explorer.app import actions
 from explorer.app.actions import Action
 from explorer.app.panes.runs import short_name
-from explorer.app.screens.help import keys_of
+from explorer.app.screens.main import MainScreen
 from explorer.results.run_words import may_be_tighter
 
 GROUPS = (

@@ -12,6 +12,7 @@ from explorer.app.widgets.pane import Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
+from explorer.project.choices import View
 from explorer.results.lines import Line, plain
 from explorer.results.marks import FLOOR, LIKE_GUESS
 
