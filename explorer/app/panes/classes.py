@@ -74,7 +74,7 @@ class Classes(Pane):
 
     def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
-        there_are = classes_table.strategies(facts, self.view.class_rule)
+        there_are = classes_table.strategies(facts, self.choices.class_rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
         scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
         return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
@@ -115,7 +115,7 @@ class Classes(Pane):
 
     def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
-        rows = classes_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        rows = classes_table.rows(facts, self.choices.class_rule, shown, self._published(run), natural)
         papers = any(cell.published is not None for row in rows for cell in row.cells.values())
         table = strategy_table(rows, list(shown), papers, width)
         fitting = {column.name for column in fit(table.columns, width)}
@@ -131,7 +131,7 @@ class Classes(Pane):
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = classes_table.rows(facts, self.view.class_rule, shown, self._published(run), natural)
+        rows = classes_table.rows(facts, self.choices.class_rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
         return self._page(name, difference_table(rows), rows, notes, width)
 
@@ -151,7 +151,7 @@ class Classes(Pane):
         budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
-        return classes_table.natural_best(facts, self.view.class_rule, shown), said
+        return classes_table.natural_best(facts, self.choices.class_rule, shown), said
 
     def _no_twin(self, run: Row, name: str) -> str:
         if run["defense"] == "natural":
@@ -165,8 +165,8 @@ class Classes(Pane):
     def _page(self, name: str, table: Table, rows: list[ClassRow], notes: list[str], width: int) -> Page:
         columns = fit(table.columns, width)
         self.sorts = list(table.sorts)
-        sort = self.view.class_sort if self.view.class_sort in table.sorts else self.sorts[0]
-        rows = classes_table.ordered(rows, table.sorts[sort], self.view.class_reverse)
+        sort = self.choices.class_sort if self.choices.class_sort in table.sorts else self.sorts[0]
+        rows = classes_table.ordered(rows, table.sorts[sort], self.choices.class_reverse)
         self.labels = [row.label for row in rows]
         widths = {column.name: column.width for column in columns}
         what = metrics.BY_ID[self.metric].title + " %"
