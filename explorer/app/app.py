@@ -15,9 +15,8 @@ from textual.filter import LineFilter
 from engine.service.project import Project
 from explorer.app import actions, look, settings, terminal
 from explorer.app.commands import commands_of
-from explorer.app.palette import Commands
+from explorer.app.palette import ActionProvider
 from explorer.app.screens.main import MainScreen
-from explorer.cli.options import data_folder
 from explorer.machine.checks import Check, Checkup, all_checks
 from explorer.machine.gauges import Machine
 from explorer.machine.machine_watch import MachineWatch
@@ -33,7 +32,7 @@ class ExploreApp(App[int | Project]):
 
     TITLE = "mia-explore"
     CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in ("main", "dialogs", "run", "check", "new_sweep")]
-    COMMANDS: ClassVar = {Commands}
+    COMMANDS: ClassVar = {ActionProvider}
     BINDINGS: ClassVar = [Binding("ctrl+c", "interrupt", show=False, priority=True)]
 
     def __init__(
@@ -127,8 +126,9 @@ class ExploreApp(App[int | Project]):
         self.live.touch()
 
     def _checks(self) -> tuple[Check, ...]:
-        root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
-        return all_checks(self.live.project, root)
+        from explorer.project.submitting import data_folder
+
+        return all_checks(self.live.project, data_folder())
 
     # Keys
 

@@ -9,7 +9,7 @@ from explorer.app.settings import AppSettings
 from explorer.machine.checks import Checkup
 from explorer.machine.gauges import Machine
 from explorer.machine.machine_watch import MachineWatch
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.live import Live
 
 
@@ -19,7 +19,7 @@ class Host(Protocol):
     settings: AppSettings
     live: Live
     """The project and the way to its engine."""
-    choices: View
+    choices: Choices
     """What the person has chosen to look at."""
     commands: Mapping[str, Any]
     """The objects that carry out the actions outside the panes, by scope."""

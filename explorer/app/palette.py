@@ -69,7 +69,7 @@ POSSIBLE: dict[str, Test] = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class PaletteEntry:
     """One line of the palette."""
 
     title: str
@@ -91,22 +91,22 @@ def possible(action: Action, main: MainScreen) -> bool:
     return POSSIBLE.get(action.id, lambda _: True)(main)
 
 
-def entries(main: MainScreen) -> list[Entry]:
+def entries(main: MainScreen) -> list[PaletteEntry]:
     """What is possible now, by group and then in the order of the table of actions."""
     found = [entry for action in actions.ACTIONS if possible(action, main) for entry in _entries(action, main)]
     return sorted(found, key=lambda entry: GROUPS.index(entry.title.partition(":")[0]))
 
 
-def _entries(action: Action, main: MainScreen) -> Iterator[Entry]:
+def _entries(action: Action, main: MainScreen) -> Iterator[PaletteEntry]:
     """The action, or one entry for each of its choices."""
     keys = actions.keys_of(action, main.app.settings.keymap)
     title = action.title.replace("{run}", _name(main))
     if "{choice}" not in title:
-        yield Entry(title, keys, partial(main.action_act, action.id))
+        yield PaletteEntry(title, keys, partial(main.action_act, action.id))
         return
     choices = getattr(main.target(action.scope), action.method.replace("action_", "choices_", 1), list)
     for label, argument in choices():
-        yield Entry(title.replace("{choice}", label), keys, partial(main.action_act, action.id, argument))
+        yield PaletteEntry(title.replace("{choice}", label), keys, partial(main.action_act, action.id, argument))
 
 
 def _name(main: MainScreen) -> str:
@@ -114,10 +114,10 @@ def _name(main: MainScreen) -> str:
     return short_name(run, len({other["dataset"] for other in main.app.live.runs.values()})) if run else ""
 
 
-class Commands(Provider):
+class ActionProvider(Provider):
     """Feeds Textual's command palette."""
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[PaletteEntry]:
         main = self.app.screen_stack[0]
         if self.screen is main:
             return entries(main)
@@ -137,7 +137,7 @@ class Commands(Provider):
                 yield Hit(score, _with_keys(matcher.highlight(entry.title), entry), entry.run, entry.title)
 
 
-def _with_keys(title: Content, entry: Entry) -> Content:
+def _with_keys(title: Content, entry: PaletteEntry) -> Content:
     """The title, and its keys in a column at the right: one line, so that many fit."""
     gap = max(2, KEYS_AT - cell_len(entry.title))
     return Content.assemble(title, " " * gap, (entry.keys, "not bold dim"))

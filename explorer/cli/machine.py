@@ -13,6 +13,7 @@ from engine.spec.experiment import DATASETS, Data
 from engine.text import printable
 from explorer.cli import options
 from explorer.machine import checks
+from explorer.project.submitting import data_folder
 
 
 @click.command()
@@ -24,7 +25,7 @@ def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
 
     With DATA, data sets (yale, folder:PATH) or sweeps, read all their images instead and list those that are equal.
     """
-    root = options.data_folder(data_root)
+    root = data_folder(data_root)
     if named := [_data(name) for name in data]:
         for finding in chain.from_iterable(checks.images(each, root) for each in named):
             _tell(finding)
@@ -62,7 +63,7 @@ def locate(project: Project, data_root: Path) -> None:
         "runs": project.runs,
         "csv": project.root / "csv",
         "log": project.log,
-        "data": options.data_folder(data_root),
+        "data": data_folder(data_root),
         "presets": Path(sweeps.__file__).parent / "presets",
     }
     for name, path in places.items():

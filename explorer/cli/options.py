@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,8 +52,3 @@ scale: Decorator = click.option(
     show_default=True,
     help="quick: small enough for two CPU cores; paper: the paper's own settings, for GPUs.",
 )
-
-
-def data_folder(root: Path) -> Path:
-    """The data root as an absolute path, with ~ resolved."""
-    return Path(os.path.abspath(root.expanduser()))

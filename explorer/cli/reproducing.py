@@ -18,7 +18,7 @@ from engine.validation import SpecError, require, require_known
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, wait
 from explorer.project.access import ensure, results
-from explorer.project.submitting import place_here, submission
+from explorer.project.submitting import data_folder, place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
 from explorer.results.marks import FLOOR
 
@@ -62,7 +62,7 @@ def reproduce(
     if not chosen:
         raise SpecError("reproduce: name a preset, or --all; `mia-explore presets` lists them")
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
-    code = 0 if no_run else _run(chosen, scale, overrides, project, options.data_folder(data_root))
+    code = 0 if no_run else _run(chosen, scale, overrides, project, data_folder(data_root))
     if code == INTERRUPTED:
         return code
     with results(project) as asked:

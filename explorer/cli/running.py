@@ -16,7 +16,7 @@ from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.access import EngineResults, ensure, results
 from explorer.project.planning import Cost, cost
-from explorer.project.submitting import place_here, submission
+from explorer.project.submitting import data_folder, place_here, submission
 from explorer.results import curve_table, text
 from store.errors import StoreError
 from store.rows import Run
@@ -61,7 +61,7 @@ def run(
     """  # noqa: D301
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
     table = sweeps.read(source)
-    root = options.data_folder(data_root)
+    root = data_folder(data_root)
     if download:
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)

@@ -34,7 +34,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
 
 
 @dataclass
-class View:
+class Choices:
     """Choices of the main screen; every field has the value of the first day."""
 
     filter: str = ""
@@ -85,6 +85,9 @@ class View:
         return all(word in text.lower() for word in self.filter.lower().split())
 
 
+View = Choices
+
+
 @lru_cache(16)
 def expression(pattern: str) -> re.Pattern[str] | None:
     """The expression, None while it is none."""
@@ -105,19 +108,19 @@ def state_file(project: Project) -> Path:
     return state_folder() / f"{hashlib.blake2b(os.fsencode(project.root), digest_size=8).hexdigest()}.json"
 
 
-def load(project: Project) -> View:
+def load(project: Project) -> Choices:
     """The choices of last time; whatever of them cannot be understood is as on the first day."""
     try:
         saved = json.loads(state_file(project).read_text())
     except (OSError, ValueError, RecursionError):
-        return View()
-    return restored(saved) if isinstance(saved, Mapping) else View()
+        return Choices()
+    return restored(saved) if isinstance(saved, Mapping) else Choices()
 
 
-def restored(saved: Mapping[str, Any]) -> View:
+def restored(saved: Mapping[str, Any]) -> Choices:
     """A view from plain data, field by field."""
-    view = View()
-    for entry in fields(View):
+    view = Choices()
+    for entry in fields(Choices):
         default, value = getattr(view, entry.name), saved.get(entry.name)
         if _fits(entry.name, value, default):
             setattr(view, entry.name, set(value) if isinstance(default, set) else value)
@@ -130,7 +133,7 @@ def _fits(name: str, value: Any, default: Any) -> bool:
     return isinstance(value, type(default)) and value in ALLOWED.get(name, (value,))
 
 
-def save(project: Project, view: View) -> None:
+def save(project: Project, view: Choices) -> None:
     """Keep the choices for next time; a folder that cannot be written loses them, nothing else."""
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in asdict(view).items()}
     path = state_file(project)

@@ -21,6 +21,11 @@ TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""
 
 
+def data_folder(root: Path | None = None) -> Path:
+    """The folder with the data sets as an absolute path, with ~ resolved; None: `$MIA_DATA`, else `./data`."""
+    return Path(os.path.abspath((root or Path(os.environ.get("MIA_DATA") or "data")).expanduser()))
+
+
 def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit:
     """The command that queues every run of a sweep."""
     at = asdict(place)

@@ -1,8 +1,6 @@
 """What changes the engine's work: new sweeps, retries, the queue, and the engine itself."""
 
 import asyncio
-import os
-from pathlib import Path
 
 from engine.service import protocol
 from explorer.app.screens.confirm import Confirm
@@ -50,10 +48,9 @@ class EngineCommands:
     async def action_demo(self, sure: bool = False) -> None:
         """Submit the packaged demo, beside other runs only if that is sure; nothing is computed twice."""
         from engine.spec import sweeps
-        from explorer.cli.options import data_folder
-        from explorer.project.submitting import place_here, submission
+        from explorer.project.submitting import data_folder, place_here, submission
 
-        root = data_folder(Path(os.environ.get("MIA_DATA") or "data"))
+        root = data_folder()
         detail = f"24 small models on digits join the {len(self.live.runs)} runs of this project."
         if not sure and self.live.runs and not await self._sure("Run the demo here?", detail, "run it"):
             return

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from explorer.app.panes.chart import Chart
-from explorer.app.panes.runs import Runs
+from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.main import MainScreen
 from explorer.project import exports
 from explorer.project.exports import Export, Written
@@ -37,7 +37,7 @@ class ExportCommands:
         if current is None:
             return {"all": {}}
         sweep = {"this sweep": {"sweep": current["sweep"]}} if current["sweep"] else {}
-        visible = [run["run_id"] for run in self.main.query_one(Runs).visible_runs()]
+        visible = [run["run_id"] for run in self.main.query_one(RunsPane).visible_runs()]
         return {"all": {}, **sweep, "visible runs": {"run_id": visible}, "this run": {"run_id": [current["run_id"]]}}
 
     async def action_again(self) -> None:

@@ -12,7 +12,7 @@ from explorer.app.widgets.pane import Pane
 from explorer.charts import kinds, plot, zooming
 from explorer.charts.curves import Drawing
 from explorer.charts.read_out import read_out, table_text
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.results.lines import Line, plain
 from explorer.results.marks import FLOOR, LIKE_GUESS
 
@@ -47,7 +47,7 @@ class Chart(ChartChoices, Pane):
         self._picture: tuple[tuple[plot.Chart, int, int], list[Line]] | None = None
 
     @property
-    def view(self) -> View:
+    def view(self) -> Choices:
         """The person's choices."""
         return self.choices
 

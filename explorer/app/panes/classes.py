@@ -23,7 +23,7 @@ Row = dict[str, Any]
 SEPARATOR = " · "
 
 
-class Classes(Pane):
+class ClassesPane(Pane):
     """A table of the classes; all classes together stand above them."""
 
     NUMBER, NAME, SCOPE = "3", "Classes", "classes"

@@ -18,7 +18,7 @@ LONGEST = 60
 """Cells of the longest bar: one for each cell of the history."""
 
 
-class Gpu(Pane):
+class GpuPane(Pane):
     """Bars of what the GPUs do now, or histories of the last ten minutes; `v` changes between them."""
 
     NUMBER, NAME, SCOPE = "5", "GPU", "gpu"

@@ -8,7 +8,7 @@ from explorer.app import actions
 from explorer.app.panes.runs import short_name
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.engine_log import LogLine
 from explorer.results.lines import Line, plain, wrapped
 
@@ -17,7 +17,7 @@ HANG = 10
 MARKS = {"warn": ("WARN", "warn"), "error": ("ERROR", "bad")}
 
 
-class Log(Pane):
+class LogPane(Pane):
     """Lines of the log; those that do not fit the width go on below, indented."""
 
     NUMBER, NAME, SCOPE = "6", "Log", "log"
@@ -41,7 +41,7 @@ class Log(Pane):
         """The lines that match the search, or why there are none."""
         log = list(self.live.log)
         named = [(line, self.run_name(line)) for line in log]
-        wanted = View(filter=self.search, regex=self.choices.regex)
+        wanted = Choices(filter=self.search, regex=self.choices.regex)
         found = [pair for pair in named if wanted.matches(_text(*pair).lower())] if self.search else named
         self.texts, self.owners, lines, day = [_text(*pair) for pair in found], [], [], _day(time.time())
         for index, (line, name) in enumerate(found):

@@ -20,7 +20,7 @@ ROOMY, TALL = 90, 10
 """Columns and lines from which there is room for whole labels and for a header."""
 
 
-class Queue(Pane):
+class QueuePane(Pane):
     """The work in the order in which it is done; the cursor chooses the run that all panes speak of, as in the list."""
 
     NUMBER, NAME, SCOPE = "4", "Queue", "queue"

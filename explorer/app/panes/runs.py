@@ -45,7 +45,7 @@ def short_name(run: Row, among: int) -> str:
     return name.removeprefix(prefix) if among < 2 else name
 
 
-class Runs(Pane):
+class RunsPane(Pane):
     """The list every other pane follows: its cursor chooses the run they speak of."""
 
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"

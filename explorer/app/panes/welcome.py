@@ -19,7 +19,7 @@ DOES = 54
 
 
 @dataclass(frozen=True)
-class Entry:
+class FirstStep:
     """One thing to begin with."""
 
     id: str
@@ -51,13 +51,15 @@ class Welcome(Sheet):
         self.rows: list[int] = []
         """The entries' lines."""
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[FirstStep]:
         """What can be done here now."""
         start = (
-            Entry("engine.demo", f"Try it: {demo_runs()} small models on digits", "about 2 min on two CPU cores"),
-            Entry("engine.new", "Plan a sweep: data × defense × capacity × epsilon", "cost shown first"),
+            FirstStep("engine.demo", f"Try it: {demo_runs()} small models on digits", "about 2 min on two CPU cores"),
+            FirstStep("engine.new", "Plan a sweep: data × defense × capacity × epsilon", "cost shown first"),
         )
-        elsewhere = Entry("welcome.open", "Open results: another folder", "as read-only" if self.live.read_only else "")
+        elsewhere = FirstStep(
+            "welcome.open", "Open results: another folder", "as read-only" if self.live.read_only else ""
+        )
         return [*(() if self.live.read_only else start), elsewhere]
 
     # Drawing
@@ -90,7 +92,7 @@ class Welcome(Sheet):
         )
         return [*lines, *wrapped(words, room)]
 
-    def _entry(self, entry: Entry, chosen: bool, room: int) -> Line:
+    def _entry(self, entry: FirstStep, chosen: bool, room: int) -> Line:
         key = self.host.key_of(actions.BY_ID[entry.id])
         head = (("▸ " if chosen else "  ", "accent"), (key.ljust(3), "bold"))
         does = sized(entry.does, max(1, min(DOES, room - 6 - len(entry.about))))

@@ -7,14 +7,14 @@ from textual.message import Message
 from textual.widget import Widget
 
 from explorer.app.panes.chart import Chart
-from explorer.app.panes.classes import Classes
-from explorer.app.panes.gpu import Gpu
-from explorer.app.panes.log import Log
-from explorer.app.panes.queue import Queue
-from explorer.app.panes.runs import Runs
+from explorer.app.panes.classes import ClassesPane
+from explorer.app.panes.gpu import GpuPane
+from explorer.app.panes.log import LogPane
+from explorer.app.panes.queue import QueuePane
+from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.layout import Arranged, arrange
 from explorer.app.widgets.pane import Pane
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 
 
 class Body(Widget):
@@ -29,13 +29,13 @@ class Body(Widget):
 
     def compose(self) -> ComposeResult:
         """Everything stands from the start; what is known fills in."""
-        yield Runs()
+        yield RunsPane()
         yield Chart("2")
         yield Chart("2b")
-        yield Classes()
-        yield Queue()
-        yield Gpu()
-        yield Log()
+        yield ClassesPane()
+        yield QueuePane()
+        yield GpuPane()
+        yield LogPane()
 
     @property
     def layout(self) -> Layout:
@@ -43,7 +43,7 @@ class Body(Widget):
         return self.layout_of_panes
 
     @property
-    def choices(self) -> View:
+    def choices(self) -> Choices:
         """The person's choices."""
         return self.app.choices
 

@@ -17,7 +17,7 @@ REPORT_LINES = 40
 """Lines of the log that go into a copied report."""
 
 
-class Failure(SheetScreen, ModalScreen[None]):
+class FailedRun(SheetScreen, ModalScreen[None]):
     """Why a run failed or diverged, and what can be done about it."""
 
     SCOPE = "failure"

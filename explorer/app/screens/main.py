@@ -13,11 +13,11 @@ from explorer.app import actions
 from explorer.app.host import Host
 from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
-from explorer.app.panes.runs import Runs
+from explorer.app.panes.runs import RunsPane
 from explorer.app.panes.welcome import Welcome
 from explorer.app.screens.body import Body
 from explorer.app.screens.compare import Compare, push_with_twin
-from explorer.app.screens.failure import Failure
+from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.open_folder import OpenFolder
 from explorer.app.screens.pane_actions import PaneActions
 from explorer.app.screens.run_detail import RunDetail
@@ -192,15 +192,15 @@ class MainScreen(Screen):
 
         self.app.push_screen(OpenFolder(), leave_for)
 
-    @on(Runs.RunOpened)
-    def open_run(self, event: Runs.RunOpened) -> None:
+    @on(RunsPane.RunOpened)
+    def open_run(self, event: RunsPane.RunOpened) -> None:
         """The run in full, or why it failed."""
         run_id = event.run_id
         if (run := self.host.live.runs.get(run_id)) is not None:
             failed = run["state"] in ("failed", "diverged")
-            self.app.push_screen(Failure(run_id) if failed else RunDetail(run_id))
+            self.app.push_screen(FailedRun(run_id) if failed else RunDetail(run_id))
 
-    @on(Runs.ComparisonOpened)
+    @on(RunsPane.ComparisonOpened)
     def compare_runs(self) -> None:
         """The marked runs side by side, or the one under the cursor beside its natural twin."""
         marked = [run_id for run_id in self.host.choices.marked if run_id in self.host.live.runs]
@@ -209,8 +209,8 @@ class MainScreen(Screen):
         else:
             push_with_twin(self.app, self.host.choices.current)
 
-    @on(Runs.ViewsOpened)
-    def show_views(self, event: Runs.ViewsOpened) -> None:
+    @on(RunsPane.ViewsOpened)
+    def show_views(self, event: RunsPane.ViewsOpened) -> None:
         """The table of views."""
         listed = event.run_ids
         self.app.push_screen(TableOfViews(listed if len(listed) < len(self.host.live.runs) else None))

@@ -6,7 +6,7 @@ from explorer.app.panes.chart import Chart
 from explorer.app.screens.body import Body
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.live import Live
 
 KEPT = ("1", "2")
@@ -22,7 +22,7 @@ class PaneActions:
         """The project as it was when the view was paused; None while it is not."""
 
     @property
-    def choices(self) -> View:
+    def choices(self) -> Choices:
         """The person's choices."""
         return self.body.choices
 
@@ -115,7 +115,7 @@ class PaneActions:
 
     def action_reset(self) -> None:
         """Everything as on the first day."""
-        self.body.app.choices = View()
+        self.body.app.choices = Choices()
         self.body.zoomed = ""
         for pane in self.body.all_panes:
             pane.search = ""

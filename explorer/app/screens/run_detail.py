@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
-from explorer.app.panes.runs import Runs
+from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.sheet_screen import SheetScreen
@@ -116,7 +116,7 @@ class RunDetail(SheetScreen, Screen):
 
     def _listed(self) -> list[str]:
         """The runs as the list shows them."""
-        lists = self.app.screen_stack[0].query(Runs)
+        lists = self.app.screen_stack[0].query(RunsPane)
         return lists.first().order if lists else list(self.app.live.runs)
 
     async def action_copy(self) -> None:

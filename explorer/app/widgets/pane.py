@@ -11,7 +11,7 @@ from textual.message import Message
 from explorer.app import actions
 from explorer.app.host import Host
 from explorer.app.widgets.page import Lines
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.live import Live
 from explorer.results.lines import line_text
 
@@ -57,7 +57,7 @@ class Pane(Lines):
         return self.held or self.host.live
 
     @property
-    def choices(self) -> View:
+    def choices(self) -> Choices:
         """The person's choices."""
         return self.host.choices
 

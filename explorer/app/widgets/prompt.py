@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from explorer.app.widgets.pane import Pane
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 
 
 class Prompt(Horizontal):
@@ -44,7 +44,7 @@ class Prompt(Horizontal):
         self.display = False
 
     @property
-    def choices(self) -> View:
+    def choices(self) -> Choices:
         """The person's choices."""
         return self.app.choices
 

@@ -14,8 +14,8 @@ from engine.spec.experiment import DATASETS, Data
 from engine.spec.recipes import DEFENSES, SCALES, read_rule
 from engine.spec.sweeps import RUNS_LIMIT, Sweep
 from engine.validation import SpecError, refuse, require, require_known
-from explorer.cli import options
 from explorer.project.planning import lists
+from explorer.project.submitting import data_folder
 from explorer.results import toml
 
 
@@ -169,7 +169,7 @@ def _folder(field: str, text: str) -> Path:
     """The absolute path of a folder, which need not exist."""
     require(text.isprintable(), field, text, "a path of printable characters")
     try:
-        return options.data_folder(Path(text.strip()))
+        return data_folder(Path(text.strip()))
     except RuntimeError:  # ~somebody
         refuse(field, text, "a path; nobody of that name has a home here")
 

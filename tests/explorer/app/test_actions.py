@@ -5,7 +5,7 @@ from textual.binding import Binding
 
 from explorer.app import actions
 from explorer.app.actions import ACTIONS, BY_ID
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
 EVERYWHERE = ("app", "panes", "copy", "export", "engine", "list")
@@ -86,4 +86,4 @@ async def test_a_read_only_app_refuses_to_change_the_engines_work(make_app, unti
         await until(pilot, lambda: app._notifications)
         assert [notice.message for notice in app._notifications] == ["read-only: this app changes nothing"]
         assert app.live.told == []
-        assert View().current != app.choices.current
+        assert Choices().current != app.choices.current

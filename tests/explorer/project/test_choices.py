@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from engine.service.project import Project
 from explorer.project import choices
-from explorer.project.choices import ALLOWED, View
+from explorer.project.choices import ALLOWED, Choices
 
 words = st.text(max_size=12)
 views = st.builds(
-    View,
+    Choices,
     filter=words,
     regex=st.booleans(),
     sort=words,
@@ -51,13 +51,13 @@ def test_a_view_saved_and_loaded_is_the_same(lasting, chosen):
     assert choices.load(lasting) == chosen
 
 
-@given(st.dictionaries(st.sampled_from(sorted(View.__dataclass_fields__)), junk, max_size=6))
+@given(st.dictionaries(st.sampled_from(sorted(Choices.__dataclass_fields__)), junk, max_size=6))
 @example({"off": [{}], "marked": [1], "rule": "best", "smooth": float("nan"), "side": "9", "saved_filter": "mine"})
 def test_whatever_a_state_file_says_the_view_can_be_drawn(saved):
-    found, first = choices.restored(saved), View()
+    found, first = choices.restored(saved), Choices()
     for name, allowed in ALLOWED.items():
         assert getattr(found, name) in allowed
-    for name in View.__dataclass_fields__:
+    for name in Choices.__dataclass_fields__:
         assert type(getattr(found, name)) is type(getattr(first, name))
     assert all(isinstance(item, str) for items in (found.off, found.marked, found.hidden) for item in items)
 
@@ -67,37 +67,37 @@ def test_garbage_in_the_state_file_gives_the_first_days_view(project, written):
     path = choices.state_file(project)
     path.parent.mkdir(parents=True)
     path.write_text(written)
-    assert choices.load(project) == View()
+    assert choices.load(project) == Choices()
 
 
 def test_every_project_has_its_own_file(project, tmp_path):
-    choices.save(project, View(filter="pgd"))
-    assert choices.load(Project.at(tmp_path / "other")) == View()
+    choices.save(project, Choices(filter="pgd"))
+    assert choices.load(Project.at(tmp_path / "other")) == Choices()
 
 
 def test_a_folder_that_cannot_be_written_loses_the_choices_only(project, tmp_path):
     (tmp_path / "state").write_text("a file")
-    choices.save(project, View(filter="pgd"))
-    assert choices.load(project) == View()
+    choices.save(project, Choices(filter="pgd"))
+    assert choices.load(project) == Choices()
 
 
 def test_what_cannot_be_written_as_json_is_written_as_text(project, tmp_path):
-    choices.save(project, View(last_export={"path": tmp_path}))
+    choices.save(project, Choices(last_export={"path": tmp_path}))
     assert json.loads(choices.state_file(project).read_text())["last_export"] == {"path": str(tmp_path)}
 
 
 @given(st.text(max_size=30))
 def test_no_filter_lets_everything_through(line):
-    assert View(filter="").matches(line)
+    assert Choices(filter="").matches(line)
 
 
 @given(st.text("ab c", max_size=8), st.text("abC d", max_size=12))
 def test_every_word_of_a_filter_must_be_there(typed, line):
-    assert View(filter=typed).matches(line) == all(word in line.lower() for word in typed.lower().split())
+    assert Choices(filter=typed).matches(line) == all(word in line.lower() for word in typed.lower().split())
 
 
 def test_an_expression_is_searched_without_case():
-    chosen = View(filter="pgd-c[24]-", regex=True)
+    chosen = Choices(filter="pgd-c[24]-", regex=True)
     assert chosen.matches("digits-PGD-c2-e0.1")
     assert not chosen.matches("digits-pgd-c1-e0.1")
 
@@ -108,4 +108,4 @@ def test_an_expression_is_searched_without_case():
 @example("a{99999999999999999999}", "a")
 @example("(" * 5000, "a")
 def test_a_half_typed_expression_never_raises(typed, line):
-    assert View(filter=typed, regex=True).matches(line) in (True, False)
+    assert Choices(filter=typed, regex=True).matches(line) in (True, False)

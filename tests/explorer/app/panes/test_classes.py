@@ -4,7 +4,7 @@ import pytest
 from waiting import patience
 
 from engine.service.project import Project
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 
 NATURAL, ROBUST = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
 RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05", "digits-pgd-c8-e0.1-s0-aa06"
@@ -210,7 +210,7 @@ async def test_t_changes_the_threshold_rule_of_this_pane_only(open_pane):
         said = await text_of(pilot, "oracle · this run")
         assert "models are held-out" in said
         assert line(said, "2").split()[2:7] == ["70.0", "±3.0", "70.0", "±3.0", "▸72.0"]
-        assert app.choices.rule == View().rule
+        assert app.choices.rule == Choices().rule
         await pilot.press("T")
         await text_of(pilot, "held-out · this run")
 

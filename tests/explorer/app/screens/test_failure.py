@@ -6,8 +6,8 @@ from waiting import until
 from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
-from explorer.app.panes.runs import Runs
-from explorer.app.screens.failure import Failure
+from explorer.app.panes.runs import RunsPane
+from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.run_detail import RunDetail
 
 FAILED = "digits-pgd-c4-e0.1-s0-aa05"
@@ -58,8 +58,8 @@ def failed(make_app):
 
 
 async def opened(pilot):
-    pilot.app.screen_stack[0].post_message(Runs.RunOpened(FAILED))
-    await until(pilot, lambda: isinstance(pilot.app.screen, Failure) and pilot.app.screen.page.folder is not None)
+    pilot.app.screen_stack[0].post_message(RunsPane.RunOpened(FAILED))
+    await until(pilot, lambda: isinstance(pilot.app.screen, FailedRun) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page
 
@@ -93,7 +93,7 @@ async def test_a_retry_closes_the_sheet_with_a_notice(failed):
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("r")
-        await until(pilot, lambda: not isinstance(app.screen, Failure))
+        await until(pilot, lambda: not isinstance(app.screen, FailedRun))
         assert app.live.told == [protocol.Retry(run_ids=[FAILED])]
         assert any("queued again" in notice.message for notice in app._notifications)
 
@@ -103,7 +103,7 @@ async def test_half_of_the_batch_is_submitted_to_the_same_sweep(failed):
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("b")
-        await until(pilot, lambda: not isinstance(app.screen, Failure))
+        await until(pilot, lambda: not isinstance(app.screen, FailedRun))
         (submit,) = app.live.told
         assert submit.sweep == "demo"
         assert submit.runs[0].experiment["recipe"]["batch_size"] == spec()["recipe"]["batch_size"] // 2
@@ -120,7 +120,7 @@ async def test_a_refusal_keeps_the_sheet(failed):
         app.live.call = refuse
         await pilot.press("r")
         await until(pilot, lambda: any("not now" in notice.message for notice in app._notifications))
-        assert isinstance(app.screen, Failure)
+        assert isinstance(app.screen, FailedRun)
 
 
 async def test_half_of_the_batch_is_offered_only_where_it_may_help(failed, screen_text):

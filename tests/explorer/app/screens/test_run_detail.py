@@ -7,7 +7,7 @@ from waiting import until
 from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
-from explorer.app.panes.runs import Runs
+from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.run_detail import RunDetail
 
 FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")
@@ -63,7 +63,7 @@ def keep_pictures(app, *names):
 
 
 async def opened(pilot, run_id=FINISHED):
-    pilot.app.screen_stack[0].post_message(Runs.RunOpened(run_id))
+    pilot.app.screen_stack[0].post_message(RunsPane.RunOpened(run_id))
     await until(pilot, lambda: isinstance(pilot.app.screen, RunDetail) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page
