@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from explorer.app.widgets.box import Box
-from explorer.app.widgets.menu import Answer, Menu
+from explorer.app.widgets.menu import Menu
 
 
 class Confirm(ModalScreen[bool]):
@@ -18,14 +18,14 @@ class Confirm(ModalScreen[bool]):
     def __init__(self, question: str, words: str, yes: str) -> None:
         super().__init__()
         self._question, self._words = question, words
-        self._menu = Menu([Answer("y", yes[:1].upper() + yes[1:]), Answer("n", "Leave it as it is")], cursor=1)
+        self._menu = Menu({"y": (yes[:1].upper() + yes[1:], ""), "n": ("Leave it as it is", "")}, cursor=1)
 
     def compose(self) -> ComposeResult:
         """What follows, then the answers."""
         words = Static(self._words, markup=False)
         yield Box(self._question, "y n  ↑↓ enter choose  esc leave it", words, self._menu)
 
-    @on(Menu.Chosen)
-    def answered(self, event: Menu.Chosen) -> None:
+    @on(Menu.OptionSelected)
+    def answered(self, event: Menu.OptionSelected) -> None:
         """Say which."""
-        self.dismiss(event.answer.key == "y")
+        self.dismiss(event.option_id == "y")

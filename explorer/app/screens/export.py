@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.validation import SpecError
 from explorer.app.widgets.box import Box, rich_text
-from explorer.app.widgets.choice import Choice, field_head
+from explorer.app.widgets.field import Choice, Field
 from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
 from explorer.results import text
@@ -91,11 +90,11 @@ class ExportDialog(ModalScreen[None]):
         """Four fields, what they amount to, and what is in the way."""
         yield Box(
             "Export",
-            "↑↓ tab field  ←→ choose  enter write  esc leave",
-            Choice("table", TABLES, self.first, id="table"),
-            Choice("format", FORMATS, id="format"),
-            Choice("runs", list(self.offers), id="which"),
-            Horizontal(Static(id="path-head"), Input(compact=True, select_on_focus=False, id="path")),
+            "↑↓ tab field  ←→ space choose  enter write  esc leave",
+            Field("table", Choice(TABLES, self.first, id="table")),
+            Field("format", Choice(FORMATS, id="format")),
+            Field("runs", Choice(list(self.offers), id="which")),
+            Field("path", Input(compact=True, select_on_focus=False, id="path")),
             Static(id="preview"),
             Static(id="trouble", markup=False),
             id="export",
@@ -104,11 +103,6 @@ class ExportDialog(ModalScreen[None]):
     def on_mount(self) -> None:
         """The table's own file, and what would be in it."""
         self._settle()
-
-    def on_descendant_focus(self) -> None:
-        """The pointer stands at the focused field."""
-        head = field_head("path", self.query_one(Input).has_focus)
-        self.query_one("#path-head", Static).update(rich_text([head], self.app.theme))
 
     @on(Choice.Changed)
     def choose(self) -> None:

@@ -14,7 +14,7 @@ from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.app.terminal import come_back
 from explorer.app.widgets.box import Box
-from explorer.app.widgets.menu import Answer, Menu
+from explorer.app.widgets.menu import Menu
 from explorer.project.board import Board, RunBoard
 from explorer.results import text
 
@@ -48,12 +48,13 @@ class Leave(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.menu = Menu(
-            [
-                Answer("d", "Detach", "the engine goes on"),
-                Answer("s", "Stop after checkpoints", "jobs are queued for the next engine"),
-                Answer("k", "Stop now", f"loses at most about {Place.checkpoint_seconds:.0f} s of work", careful=True),
-                Answer("escape", "Stay"),
-            ]
+            {
+                "d": ("Detach", "the engine goes on"),
+                "s": ("Stop after checkpoints", "jobs are queued for the next engine"),
+                "k": ("Stop now", f"loses at most about {Place.checkpoint_seconds:.0f} s of work"),
+                "escape": ("Stay", ""),
+            },
+            careful="k",
         )
 
     def compose(self) -> ComposeResult:
@@ -74,15 +75,15 @@ class Leave(ModalScreen[None]):
             f"Back in: {come_back(live.project, live.read_only)}"
         )
 
-    @on(Menu.Chosen)
-    def answered(self, event: Menu.Chosen) -> None:
+    @on(Menu.OptionSelected)
+    def answered(self, event: Menu.OptionSelected) -> None:
         """Go the way that was chosen."""
-        if event.answer.key == "escape":
+        if event.option_id == "escape":
             self.dismiss()
-        elif event.answer.key == "d":
+        elif event.option_id == "d":
             self.app.exit(0)
         else:
-            self.run_worker(self._stop(GRACE[event.answer.key]), exclusive=True)
+            self.run_worker(self._stop(GRACE[event.option_id]), exclusive=True)
 
     async def _stop(self, grace: float | None) -> None:
         self.query_one("#words", Static).update("stopping the engine …")

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -18,7 +17,7 @@ from engine.spec.recipes import DEFENSES, SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
 from explorer.app.widgets.box import Box, rich_text
-from explorer.app.widgets.choice import Choice, field_head
+from explorer.app.widgets.field import Choice, Field
 from explorer.project.planning import Cost, Draft, cost, errors, plan
 from explorer.project.submitting import place_here, submission
 from explorer.results import text
@@ -69,14 +68,12 @@ class NewSweep(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A preset to start from, the fields, and what they amount to."""
-        start = Choice("from", [*presets(), OWN], "demo", id="preset", most=2)
-        choices = [start, Choice("scale", SCALES, "quick", id="scale")]
-        rows = [Horizontal(Static(id=f"head-{name}"), Input(compact=True, id=name)) for name in FIELDS]
         yield Box(
             "New sweep",
-            "↑↓ tab field  ←→ choose  enter start  f2 save as TOML  esc leave",
-            *choices,
-            *rows,
+            "↑↓ tab field  ←→ space choose  enter start  f2 save as TOML  esc leave",
+            Field("from", Choice([*presets(), OWN], "demo", id="preset")),
+            Field("scale", Choice(SCALES, "quick", id="scale")),
+            *(Field(label, Input(compact=True, id=name)) for name, (label, _) in FIELDS.items()),
             Static(id="hint"),
             Static(id="summary"),
             id="new-sweep",
@@ -87,21 +84,19 @@ class NewSweep(ModalScreen[None]):
         self._fill()
 
     def on_descendant_focus(self) -> None:
-        """The pointer and the hint follow the focus."""
-        self._heads()
+        """The hint follows the focus."""
+        self._hint()
 
-    def _heads(self) -> None:
+    def _hint(self) -> None:
+        """What may stand in the focused field, or what is wrong with it; other wrong fields have a cross."""
         wrong = errors(self.draft)
-        theme = self.app.theme
-        for name, (label, _) in FIELDS.items():
-            focused = self.query_one(f"#{name}", Input).has_focus
-            head = field_head(label, focused)
-            mark: Line = (("✗ ", "bad"), head[1]) if name in wrong and not focused else head
-            self.query_one(f"#head-{name}", Static).update(rich_text([mark], theme))
+        for field in self.query(Field):
+            field.wrong = field.widget.id in wrong
+            field.draw()
         here = self.focused.id if self.focused is not None else ""
-        hint = FIELDS.get(here, ("", "a packaged sweep to start from; every field may be changed"))[1]
+        hint = FIELDS.get(here, ("", "a packaged sweep to start from (space lists them); every field may change"))[1]
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
-        self.query_one("#hint", Static).update(rich_text([line], theme))
+        self.query_one("#hint", Static).update(rich_text([line], self.app.theme))
 
     def _summarise(self, words: str, tone: str = "", more: str = "") -> None:
         lines: list[Line] = [((f"  {words}", tone),), ((f"  {more}", "dim"),)]
@@ -133,7 +128,7 @@ class NewSweep(ModalScreen[None]):
     def _changed(self) -> None:
         """Plan what stands there now."""
         self.sweep, self.cost, self.asked = None, None, False
-        self._heads()
+        self._hint()
         self.run_worker(self._plan(), exclusive=True, group="plan")
 
     # What it amounts to

@@ -7,7 +7,7 @@ from textual.widgets import Input
 from engine.service import protocol
 from engine.service.client import EngineRefused
 from explorer.app.screens.export import CONTENTS, ExportDialog
-from explorer.app.widgets.choice import Choice
+from explorer.app.widgets.field import Choice
 from explorer.results.marks import FLOOR, OF_LEAKAGE
 from store.queries import TABLES
 

@@ -5,7 +5,7 @@ from waiting import until
 from engine.service.protocol import Runs
 from engine.spec.sweeps import read
 from explorer.app.screens.new_sweep import FIELDS, NewSweep
-from explorer.app.widgets.choice import Choice
+from explorer.app.widgets.field import Choice
 from explorer.project.planning import Draft, plan
 
 
@@ -118,20 +118,16 @@ async def test_every_field_is_reached_by_the_arrow_keys(form):
         assert seen == ["preset", "scale", *FIELDS]
 
 
-async def test_more_presets_than_two_lines_hold_scroll_with_the_chosen_one(form, monkeypatch):
-    names = [f"table{number}" for number in range(1, 30)]
-    monkeypatch.setattr("explorer.app.screens.new_sweep.presets", lambda: ["demo", *names])
-    demo = Draft.from_preset("demo", "quick", "data")
-    monkeypatch.setattr("explorer.app.screens.new_sweep.Draft.from_preset", lambda *_: demo)
-    async with form.run_test(size=(80, 24)) as pilot:
+async def test_right_and_left_go_through_the_presets_and_space_lists_them(form, screen_text):
+    async with form.run_test(size=(58, 14)) as pilot:
         screen = await opened(form, pilot)
         field = screen.query_one("#preset", Choice)
-        for name in ("demo", *names, "own"):
-            assert field.value == name
-            lines = ["".join(text for text, _ in line) for line in field.lines(field.size.width)]
-            assert len(lines) == field.size.height == 2
-            assert f"[{name}]" in "".join(lines)
-            assert all(len(line) <= field.size.width for line in lines)
-            assert lines[0].lstrip("▸ ").startswith("from")
+        for name in (*field.values[1:], field.values[0]):
             await pilot.press("right")
-        assert screen.region.contains_region(screen.query_one("#new-sweep").region)
+            assert field.value == name
+        await pilot.press("left")
+        assert field.value == "own"
+        await pilot.press("space", "home", "down", "enter")
+        await pilot.pause()
+        assert field.value == field.values[1]
+        assert field.has_focus

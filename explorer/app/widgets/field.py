@@ -1,0 +1,76 @@
+"""Fields of a dialog: a label, and beside it a line to type into or one of a few values."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Select, Static
+
+from explorer.app.widgets.box import rich_text
+from explorer.results.lines import sized
+
+LABEL = 14
+"""Cells of pointer and label."""
+
+
+class Field(Horizontal):
+    """A label in front of a widget; a pointer stands at the focused field, a cross at one that is wrong."""
+
+    def __init__(self, label: str, widget: Widget) -> None:
+        super().__init__()
+        self.label, self.widget = label, widget
+        self.wrong = False
+
+    def compose(self) -> ComposeResult:
+        """The label, then the widget."""
+        yield Static(classes="label")
+        yield self.widget
+
+    def on_mount(self) -> None:
+        """No pointer yet."""
+        self.draw()
+
+    def draw(self) -> None:
+        """Pointer or cross, and the label."""
+        focused = self.has_focus_within
+        sign = ("▸ ", "accent") if focused else ("✗ ", "bad") if self.wrong else ("  ", "")
+        line = (sign, (sized(self.label, LABEL - 2), "bold" if focused else ""))
+        self.query_one(".label", Static).update(rich_text([line], self.app.theme), layout=False)
+
+    def on_descendant_focus(self) -> None:
+        """The pointer comes."""
+        self.draw()
+
+    def on_descendant_blur(self) -> None:
+        """The pointer goes."""
+        self.draw()
+
+
+class Choice(Select[str], inherit_bindings=False):
+    """A value among a few: left and right choose, space lists them all."""
+
+    BINDINGS: ClassVar = [
+        Binding("right,l", "step(1)", show=False),
+        Binding("left,h", "step(-1)", show=False),
+        Binding("space", "show_overlay", show=False),
+    ]
+
+    def __init__(self, values: Sequence[str], value: str = "", id: str | None = None) -> None:
+        self.values = list(values)
+        value = value if value in self.values else self.values[0]
+        super().__init__([(own, own) for own in values], value=value, allow_blank=False, compact=True, id=id)
+
+    def offer(self, values: Sequence[str]) -> None:
+        """Offer other values; the one chosen stays where it is among them."""
+        chosen, self.values = self.value, list(values)
+        with self.prevent(Select.Changed):
+            self.set_options((own, own) for own in values)
+            if chosen in self.values:
+                self.value = chosen
+
+    def action_step(self, step: int) -> None:
+        """The next value, or the one before."""
+        self.value = self.values[(self.values.index(self.value) + step) % len(self.values)]
