@@ -94,7 +94,7 @@ class NewSweep(ModalScreen[None]):
             field.wrong = field.widget.id in wrong
             field.draw()
         here = self.focused.id if self.focused is not None else ""
-        hint = FIELDS.get(here, ("", "a packaged sweep to start from (space lists them); every field may change"))[1]
+        hint = FIELDS.get(here, ("", "a packaged sweep to start from, space lists all; any field may change"))[1]
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
         self.query_one("#hint", Static).update(rich_text([line], self.app.theme))
 
