@@ -1,5 +1,7 @@
 """Experiments, the events they leave behind, and what a database holds, for the tests of the store."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -135,22 +137,33 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def store(path):
+def store(path, request):
+    """An open database: of `sweep` where the test takes that too, else with nothing in it."""
+    if "sweep" in request.fixturenames:
+        shutil.copyfile(request.getfixturevalue("_swept")[0], path)
     with Store(path) as opened:
         yield opened
 
 
-@pytest.fixture
-def sweep(store, experiment, log):
-    """Natural and PGD models at two capacities and three seeds; one more PGD model is still running."""
+@pytest.fixture(scope="session")
+def _swept(tmp_path_factory):
+    """A database that is written once, and what it holds."""
     asked = [
-        experiment(defense, capacity=capacity, seed=seed)
+        _experiment(defense, capacity=capacity, seed=seed)
         for defense in ("natural", "pgd")
         for capacity in (1.0, 2.0)
         for seed in range(3)
     ]
-    store.enqueue("grid", [NewRun(one.run_id, one.to_dict(), {}) for one in asked])
-    for one in asked:
-        store.apply(log(one, value=0.5 + one.capacity / 10 + one.seed / 100))
-    store.apply(log(experiment(capacity=4.0))[:-1])
-    return asked
+    path = tmp_path_factory.mktemp("swept") / "explore.duckdb"
+    with Store(path) as store:
+        store.enqueue("grid", [NewRun(one.run_id, one.to_dict(), {}) for one in asked])
+        for one in asked:
+            store.apply(_log(one, value=0.5 + one.capacity / 10 + one.seed / 100))
+        store.apply(_log(_experiment(capacity=4.0))[:-1])
+    return path, asked
+
+
+@pytest.fixture
+def sweep(store, _swept):
+    """Natural and PGD models at two capacities and three seeds; one more PGD model is still running."""
+    return list(_swept[1])

@@ -1,14 +1,15 @@
 """The app in a real terminal: whatever happens to it, the terminal is restored and the engine goes on."""
 
+import itertools
 import os
 import signal
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from waiting import patience
+from waiting import patience, wait_until
 
 from engine.job_settings import Place
 from engine.service import protocol
@@ -39,26 +40,69 @@ terminal.end_without()
 print("waits", flush=True)
 queue.Queue().get()
 """
-SWEEP = {
-    "name": "terminal",
-    "dataset": "digits",
-    "data": {"train_fraction": 0.2, "test_fraction": 0.1},
-    "grid": {"defense": ["natural"], "capacity": [0.5]},
-    "recipe": {"steps": 4000},
-    "evaluation": {"steps": 2, "epsilon": 0.1},
-}
+SHORT, ENDLESS = 2000, 1_000_000
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project whose engine is at work on a run of several seconds."""
-    found = Project.at(tmp_path / "project")
-    ensure_engine(found, EngineSettings(threads=1))
-    plan = sweeps.plan(SWEEP, "quick", [], ".")
-    place = Place(data_root=".", device="cpu", checkpoint_seconds=0.2)
-    runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
-    with SyncClient(found) as client:
-        client.call(protocol.Submit(sweep="terminal", runs=runs))
+def experiment(seed, steps):
+    """A natural model of few parameters."""
+    sweep = {
+        "name": "terminal",
+        "dataset": "digits",
+        "data": {"train_fraction": 0.2, "test_fraction": 0.1},
+        "grid": {"defense": ["natural"], "capacity": [0.5], "seed": [seed]},
+        "recipe": {"steps": steps},
+        "evaluation": {"steps": 2, "epsilon": 0.1},
+        "inference": {"attacks": ["confidence", "gap"]},
+    }
+    (one,) = sweeps.plan(sweep, "quick", [], ".").experiments
+    return one
+
+
+@dataclass(frozen=True)
+class Work:
+    """A project's engine at work on one run."""
+
+    project: Project
+    run_id: str
+
+    def state(self, asked):
+        return next(run.state for run in asked.query("runs") if run.run_id == self.run_id)
+
+    def finished(self):
+        """Wait for the end of the run; its state."""
+        with SyncClient(self.project, timeout=patience(60.0)) as client:
+            client.call(protocol.Subscribe())
+            asked = EngineResults(client)
+            pushes = client.pushes()
+            while self.state(asked) in ("queued", "running"):
+                next(pushes)
+            assert len(asked.query("accuracies", run_id=self.run_id)) == 4
+            return self.state(asked)
+
+    def goes_on(self):
+        """Wait until the run was seen at two places."""
+        seen = set()
+        with SyncClient(self.project, timeout=patience(60.0)) as client:
+
+            def further():
+                progress = client.call(protocol.GetStatus()).progress
+                seen.update(one.fraction for one in progress if one.run_id == self.run_id)
+                return len(seen) > 1
+
+            return wait_until(further, 60.0)
+
+    def end(self):
+        """Leave the engine to others."""
+        with SyncClient(self.project, timeout=patience(60.0)) as client:
+            client.call(protocol.Cancel(run_ids=[self.run_id]))
+            asked = EngineResults(client)
+            wait_until(lambda: self.state(asked) not in ("queued", "running"))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project for all tests, whose engine is stopped in the end."""
+    found = Project.at(tmp_path_factory.mktemp("terminal") / "project")
     yield found
     try:
         with SyncClient(found) as client:
@@ -69,10 +113,29 @@ def project(tmp_path):
         pass
 
 
+SEEDS = itertools.count()
+
+
 @pytest.fixture
-def terminal(project, open_terminal):
+def work(project, request):
+    """The engine at work on a run of this test's own, which goes on for good unless the test takes a short one."""
+    ensure_engine(project, EngineSettings(threads=1))
+    asked = experiment(next(SEEDS), getattr(request, "param", ENDLESS))
+    place = Place(data_root=".", device="cpu", checkpoint_seconds=0.2)
+    run = protocol.RunRequest(experiment=asked.to_dict(), place=asdict(place))
+    with SyncClient(project) as client:
+        client.call(protocol.Submit(sweep="terminal", runs=[run]))
+    yield Work(project, asked.run_id)
+    Work(project, asked.run_id).end()
+
+
+short = pytest.mark.parametrize("work", [SHORT], indirect=True, ids=["short"])
+
+
+@pytest.fixture
+def terminal(work, open_terminal):
     """The app on that project, joined to the engine."""
-    opened = open_terminal(MIA, "--project", project.root)
+    opened = open_terminal(MIA, "--project", work.project.root)
     opened.wait_for("1 running")
     return opened
 
@@ -86,29 +149,16 @@ def suspend(terminal):
         terminal.read_now(0.05)
 
 
-def finished(project):
-    """Wait for the end of the only run; its state."""
-    with SyncClient(project, timeout=patience(60.0)) as client:
-        client.call(protocol.Subscribe())
-        asked = EngineResults(client)
-        pushes = client.pushes()
-        while asked.query("runs")[0]["state"] in ("queued", "running"):
-            next(pushes)
-        (run,) = asked.query("runs")
-        assert len(asked.query("accuracies", run_id=run["run_id"])) == 4
-        return run["state"]
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(project, terminal, number):
+def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(work, terminal, number):
     terminal.process.send_signal(number)
     assert terminal.code() == 128 + number
     assert terminal.restored
-    assert finished(project) == "done"
+    assert work.goes_on()
 
 
 @pytest.mark.parametrize("how", ["closed", "told to go on", "suspended and back", "suspended"])
-def test_no_app_outlives_its_terminal_whatever_signals_came_before(project, terminal, how):
+def test_no_app_outlives_its_terminal_whatever_signals_came_before(terminal, how):
     """SIGCONT comes with every SIGHUP of a terminal, from every `fg`, and from others as often as they like."""
     pid = terminal.process.pid
     if how.startswith("suspended"):
@@ -121,7 +171,7 @@ def test_no_app_outlives_its_terminal_whatever_signals_came_before(project, term
     terminal.process.wait(timeout=patience(20))
 
 
-def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(project, terminal):
+def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(terminal):
     pid = terminal.process.pid
     for _ in range(2):
         suspend(terminal)
@@ -132,9 +182,9 @@ def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(project, te
         terminal.wait_for("1 running")
 
 
-def test_a_suspended_app_takes_along_what_it_was_started_by(project, open_terminal):
+def test_a_suspended_app_takes_along_what_it_was_started_by(work, open_terminal):
     """A shell waits for `uv`, say, which runs the app: without it, nobody would get the shell back."""
-    starter = open_terminal(sys.executable, "-c", STARTER, MIA, "--project", project.root)
+    starter = open_terminal(sys.executable, "-c", STARTER, MIA, "--project", work.project.root)
     starter.wait_for("1 running")
     suspend(starter)
     os.killpg(starter.process.pid, signal.SIGCONT)
@@ -150,40 +200,42 @@ def test_what_waits_for_good_and_heeds_no_signal_ends_with_its_terminal(open_ter
     assert stuck.process.wait(timeout=patience(20)) == 128 + signal.SIGHUP
 
 
-def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(project, terminal):
+def test_a_terminal_that_goes_away_ends_the_app_and_not_the_engine(work, terminal):
     os.close(terminal.end)
     terminal.process.wait(timeout=patience(20))
-    assert finished(project) == "done"
+    assert work.goes_on()
 
 
-def test_a_killed_app_costs_nothing(project, terminal):
+@short
+def test_a_killed_app_costs_nothing(work, terminal):
     terminal.process.kill()
     terminal.process.wait()
-    assert finished(project) == "done"
+    assert work.finished() == "done"
 
 
-def test_a_killed_engine_is_told_in_one_line_and_r_goes_on_from_the_checkpoint(project, terminal):
-    with SyncClient(project) as client:
+@short
+def test_a_killed_engine_is_told_in_one_line_and_r_goes_on_from_the_checkpoint(work, terminal):
+    with SyncClient(work.project) as client:
         pid = client.call(protocol.GetStatus()).pid
     os.kill(pid, signal.SIGKILL)
     terminal.wait_for("data safe to")
     terminal.press("r")
     terminal.wait_for("running")
-    assert finished(project) == "done"
+    assert work.finished() == "done"
     terminal.press("d")
     assert terminal.code() == 0
     assert terminal.restored
 
 
-def test_a_bug_restores_the_terminal_writes_a_report_and_says_how_to_come_back(project, open_terminal, tmp_path):
-    broken = open_terminal(sys.executable, "-c", CRASHING, project.root)
+def test_a_bug_restores_the_terminal_writes_a_report_and_says_how_to_come_back(work, open_terminal, tmp_path):
+    broken = open_terminal(sys.executable, "-c", CRASHING, work.project.root)
     assert broken.code(60) == 70
     assert broken.restored
     assert b"RuntimeError: a bug" in broken.output
     assert b"Back in: mia-explore --project" in broken.output
     (report,) = (tmp_path / "state" / "mia-explore").glob("crash-*.txt")
     assert "in broken" in report.read_text()
-    assert finished(project) == "done"
+    assert work.goes_on()
 
 
 def test_leaving_says_that_the_engine_goes_on(terminal):
