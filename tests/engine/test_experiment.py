@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine import __main__ as command
 from engine import events, inference
 from engine.data import datasets
 from engine.evaluation import prediction_files, predictions
@@ -273,33 +274,46 @@ def test_devices_are_chosen_by_name():
     assert choose_device("auto").type in ("cpu", "cuda", "mps")
 
 
-def engine_alone(folder, *arguments):
-    command = [sys.executable, "-m", "engine", str(folder / "mine.toml"), "--events", str(folder / "out.jsonl")]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+def alone(folder, *arguments):
+    return [str(folder / "mine.toml"), "--events", str(folder / "out.jsonl"), *arguments]
 
 
-def test_the_science_runs_alone_and_goes_on_after_a_torn_line(tmp_path):
+@pytest.fixture
+def engine_alone(monkeypatch, capsys):
+    """A function calling `python -m engine` in this process: its exit code and its complaint."""
+
+    def call(folder, *arguments):
+        monkeypatch.setattr(sys, "argv", ["engine", *alone(folder, *arguments)])
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        code = command.main()
+        return code, capsys.readouterr().err
+
+    return call
+
+
+def test_the_science_runs_alone_and_goes_on_after_a_torn_line(tmp_path, engine_alone):
     (tmp_path / "mine.toml").write_text('dataset = "digits"\n')
     options = [option for override in TINY for option in ("--set", override)]
-    first = engine_alone(tmp_path, *options, "--set", "defense=natural")
+    process = [sys.executable, "-m", "engine", *alone(tmp_path, *options, "--set", "defense=natural")]
+    first = subprocess.run(process, capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     path = tmp_path / "out.jsonl"
     whole = path.read_text()
     path.write_text(whole[:-30])
-    again = engine_alone(tmp_path, *options)
-    assert again.returncode == 0, again.stderr
+    code, complaint = engine_alone(tmp_path, *options)
+    assert code == 0, complaint
     told = list(events.read_lines(path))
     assert [event for _, event in told].count(None) == 1
     ended = [event.run_id for _, event in told if isinstance(event, events.RunEnded)]
     assert len(ended) == 2
     complete = path.read_text()
-    assert engine_alone(tmp_path, *options).returncode == 0
+    assert engine_alone(tmp_path, *options)[0] == 0
     assert path.read_text() == complete
 
 
-def test_the_science_alone_refuses_bad_input_in_one_line(tmp_path):
+def test_the_science_alone_refuses_bad_input_in_one_line(tmp_path, engine_alone):
     (tmp_path / "mine.toml").write_text('dataset = "digitz"\n')
-    answer = engine_alone(tmp_path)
-    assert answer.returncode == 2
-    assert answer.stderr.startswith("error: data.name: 'digitz' is not allowed")
-    assert answer.stderr.count("\n") == 1
+    code, complaint = engine_alone(tmp_path)
+    assert code == 2
+    assert complaint.startswith("error: data.name: 'digitz' is not allowed")
+    assert complaint.count("\n") == 1

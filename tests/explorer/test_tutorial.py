@@ -23,12 +23,11 @@ def folder(tmp_path_factory):
     for block in re.findall(r"```(?:python|toml)\n(.*?)```", TEXT, re.S):
         name = re.match(r"# (\S+)\n", block)[1]
         (folder / name).write_text(block, encoding="utf-8")
-    for script in re.findall(r"^    python (\S+)$", TEXT, re.M):
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, script], cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+    scripts = re.findall(r"^    python (\S+)$", TEXT, re.M)
+    each = "import runpy, sys; [runpy.run_path(name, run_name='__main__') for name in sys.argv[1:]]"
+    env, command = os.environ | {"PYTHONPATH": str(ROOT)}, [sys.executable, "-c", each, *scripts]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return folder
 
 

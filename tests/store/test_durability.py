@@ -94,7 +94,7 @@ def test_everything_acknowledged_is_there_after_a_kill(path, repeat):
     assert counts[0][0][0] in (acknowledged + 1, acknowledged + 2)
 
 
-@pytest.mark.parametrize("megabytes", [6, 18])
+@pytest.mark.parametrize("megabytes", [6, pytest.param(18, marks=pytest.mark.slow)])
 def test_a_full_disk_loses_nothing_and_the_same_call_works_once_there_is_room(path, megabytes):
     """The smaller limit is met by the log, the larger by a checkpoint, after which DuckDB must open the file anew."""
     with spawn(FILLER, path, megabytes << 20) as child:

@@ -1,7 +1,6 @@
 """An installation without auto-LiRPA, as pip makes it: what needs it is refused in one line, all else works."""
 
 import importlib.util
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine import __main__ as node
 from engine import bounds
 from engine.bounds import BoundError, compat
 from engine.models import networks
@@ -84,15 +84,20 @@ def test_a_bound_that_needs_it_fails_in_one_line(method, without):
         bounds.margins(model, low, high, y, method)
 
 
-def test_the_bare_node_refuses_before_it_computes(tmp_path):
-    """A process in which auto_LiRPA cannot be found."""
-    code = (
-        "import importlib.util as u, runpy, sys; found = u.find_spec; "
-        "u.find_spec = lambda name, *at: None if name == 'auto_LiRPA' else found(name, *at); "
-        "sys.argv = ['engine', 'demo', '--events', 'out.jsonl', '--set', 'evaluation.certification=crown', '--set', "
-        "'grid.defense=[\"ibp\"]']; runpy.run_module('engine', run_name='__main__')"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (answer.returncode, len(answer.stderr.splitlines())) == (2, 1), answer.stderr
-    assert "crown needs auto-LiRPA" in answer.stderr
+def test_the_bare_node_refuses_before_it_computes(tmp_path, monkeypatch, capsys, without):
+    asked = [
+        "demo",
+        "--events",
+        "out.jsonl",
+        "--set",
+        "evaluation.certification=crown",
+        "--set",
+        'grid.defense=["ibp"]',
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["engine", *asked])
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    code, complaint = node.main(), capsys.readouterr().err
+    assert (code, len(complaint.splitlines())) == (2, 1), complaint
+    assert "crown needs auto-LiRPA" in complaint
     assert not (tmp_path / "out.jsonl").exists()

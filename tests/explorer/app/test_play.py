@@ -1,12 +1,9 @@
 """The app played from beginning to end on a real engine: plan, watch, filter, overlay, export."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from command_line import call
 from textual.widgets import Input
-from waiting import until
+from waiting import eventually
 
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
@@ -14,8 +11,7 @@ from engine.service.project import Project
 from explorer.app.app import ExploreApp
 from explorer.app.screens.new_sweep import NewSweep
 
-MIA = Path(sys.executable).with_name("mia-explore")
-TINY = {"capacity": "0.5, 1", "epsilon": "0.1", "seed": "0", "train_fraction": "0.2", "steps": "30", "name": "played"}
+TINY = {"capacity": "0.5, 1", "epsilon": "0.1", "seed": "0", "train_fraction": "0.05", "steps": "30", "name": "played"}
 
 
 @pytest.fixture
@@ -38,9 +34,13 @@ def points(chart):
     return [len(curve.x) for curve in chart.drawing.chart.series] if chart.drawing.chart is not None else []
 
 
-def exported(project, table, *options):
-    command = [MIA, "export", table, "--csv", "-", "--project", project.root, *options]
-    return subprocess.run(command, capture_output=True, check=True).stdout
+async def until(pilot, condition):
+    """Looks rarely, for the jobs need the processor."""
+    return await eventually(condition, 60.0, lambda: pilot.pause(0.1))
+
+
+def exported(project, table):
+    return call(".", "export", table, "--csv", "-", "--project", project.root).stdout.encode()
 
 
 async def test_plan_watch_filter_overlay_and_export(project):
