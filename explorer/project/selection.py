@@ -1,0 +1,124 @@
+"""Which runs a person sees: those that pass the filters, in their order, on the chart, marked, under the cursor."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter, itemgetter
+from typing import Any
+
+from engine.run_states import FAILED, FINISHED
+from explorer.charts import metrics
+from explorer.project.choices import SAVED_FILTERS, View
+from explorer.project.live import Live
+from store.rows import Run
+
+CHOSEN = "LEAKAGE"
+"""The column of the number that was chosen."""
+
+
+def _age(run: Run) -> float | None:
+    return run.started or (time.time() if run.state not in FINISHED else None)
+
+
+SORTS: dict[str, Callable[[Run], Any] | None] = {
+    "RUN": attrgetter("name"),
+    "STATE": attrgetter("state"),
+    CHOSEN: None,
+    "CAP": attrgetter("capacity"),
+    "EPS": attrgetter("epsilon"),
+    "STARTED": _age,
+}
+"""Columns that runs can be sorted by, and the value of each; None for the number that was chosen."""
+DOWNWARD = (CHOSEN, "STARTED")
+"""Columns of which the largest come first."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The choices of a person applied to the runs of a project; it keeps nothing itself."""
+
+    live: Live
+    choices: View
+
+    @property
+    def current(self) -> Run | None:
+        """The run under the cursor."""
+        return self.live.runs.get(self.choices.current)
+
+    def visible(self) -> list[Run]:
+        """The runs that the filters let through, sorted; those without a value of the column come last."""
+        choices, runs = self.choices, list(self.live.runs.values())
+        if choices.filter or choices.saved_filter != "all":
+            runs = [run for run in runs if self._passes(run)]
+        if choices.sort not in SORTS:
+            return runs[::-1] if choices.reverse else runs
+        number_of = metrics.of_runs(self.live, choices)
+        value = SORTS[choices.sort] or (lambda run: number_of(run).value)
+        valued = [(value(run), run) for run in runs]
+        known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=choices.reverse)
+        return [run for _, run in known] + [run for value, run in valued if value is None]
+
+    def on_chart(self) -> list[Run]:
+        """The visible runs that were not taken off the chart."""
+        return [run for run in self.visible() if run.run_id not in self.choices.off]
+
+    def marked(self) -> list[str]:
+        """The ids of the runs that are marked for a comparison, as far as they are there."""
+        return [run_id for run_id in self.choices.marked if run_id in self.live.runs]
+
+    def _passes(self, run: Run) -> bool:
+        saved = self.choices.saved_filter
+        if saved == "running" and run.state not in ("running", "queued"):
+            return False
+        if saved == "failed" and run.state not in FAILED:
+            return False
+        if saved == "this sweep" and run.sweep != (self.current or run).sweep:
+            return False
+        words = f"{run.run_id} {run.dataset} {run.network} {run.state} {run.sweep}"
+        return self.choices.matches(words)
+
+    # Choosing
+
+    def settle(self, listed: Sequence[str], elsewhere: Sequence[str] = ()) -> None:
+        """The run under the cursor stays for as long as a list has it; else it is the first that is listed."""
+        if self.choices.current not in listed and self.choices.current not in elsewhere:
+            self.choices.current = listed[0]
+
+    def step(self, from_id: str, step: int) -> str | None:
+        """The run so many below one in the list, round and round, which is under the cursor then."""
+        listed = [run.run_id for run in self.visible()]
+        if not listed:
+            return None
+        now = listed.index(from_id) if from_id in listed else 0
+        self.choices.current = listed[(now + step) % len(listed)]
+        return self.choices.current
+
+    def sort_next(self) -> None:
+        """Sort by the next column."""
+        names = ["", *SORTS]
+        now = names.index(self.choices.sort) if self.choices.sort in names else 0
+        self.choices.sort = names[(now + 1) % len(names)]
+        self.choices.reverse = self.choices.sort in DOWNWARD
+
+    def sort_reverse(self) -> None:
+        """The other way round."""
+        self.choices.reverse = not self.choices.reverse
+
+    def toggle_on_chart(self) -> None:
+        """The run under the cursor on the chart, or off it."""
+        self.choices.off ^= {self.choices.current} & self.live.runs.keys()
+
+    def toggle_all_on_chart(self) -> None:
+        """All that are visible on the chart, or, if they are, none."""
+        visible, off = {run.run_id for run in self.visible()}, self.choices.off
+        self.choices.off = off - visible if off & visible else off | visible
+
+    def toggle_marked(self) -> None:
+        """The run under the cursor into the comparison, or out of it."""
+        marked, current = self.choices.marked, self.choices.current
+        self.choices.marked = [one for one in marked if one != current] if current in marked else [*marked, current]
+
+    def filter_next(self, name: str = "") -> None:
+        """The next saved filter, or the named one."""
+        now = SAVED_FILTERS.index(self.choices.saved_filter)
+        self.choices.saved_filter = name or SAVED_FILTERS[(now + 1) % len(SAVED_FILTERS)]
