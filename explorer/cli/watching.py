@@ -18,6 +18,7 @@ from engine.spec.experiment import Experiment
 from engine.text import printable
 from explorer.project.access import EngineResults
 from explorer.project.board import Board
+from explorer.project.planning.cost import kind_of
 
 PLAIN_SECONDS = 5.0
 """A plain progress report at most this often, apart from the ends of runs."""
@@ -56,7 +57,7 @@ def come_back(project: Project) -> str:
 
 def _board(client: SyncClient, experiments: Sequence[Experiment]) -> Board:
     """Every run's state as it is now; pushes keep it up to date from here on."""
-    kinds = {run.run_id: f"{run.data.label} {run.defense} {run.capacity} {run.recipe.steps}" for run in experiments}
+    kinds = {run.run_id: kind_of(run) for run in experiments}
     status = client.call(protocol.GetStatus())
     if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from engine.run_states import FAILED, FINISHED
 from explorer.results import text
+from store.rows import Kind
 
-ENDED = ("done", "failed", "diverged", "cancelled")
 MARKS = {"queued": "◷", "running": "▶", "done": "✔", "failed": "✗", "diverged": "✗", "cancelled": "–"}
 FEWEST_SECONDS, LEAST_SHARE = 1.0, 0.02
 """What must be known of a run before its speed is believed."""
@@ -17,8 +18,7 @@ class RunBoard:
     """One run as seen from here."""
 
     run_id: str
-    kind: str
-    """Runs of one kind take about equally long."""
+    kind: Kind
     state: str = "queued"
     error: str | None = None
     phase: str = ""
@@ -37,7 +37,7 @@ class RunBoard:
 class Board:
     """All runs of a sweep."""
 
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     """Run id -> kind."""
     slots: int = 1
     """Runs at work at once."""
@@ -48,7 +48,7 @@ class Board:
         """All runs begin as queued."""
         self.runs = {run_id: RunBoard(run_id, kind) for run_id, kind in self.kinds.items()}
 
-    def add(self, run_id: str, kind: str) -> None:
+    def add(self, run_id: str, kind: Kind) -> None:
         """Watch one more run."""
         if run_id not in self.runs:
             self.runs[run_id] = RunBoard(run_id, kind)
@@ -70,7 +70,7 @@ class Board:
 
     def put_progress(self, run_id: str, phase: str, label: str, fraction: float, rate: float) -> None:
         """Note how far a run is."""
-        if (run := self.runs.get(run_id)) is None or run.state in ENDED:
+        if (run := self.runs.get(run_id)) is None or run.state in FINISHED:
             return
         run.state, run.phase, run.label, run.fraction, run.rate = "running", phase, label, fraction, rate
         run.seen = run.seen or (self.clock(), fraction)
@@ -83,7 +83,7 @@ class Board:
     @property
     def over(self) -> bool:
         """Nothing more will come of its own accord."""
-        return all(run.state in ENDED for run in self.runs.values())
+        return all(run.state in FINISHED for run in self.runs.values())
 
     def count(self, *states: str) -> int:
         """Runs in any of the states."""
@@ -94,9 +94,9 @@ class Board:
         whole = self._whole(run)
         return None if whole is None else whole * (1 - run.fraction)
 
-    def lengths(self) -> dict[str, float]:
+    def lengths(self) -> dict[Kind, float]:
         """Mean seconds of a run's whole work, measured or extrapolated, for each kind that has been seen at work."""
-        known: dict[str, list[float]] = {}
+        known: dict[Kind, list[float]] = {}
         for run in self.runs.values():
             if (whole := self._whole(run)) is not None:
                 known.setdefault(run.kind, []).append(whole)
@@ -108,7 +108,7 @@ class Board:
         if not means:
             return None, True
         overall = sum(means.values()) / len(means)
-        waiting = [run for run in self.runs.values() if run.state not in ENDED]
+        waiting = [run for run in self.runs.values() if run.state not in FINISHED]
         lefts = [(self._whole(run) or means.get(run.kind, overall)) * (1 - run.fraction) for run in waiting]
         longest = max(lefts, default=0.0)
         return max(longest, sum(lefts) / max(1, self.slots)), any(run.kind not in means for run in waiting)
@@ -117,7 +117,7 @@ class Board:
         """Seconds of the run's whole work, measured or extrapolated."""
         if run.took is not None:
             return run.took
-        if run.seen is None or run.state in ENDED:
+        if run.seen is None or run.state in FINISHED:
             return None
         began, share = run.seen
         elapsed, done = self.clock() - began, run.fraction - share
@@ -125,7 +125,7 @@ class Board:
 
     def headline(self) -> str:
         """The sweep in one line."""
-        ended, failed = self.count(*ENDED), self.count("failed", "diverged")
+        ended, failed = self.count(*FINISHED), self.count(*FAILED)
         left, rough = self.sweep_left()
         parts = [f"{ended}/{len(self.runs)} runs ended"]
         parts += [f"{failed} failed"] if failed else []

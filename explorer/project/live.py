@@ -1,49 +1,33 @@
-"""A project as the app sees it: the engine's news and the store's answers, kept up to date. No Textual in here.
-
-One `Live` joins the project's engine, follows what it pushes, and asks again after every gap; where no engine runs it
-reads the results through a reader process. Everything happens on one event loop.
-"""
+"""A project as the app sees it: the engine's news and the store's answers, kept up to date. No Textual in here."""
 
 import asyncio
-import os
 import time
 from collections import deque
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
+from engine.run_states import FAILED, FINISHED
 from engine.service import protocol
-from engine.service.client import Client, EngineRefused, EngineUnreachable
-from engine.service.project import Project, suspended
+from engine.service.client import EngineRefused, EngineUnreachable
+from engine.service.project import Project
 from explorer.project.answers import Answers
-from explorer.project.board import ENDED, Board
+from explorer.project.board import Board
+from explorer.project.engine_link import EngineLink
 from explorer.project.engine_log import Level, LogLine, recall
 from store.decoding import decode
 from store.rows import Run
 
-Link = Literal["opening", "empty", "engine", "files", "lost"]
-"""`empty`: nothing was ever run here. `files`: results without an engine. `lost`: the engine went away under us."""
-
-POLL_SECONDS = 1.0
-"""How often a project without an engine is looked at for one."""
 GATHER_SECONDS = 0.2
 """News of runs are gathered for so long before their rows are asked for, in one question."""
 LOG_LINES = 2000
 QUIET_SECONDS = 15.0
-KIND = ("dataset", "size", "network", "defense", "capacity", "steps")
-"""Runs alike in these take about equally long."""
-PARTING_LOOKS, PARTING_SECONDS = 60, 0.05
-"""A stopping engine closes its socket a little before it gives the project back."""
 
 
-class Live:
-    """The state of one project, and the only way from the app to its engine."""
+class Live(EngineLink):
+    """What is known of one project: its runs, how far they are, answers to questions, and the log."""
 
     def __init__(self, project: Project, read_only: bool = False):
-        self.project, self.read_only = project, read_only
-        self.link: Link = "opening"
-        self.trouble = ""
-        """Why there is no engine, in one line."""
-        self.lost_at = 0.0
-        self.status: protocol.Status | None = None
+        super().__init__(project, read_only)
         self.runs: dict[str, Run] = {}
         """Rows of the store's `runs` by run id, in the order of submission."""
         self.board = Board({})
@@ -56,105 +40,21 @@ class Live:
         """Grows with every change; whoever draws compares it with the count drawn last."""
         self.news = 0
         """Grows with those of them that concern the project."""
-        self.answers = Answers(self._ask, self._changed)
-        self._client: Client | None = None
+        self.answers = Answers(self.ask, self.changed)
         self._stale: set[str] = set()
-        self._tasks: set[asyncio.Task] = set()
-        self._pid: int | None = None
-        self._joining = asyncio.Lock()
         self._opened = time.monotonic()
         self._silences: dict[str, float | None] = {}
 
-    # Opening and closing
-
     async def open(self) -> None:
-        """Join the engine, starting it where there are results or work; falls back to reading."""
-        has_results = self.project.database.exists()
-        if has_results and not self.read_only:
-            await self.start_engine()
-        elif not await self._join():
-            await self._read() if has_results else self._set_link("empty")
-        self._spawn(self._follow())
-        self._spawn(self._watch_engine())
-        self._spawn(recall(self.log, self.project.log, self._changed))
+        """Join the engine, or read the files, and recall what the engine's log says of earlier."""
+        await super().open()
+        self._spawn(recall(self.log, self.project.log, self.changed))
 
-    async def close(self) -> None:
-        """Leave; the engine goes on."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.close()
-
-    async def start_engine(self) -> bool:
-        """Have an engine at work and join it; `trouble` says why it cannot be."""
-        from explorer.project.access import ensure
-
-        try:
-            await asyncio.to_thread(ensure, self.project)
-        except EngineUnreachable as error:
-            self.trouble = str(error)
-        else:
-            if await self._join():
-                return True
-        if self.link == "opening":
-            await self._read()
-        self._changed()
-        return False
-
-    async def _join(self) -> bool:
-        async with self._joining:
-            return self.link == "engine" or await self._connect()
-
-    async def _connect(self) -> bool:
-        client = Client(self.project)
-        try:
-            await client.connect()
-            await client.call(protocol.Subscribe())
-            await self._replace(client)
-            await self._resync()
-        except (EngineUnreachable, EngineRefused):
-            return False
-        self.trouble = ""
-        self._set_link("engine")
-        return True
-
-    async def _read(self, link: Link = "files") -> None:
-        """Answer from the files alone, from then on under that name."""
-        from explorer.project.reading import open_reader
-
-        try:
-            if self.link != link or self._client is None:
-                await self._replace(await open_reader(self.project))
-            await self._load_runs()
-        except (EngineUnreachable, EngineRefused, OSError) as error:
-            self.trouble = str(error)
-        else:
-            self.trouble = "" if link == "files" and self.link == "files" else self.trouble
-        self._set_link(link)
-
-    async def _replace(self, client: Client) -> None:
-        old, self._client = self._client, client
-        self.answers.forget()
-        if old is not None:
-            await old.close()
-
-    # Asking and telling
-
-    async def call(self, command: protocol.Command) -> protocol.AnyAnswer:
-        """The engine's answer; EngineRefused or EngineUnreachable in one line. Starts an engine where there is none."""
-        if self.read_only and not isinstance(command, (protocol.Query, protocol.Export, protocol.GetStatus)):
-            raise EngineRefused("read-only: this app changes nothing")
-        needs_engine = not isinstance(command, (protocol.Query, protocol.Export))
-        if needs_engine and self.link != "engine" and not await self.start_engine():
-            raise EngineUnreachable(self.trouble or "no engine runs here")
-        if self._client is None:
-            raise EngineUnreachable(f"{self.project.root} holds no results yet")
-        return await self._client.call(command)
+    # Asking
 
     async def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query, asked for now."""
-        return await self._ask(name, params)
+        return await self.ask(name, params)
 
     def rows(self, name: str, max_age: float | None = None, **params: Any) -> list[Any] | None:
         """Rows of a named query as last answered, None while there is no answer yet; a stale one is asked for again.
@@ -163,7 +63,8 @@ class Live:
         """
         return self.answers.get(name, params, max_age)
 
-    async def _ask(self, name: str, params: dict[str, Any]) -> list[Any]:
+    async def ask(self, name: str, params: dict[str, Any]) -> list[Any]:
+        """The same with filters as a mapping."""
         table = await self.call(protocol.Query(name=name, params=params))
         return decode(name, table.columns, table.rows)
 
@@ -171,8 +72,13 @@ class Live:
         """Ask the engine how it is."""
         if self.link == "engine":
             self.status = await self.call(protocol.GetStatus())
-            self.board.slots = sum(device.slots for device in self.status.devices)
-            self._changed()
+            self._count_slots()
+            self.changed()
+
+    def changed(self) -> None:
+        """Count a change that concerns the project."""
+        self.changes += 1
+        self.news += 1
 
     def touch(self) -> None:
         """Count a change of something else that is shown, such as the machine's gauges; it is no news."""
@@ -181,7 +87,7 @@ class Live:
     def note(self, message: str, level: Level = "info", run_id: str | None = None) -> None:
         """Put a line of our own into the log."""
         self.log.append(LogLine(time.time(), level, message, run_id))
-        self._changed()
+        self.changed()
 
     # Silence: a run that says nothing must not look alive
 
@@ -195,75 +101,32 @@ class Live:
         now = {run_id: self.silence(run_id) for run_id, run in self.board.runs.items() if run.state == "running"}
         if now != self._silences:
             self._silences = now
-            self._changed()
+            self.changed()
 
-    # Following
+    # Hearing
 
-    async def _follow(self) -> None:
-        """Take in the engine's news for as long as there is one, then watch out for the next."""
-        while True:
-            if self.link == "engine":
-                async for push in self._client.pushes():
-                    self._take(push)
-                await self._lose()
-            await asyncio.sleep(POLL_SECONDS)
-            if self.link != "engine" and self.project.held:
-                await self._join()
-            if self.link == "files" and self.trouble and not self.runs:
-                await self._read()
+    async def load(self) -> None:
+        """All runs, in the place of those known so far."""
+        runs = await self.query("runs")
+        self.runs = {}
+        self._put(runs)
+        self._count_slots()
 
-    async def _watch_engine(self) -> None:
-        """Let go of an engine that is stopped by a signal: it answers nothing until somebody lets it go on."""
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if self.link == "engine" and self._pid and suspended(self._pid):
-                await self._client.close()
-
-    async def _lose(self) -> None:
-        if self._pid and suspended(self._pid):
-            self.trouble = f"engine {self._pid} is suspended; `kill -CONT {self._pid}` lets it go on"
-            self.lost_at, self.status = time.time(), None
-            self.note(self.trouble, "warn")
-            self._set_link("lost")
-            return
-        killed = await self._was_killed()
-        self.trouble = f"engine {self._pid} died" if killed else "engine was stopped"
-        self.lost_at, self.status = time.time(), None
-        self.note(f"{self.trouble}; results are safe", "error" if killed else "warn")
-        await self._read("lost")
-
-    async def _was_killed(self) -> bool:
-        """Whether the engine left without taking its name out of the lock; a stopping one does so in a moment."""
-        for _ in range(PARTING_LOOKS):
-            holder = self.project.holder()
-            if holder is None or holder.pid != self._pid:
-                return False
-            if not _alive(self._pid):
-                return True
-            await asyncio.sleep(PARTING_SECONDS)
-        return False
-
-    async def _resync(self) -> None:
-        self.status = await self._client.call(protocol.GetStatus())
-        self.board.slots = sum(device.slots for device in self.status.devices)
-        self._pid = self.status.pid
-        await self._load_runs()
-        for progress in self.status.progress:
-            self._take(progress)
-
-    async def _load_runs(self, ids: list[str] | None = None) -> None:
-        answer = await self._client.call(protocol.Query(name="runs", params={"run_id": ids} if ids else {}))
-        if ids is None:
-            self.runs = {}
-        for run in decode("runs", answer.columns, answer.rows):
+    def _put(self, runs: Iterable[Run]) -> None:
+        for run in runs:
             self.runs[run.run_id] = run
-            self.board.add(run.run_id, " ".join(str(getattr(run, name)) for name in KIND))
+            self.board.add(run.run_id, run.kind)
             self.board.put_state(run.run_id, run.state, run.error)
             if run.state == "done" and run.duration:
                 self.board.runs[run.run_id].took = run.duration
-        self._changed()
+        self.changed()
 
-    def _take(self, push: protocol.Push) -> None:
+    def _count_slots(self) -> None:
+        if self.status is not None:
+            self.board.slots = sum(device.slots for device in self.status.devices)
+
+    def take(self, push: protocol.Push) -> None:
+        """Note what the engine tells."""
         if isinstance(push, protocol.RunProgress):
             self.board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
             self.seen[push.run_id] = time.monotonic()
@@ -272,16 +135,16 @@ class Live:
         elif isinstance(push, protocol.Note):
             level = "warn" if push.run_id is None or push.warning else "info"
             self.log.append(LogLine(push.time, level, push.message, push.run_id))
-        self._changed()
+        self.changed()
 
     def _take_state(self, change: protocol.StateChange) -> None:
         news = self.board.put_state(change.run_id, change.state, change.error)
         known = self.runs.get(change.run_id)
         if known is not None:
             self.runs[change.run_id] = known._replace(state=change.state, error=change.error)
-        if change.state in ENDED and (news or known is None):
+        if change.state in FINISHED and (news or known is None):
             self.ended.append(change.run_id)
-        level = "error" if change.state in ("failed", "diverged") else "info"
+        level = "error" if change.state in FAILED else "info"
         said = change.state + (f" on {change.device}" if change.device else "")
         said += f": {change.error}" if change.error else ""
         self.log.append(LogLine(time.time(), level, said, change.run_id))
@@ -295,31 +158,12 @@ class Live:
         await asyncio.sleep(GATHER_SECONDS)
         ids, self._stale = sorted(self._stale), set()
         try:
-            await self._load_runs(ids)
+            self._put(await self.query("runs", run_id=ids))
             await self.refresh_status()
         except (EngineUnreachable, EngineRefused):
             return  # the engine has gone; joining the next one asks for everything again
         self.answers.expire()
 
-    # Plumbing
-
-    def _set_link(self, link: Link) -> None:
-        self.link = link
-        self._changed()
-
-    def _changed(self) -> None:
-        self.changes += 1
-        self.news += 1
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    def answerer_changed(self) -> None:
+        """Questions under way are given up."""
+        self.answers.forget()

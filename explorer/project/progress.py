@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.project.board import ENDED, Board
+from engine.run_states import FINISHED
+from explorer.project.board import Board
 from explorer.results import text
 
 Row = Mapping[str, Any]
@@ -36,13 +37,13 @@ class Work:
 def work(runs: Mapping[str, Row], board: Board) -> Work | None:
     """The work in hand, None where there is none; `runs` are rows of the store's `runs` by id."""
     known = [(runs[run_id]["sweep"], run) for run_id, run in board.runs.items() if run_id in runs]
-    pending = {sweep for sweep, run in known if run.state not in ENDED}
+    pending = {sweep for sweep, run in known if run.state not in FINISHED}
     if not pending:
         return None
     members = [run for sweep, run in known if sweep in pending]
-    done = [1.0 if run.state in ENDED else run.fraction for run in members]
+    done = [1.0 if run.state in FINISHED else run.fraction for run in members]
     left, rough = board.sweep_left()
-    return Work(sum(run.state in ENDED for run in members), len(members), sum(done) / len(done), left, rough)
+    return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, rough)
 
 
 def waiting(runs: Iterable[Row]) -> list[Row]:

@@ -80,7 +80,7 @@ class FakeLive(Live):
 
     async def open(self):
         self.put(self.given)
-        self._set_link(self.given_link)
+        self._be(self.given_link)
 
     def put(self, rows):
         for run in (typed("runs", row) for row in rows):
@@ -88,7 +88,7 @@ class FakeLive(Live):
             self.board.add(run.run_id, run.defense)
             self.board.put_state(run.run_id, run.state, run.error)
             self.seen[run.run_id] = time.monotonic()
-        self._changed()
+        self.changed()
 
     async def call(self, command):
         self.told.append(command)

@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.message import Message
 
+from engine.run_states import FINISHED
 from engine.spec.recipes import VERIFIER
 from explorer.app import actions
 from explorer.app.panes.run_summary import summary
@@ -17,7 +18,6 @@ from explorer.app.widgets.pane import Pane
 from explorer.charts import metrics, series
 from explorer.charts.metrics import Number
 from explorer.charts.plot import LIKE_GUESS, MARKS
-from explorer.project.board import ENDED
 from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
 from explorer.results import marks, text
@@ -343,7 +343,7 @@ def _beside(chosen: str) -> str:
 
 
 def _age(run: Row) -> float | None:
-    return run["started"] or (time.time() if run["state"] not in ENDED else None)
+    return run["started"] or (time.time() if run["state"] not in FINISHED else None)
 
 
 BESIDE = {"ADV TEST": "adversarial_test_accuracy", "TEST": "benign_test_accuracy"}

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.run_states import FINISHED
 from engine.service.protocol import Note, StateChange
 from explorer.cli.watching import _take
-from explorer.project.board import ENDED, Board
+from explorer.project.board import Board
 
 
 class Clock:
@@ -126,7 +127,7 @@ def test_no_run_takes_longer_than_the_sweep(steps):
     left, _ = sweep.sweep_left()
     lengths = sweep.lengths()
     for run in sweep.runs.values():
-        if run.state not in ENDED and run.kind in lengths:
+        if run.state not in FINISHED and run.kind in lengths:
             assert lengths[run.kind] * (1 - run.fraction) <= left * (1 + 1e-9)
 
 

@@ -149,10 +149,10 @@ async def test_a_running_runs_page_follows_it(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(pilot, RUNNING)
         progress = {"phase": "train", "label": "step 30/100", "fraction": 0.3, "rate": 1234.0}
-        app.live._take(protocol.RunProgress(run_id=RUNNING, **progress))
+        app.live.take(protocol.RunProgress(run_id=RUNNING, **progress))
         await until(pilot, lambda: "step 30/100" in page.text())
         assert "1,234 img/s" in page.text()
-        app.live._take(protocol.StateChange(run_id=RUNNING, state="cancelled"))
+        app.live.take(protocol.StateChange(run_id=RUNNING, state="cancelled"))
         await until(pilot, lambda: "– cancelled" in page.text())
 
 
