@@ -22,6 +22,7 @@ from explorer.machine.gauges import Machine
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project import choices
 from explorer.project.live import Live
+from explorer.project.selection import Selection
 
 
 class ExploreApp(App[int | Project]):
@@ -111,6 +112,11 @@ class ExploreApp(App[int | Project]):
         choices.save(self.live.project, self.choices)
         self.machine_watch.close()
         await self.live.close()
+
+    @property
+    def selection(self) -> Selection:
+        """The runs of the project that are seen by the person's choices."""
+        return Selection(self.live, self.choices)
 
     # The machine
 

@@ -11,6 +11,7 @@ from explorer.machine.gauges import Machine
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project.choices import Choices
 from explorer.project.live import Live
+from explorer.project.selection import Selection
 
 
 class Host(Protocol):
@@ -26,6 +27,10 @@ class Host(Protocol):
     checkup: Checkup
     machine_watch: MachineWatch
     theme: str
+
+    @property
+    def selection(self) -> Selection:
+        """The runs of the project that are seen by the person's choices."""
 
     @property
     def machine(self) -> Machine | None:

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from rich.cells import cell_len
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from engine.run_states import FAILED, RETRIED, WAITING
 from explorer.app import actions
 from explorer.app.actions import Action
-from explorer.app.panes.runs import short_name
 from explorer.app.screens.main import MainScreen
-from explorer.results.run_words import may_be_tighter
+from explorer.results.run_words import may_be_tighter, short_name
+from store.rows import Run
 
 GROUPS = (
     *("run", "sweep", "engine", "runs", "chart", "classes", "gpu", "log"),
@@ -33,11 +33,11 @@ Test = Callable[[MainScreen], bool]
 
 def _run_is(*states: str) -> Test:
     """The run under the cursor is in one of the states, and an engine is there to be told."""
-    return lambda main: _engine(main) and (_run(main) or {}).get("state") in states
+    return lambda main: _engine(main) and (run := _run(main)) is not None and run.state in states
 
 
-def _run(main: MainScreen) -> dict[str, Any] | None:
-    return main.app.live.runs.get(main.app.choices.current)
+def _run(main: MainScreen) -> Run | None:
+    return main.app.selection.current
 
 
 def _engine(main: MainScreen) -> bool:
@@ -50,16 +50,16 @@ def _paused(main: MainScreen) -> bool:
 
 
 POSSIBLE: dict[str, Test] = {
-    "engine.retry": _run_is("failed", "diverged", "cancelled"),
-    "engine.cancel": _run_is("queued", "running"),
+    "engine.retry": _run_is(*RETRIED),
+    "engine.cancel": _run_is(*WAITING),
     "engine.first": _run_is("queued"),
-    "engine.certify": lambda main: may_be_tighter(_run(main) or {}),
-    "engine.retry-failed": lambda main: main.app.live.board.count("failed", "diverged") > 0,
+    "engine.certify": lambda main: (run := _run(main)) is None or may_be_tighter(run),
+    "engine.retry-failed": lambda main: main.app.live.board.count(*FAILED) > 0,
     "engine.pause": lambda main: _engine(main) and not _paused(main),
     "engine.resume": lambda main: _engine(main) and _paused(main),
     "engine.start": lambda main: not _engine(main),
     "engine.stop": _engine,
-    "engine.cancel-all": lambda main: bool(main.app.live.board.count("queued", "running")),
+    "engine.cancel-all": lambda main: bool(main.app.live.board.count(*WAITING)),
     "engine.repeat": lambda main: _run(main) is not None,
     "copy.line": lambda main: main.pane is not None,
     "copy.pane": lambda main: main.pane is not None,
@@ -111,7 +111,7 @@ def _entries(action: Action, main: MainScreen) -> Iterator[PaletteEntry]:
 
 def _name(main: MainScreen) -> str:
     run = _run(main)
-    return short_name(run, len({other["dataset"] for other in main.app.live.runs.values()})) if run else ""
+    return short_name(run, len({other.dataset for other in main.app.live.runs.values()})) if run else ""
 
 
 class ActionProvider(Provider):

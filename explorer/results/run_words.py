@@ -7,8 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 from engine.spec.experiment import Data, Evaluation, Inference
-from engine.spec.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, Recipe
+from engine.spec.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
 from explorer.results import text
+from store.rows import Run
 
 Row = Mapping[str, Any]
 Settings = dict[str, dict[str, str]]
@@ -113,6 +114,18 @@ def moment(seconds: float | None) -> str:
 def clock(seconds: float | None) -> str:
     """The same without today's date."""
     return moment(seconds).removeprefix(time.strftime("%Y-%m-%d "))
+
+
+def short_name(run: Run, among: int) -> str:
+    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it.
+
+    Certified by another method than its defense's own, it is told from the run beside it by that method.
+    """
+    name = run.name.replace(f"-e{run.epsilon:.4g}-", f"-e{text.epsilon(run.epsilon)}-")
+    if run.certification not in (None, VERIFIER.get(run.defense)):
+        name += f" {run.certification}"
+    prefix = name.partition(f"-{run.defense}-")[0] + "-"
+    return name.removeprefix(prefix) if among < 2 else name
 
 
 def short_names(runs: Sequence[Row]) -> list[str]:

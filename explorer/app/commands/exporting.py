@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from explorer.app.panes.chart import Chart
-from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.main import MainScreen
 from explorer.project import exports
 from explorer.project.exports import Export, Written
@@ -33,12 +32,13 @@ class ExportCommands:
 
     def _filters_by_choice(self) -> dict[str, dict[str, Any]]:
         """The filters of every choice of runs that there is now."""
-        current = self.main.app.live.runs.get(self.main.app.choices.current)
+        selection = self.main.app.selection
+        current = selection.current
         if current is None:
             return {"all": {}}
-        sweep = {"this sweep": {"sweep": current["sweep"]}} if current["sweep"] else {}
-        visible = [run["run_id"] for run in self.main.query_one(RunsPane).visible_runs()]
-        return {"all": {}, **sweep, "visible runs": {"run_id": visible}, "this run": {"run_id": [current["run_id"]]}}
+        sweep = {"this sweep": {"sweep": current.sweep}} if current.sweep else {}
+        visible = [run.run_id for run in selection.visible()]
+        return {"all": {}, **sweep, "visible runs": {"run_id": visible}, "this run": {"run_id": [current.run_id]}}
 
     async def action_again(self) -> None:
         """The last export once more, over the same file."""

@@ -71,9 +71,7 @@ class Chart(ChartChoices, Pane):
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
-        visible = self.screen.query_one("#runs").visible_runs()
-        on_chart = [run for run in visible if run["run_id"] not in self.view.off]
-        drawing = kinds.draw_of(self.kind, self.live, self.view, on_chart)
+        drawing = kinds.draw_of(self.kind, self.live, self.view, self.selection.on_chart())
         if self.kind != self._drawn_kind:
             self.crosshair = self.x_range = None
         elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from explorer.app import actions
 from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
-from explorer.app.panes.runs import short_name
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.charts import metrics
@@ -16,6 +15,7 @@ from explorer.results.classes_table import PAPERS, ClassRow, Strategy
 from explorer.results.lines import Line, plain
 from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
+from explorer.results.run_words import short_name
 from explorer.results.table import fit, header, row
 from explorer.results.text import RULES
 

@@ -4,13 +4,13 @@ import os
 
 from engine.service.protocol import DeviceStatus
 from explorer.app import actions
-from explorer.app.panes.runs import short_name
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib
 from explorer.machine.machine_watch import CELLS, History, memory_share
 from explorer.results.lines import Line, bar, cut, plain, wrapped
+from explorer.results.run_words import short_name
 
 LABEL = 8
 """Cells before the values of a line."""

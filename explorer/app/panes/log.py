@@ -5,12 +5,12 @@ import time
 from functools import lru_cache
 
 from explorer.app import actions
-from explorer.app.panes.runs import short_name
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.project.choices import Choices
 from explorer.project.engine_log import LogLine
 from explorer.results.lines import Line, plain, wrapped
+from explorer.results.run_words import short_name
 
 HANG = 10
 """Cells before a message: a blank and the time."""

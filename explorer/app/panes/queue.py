@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from explorer.app import actions
-from explorer.app.panes.runs import short_name
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.project import progress
 from explorer.results import text
 from explorer.results.lines import Line, Segment, bar, plain, sized
+from explorer.results.run_words import short_name
 from explorer.results.table import Column, fit, header, row
 
 Row = dict[str, Any]

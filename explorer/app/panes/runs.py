@@ -1,16 +1,12 @@
 """Pane 1: every run of the project with its state, its leakage and how far it is."""
 
 import textwrap
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import itemgetter
-from typing import Any
 
 from textual.message import Message
 
-from engine.run_states import FINISHED
-from engine.spec.recipes import VERIFIER
+from engine.run_states import FAILED
 from explorer.app import actions
 from explorer.app.panes.run_summary import summary
 from explorer.app.widgets.page import LazyLines, Page
@@ -20,29 +16,18 @@ from explorer.charts.metrics import Number
 from explorer.charts.plot import LIKE_GUESS, MARKS
 from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
+from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain
 from explorer.results.marks import NOT_TOLD_APART, mark
+from explorer.results.run_words import short_name
 from explorer.results.table import Column, fit, header, row
-
-Row = dict[str, Any]
+from store.rows import Run
 
 TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", "queued": "dim", "cancelled": "dim"}
 KEYS = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
 ROOMY = 64
 """Columns from which the settings stand in columns of their own; below, names tell them."""
-
-
-def short_name(run: Row, among: int) -> str:
-    """The run's name without its hash and, where there is only one, its data set; epsilon as people write it.
-
-    Certified by another method than its defense's own, it is told from the run beside it by that method.
-    """
-    name = run["name"].replace(f"-e{run['epsilon']:.4g}-", f"-e{text.epsilon(run['epsilon'])}-")
-    if run["certification"] not in (None, VERIFIER.get(run["defense"])):
-        name += f" {run['certification']}"
-    prefix = name.partition(f"-{run['defense']}-")[0] + "-"
-    return name.removeprefix(prefix) if among < 2 else name
 
 
 class RunsPane(Pane):
@@ -76,47 +61,16 @@ class RunsPane(Pane):
         self.order: list[str] = []
         """Run ids as shown."""
 
-    # The runs that are shown
-
-    def passes(self, run: Row) -> bool:
-        """Whether the filters let a run through."""
-        view, state = self.choices, run["state"]
-        saved = view.saved_filter
-        if saved == "running" and state not in ("running", "queued"):
-            return False
-        if saved == "failed" and state not in ("failed", "diverged"):
-            return False
-        if saved == "this sweep" and run["sweep"] != self.live.runs.get(view.current, run)["sweep"]:
-            return False
-        if not view.filter:
-            return True
-        return view.matches(f"{run['run_id']} {run['dataset']} {run['network']} {state} {run['sweep']}")
-
-    def visible_runs(self) -> list[Row]:
-        """The runs the filters let through, sorted."""
-        view, runs = self.choices, list(self.live.runs.values())
-        if view.filter or view.saved_filter != "all":
-            runs = [run for run in runs if self.passes(run)]
-        if view.sort in SORTS:
-            number_of = metrics.of_runs(self.live, view)
-            value = SORTS[view.sort] or (lambda run: number_of(run).value)
-            valued = [(value(run), run) for run in runs]
-            known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=view.reverse)
-            runs = [run for _, run in known] + [run for value, run in valued if value is None]
-        elif view.reverse:
-            runs.reverse()
-        return runs
-
     # Drawing
 
     def page(self, width: int, height: int) -> Page:
         """The list, or why it is empty."""
-        runs, view = self.visible_runs(), self.choices
-        self.order = [run["run_id"] for run in runs]
+        runs, view = self.selection.visible(), self.choices
+        self.order = [run.run_id for run in runs]
         if not runs:
             return Page(self._empty(width), title=f"0 of {len(self.live.runs)}" if self.live.runs else "")
-        self._settle_cursor()
-        datasets = len({run["dataset"] for run in self.live.runs.values()})
+        self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
+        datasets = len({run.dataset for run in self.live.runs.values()})
         columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
         cursor = self.order.index(view.current) if view.current in self.order else None
@@ -130,27 +84,21 @@ class RunsPane(Pane):
             note=self.keyed(" · ".join(self._notes(runs, cursor, foot))),
         )
 
-    def _notes(self, runs: list[Row], cursor: int | None, foot: list[Line]) -> list[str]:
+    def _notes(self, runs: list[Run], cursor: int | None, foot: list[Line]) -> list[str]:
         """Where the cursor is, what the mark behind a number means where there is one, and keys."""
         number_of = metrics.of_runs(self.live, self.choices)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
-        told = any(run.get("warnings") for run in runs)
+        told = any(run.warnings for run in runs)
         return [*notes, *[LIKE_GUESS] * marked, *[f"{marks.WARNED} may mislead"] * told, KEYS]
 
     def _foot(self, width: int, room: int) -> list[Line]:
         """The run under the cursor in a few lines, where there are rows to spare."""
-        run = self.live.runs.get(self.choices.current)
+        run = self.selection.current
         if run is None:
             return []
-        lines = summary(run, self.live.board.runs[run["run_id"]].took, width)
+        lines = summary(run, self.live.board.runs[run.run_id].took, width)
         return lines if len(lines) <= room else []
-
-    def _settle_cursor(self) -> None:
-        """The run under the cursor stays for as long as it is listed, here or in the pane that has the focus."""
-        elsewhere = getattr(self.screen.focused, "order", ())
-        if self.choices.current not in self.order and self.choices.current not in elsewhere:
-            self.choices.current = self.order[0]
 
     def _sorted_by(self) -> str:
         """The header of the column sorted by."""
@@ -169,9 +117,9 @@ class RunsPane(Pane):
         alone = numbers[-1:] if len(words) == 1 else []  # rather what the numbers are than how many
         return [*titles, *alone, titles[-2]]
 
-    def _columns(self, runs: list[Row], datasets: int, roomy: bool) -> list[Column]:
+    def _columns(self, runs: list[Run], datasets: int, roomy: bool) -> list[Column]:
         settings = [
-            Column("DEFENSE", max(7, *(len(run["defense"]) for run in runs)), rank=5),
+            Column("DEFENSE", max(7, *(len(run.defense) for run in runs)), rank=5),
             Column("CAP", max(3, *(len(_capacity(run)) for run in runs)), right=True, rank=5),
             Column("EPS", max(3, *(len(_epsilon(run)) for run in runs)), right=True, rank=5),
         ]
@@ -187,56 +135,56 @@ class RunsPane(Pane):
             Column("PROGRESS", 17, rank=3 if roomy else 6),
         ]
 
-    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Row], Line]:
+    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Run], Line]:
         """What makes a run's line."""
         view, styles = self.choices, series.styles(self.live.runs.values())
         chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
-        told = any(run.get("warnings") for run in self.live.runs.values())
+        told = any(run.warnings for run in self.live.runs.values())
 
-        def line(run: Row) -> Line:
-            run_id, name = run["run_id"], short_name(run, datasets)
+        def line(run: Run) -> Line:
+            run_id, name = run.run_id, short_name(run, datasets)
             mark, tone = styles[series.key(run)]
-            shape = " " if run_id in view.off else MARKS[mark][0 if run["state"] == "done" else 1]
+            shape = " " if run_id in view.off else MARKS[mark][0 if run.state == "done" else 1]
             signs = f"{shape}{'▸' if run_id == view.current else ' '}{'•' if run_id in view.marked else ' '}"
             cells: dict[str, Segment] = {
                 "": (signs, tone),
                 "RUN": (name if len(name) <= room else "…" + name[1 - room :], ""),  # the end tells runs apart
                 "STATE": self._state(run),
-                "DEFENSE": (run["defense"], ""),
+                "DEFENSE": (run.defense, ""),
                 "CAP": (_capacity(run), ""),
                 "EPS": (_epsilon(run), ""),
-                "SEED": (str(run["seed"]), ""),
+                "SEED": (str(run.seed), ""),
                 chosen: _number(number_of(run)),
-                _beside(chosen): _accuracy(run, BESIDE[_beside(chosen)], told),
+                _beside(chosen): _accuracy(run, *BESIDE[_beside(chosen)], told),
                 "PROGRESS": self._progress(run),
             }
             return row(cells, columns)
 
         return line
 
-    def _state(self, run: Row) -> Segment:
-        state = run["state"]
+    def _state(self, run: Run) -> Segment:
+        state = run.state
         if state == "running":
             if self.live.link != "engine":
                 return ("◌ no engine", "warn")
-            silence = self.live.silence(run["run_id"])
+            silence = self.live.silence(run.run_id)
             if silence is not None:
                 return (f"◌ quiet {text.duration(silence)}", "warn")
-            return (f"▶ {self.live.board.runs[run['run_id']].phase or 'start'}", "busy")
-        if state == "failed" and run["error"] and "memory" in run["error"]:
+            return (f"▶ {self.live.board.runs[run.run_id].phase or 'start'}", "busy")
+        if state == "failed" and run.error and "memory" in run.error:
             return ("✗ OOM", "bad")
         return (f"{MARKS_OF_STATE[state]} {state}", TONES[state])
 
-    def _progress(self, run: Row) -> Segment:
-        board = self.live.board.runs[run["run_id"]]
-        if run["state"] == "running":
+    def _progress(self, run: Run) -> Segment:
+        board = self.live.board.runs[run.run_id]
+        if run.state == "running":
             left = text.duration(self.live.board.time_left(board)) if self.live.link == "engine" else ""
             return (f"{bar(board.fraction, 6)} {board.fraction:4.0%} {left:>5s}", "busy")
-        if run["state"] in ("failed", "diverged"):
+        if run.state in FAILED:
             return (self.keyed("{runs.open}: see why"), "dim")
         took = board.took
-        return (f"took {text.duration(took)}" if run["state"] == "done" and took else "", "dim")
+        return (f"took {text.duration(took)}" if run.state == "done" and took else "", "dim")
 
     def _empty(self, width: int) -> list[Line]:
         hidden = len(self.live.runs)
@@ -259,23 +207,19 @@ class RunsPane(Pane):
 
     def action_sort_next(self) -> None:
         """The next column."""
-        names = ["", *SORTS]
-        now = names.index(self.choices.sort) if self.choices.sort in names else 0
-        self.choices.sort = names[(now + 1) % len(names)]
-        self.choices.reverse = self.choices.sort in DOWNWARD
+        self.selection.sort_next()
 
     def action_sort_reverse(self) -> None:
         """The other way round."""
-        self.choices.reverse = not self.choices.reverse
+        self.selection.sort_reverse()
 
     def action_overlay(self) -> None:
         """On the chart or off it."""
-        self.choices.off ^= {self.choices.current} & self.live.runs.keys()
+        self.selection.toggle_on_chart()
 
     def action_overlay_all(self) -> None:
         """All that are visible on the chart, or, if they are, none."""
-        visible = {run["run_id"] for run in self.visible_runs()}
-        self.choices.off = self.choices.off - visible if self.choices.off & visible else self.choices.off | visible
+        self.selection.toggle_all_on_chart()
 
     def choices_saved_filter(self) -> list[tuple[str, str]]:
         """Saved filters for the palette."""
@@ -283,13 +227,11 @@ class RunsPane(Pane):
 
     def action_saved_filter(self, name: str = "") -> None:
         """The next saved filter, or the named one."""
-        now = SAVED_FILTERS.index(self.choices.saved_filter)
-        self.choices.saved_filter = name or SAVED_FILTERS[(now + 1) % len(SAVED_FILTERS)]
+        self.selection.filter_next(name)
 
     def action_mark(self) -> None:
         """Into the comparison or out of it."""
-        marked, current = self.choices.marked, self.choices.current
-        self.choices.marked = [run for run in marked if run != current] if current in marked else [*marked, current]
+        self.selection.toggle_marked()
 
     def action_open(self) -> None:
         """The run in full, or the failure sheet."""
@@ -301,7 +243,7 @@ class RunsPane(Pane):
 
     def action_views(self) -> None:
         """The table of the finished runs among those that are listed."""
-        self.post_message(self.ViewsOpened([run["run_id"] for run in self.visible_runs()]))
+        self.post_message(self.ViewsOpened([run.run_id for run in self.selection.visible()]))
 
     def action_log(self) -> None:
         """What the run's process printed."""
@@ -312,12 +254,12 @@ class RunsPane(Pane):
         return f"{self.choices.current}  {super().line_to_copy()}"
 
 
-def _capacity(run: Row) -> str:
-    return f"{run['capacity']:g}"
+def _capacity(run: Run) -> str:
+    return f"{run.capacity:g}"
 
 
-def _epsilon(run: Row) -> str:
-    return text.epsilon(run["epsilon"]) if run["epsilon"] else "—"
+def _epsilon(run: Run) -> str:
+    return text.epsilon(run.epsilon) if run.epsilon else "—"
 
 
 def _number(number: Number) -> Segment:
@@ -326,10 +268,11 @@ def _number(number: Number) -> Segment:
     return shown + (marks.mark(None, number.warned) or mark(number.leaks) or " "), tone
 
 
-def _accuracy(run: Row, column: str, told: bool) -> Segment:
-    """An accuracy of the run's row, with a mark where it may mislead, or a blank where others (told) have one."""
-    shown, tone = _share(run[column])
-    is_warned = run[column] is not None and marks.is_warned(run, column.partition("_")[0])
+def _accuracy(run: Run, view: str, split: str, told: bool) -> Segment:
+    """An accuracy of the run, with a mark where it may mislead, or a blank where others (told) have one."""
+    share = run.accuracy(view, split)
+    shown, tone = _share(share)
+    is_warned = share is not None and view in run.warned_views
     return shown + (marks.mark(None, is_warned) or " " * told), tone
 
 
@@ -342,20 +285,5 @@ def _beside(chosen: str) -> str:
     return next(name for name in BESIDE if name != chosen)
 
 
-def _age(run: Row) -> float | None:
-    return run["started"] or (time.time() if run["state"] not in FINISHED else None)
-
-
-BESIDE = {"ADV TEST": "adversarial_test_accuracy", "TEST": "benign_test_accuracy"}
-CHOSEN = "LEAKAGE"
-SORTS: dict[str, Callable[[Row], Any] | None] = {
-    "RUN": itemgetter("name"),
-    "STATE": itemgetter("state"),
-    CHOSEN: None,
-    "CAP": itemgetter("capacity"),
-    "EPS": itemgetter("epsilon"),
-    "STARTED": _age,
-}
-"""Columns the runs can be sorted by, and the value of each; None for the number that was chosen."""
-DOWNWARD = (CHOSEN, "STARTED")
-"""Columns of which the largest come first."""
+BESIDE = {"ADV TEST": ("adversarial", "test"), "TEST": ("benign", "test")}
+"""The accuracy of a column."""

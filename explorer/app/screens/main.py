@@ -203,7 +203,7 @@ class MainScreen(Screen):
     @on(RunsPane.ComparisonOpened)
     def compare_runs(self) -> None:
         """The marked runs side by side, or the one under the cursor beside its natural twin."""
-        marked = [run_id for run_id in self.host.choices.marked if run_id in self.host.live.runs]
+        marked = self.host.selection.marked()
         if len(marked) > 1:
             self.app.push_screen(Compare(marked))
         else:

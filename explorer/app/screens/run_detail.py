@@ -8,7 +8,6 @@ from textual.screen import Screen
 
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
-from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.sheet_screen import SheetScreen
@@ -104,20 +103,14 @@ class RunDetail(SheetScreen, Screen):
         self._step(-1)
 
     def _step(self, step: int) -> None:
-        order = self._listed()
-        if not order:
+        run_id = self.app.selection.step(self.page.run_id, step)
+        if run_id is None:
             return
-        now = order.index(self.page.run_id) if self.page.run_id in order else 0
-        self.page.run_id = self.app.choices.current = order[(now + step) % len(order)]
+        self.page.run_id = run_id
         self.page.folder, self.page.image = None, 0
         self.page.show_from(0)
         self._look_at_files()
         self.app.screen_stack[0].draw()  # its cursor went along
-
-    def _listed(self) -> list[str]:
-        """The runs as the list shows them."""
-        lists = self.app.screen_stack[0].query(RunsPane)
-        return lists.first().order if lists else list(self.app.live.runs)
 
     async def action_copy(self) -> None:
         """The settings as a sweep file."""

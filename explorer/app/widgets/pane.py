@@ -13,6 +13,7 @@ from explorer.app.host import Host
 from explorer.app.widgets.page import Lines
 from explorer.project.choices import Choices
 from explorer.project.live import Live
+from explorer.project.selection import Selection
 from explorer.results.lines import line_text
 
 ACTION = re.compile("{(" + "|".join(map(re.escape, actions.BY_ID)) + ")}")
@@ -60,6 +61,11 @@ class Pane(Lines):
     def choices(self) -> Choices:
         """The person's choices."""
         return self.host.choices
+
+    @property
+    def selection(self) -> Selection:
+        """The runs that are seen by these choices."""
+        return Selection(self.live, self.choices)
 
     def keyed(self, words: str) -> str:
         """The words with the keys of the actions named in braces: `{runs.open} open`."""

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.spec.experiment import INFERENCE_ATTACKS
-from explorer.app.panes.runs import SORTS, short_name
 from explorer.charts import metrics
+from explorer.project.selection import SORTS
 from explorer.results.lines import line_text
+from explorer.results.run_words import short_name
 from explorer.results.text import VIEWS
 
 NATURAL, DONE = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
