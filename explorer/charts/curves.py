@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from explorer.charts import metrics, series
+from explorer.charts import series
 from explorer.charts.plot import MARKS, Chart, Series
 from explorer.charts.read_out import is_number
+from explorer.project import metrics
 from explorer.project.choices import View
 from explorer.project.live import Live
 from explorer.results import marks, text

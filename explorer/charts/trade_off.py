@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from explorer.charts import curves, metrics, series
+from explorer.charts import curves, series
 from explorer.charts.chart import Series
 from explorer.charts.curves import Drawing, Row
+from explorer.project import metrics
 from explorer.project.choices import View
 from explorer.project.live import Live
 from explorer.results import text

@@ -7,7 +7,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from engine.run_states import FAILED, FINISHED
-from explorer.charts import metrics
+from explorer.project import metrics
 from explorer.project.choices import SAVED_FILTERS, View
 from explorer.project.live import Live
 from store.rows import Run

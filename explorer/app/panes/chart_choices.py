@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.charts import curves, metrics
+from explorer.charts import curves
+from explorer.project import metrics
 from explorer.project.choices import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
 RULES = {"oracle": "oracle (the paper's)", "heldout": "held-out"}

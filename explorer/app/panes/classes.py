@@ -8,8 +8,7 @@ from explorer.app import actions
 from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
-from explorer.charts import metrics
-from explorer.project import progress
+from explorer.project import metrics, progress
 from explorer.results import class_cells, classes_table, marks, text
 from explorer.results.classes_table import PAPERS, ClassRow, Strategy
 from explorer.results.lines import Line, plain

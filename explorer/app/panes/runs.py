@@ -11,11 +11,12 @@ from explorer.app import actions
 from explorer.app.panes.run_summary import summary
 from explorer.app.widgets.page import LazyLines, Page
 from explorer.app.widgets.pane import Pane
-from explorer.charts import metrics, series
-from explorer.charts.metrics import Number
+from explorer.charts import series
 from explorer.charts.plot import LIKE_GUESS, MARKS
+from explorer.project import metrics
 from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
+from explorer.project.metrics import Number
 from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
-from explorer.charts.metrics import SHORT
+from explorer.project.metrics import SHORT
 from explorer.results import marks, text, views_table
 from explorer.results.lines import Line, heading, plain, wrapped
 from explorer.results.table import MISSING, Column, fit, row

@@ -2,8 +2,9 @@
 
 import pytest
 
-from explorer.charts import kinds, metrics, read_out
+from explorer.charts import kinds, read_out
 from explorer.charts.plot import Chart, Look, Series, draw
+from explorer.project import metrics
 from explorer.project.choices import View
 from explorer.results.marks import FLOOR
 

@@ -5,7 +5,7 @@ import pytest
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.app import palette
 from explorer.app.panes.chart_choices import HISTORIES
-from explorer.charts import metrics
+from explorer.project import metrics
 from explorer.project.choices import INTERVALS, SCALES, SMOOTHINGS
 from explorer.results.text import VIEWS
 

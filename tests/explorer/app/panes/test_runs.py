@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from engine.spec.experiment import INFERENCE_ATTACKS
-from explorer.charts import metrics
+from explorer.project import metrics
 from explorer.project.selection import SORTS
 from explorer.results.lines import line_text
 from explorer.results.run_words import short_name

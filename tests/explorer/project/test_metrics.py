@@ -5,10 +5,10 @@ from engine import inference
 from engine.evaluation.predictions import Answers, Predictions
 from engine.service.project import Project
 from engine.spec.experiment import INFERENCE_ATTACKS, Inference
-from explorer.charts import metrics
-from explorer.charts.metrics import Number
+from explorer.project import metrics
 from explorer.project.choices import View
 from explorer.project.live import Live
+from explorer.project.metrics import Number
 
 
 class Asked(Live):
