@@ -30,7 +30,7 @@ ADOPT = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); o
 ESCAPES = re.compile(rb"\x1b(\[[0-9;?<>=$]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9])")
 
 
-LONGEST = ("test_survival.py", "test_cli.py", "test_terminal.py")
+LONGEST = ("test_survival.py", "test_cli.py", "test_terminal.py", "test_play.py")
 """Files whose tests wait for whole programs. They begin first, so that in the end no core is left alone with them."""
 
 

@@ -59,7 +59,7 @@ def plain_network(own, restart):
     size = 1 << (len(y) - 1).bit_length()
     updates, batch = max(10, size // 32), min(32, size // 2)
     fitting, lowest, since, best = np.array(fitting), np.inf, 0, None
-    for _ in range(60):
+    for _ in range(networks.ROUNDS):
         for draw in torch.rand(updates, batch, generator=generator):
             rows = fitting[(draw * len(fitting)).long().numpy()]
             optimizer.zero_grad()
@@ -81,9 +81,11 @@ def plain_network(own, restart):
     return log_odds
 
 
-@pytest.mark.parametrize(("each", "width"), [(60, 10), (37, 90), (4, 5)])
+@pytest.mark.parametrize(("each", "width", "rounds"), [(60, 10, 60), (37, 90, 3), (4, 5, 3)])
 @pytest.mark.usefixtures("in_float64")
-def test_one_network_is_the_ordinary_module_trained_by_an_ordinary_loop(each, width):
+def test_one_network_is_the_ordinary_module_trained_by_an_ordinary_loop(monkeypatch, each, width, rounds):
+    """In its first updates; one also until it stops, which is by itself."""
+    monkeypatch.setattr(networks, "ROUNDS", rounds)
     own, strange = task(each, width), task(80, width, seed=(9,)).features
     assert np.allclose(fit([own], 1)[0].log_odds(strange), plain_network(own, 0)(strange), **CLOSE)
 
@@ -96,10 +98,14 @@ def test_restarts_are_networks_of_their_own_whose_log_odds_are_averaged():
 
 
 @pytest.mark.parametrize(
-    "sizes", [[60] * 4, [33, 40, 64, 50], [2, 500, 60, 3, 2, 130]], ids=["alike", "padded", "very different"]
+    ("sizes", "rounds"),
+    [([60] * 4, 5), ([33, 40, 64, 50], 5), ([2, 500, 60, 3, 2, 130], 60)],
+    ids=["alike", "padded", "very different"],
 )
 @pytest.mark.usefixtures("in_float64")
-def test_networks_trained_together_equal_the_same_trained_one_by_one(sizes):
+def test_networks_trained_together_equal_the_same_trained_one_by_one(monkeypatch, sizes, rounds):
+    """The last until all have stopped, each in a round of its own."""
+    monkeypatch.setattr(networks, "ROUNDS", rounds)
     tasks = [task(each, seed=(5, index, 0)) for index, each in enumerate(sizes)]
     strange = task(50, seed=(9,)).features
     for own, together in zip(tasks, fit(tasks, 2), strict=True):
@@ -107,7 +113,8 @@ def test_networks_trained_together_equal_the_same_trained_one_by_one(sizes):
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_order_and_company_change_nothing():
+def test_order_and_company_change_nothing(monkeypatch):
+    monkeypatch.setattr(networks, "ROUNDS", 5)
     tasks = [task(each, seed=(5, index, 0)) for index, each in enumerate((60, 7, 61, 7))]
     strange = task(50, seed=(9,)).features
     there, back = fit(tasks, 1), fit(tasks[::-1], 1)[::-1]
@@ -187,6 +194,7 @@ def test_wide_inputs_are_trained_in_turns_within_the_bound(stacks, monkeypatch):
 
 @pytest.mark.usefixtures("in_float64")
 def test_turns_change_nothing(monkeypatch, stacks):
+    monkeypatch.setattr(networks, "ROUNDS", 5)
     tasks, strange = [task(30, seed=(5, index)) for index in range(5)], task(50, seed=(9,)).features
     together = fit(tasks, 2)
     monkeypatch.setattr(networks, "STACK_WEIGHTS", 1)

@@ -19,6 +19,7 @@ SWEEP = {
     "grid": {"defense": ["natural"], "capacity": [0.5], "seed": [0]},
     "recipe": {"steps": 20},
     "evaluation": {"steps": 2, "epsilon": 0.1},
+    "inference": {"attacks": ["confidence", "gap"]},
 }
 
 
