@@ -66,7 +66,7 @@ def _terminal(screen: str, settings: Path) -> Iterator[str]:
 
 
 def _sizes(live: Live) -> Iterator[str]:
-    states = Counter(run["state"] for run in live.runs.values())
+    states = Counter(run.state for run in live.runs.values())
     yield f"{len(live.runs)} runs: {', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}"
     files = {"database": live.project.database, "engine's log": live.project.log}
     yield ", ".join(f"{name} {text.size(path.stat().st_size)}" for name, path in files.items() if path.exists()) or "-"

@@ -98,7 +98,7 @@ async def _runs_of(live: Live, filters: Mapping[str, Any]) -> list[str]:
     """The runs that the filters choose; a run may belong to more sweeps than its row names."""
     if not filters:
         return list(live.runs)
-    return filters.get("run_id") or [row["run_id"] for row in await live.query("runs", **filters)]
+    return filters.get("run_id") or [run.run_id for run in await live.query("runs", **filters)]
 
 
 async def write(live: Live, export: Export) -> Written:

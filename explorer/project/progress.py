@@ -3,13 +3,11 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from engine.run_states import FINISHED
 from explorer.project.board import Board
 from explorer.results import text
-
-Row = Mapping[str, Any]
+from store.rows import Run
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,9 @@ class Work:
         return f"ETA {text.duration(self.left)} ({clock(self.left)}){' rough' if self.rough else ''}"
 
 
-def work(runs: Mapping[str, Row], board: Board) -> Work | None:
-    """The work in hand, None where there is none; `runs` are rows of the store's `runs` by id."""
-    known = [(runs[run_id]["sweep"], run) for run_id, run in board.runs.items() if run_id in runs]
+def work(runs: Mapping[str, Run], board: Board) -> Work | None:
+    """The work in hand, None where there is none; `runs` by id."""
+    known = [(runs[run_id].sweep, run) for run_id, run in board.runs.items() if run_id in runs]
     pending = {sweep for sweep, run in known if run.state not in FINISHED}
     if not pending:
         return None
@@ -46,11 +44,9 @@ def work(runs: Mapping[str, Row], board: Board) -> Work | None:
     return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, rough)
 
 
-def waiting(runs: Iterable[Row]) -> list[Row]:
+def waiting(runs: Iterable[Run]) -> list[Run]:
     """The queued runs, the next one first: by priority, then as submitted."""
-    return sorted(
-        (run for run in runs if run["state"] == "queued"), key=lambda run: (-run["priority"], run["submission"])
-    )
+    return sorted((run for run in runs if run.state == "queued"), key=lambda run: (-run.priority, run.submission))
 
 
 def clock(seconds: float) -> str:

@@ -3,7 +3,6 @@
 EngineRefused, EngineUnreachable and SpecError say in one line why it could not be done.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,7 @@ from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 from explorer.project.live import Live
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
-
-Row = Mapping[str, Any]
+from store.rows import Run
 
 
 async def retry(live: Live, run_ids: Sequence[str]) -> str:
@@ -30,8 +28,8 @@ async def cancel(live: Live, run_ids: Sequence[str]) -> str:
 
 async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
     """Let queued runs start before all others that wait."""
-    waiting = [run for run in live.runs.values() if run["state"] == "queued"]
-    priority = min(max((run["priority"] for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
+    waiting = [run for run in live.runs.values() if run.state == "queued"]
+    priority = min(max((run.priority for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
     known = (await live.call(protocol.Prioritise(run_ids=list(run_ids), priority=priority))).run_ids
     for run_id in known:
         live.runs[run_id] = live.runs[run_id]._replace(priority=priority)  # the engine does not push it
@@ -41,12 +39,12 @@ async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
 async def half_batch(live: Live, run_id: str) -> str:
     """Queue a run's experiment with half of its batch size: another experiment, with its own id, in the same sweep."""
     row = await _whole(live, run_id)
-    spec = json.loads(row["spec"])
+    spec = row.spec
     half = halved(spec)
     if half is None:
-        raise SpecError(f"{row['name']}: its batch is one image; it cannot be halved")
+        raise SpecError(f"{row.name}: its batch is one image; it cannot be halved")
     other = Experiment.from_dict(spec | {"recipe": spec["recipe"] | {"batch_size": half}})
-    queued = await _submit(live, row["sweep"] or row["name"], [(other, row)])
+    queued = await _submit(live, row.sweep or row.name, [(other, row)])
     if queued:
         return f"{other.run_id} queued: batch size {half}, another experiment with its own id"
     return f"{other.run_id}, with batch size {half}, is known already"
@@ -60,21 +58,21 @@ def halved(spec: Mapping[str, Any]) -> int | None:
 async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
     """Queue a run's experiment with certified answers by that method: another run beside it, with its own id."""
     row = await _whole(live, run_id)
-    other = certified(json.loads(row["spec"]), method)
+    other = certified(row.spec, method)
     missing = trained_anew(live.project, row)
-    if await _submit(live, row["sweep"] or row["name"], [(other, row)]):
-        return f"{other.run_id} queued: {row['name']} certified by {method}{missing and f'; {missing}'}"
-    return f"{other.run_id}: {row['name']} certified by {method}, is known already"
+    if await _submit(live, row.sweep or row.name, [(other, row)]):
+        return f"{other.run_id} queued: {row.name} certified by {method}{missing and f'; {missing}'}"
+    return f"{other.run_id}: {row.name} certified by {method}, is known already"
 
 
 async def repeat_sweep(live: Live, run_id: str) -> str:
     """Queue every experiment of a run's sweep again with seeds that the sweep does not have yet."""
-    sweep = live.runs[run_id]["sweep"]
+    sweep = live.runs[run_id].sweep
     if not sweep:
-        raise SpecError(f"{live.runs[run_id]['name']}: came in by import; it belongs to no sweep")
-    ids = [row["run_id"] for row in await live.query("runs", sweep=sweep)]
+        raise SpecError(f"{live.runs[run_id].name}: came in by import; it belongs to no sweep")
+    ids = [row.run_id for row in await live.query("runs", sweep=sweep)]
     rows = await live.query("run", run_id=ids)
-    specs = [json.loads(row["spec"]) for row in rows]
+    specs = [row.spec for row in rows]
     seeds = [spec["seed"] for spec in specs]
     shift = max(seeds) - min(seeds) + 1
     others = [Experiment.from_dict(spec | {"seed": spec["seed"] + shift}) for spec in specs]
@@ -83,13 +81,13 @@ async def repeat_sweep(live: Live, run_id: str) -> str:
     return f"{sweep}: {len(queued)} {'run' if len(queued) == 1 else 'runs'} queued with {seeds_of}"
 
 
-async def _submit(live: Live, sweep: str, asked: Sequence[tuple[Experiment, Row]]) -> list[str]:
+async def _submit(live: Live, sweep: str, asked: Sequence[tuple[Experiment, Run]]) -> list[str]:
     """Queue experiments in the places of the runs they are made from; those newly queued."""
     requests = [request_like(experiment, row) for experiment, row in asked]
     return (await live.call(protocol.Submit(sweep=sweep, runs=requests))).run_ids
 
 
-async def _whole(live: Live, run_id: str) -> Row:
+async def _whole(live: Live, run_id: str) -> Run:
     rows = await live.query("run", run_id=run_id)
     if not rows:
         raise SpecError(f"{run_id}: no such run")
@@ -99,7 +97,7 @@ async def _whole(live: Live, run_id: str) -> Row:
 def _said(live: Live, asked: Sequence[str], changed: Sequence[str], done: str, nothing: str) -> str:
     """The notice for some runs of which only some were changed."""
     if len(asked) == 1:
-        name = live.runs[asked[0]]["name"] if asked[0] in live.runs else asked[0]
+        name = live.runs[asked[0]].name if asked[0] in live.runs else asked[0]
         return f"{name} {done}" if changed else f"{name}: {nothing}"
     return f"{len(changed)} of {len(asked)} runs {done}" if changed else nothing
 

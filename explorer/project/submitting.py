@@ -1,6 +1,5 @@
 """From planned sweeps and known runs to what the engine is asked for, for the app and the command line."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from engine.spec.sweeps import Sweep
 from engine.text import printable
 from engine.validation import SpecError
 from explorer.results.run_folder import WEIGHTS
+from store.rows import Run
 
 TIGHTER = "crown-ibp"
 """The method that a run is certified by where no other is asked for; never looser than `ibp`."""
@@ -44,21 +44,20 @@ def certified(spec: Mapping[str, Any], method: str) -> Experiment:
     return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
 
 
-def trained_anew(project: Project, row: Mapping[str, Any]) -> str:
+def trained_anew(project: Project, run: Run) -> str:
     """What to know before asking more of a run, a row of the query `run`: its weights are no longer kept; else empty.
 
     Foreign weights are read from their own file, and a run that is not done has none to be missed.
     """
-    foreign = "weights" in json.loads(row["spec"])["recipe"]
-    kept = project.run_folder(row["run_id"]) / WEIGHTS
-    if foreign or row["state"] != "done" or kept.exists():
+    foreign = "weights" in run.spec["recipe"]
+    kept = project.run_folder(run.run_id) / WEIGHTS
+    if foreign or run.state != "done" or kept.exists():
         return ""
     return f"its weights are gone ({printable(str(kept))}): it is trained anew, unless a run beside it has the same"
 
 
-def request_like(experiment: Experiment, row: Mapping[str, Any]) -> protocol.RunRequest:
+def request_like(experiment: Experiment, run: Run) -> protocol.RunRequest:
     """An experiment in the place of the run that it is made from, a row of the query `run`; `SpecError`."""
-    place = json.loads(row["place"] or "{}")
-    if not place:
-        raise SpecError(f"{row['name']}: came in by import; submit its sweep to run it here")
-    return protocol.RunRequest(experiment=experiment.to_dict(), place=place)
+    if not run.place:
+        raise SpecError(f"{run.name}: came in by import; submit its sweep to run it here")
+    return protocol.RunRequest(experiment=experiment.to_dict(), place=dict(run.place))

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from rows import typed
 
 from explorer.project.board import Board
 from explorer.project.progress import Work, clock, waiting, work
@@ -11,7 +12,7 @@ def project(states):
     board = Board(dict.fromkeys(states, "x"), clock=lambda: 0.0)
     for name, (_, state) in states.items():
         board.put_state(name, state)
-    return {name: {"run_id": name, "sweep": sweep} for name, (sweep, _) in states.items()}, board
+    return {name: typed("runs", {"run_id": name, "sweep": sweep}) for name, (sweep, _) in states.items()}, board
 
 
 def test_nothing_is_in_hand_where_every_run_has_ended():
@@ -41,12 +42,12 @@ def test_a_time_on_another_day_says_the_weekday():
 
 def test_runs_wait_by_priority_then_as_submitted():
     rows = [
-        {"run_id": name, "state": state, "priority": priority, "submission": index}
+        typed("runs", {"run_id": name, "state": state, "priority": priority, "submission": index})
         for index, (name, state, priority) in enumerate(
             [("a", "queued", 0), ("b", "queued", 2), ("c", "running", 9), ("d", "queued", 2), ("e", "queued", -1)]
         )
     ]
-    assert [row["run_id"] for row in waiting(rows)] == ["b", "d", "a", "e"]
+    assert [run.run_id for run in waiting(rows)] == ["b", "d", "a", "e"]
 
 
 def test_the_length_of_a_kind_is_the_mean_of_its_runs():
