@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.keys import format_key
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,6 @@ class Action:
         return shown(self.keys.partition(",")[0])
 
 
-KEY_NAMES = {
-    **{"question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]", "plus": "+"},
-    **{"minus": "-", "equals_sign": "=", "space": "space", "escape": "esc", "ctrl+p": "^p", "ctrl+z": "^z"},
-    **{"left": "←", "right": "→", "up": "↑", "down": "↓", "shift+tab": "shift+tab", "ctrl+c": "^c", "ctrl+q": "^q"},
-    **{"shift+left": "shift+←", "shift+right": "shift+→", "pageup": "pgup", "pagedown": "pgdn"},
-    **{"less_than_sign": "<", "greater_than_sign": ">", "comma": ","},
-}
 ACTIONS: tuple[Action, ...] = (
     Action("app.help", "question_mark,f1", "help: every key, this pane's first", "help: Show keys", "help"),
     Action("app.commands", "ctrl+p", "commands: everything by name", "", "commands"),
@@ -204,8 +198,10 @@ BY_ID = {action.id: action for action in ACTIONS}
 
 
 def shown(key: str) -> str:
-    """A key as people write it."""
-    return KEY_NAMES.get(key, key)
+    """A key as people write it: Textual's own way, but for `enter` and `^p`."""
+    modifiers, plus, plain = key.rpartition("+")
+    name = plain if plain == "enter" else format_key(plain)
+    return f"^{name}" if modifiers == "ctrl" else f"{modifiers}{plus}{name}"
 
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> str:

@@ -2,25 +2,22 @@
 
 import os
 import re
-import string
 import tomllib
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from textual.keys import KEY_NAME_REPLACEMENTS, Keys
+from textual.keys import Keys, format_key
 
 from explorer.app import actions
 
 THEMES = ("dark", "light", "mono")
 ALLOWED_KEYS = "allowed: a key such as 'o', 'f5', 'space' or 'ctrl+t'"
 KINDS = {bool: "true or false", dict: "a table"}
-_SIGNS = {unicodedata.name(sign).lower().replace("-", "_").replace(" ", "_") for sign in string.punctuation}
-NAMED_KEYS = {*(key.value for key in Keys), *(KEY_NAME_REPLACEMENTS.get(name, name) for name in _SIGNS)}
-"""What Textual calls keys that are more than a letter or a digit."""
+NAMED_KEYS = {key.value for key in Keys}
+"""What Textual calls keys that write nothing."""
 MODIFIERS = re.compile(r"((ctrl|shift|alt|super)\+)*")
 
 
@@ -106,7 +103,7 @@ def _keymap(given: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]
 def _is_key(name: str) -> bool:
     """Whether a terminal can send it: one character, or Textual's name for one or for a key."""
     plain = MODIFIERS.sub("", name.strip(), count=1)
-    return plain in NAMED_KEYS or (len(plain) == 1 and plain.isprintable())
+    return plain in NAMED_KEYS or (len(sign := format_key(plain)) == 1 and sign.isprintable())
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

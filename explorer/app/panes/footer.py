@@ -1,28 +1,20 @@
 """The last line: the keys that matter now, the focused pane's first."""
 
-from rich.segment import Segment as RichSegment
-from textual.strip import Strip
-from textual.widget import Widget
-
 from explorer.app import actions
-from explorer.app.look import style
+from explorer.app.widgets.box import Toned
 from explorer.app.widgets.pane import Pane
 from explorer.results.lines import Line
 
 
-class Footer(Widget):
+class Footer(Toned):
     """As many hints as fit, from the table of actions; `?` is always among them."""
 
     def __init__(self) -> None:
         super().__init__(id="footer")
-        self.line: Line = ()
 
     def draw(self, pane: Pane | None) -> None:
         """Bring the line up to date; `pane` has the focus."""
-        line = self._hints(pane)
-        if line != self.line:
-            self.line = line
-            self.refresh()
+        self.show([self._hints(pane)])
 
     def _hints(self, pane: Pane | None) -> Line:
         welcome = pane is not None and pane.SCOPE == "welcome"  # nothing to filter, copy or export yet
@@ -47,9 +39,3 @@ class Footer(Widget):
             return "1-6"
         following = actions.BY_ID["chart.next"]
         return f"{key} {self.app.key_of(following)}" if action.id == "chart.previous" else key
-
-    def render_line(self, y: int) -> Strip:  # noqa: ARG002
-        """The line (Textual's line API)."""
-        base = self.rich_style
-        strip = Strip([RichSegment(part, base + style(self.app.theme, tone)) for part, tone in self.line])
-        return strip.adjust_cell_length(self.size.width, base)

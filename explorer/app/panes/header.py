@@ -3,13 +3,10 @@
 import time
 
 from rich.cells import cell_len
-from rich.segment import Segment as RichSegment
-from textual.strip import Strip
-from textual.widget import Widget
 
 from explorer.app import actions
 from explorer.app.host import Host
-from explorer.app.look import style
+from explorer.app.widgets.box import Toned
 from explorer.machine import machine_text
 from explorer.project import progress
 from explorer.project.live import Live
@@ -28,12 +25,11 @@ COUNTED = {
 """States by the word that counts them, and its tone."""
 
 
-class Header(Widget):
+class Header(Toned):
     """Counts and time left; a red line instead where the engine was lost."""
 
     def __init__(self) -> None:
         super().__init__(id="header")
-        self.lines: list[Line] = [(), ()]
 
     @property
     def host(self) -> Host:
@@ -42,17 +38,7 @@ class Header(Widget):
 
     def draw(self, held: Live | None = None) -> None:
         """Bring the lines up to date; `held` is the project as it was when the view was paused."""
-        lines = [self._first(held), self._second()]
-        if lines != self.lines:
-            self.lines = lines
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """One of the lines (Textual's line API)."""
-        line = self.lines[y] if y < len(self.lines) else ()
-        base = self.rich_style
-        strip = Strip([RichSegment(part, base + style(self.app.theme, tone)) for part, tone in line])
-        return strip.adjust_cell_length(self.size.width, base)
+        self.show([self._first(held), self._second()])
 
     def _first(self, held: Live | None) -> Line:
         live, board = self.host.live, self.host.live.board

@@ -1,6 +1,5 @@
 """The dialog that says what works on this machine, what does not, and what to do about it."""
 
-from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from explorer.app import actions
@@ -14,9 +13,9 @@ class CheckScreen(SheetScreen, ModalScreen[None]):
     SCOPE = "check"
     BINDINGS = actions.bindings("check")
 
-    def compose(self) -> ComposeResult:
-        """The sheet."""
-        yield Findings()
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = Findings()
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -24,8 +23,4 @@ class CheckScreen(SheetScreen, ModalScreen[None]):
 
     def action_copy(self) -> None:
         """All findings as text."""
-        self.copy(f"{self.sheet.text().strip()}\n", "the findings")
-
-    def action_back(self) -> None:
-        """Close."""
-        self.dismiss()
+        self.copy(f"{self.page.text().strip()}\n", "the findings")

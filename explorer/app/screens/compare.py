@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from textual.app import App, ComposeResult
+from textual.app import App
 from textual.screen import Screen
 
 from explorer.app import actions
@@ -21,10 +21,6 @@ class Compare(SheetScreen, Screen):
     def __init__(self, run_ids: Sequence[str]) -> None:
         super().__init__()
         self.page = ComparisonSheet(run_ids)
-
-    def compose(self) -> ComposeResult:
-        """The columns."""
-        yield self.page
 
     def possible(self, action: actions.Action) -> bool:
         """Only a side with runs on it can be gone to."""
@@ -52,10 +48,6 @@ class Compare(SheetScreen, Screen):
         words = [comparison_table.legend(known), *marks.lines(comparison_table.warnings(known), marks.LINE)]
         text = comparison_table.as_text(page.names(), page.sections(), "\n".join(filter(None, words)))
         self.copy(text, "the comparison")
-
-    def action_back(self) -> None:
-        """Where one came from."""
-        self.dismiss()
 
 
 def push_with_twin(app: App, run_id: str) -> None:

@@ -11,11 +11,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.validation import SpecError
-from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.box import Box, Toned
 from explorer.app.widgets.field import Choice, Field
 from explorer.project import exports
 from explorer.project.exports import FORMATS, Export
@@ -95,8 +95,8 @@ class ExportDialog(ModalScreen[None]):
             Field("format", Choice(FORMATS, id="format")),
             Field("runs", Choice(list(self.offers), id="which")),
             Field("path", Input(compact=True, select_on_focus=False, id="path")),
-            Static(id="preview"),
-            Static(id="trouble", markup=False),
+            Toned(id="preview"),
+            Toned(id="trouble"),
             id="export",
         )
 
@@ -129,7 +129,7 @@ class ExportDialog(ModalScreen[None]):
     def _say(self, words: str, tone: str = "") -> None:
         """Words about what is in the way; the question about an existing file is asked anew."""
         self.overwrites = None
-        self.query_one("#trouble", Static).update(rich_text([((words, tone),)], self.app.theme))
+        self.query_one("#trouble", Toned).show([((words, tone),)], layout=True)
 
     # What will be written
 
@@ -151,7 +151,7 @@ class ExportDialog(ModalScreen[None]):
         head: list[Line] = [((CONTENTS[self.table], ""),), ((words, "bold"),)]
         head += [((FLOOR, "dim"),)] if self.table in OF_LEAKAGE else []
         names: list[Line] = [((textwrap.shorten(", ".join(columns), NAMES, placeholder=" …"), "dim"),)]
-        self.query_one("#preview", Static).update(rich_text(head + names, self.app.theme))
+        self.query_one("#preview", Toned).show(head + names)
 
     # Writing
 

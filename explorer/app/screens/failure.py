@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from explorer.app import actions
@@ -26,10 +25,6 @@ class FailedRun(SheetScreen, ModalScreen[None]):
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self.page = FailureSheet(run_id)
-
-    def compose(self) -> ComposeResult:
-        """The sheet."""
-        yield self.page
 
     def on_mount(self) -> None:
         """Look at the run's folder."""
@@ -71,7 +66,3 @@ class FailedRun(SheetScreen, ModalScreen[None]):
     def action_whole(self) -> None:
         """Everything about the run instead."""
         self.app.switch_screen(RunDetail(self.page.run_id))
-
-    def action_back(self) -> None:
-        """Close."""
-        self.dismiss()

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from explorer.app import actions
 from explorer.app.actions import Action
 from explorer.app.settings import config_file
-from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.box import Box, Toned
 from explorer.results.lines import Line, sized
 
 TITLES = {
@@ -132,7 +132,7 @@ class Help(ModalScreen[None]):
         yield Box(
             "Keys",
             "↑↓ scroll  / filter  esc ? q leave",
-            VerticalScroll(Static(id="lines"), can_focus=False),
+            VerticalScroll(Toned(id="lines"), can_focus=False),
             Input(placeholder="filter: words of an action, or a key", compact=True),
             id="help",
         )
@@ -149,8 +149,7 @@ class Help(ModalScreen[None]):
     def _draw(self) -> None:
         width = self.query_one("#lines").size.width
         if width:
-            lines = self.guide.lines(width, self.query_one(Input).value)
-            self.query_one("#lines", Static).update(rich_text(lines, self.app.theme))
+            self.query_one(Toned).show(self.guide.lines(width, self.query_one(Input).value), layout=True)
             self.action_scroll(-9999)
 
     @on(Input.Submitted)

@@ -9,19 +9,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.spec.experiment import DATASETS
 from engine.spec.recipes import DEFENSES, SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
-from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.box import Box, Toned
 from explorer.app.widgets.field import Choice, Field
 from explorer.project.planning import Cost, Draft, cost, errors, plan
 from explorer.project.submitting import place_here, submission
 from explorer.results import text
-from explorer.results.lines import Line
 
 FIELDS = {
     "name": ("name", "what tables call the sweep"),
@@ -74,8 +73,8 @@ class NewSweep(ModalScreen[None]):
             Field("from", Choice([*presets(), OWN], "demo", id="preset")),
             Field("scale", Choice(SCALES, "quick", id="scale")),
             *(Field(label, Input(compact=True, id=name)) for name, (label, _) in FIELDS.items()),
-            Static(id="hint"),
-            Static(id="summary"),
+            Toned(id="hint"),
+            Toned(id="summary"),
             id="new-sweep",
         )
 
@@ -96,11 +95,10 @@ class NewSweep(ModalScreen[None]):
         here = self.focused.id if self.focused is not None else ""
         hint = FIELDS.get(here, ("", "a packaged sweep to start from, space lists all; any field may change"))[1]
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
-        self.query_one("#hint", Static).update(rich_text([line], self.app.theme))
+        self.query_one("#hint", Toned).show([line], layout=True)
 
     def _summarise(self, words: str, tone: str = "", more: str = "") -> None:
-        lines: list[Line] = [((f"  {words}", tone),), ((f"  {more}", "dim"),)]
-        self.query_one("#summary", Static).update(rich_text(lines, self.app.theme))
+        self.query_one("#summary", Toned).show([((f"  {words}", tone),), ((f"  {more}", "dim"),)])
 
     # What is typed
 

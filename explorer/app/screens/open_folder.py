@@ -12,7 +12,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.service.project import Project
-from explorer.app.widgets.box import Box, rich_text
+from explorer.app.widgets.box import Box, Toned
 from explorer.results import text
 from explorer.results.lines import Segment
 
@@ -78,7 +78,7 @@ class OpenFolder(ModalScreen[Project | None]):
             "→ complete  enter open  esc leave",
             Static("A project folder, or the explore.duckdb in one:", markup=False),
             Input(f"{self.app.live.project.root.parent}/", compact=True, select_on_focus=False, suggester=Folders()),
-            Static(id="verdict", markup=False),
+            Toned(id="verdict"),
             id="open-folder",
         )
 
@@ -87,7 +87,7 @@ class OpenFolder(ModalScreen[Project | None]):
         self._judge(self.query_one(Input).value)
 
     def _judge(self, typed: str) -> None:
-        self.query_one("#verdict", Static).update(rich_text([(verdict(typed),)], self.app.theme))
+        self.query_one("#verdict", Toned).show([(verdict(typed),)], layout=True)
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:

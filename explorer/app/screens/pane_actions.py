@@ -1,6 +1,7 @@
 """Panes: which are shown, which has the focus, filter and pause."""
 
 import copy
+from functools import partialmethod
 
 from explorer.app.panes.chart import Chart
 from explorer.app.screens.body import Body
@@ -32,30 +33,6 @@ class PaneActions:
         focused = self.body.screen.focused
         return focused if isinstance(focused, Pane) else None
 
-    def action_show_1(self) -> None:
-        """Runs."""
-        self._show("1")
-
-    def action_show_2(self) -> None:
-        """Chart."""
-        self._show("2")
-
-    def action_show_3(self) -> None:
-        """Classes."""
-        self._show("3")
-
-    def action_show_4(self) -> None:
-        """Queue."""
-        self._show("4")
-
-    def action_show_5(self) -> None:
-        """GPU."""
-        self._show("5")
-
-    def action_show_6(self) -> None:
-        """Log."""
-        self._show("6")
-
     def _show(self, number: str) -> None:
         """Show and focus a pane; the focused one is put away where it may be."""
         choices, body = self.choices, self.body
@@ -73,6 +50,13 @@ class PaneActions:
         body.lay_out()
         pane.display = True
         body.screen.set_focus(pane)
+
+    action_show_1 = partialmethod(_show, "1")
+    action_show_2 = partialmethod(_show, "2")
+    action_show_3 = partialmethod(_show, "3")
+    action_show_4 = partialmethod(_show, "4")
+    action_show_5 = partialmethod(_show, "5")
+    action_show_6 = partialmethod(_show, "6")
 
     def action_next(self) -> None:
         """The next pane on the screen."""

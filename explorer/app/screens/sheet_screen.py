@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
+from textual.app import ComposeResult
 from textual.screen import Screen
 
 from explorer.app import actions, clipboard
@@ -16,17 +17,18 @@ class SheetScreen:
     """Mixin for a screen around one `Sheet`: carries out the actions of its scope and draws when something changed."""
 
     SCOPE: ClassVar[str] = ""
+    page: Sheet
+    """The one pane."""
     drawn = -1
     """The project's count of changes when the sheet was last drawn."""
 
-    @property
-    def sheet(self) -> Sheet:
-        """The one pane."""
-        return self.query_one(Sheet)
+    def compose(self) -> ComposeResult:
+        """The sheet."""
+        yield self.page
 
     def on_mount(self) -> None:
         """Begin to follow the project."""
-        self.sheet.possible = self.possible
+        self.page.possible = self.possible
         self.set_interval(PULSE_SECONDS, self.pulse)
 
     def pulse(self) -> None:
@@ -43,7 +45,7 @@ class SheetScreen:
     def draw(self) -> None:
         """Draw now, as a key press does."""
         if self.is_mounted and self.is_current:
-            self.sheet.draw()
+            self.page.draw()
 
     def possible(self, action: actions.Action) -> bool:
         """Whether an action makes sense now; what changes the engine's work never does in a read-only app."""
@@ -56,10 +58,14 @@ class SheetScreen:
             if action.engine and self.app.live.read_only:
                 self.app.notify("read-only: this app changes nothing", severity="warning")
             return
-        outcome = getattr(self.sheet if action.scope == "list" else self, action.method)(*arguments)
+        outcome = getattr(self.page if action.scope == "list" else self, action.method)(*arguments)
         if outcome is not None:
             self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()
+
+    def action_back(self) -> None:
+        """Where one came from."""
+        self.dismiss()
 
     def say(self, text: str) -> None:
         """A notice; its text is no markup."""

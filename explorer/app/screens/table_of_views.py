@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from textual.app import ComposeResult
 from textual.screen import Screen
 
 from explorer.app import actions
@@ -22,10 +21,6 @@ class TableOfViews(SheetScreen, Screen):
         super().__init__()
         self.page = ViewsSheet(run_ids)
 
-    def compose(self) -> ComposeResult:
-        """The table."""
-        yield self.page
-
     def possible(self, action: actions.Action) -> bool:
         """Only one of the threshold rules is chosen where both do not fit side by side."""
         return super().possible(action) and (action.id != "views.rule" or self.page.one_rule)
@@ -37,7 +32,3 @@ class TableOfViews(SheetScreen, Screen):
     def action_copy(self) -> None:
         """All of it, with what does not fit the screen."""
         self.copy(views_table.plain(self.page.rows() or []), "the table of views")
-
-    def action_back(self) -> None:
-        """Where one came from."""
-        self.dismiss()

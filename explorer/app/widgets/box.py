@@ -1,10 +1,11 @@
 """The box of a dialog: a sheet with its title in the upper border and its keys in the lower one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.containers import Vertical
 from textual.widget import Widget
+from textual.widgets import Static
 
 from explorer.app.look import style
 from explorer.results.lines import Line
@@ -20,6 +21,22 @@ class Box(Vertical):
     def entitle(self, title: str, keys: str) -> None:
         """Put other words into the borders; nothing in them is markup."""
         self.border_title, self.border_subtitle = Text(title), Text(keys)
+
+
+class Toned(Static):
+    """Lines with their tones, painted again where they are others."""
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.lines: Sequence[Line] = ()
+        self._painted: tuple[Sequence[Line], str] = ((), "")
+
+    def show(self, lines: Sequence[Line], layout: bool = False) -> None:
+        """Put these lines there; `layout` where the widget is as high as they are."""
+        self.lines, wanted = lines, (lines, self.app.theme)
+        if wanted != self._painted:
+            self._painted = wanted
+            self.update(rich_text(lines, self.app.theme), layout=layout)
 
 
 def rich_text(lines: Iterable[Line], theme: str) -> Text:

@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Select, Static
+from textual.widgets import Select
 
-from explorer.app.widgets.box import rich_text
+from explorer.app.widgets.box import Toned
 from explorer.results.lines import sized
 
 LABEL = 14
@@ -26,7 +26,7 @@ class Field(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The label, then the widget."""
-        yield Static(classes="label")
+        yield Toned(classes="label")
         yield self.widget
 
     def on_mount(self) -> None:
@@ -38,7 +38,7 @@ class Field(Horizontal):
         focused = self.has_focus_within
         sign = ("▸ ", "accent") if focused else ("✗ ", "bad") if self.wrong else ("  ", "")
         line = (sign, (sized(self.label, LABEL - 2), "bold" if focused else ""))
-        self.query_one(".label", Static).update(rich_text([line], self.app.theme), layout=False)
+        self.query_one(Toned).show([line])
 
     def on_descendant_focus(self) -> None:
         """The pointer comes."""
