@@ -53,7 +53,10 @@ class ChartChoices:
         return [
             (metric.title, metric.id)
             for metric in metrics.METRICS
-            if any(metric.facts.items() <= row.items() for row in (own if metric.inference else rows))
+            if any(
+                all(row[key] == value for key, value in metric.facts.items())
+                for row in (own if metric.inference else rows)
+            )
         ]
 
     def action_metric(self, name: str = "") -> None:
