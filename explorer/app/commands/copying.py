@@ -1,7 +1,5 @@
 """What is copied: the line under the cursor, the pane, the run's settings, and what a bug report needs."""
 
-import json
-
 from explorer.app import clipboard
 from explorer.app.screens.main import MainScreen
 from explorer.app.settings import config_file
@@ -33,7 +31,7 @@ class CopyCommands:
         """A sweep file that makes this run again."""
         current = self.main.app.choices.current
         rows = await self.main.app.live.query("run", run_id=current) if current else []
-        self.copy(sweep_file(json.loads(rows[0]["spec"])) if rows else "", f"{current} as a sweep file")
+        self.copy(sweep_file(rows[0].spec) if rows else "", f"{current} as a sweep file")
 
     def action_diagnostics(self) -> None:
         """For a bug report."""

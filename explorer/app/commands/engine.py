@@ -2,14 +2,13 @@
 
 import asyncio
 
+from engine.run_states import FAILED, WAITING
 from engine.service import protocol
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.main import MainScreen
 from explorer.project import run_commands
 from explorer.project.live import Live
 from store.rows import Run
-
-FAILED = ("failed", "diverged")
 
 
 class EngineCommands:
@@ -64,11 +63,11 @@ class EngineCommands:
         """The sweep of the run under the cursor, with seeds it does not have."""
         if self._without_run():
             return
-        sweep = self.run["sweep"]
-        count = sum(run["sweep"] == sweep for run in self.live.runs.values())
+        sweep = self.run.sweep
+        count = sum(run.sweep == sweep for run in self.live.runs.values())
         detail = f"Its {count} runs are queued again with seeds that are new."
         if await self._sure(f"Repeat {sweep}?", detail, "repeat it"):
-            self._say(await run_commands.repeat_sweep(self.live, self.run["run_id"]))
+            self._say(await run_commands.repeat_sweep(self.live, self.run.run_id))
 
     # Runs
 
@@ -77,11 +76,11 @@ class EngineCommands:
         if self.live.link != "engine":
             await self.action_start()
         elif not self._without_run():
-            self._say(await run_commands.retry(self.live, [self.run["run_id"]]))
+            self._say(await run_commands.retry(self.live, [self.run.run_id]))
 
     async def action_retry_failed(self) -> None:
         """All that failed or diverged."""
-        failed = [run_id for run_id, run in self.live.runs.items() if run["state"] in FAILED]
+        failed = [run_id for run_id, run in self.live.runs.items() if run.state in FAILED]
         if failed:
             self._say(await run_commands.retry(self.live, failed))
         else:
@@ -92,17 +91,17 @@ class EngineCommands:
         if self._without_run():
             return
         run = self.run
-        if run["state"] not in ("queued", "running"):
-            self._say(f"{run['name']} is {run['state']}: nothing to cancel", "warning")
+        if run.state not in WAITING:
+            self._say(f"{run.name} is {run.state}: nothing to cancel", "warning")
             return
-        at_work = run["state"] == "running"
+        at_work = run.state == "running"
         detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
-        if await self._sure(f"Cancel {run['name']}?", detail, "cancel it"):
-            self._say(await run_commands.cancel(self.live, [run["run_id"]]))
+        if await self._sure(f"Cancel {run.name}?", detail, "cancel it"):
+            self._say(await run_commands.cancel(self.live, [run.run_id]))
 
     async def action_cancel_all(self) -> None:
         """End all runs at work and empty the queue; asks."""
-        ids = [run_id for run_id, run in self.live.runs.items() if run["state"] in ("queued", "running")]
+        ids = [run_id for run_id, run in self.live.runs.items() if run.state in WAITING]
         if not ids:
             self._say("nothing waits or runs")
             return
@@ -116,12 +115,12 @@ class EngineCommands:
     async def action_certify(self) -> None:
         """The run under the cursor once more, by a tighter bound."""
         if not self._without_run():
-            self._say(await run_commands.certify(self.live, self.run["run_id"]))
+            self._say(await run_commands.certify(self.live, self.run.run_id))
 
     async def action_first(self) -> None:
         """Before all others that wait."""
         if not self._without_run():
-            self._say(await run_commands.prioritise(self.live, [self.run["run_id"]]))
+            self._say(await run_commands.prioritise(self.live, [self.run.run_id]))
 
     # The engine
 

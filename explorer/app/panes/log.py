@@ -68,13 +68,13 @@ class LogPane(Pane):
         run = self.live.runs.get(line.run_id or "")
         if run is None:
             return line.run_id or ""
-        return short_name(run, len({other["dataset"] for other in self.live.runs.values()}))
+        return short_name(run, len({other.dataset for other in self.live.runs.values()}))
 
     def _empty(self, width: int) -> list[Line]:
         if self.search:
             words = f"No line matches {self.search!r}. {len(self.live.log)} hidden. esc clears the search."
-        elif running := [run for run in self.live.runs.values() if run["state"] == "running"]:
-            start = running[0]["started"]
+        elif running := [run for run in self.live.runs.values() if run.state == "running"]:
+            start = running[0].started
             since = time.strftime(" (started %H:%M:%S)", time.localtime(start)) if start else ""
             words = f"Nothing logged yet. Waiting for {short_name(running[0], 1)}{since}."
         elif self.live.read_only:

@@ -1,8 +1,8 @@
 """Pane 4: what the engine works on, what waits for it and for how long, and what came to grief."""
 
 from pathlib import Path
-from typing import Any
 
+from engine.run_states import FAILED
 from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
@@ -11,8 +11,7 @@ from explorer.results import text
 from explorer.results.lines import Line, Segment, bar, plain, sized
 from explorer.results.run_words import short_name
 from explorer.results.table import Column, fit, header, row
-
-Row = dict[str, Any]
+from store.rows import Kind, Run
 
 FEW = 8
 """Finished runs that are listed while nothing else goes on."""
@@ -39,13 +38,13 @@ class QueuePane(Pane):
     def page(self, width: int, height: int) -> Page:
         """The queue, below a line that says why nothing moves where nothing does."""
         runs = list(self.live.runs.values())
-        running = sorted((run for run in runs if run["state"] == "running"), key=lambda run: run["started"] or 0.0)
+        running = sorted((run for run in runs if run.state == "running"), key=lambda run: run.started or 0.0)
         waiting = progress.waiting(runs)
-        failed = sorted((run for run in runs if run["state"] in ("failed", "diverged")), key=_newest_first)
+        failed = sorted((run for run in runs if run.state in FAILED), key=_newest_first)
         over = not running and not waiting
-        done = sorted((run for run in runs if run["state"] == "done"), key=_newest_first)[:FEW] if over else []
+        done = sorted((run for run in runs if run.state == "done"), key=_newest_first)[:FEW] if over else []
         shown = [*running, *waiting, *failed, *done]
-        self.order = [run["run_id"] for run in shown]
+        self.order = [run.run_id for run in shown]
         names = self._names(shown)
         longest = min(max(map(len, names.values()), default=0), width // 2)
         columns = fit(_columns(longest, width >= ROOMY), width)
@@ -57,9 +56,9 @@ class QueuePane(Pane):
         lines = self._lines(shown, names, columns, width)
         return Page(lines, head=head, cursor=cursor, title=self._title(width), note=self._note(cursor, width))
 
-    def _names(self, shown: list[Row]) -> dict[str, str]:
-        datasets = len({run["dataset"] for run in self.live.runs.values()})
-        return {run["run_id"]: short_name(run, datasets) for run in shown}
+    def _names(self, shown: list[Run]) -> dict[str, str]:
+        datasets = len({run.dataset for run in self.live.runs.values()})
+        return {run.run_id: short_name(run, datasets) for run in shown}
 
     # Around the lines
 
@@ -113,69 +112,69 @@ class QueuePane(Pane):
 
     # The lines
 
-    def _lines(self, shown: list[Row], names: dict[str, str], columns: list[Column], width: int) -> list[Line]:
+    def _lines(self, shown: list[Run], names: dict[str, str], columns: list[Column], width: int) -> list[Line]:
         lengths, lines = self.live.board.lengths(), []
         widths = {column.name: column.width for column in columns}
         for run in shown:
-            name = names[run["run_id"]]
-            if run["state"] in ("failed", "diverged"):
+            name = names[run.run_id]
+            if run.state in FAILED:
                 lines.append(self._ended_badly(run, name, columns, width))
                 continue
             cells = self._of_state(run, lengths) | {"RUN": (name, "")}
-            if run["state"] == "running":
+            if run.state == "running":
                 cells |= self._how_far(run, widths)
             lines.append(row(cells, columns))
         return lines
 
-    def _of_state(self, run: Row, lengths: dict[str, float]) -> dict[str, Segment]:
-        if run["state"] == "running":
+    def _of_state(self, run: Run, lengths: dict[Kind, float]) -> dict[str, Segment]:
+        if run.state == "running":
             return self._at_work(run)
-        if run["state"] == "done":
+        if run.state == "done":
             return self._ended_well(run)
-        whole = lengths.get(self.live.board.runs[run["run_id"]].kind)
-        priority = f"priority {run['priority']:+d}" if run["priority"] else ""
+        whole = lengths.get(self.live.board.runs[run.run_id].kind)
+        priority = f"priority {run.priority:+d}" if run.priority else ""
         length = "?" if whole is None else f"~{text.duration(whole)}"
         return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (priority, "dim"), "LEFT": (length, "dim")}
 
-    def _at_work(self, run: Row) -> dict[str, Segment]:
-        board = self.live.board.runs[run["run_id"]]
+    def _at_work(self, run: Run) -> dict[str, Segment]:
+        board = self.live.board.runs[run.run_id]
         if self.live.link != "engine":
             return {"": ("◌", "warn"), "PHASE": ("no engine", "warn")}
-        silence, left = self.live.silence(run["run_id"]), self.live.board.time_left(board)
+        silence, left = self.live.silence(run.run_id), self.live.board.time_left(board)
         quiet = silence is not None
         return {
             "": ("◌", "warn") if quiet else ("▶", "busy"),
             "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (board.phase or "start", "busy"),
             "LEFT": (text.duration(left), ""),
             "ENDS": ("" if left is None else progress.clock(left), "dim"),
-            "DEVICE": ((run["device"] or "").partition(" ")[0], "dim"),
+            "DEVICE": ((run.device or "").partition(" ")[0], "dim"),
             "IMG/S": (f"{board.rate:,.0f}" if board.rate else "", "dim"),
         }
 
-    def _how_far(self, run: Row, widths: dict[str, int]) -> dict[str, Segment]:
+    def _how_far(self, run: Run, widths: dict[str, int]) -> dict[str, Segment]:
         """Step and bar, which take the room there is; a step's numbers go before its words."""
-        board, room = self.live.board.runs[run["run_id"]], widths.get("STEP", 0)
+        board, room = self.live.board.runs[run.run_id], widths.get("STEP", 0)
         word, space, count = board.label.partition(" ")
         label = board.label if len(board.label) <= room else word[: max(1, room - len(count) - 1)] + space + count
         share = f"{bar(board.fraction, max(1, widths.get('PROGRESS', 0) - 5))} {board.fraction:4.0%}"
         return {"STEP": (label, ""), "PROGRESS": (share, "busy")}
 
-    def _ended_well(self, run: Row) -> dict[str, Segment]:
-        took = self.live.board.runs[run["run_id"]].took
+    def _ended_well(self, run: Run) -> dict[str, Segment]:
+        took = self.live.board.runs[run.run_id].took
         return {
             "": ("✔", "good"),
             "PHASE": ("done", "good"),
             "STEP": (f"took {text.duration(took)}" if took else "", ""),
-            "DEVICE": ((run["device"] or "").partition(" ")[0], "dim"),
+            "DEVICE": ((run.device or "").partition(" ")[0], "dim"),
         }
 
-    def _ended_badly(self, run: Row, name: str, columns: list[Column], width: int) -> Line:
+    def _ended_badly(self, run: Run, name: str, columns: list[Column], width: int) -> Line:
         """The name, then the error as far as there is room, then what can be done."""
         mark, of_run = columns[0], next(column for column in columns if column.name == "RUN")
         keys = "  enter details" + ("" if self.live.read_only else " · r retry")
         room = width - mark.width - of_run.width - 2
         keys = keys if room >= len(keys) + 16 else ""
-        error = f"{run['state']}  {run['error'] or ''}".rstrip()
+        error = f"{run.state}  {run.error or ''}".rstrip()
         start = row({"": ("✗", "bad"), "RUN": (name, "")}, [mark, of_run])
         return (*start, (" " + sized(error, max(1, room - len(keys))), "bad"), (keys, "dim"))
 
@@ -211,8 +210,8 @@ def _columns(name: int, roomy: bool) -> list[Column]:
     ]
 
 
-def _newest_first(run: Row) -> float:
-    return -(run["ended"] or 0.0)
+def _newest_first(run: Run) -> float:
+    return -(run.ended or 0.0)
 
 
 def _home(path: Path) -> str:

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from engine.run_states import FAILED
 from engine.service.project import Project
 from explorer.app import actions
 from explorer.app.host import Host
@@ -25,6 +26,7 @@ from explorer.app.screens.sheet_screen import finish
 from explorer.app.screens.table_of_views import TableOfViews
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
+from store.rows import Run
 
 TOLD = 3
 """Runs named in one notice."""
@@ -82,8 +84,8 @@ class MainScreen(Screen):
         while live.ended:
             ended.append(live.ended.popleft())
         runs = [live.runs[run_id] for run_id in ended if run_id in live.runs]
-        failed = [run for run in runs if run["state"] in ("failed", "diverged")]
-        long = [run for run in runs if run["state"] == "done" and self._seconds(run) >= LONG_SECONDS]
+        failed = [run for run in runs if run.state in FAILED]
+        long = [run for run in runs if run.state == "done" and self._seconds(run) >= LONG_SECONDS]
         if failed:
             self._tell(failed, "error")
         elif runs and live.board.over:
@@ -93,11 +95,11 @@ class MainScreen(Screen):
         if runs and self.app.settings.bell:
             self.app.bell()
 
-    def _seconds(self, run: dict[str, Any]) -> float:
-        return self.host.live.board.runs[run["run_id"]].took or 0.0
+    def _seconds(self, run: Run) -> float:
+        return self.host.live.board.runs[run.run_id].took or 0.0
 
-    def _tell(self, runs: list[dict[str, Any]], severity: str) -> None:
-        said = [f"{run['name']} {run['state']}" for run in runs[:TOLD]]
+    def _tell(self, runs: list[Run], severity: str) -> None:
+        said = [f"{run.name} {run.state}" for run in runs[:TOLD]]
         more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
         self.notify(" · ".join(said + more), severity=severity, markup=False)
 
@@ -197,7 +199,7 @@ class MainScreen(Screen):
         """The run in full, or why it failed."""
         run_id = event.run_id
         if (run := self.host.live.runs.get(run_id)) is not None:
-            failed = run["state"] in ("failed", "diverged")
+            failed = run.state in FAILED
             self.app.push_screen(FailedRun(run_id) if failed else RunDetail(run_id))
 
     @on(RunsPane.ComparisonOpened)

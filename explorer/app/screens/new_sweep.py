@@ -146,7 +146,7 @@ class NewSweep(ModalScreen[None]):
         status = self.app.live.status
         devices = status.devices if status is not None else []
         slots = sum(device.slots for device in devices) or max(1, os.cpu_count() or 1)
-        finished = [run for run in self.app.live.runs.values() if run["state"] == "done"]
+        finished = [run for run in self.app.live.runs.values() if run.state == "done"]
         gpu = any(device.name.startswith("cuda") for device in devices)
         self.sweep = sweep
         self.cost = await asyncio.to_thread(cost, sweep.experiments, finished, slots, gpu)

@@ -6,6 +6,7 @@ import time
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from engine.run_states import RETRIED, WAITING
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
 from explorer.app.screens.compare import push_with_twin
@@ -18,8 +19,6 @@ from explorer.results.run_toml import sweep_file
 
 FILES_SECONDS = 2.0
 """The folder of a run at work is looked at this often."""
-RETRIED = ("failed", "diverged", "cancelled")
-CANCELLED = ("queued", "running")
 
 
 class RunDetail(SheetScreen, Screen):
@@ -45,11 +44,11 @@ class RunDetail(SheetScreen, Screen):
 
     def possible(self, action: actions.Action) -> bool:
         """A run that ended is not cancelled, one at work not retried, a tightly certified one not certified again."""
-        run = self.app.live.runs.get(self.page.run_id, {})
-        state = run.get("state")
-        wanted = {"detail.retry": RETRIED, "detail.cancel": CANCELLED}.get(action.id)
-        tighter = action.id != "detail.certify" or run_words.may_be_tighter(run)
-        return super().possible(action) and tighter and (wanted is None or state in wanted)
+        run = self.app.live.runs.get(self.page.run_id)
+        wanted = {"detail.retry": RETRIED, "detail.cancel": WAITING}.get(action.id)
+        tighter = action.id != "detail.certify" or run is None or run_words.may_be_tighter(run)
+        fits = wanted is None or (run is not None and run.state in wanted)
+        return super().possible(action) and tighter and fits
 
     # The folder is read in a thread
 
@@ -58,11 +57,11 @@ class RunDetail(SheetScreen, Screen):
         run = self.app.live.runs.get(run_id)
         if run is None:
             return
-        if self._looked_at is not None and self._looked_at[:2] == (run_id, run["state"]):
-            due = run["state"] == "running" and now - self._looked_at[2] >= FILES_SECONDS
+        if self._looked_at is not None and self._looked_at[:2] == (run_id, run.state):
+            due = run.state == "running" and now - self._looked_at[2] >= FILES_SECONDS
             if not due:
                 return
-        self._looked_at = (run_id, run["state"], now)
+        self._looked_at = (run_id, run.state, now)
         self.run_worker(self._read_folder(run_id), group="folder", exclusive=True)
 
     async def _read_folder(self, run_id: str) -> None:
@@ -142,7 +141,7 @@ class RunDetail(SheetScreen, Screen):
     async def action_cancel(self) -> None:
         """End it, once the person is sure."""
         run_id = self.page.run_id
-        name = self.app.live.runs[run_id]["name"]
+        name = self.app.live.runs[run_id].name
         words = "What it has saved stays; a retry goes on from there."
         if await self.app.push_screen_wait(Confirm(f"Cancel {name}?", words, "cancel it")):
             self.say(await run_commands.cancel(self.app.live, [run_id]))
