@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from explorer.charts.plot import LIKE_GUESS, MARKS, Series
 from explorer.results import text
-from explorer.results.marks import FLOOR, NOT_TOLD_APART, even
+from explorer.results.marks import FLOOR, NOT_TOLD_APART
+from explorer.results.rendering import plain
+from explorer.results.table import Cell, of_rows
 
 if TYPE_CHECKING:
     from explorer.charts.curves import Drawing
@@ -72,17 +74,16 @@ def table_text(drawing: "Drawing") -> str:
     """The chart's numbers as a plain table: one line per point."""
     curves, percent = (drawing.chart.series, drawing.chart.y_percent) if drawing.chart else ((), False)
     points = [(curve, index) for curve in curves for index in range(len(curve.x))]
-    values = [(_shown(curve.y, index, percent) or "-") + _mark(curve, index) for curve, index in points]
     lines = [
         [
             _name(curve, index),
             _place(drawing, curve.x[index]),
-            value,
+            Cell(_shown(curve.y, index, percent) or "-", (_mark(curve, index),)),
             *(_shown(ends, index, percent) for ends in (curve.low, curve.high)),
         ]
-        for (curve, index), value in zip(points, even(values), strict=True)
+        for curve, index in points
     ]
-    table = text.table(["curve", drawing.x_name, "value", "from", "to"], lines)
+    table = plain(of_rows(["curve", drawing.x_name, "value", "from", "to"], lines))
     said = [LIKE_GUESS] if any(_mark(*point) for point in points) else []
     said += [FLOOR] if drawing.chart and drawing.chart.of_leakage else []
     return f"{drawing.title}\n\n{table}" + "".join(f"\n\n{words}" for words in said)

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from engine.printing import within
 from engine.text import printable
-from explorer.results import attack_table, marks, text
-
-Row = Mapping[str, Any]
+from explorer.results import attack_table, text
+from explorer.results.accuracy_table import Accuracy
+from store.rows import LeakageFact
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Audited:
 
     file: Mapping[str, Any]
     """What the file holds, as `engine.inference.__main__.opening` tells it."""
-    accuracies: Sequence[Row]
-    facts: Sequence[Row]
-    """Both with a column `warnings`, as the store's tables have it."""
+    accuracies: Sequence[Accuracy]
+    facts: Sequence[LeakageFact]
+    """Both with the warnings that speak of them; of no run."""
     messages: Sequence[str]
     """Every warning once."""
 
@@ -101,23 +101,38 @@ def finding(message: Mapping[str, Any]) -> str:
     """What one attack found, in one line."""
     name, took = f"{message['attack']} ({message['view']})", text.duration(message["seconds"])
     said = [
-        f"{number.words} {attack_table.with_interval(number.metric, estimate)}"
-        for each in attack_table.attacks(message["facts"])[:1]
+        f"{number.words} {number.cell(each).whole}"
+        for each in attack_table.attacks(fact_of(own) for own in message["facts"])[:1]
         for number in (attack_table.HELD_OUT, attack_table.AUC)
-        if (estimate := number.of(each)) is not None
+        if number.of(each) is not None
     ]
     return f"{name}: {', '.join(said) or 'nothing to be told'} ({took})"
 
 
-def with_warnings(opening: Mapping[str, Any], facts: Iterable[Row], warnings: Iterable[Row]) -> Audited:
-    """Every row with the messages that speak of its view and attack, joined as the store does."""
+def with_warnings(
+    opening: Mapping[str, Any], facts: Iterable[Mapping[str, Any]], warnings: Iterable[Mapping[str, Any]]
+) -> Audited:
+    """Every number with the messages that speak of its view and attack."""
     told = list(warnings)
 
     @cache
-    def joined(view: str, attack: str | None) -> str | None:
+    def messages(view: str, attack: str | None) -> tuple[str, ...]:
         of_view = [each for each in told if each["view"] in (None, view)]
-        return marks.joined(each["message"] for each in of_view if each.get("attack") in (None, attack))
+        return tuple(sorted({each["message"] for each in of_view if each.get("attack") in (None, attack)}))
 
-    tables = (opening["accuracies"], facts)
-    rows = [[row | {"warnings": joined(row["view"], row.get("attack"))} for row in table] for table in tables]
-    return Audited(opening, *rows, list(dict.fromkeys(each["message"] for each in told)))
+    accuracies = [
+        Accuracy(
+            *(own["view"], own["split"], own["correct"] / own["n"], own["n"], own["ci_low"], own["ci_high"]),
+            warnings=messages(own["view"], None),
+            class_label=own["class_label"],
+        )
+        for own in opening["accuracies"]
+    ]
+    leakage = [fact_of(own, messages(own["view"], own["attack"])) for own in facts]
+    return Audited(opening, accuracies, leakage, list(dict.fromkeys(each["message"] for each in told)))
+
+
+def fact_of(told: Mapping[str, Any], warnings: tuple[str, ...] = ()) -> LeakageFact:
+    """A number of the process as the store would have it of a run."""
+    of_run = dict.fromkeys(("dataset", "network", "capacity", "defense", "epsilon", "seed"))
+    return LeakageFact(run_id="", **of_run, **told, warnings=warnings)

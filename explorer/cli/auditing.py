@@ -2,8 +2,7 @@
 
 import csv
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,10 +12,11 @@ import click
 from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from engine.text import csv_text, printable
 from explorer.cli.audit_process import Audited, audited
-from explorer.results import accuracy_table, attack_table, class_cells, classes_table, marks, text
+from explorer.cli.options import width
+from explorer.results import accuracy_table, attack_table, classes_table, marks, text
 from explorer.results.classes_table import PAPERS, Strategy
-
-Row = Mapping[str, Any]
+from explorer.results.rendering import plain
+from store.rows import BETWEEN_WARNINGS, LeakageFact
 
 COLUMNS = (
     *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
@@ -32,7 +32,8 @@ OPTIMISTIC = (
     "The oracle is optimistic, the more so the fewer examples: its threshold was chosen on the very examples it is "
     "reported on. Believe the held-out numbers."
 )
-LINE = 100
+ACCURACY_TITLE = "Accuracy in percent [95 % interval]"
+BY_CLASS_TITLE = "Accuracy class by class, in percent of train/test examples"
 
 
 @click.command()
@@ -120,33 +121,39 @@ def audit(
 
 def report(found: Audited, attacks: Sequence[str], by_class: bool) -> Iterator[str]:
     """The tables, block by block: how often the model is right comes first, with what makes its answers doubtful."""
-    yield accuracy_table.table(found.accuracies)
+    whole = [own for own in found.accuracies if own.class_label is None]
+    accuracy = accuracy_table.table(whole).without("n train").without("n test")
+    yield f"{ACCURACY_TITLE}\n\n{plain(accuracy, width())}"
     if by_class:
-        yield accuracy_table.by_class(found.accuracies, found.file["class_names"])
+        classes = accuracy_table.by_class(found.accuracies, found.file["class_names"])
+        yield f"{BY_CLASS_TITLE}\n\n{plain(classes, width())}"
     if found.messages:
-        yield "\n".join(marks.lines(found.messages, LINE))
+        yield "\n".join(marks.lines(found.messages, marks.LINE))
     if not found.facts:
         return
-    optimistic = any(row["threshold_rule"] == "oracle" for row in found.facts)
-    yield attack_table.table(found.facts) + (f"\n{textwrap.fill(OPTIMISTIC, LINE)}" if optimistic else "")
+    optimistic = [OPTIMISTIC] if any(fact.threshold_rule == "oracle" for fact in found.facts) else []
+    table = attack_table.table(attack_table.attacks(found.facts))
+    yield plain(replace(table, legend=(*table.legend, *optimistic)), width())
     if any(own.attack in attacks for own in PAPERS):
         yield strategies_table(found.facts, found.file["class_names"])
 
 
-def strategies_table(rows: Iterable[Row], class_names: Sequence[str] = ()) -> str:
+def strategies_table(facts: Iterable[LeakageFact], class_names: Sequence[str] = ()) -> str:
     """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
-    facts = [row for row in rows if row["metric"] == "inference_accuracy" and row["threshold_rule"] == "heldout"]
-    facts = [row for row in facts if Strategy(row["attack"], row["view"]) in PAPERS]
+    facts = [fact for fact in facts if fact.metric == "inference_accuracy" and fact.threshold_rule == "heldout"]
+    facts = [fact for fact in facts if Strategy(fact.attack, fact.view) in PAPERS]
     shown = classes_table.strategies(facts, "heldout")
     if not shown:
         return "No class has enough examples for the strategies of the paper's Table 7."
     names = dict(enumerate(class_names))
-    table = [replace(row, class_name=names.get(row.label)) for row in classes_table.rows(facts, "heldout", shown)]
-    marked = f"; {marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}; {marks.AMONG_CLASSES}" if class_cells.marked(table) else ""
-    doubted = f"; {marks.LEGEND}" if class_cells.warned(table) else ""
-    words = textwrap.fill(STRATEGIES_WORDS + marked + doubted, LINE)
-    told = textwrap.wrap(class_cells.told_apart(table), LINE)
-    return "\n".join([STRATEGIES_TITLE, "", class_cells.plain(table, list(shown)), "", *told, words])
+    rows = [replace(row, class_name=names.get(row.label)) for row in classes_table.of_run(facts, "heldout", shown)]
+    said = [STRATEGIES_WORDS]
+    if classes_table.marked(rows):
+        said += [f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}; {marks.AMONG_CLASSES}"]
+    said += [marks.LEGEND] if classes_table.warned(rows) else []
+    legend = tuple(filter(None, [classes_table.told_apart(rows), "; ".join(said)]))
+    table = classes_table.table(rows, list(shown), on_screen=False)
+    return f"{STRATEGIES_TITLE}\n\n{plain(replace(table, legend=legend), width())}"
 
 
 def missing(views: Sequence[str]) -> Iterator[str]:
@@ -158,12 +165,13 @@ def missing(views: Sequence[str]) -> Iterator[str]:
             yield f"not in the file: the {view} view ({keys}), so no attack on it: no {lost}"
 
 
-def write_csv(rows: Sequence[Row], name: str, stream: TextIO) -> None:
+def write_csv(facts: Sequence[LeakageFact], name: str, stream: TextIO) -> None:
     """Every number, with the columns and the spelling of `export leakage`; the file's name stands for a run's."""
-    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _field(value) for key, value in row.items()} | {"run_id": csv_text(name)})
+    for fact in facts:
+        row = fact._asdict() | {"warnings": BETWEEN_WARNINGS.join(fact.warnings), "run_id": name}
+        writer.writerow({key: _field(value) for key, value in row.items()})
 
 
 def _field(value: Any) -> Any:

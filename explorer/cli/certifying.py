@@ -1,7 +1,5 @@
 """The command that bounds a run's worst case once more: certify."""
 
-import textwrap
-
 import click
 
 from engine.service import protocol
@@ -12,7 +10,7 @@ from explorer.cli import options
 from explorer.cli.watching import come_back, wait
 from explorer.project.access import EngineResults, ensure, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
-from explorer.results import run_words, views_table
+from explorer.results import over_seeds
 
 
 @click.command()
@@ -35,25 +33,24 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
     """
     with results(project) as asked:
         run = find_run(asked, name)
-    other = certified(run_words.spec_of(run), method)
-    command = protocol.Submit(sweep=run["sweep"] or run["name"], runs=[request_like(other, run)])
+    other = certified(run.spec, method)
+    command = protocol.Submit(sweep=run.sweep or run.name, runs=[request_like(other, run)])
     missing = trained_anew(project, run)
     ensure(project)
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         queued = client.call(command).run_ids
         known = "" if queued else ", known already"
-        click.echo(f"{other.run_id}: {run['run_id']} certified by {method}{known}", err=True)
+        click.echo(f"{other.run_id}: {run.run_id} certified by {method}{known}", err=True)
         if queued and missing:
-            click.echo(f"warning: {run['run_id']}: {missing}", err=True)
+            click.echo(f"warning: {run.run_id}: {missing}", err=True)
         if detach:
             click.echo(come_back(project), err=True)
             return 0
         code = wait(client, project, [other], plain)
         if code == 0:
-            rows = EngineResults(client).query("views", run_id=[run["run_id"], other.run_id])
-            legend = textwrap.fill(views_table.LEGEND, 100, break_on_hyphens=False)
-            click.echo(f"\n{views_table.plain(rows)}\n\n{legend}")
+            rows = EngineResults(client).query("views", run_id=[run.run_id, other.run_id])
+            click.echo(f"\n{over_seeds.TABLES['views'].as_text(rows, options.width())}")
     return code
 
 

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,3 +54,8 @@ scale: Decorator = click.option(
     show_default=True,
     help="quick: small enough for two CPU cores; paper: the paper's own settings, for GPUs.",
 )
+
+
+def width() -> int | None:
+    """Cells of a line on standard output; None where it is no terminal, which has room for everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -127,7 +127,7 @@ def figure(preset: str, target: str, project: Project) -> None:
     """
     with results(project) as asked:
         rows = asked.query("capacity", sweep=preset, **figures.ASKED)
-    rows = [row for row in rows if row["view"] in figures.VIEWS]
+    rows = [row for row in rows if row.view in figures.VIEWS]
     require(bool(rows), "figure", preset, "a sweep with finished runs; `mia-explore ls` lists them")
     title = sweeps.presets().get(preset, {}).get("description", preset)
     figures.save(figures.draw(rows, textwrap.fill(title, 70)), Path(target))

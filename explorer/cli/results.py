@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 import click
@@ -14,14 +13,20 @@ from engine.service.project import Project
 from engine.text import printable
 from explorer.cli import options
 from explorer.project.access import Results, find_run, results
-from explorer.results import attack_table, curve_table, exposed_table, marks, text, views_table
+from explorer.results import (
+    accuracy_table,
+    attack_table,
+    exposed_table,
+    marks,
+    over_seeds,
+    run_table,
+    text,
+)
+from explorer.results.rendering import plain
 from explorer.results.run_folder import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
 from store.rows import Run
-
-LINE = 100
-"""Cells of a line of words below a table."""
 
 
 @click.command()
@@ -31,29 +36,18 @@ LINE = 100
 def ls(project: Project, sweep: str | None, state: str | None) -> None:
     """List the project's runs with their headline numbers in percent."""
     with results(project) as asked:
-        rows = asked.query("runs", sweep=sweep, state=state)
-    if not rows:
+        runs = asked.query("runs", sweep=sweep, state=state)
+    if not runs:
         click.echo("no runs", err=True)
         return
-    columns = {
-        "run": [row["run_id"] for row in rows],
-        "sweep": [row["sweep"] for row in rows],
-        **({"setting": [row["setting"] for row in rows]} if any(row["setting"] for row in rows) else {}),
-        "state": [row["state"] for row in rows],
-        "test": _accuracies(rows, "benign"),
-        "adv-test": _accuracies(rows, "adversarial"),
-        "I_B": _marked(rows, "benign"),
-        "I_A": _marked(rows, "adversarial"),
-        "took": [_took(row) for row in rows],
-    }
-    click.echo(text.table(list(columns), list(zip(*columns.values(), strict=True))))
-    if any(row[f"{view}_leaks"] is False for row in rows for view in ("benign", "adversarial")):
+    click.echo(plain(run_table.table(runs), options.width()))
+    if any(run.leaks.get(view) is False for run in runs for view in run_table.VIEWS):
         click.echo(f"{marks.NOT_TOLD_APART} {marks.LIKE_GUESS}", err=True)
-    if any(row[f"{view}_inference_accuracy"] is not None for row in rows for view in ("benign", "adversarial")):
+    if any(run.inference_accuracy(view) is not None for run in runs for view in run_table.VIEWS):
         click.echo(marks.FLOOR, err=True)
-    for row in rows:
-        for message in marks.messages([row]):
-            click.echo(f"{marks.WARNED} {row['run_id']}: {message}", err=True)
+    for run in runs:
+        for message in run.warnings:
+            click.echo(f"{marks.WARNED} {run.run_id}: {message}", err=True)
 
 
 @click.command()
@@ -70,37 +64,34 @@ def show(what: str, project: Project) -> None:
     classes    leakage class by class
     """  # noqa: D301
     with results(project) as asked:
-        if what in curve_table.FOLDS:
-            _show_table(asked.query(what, **curve_table.SHOWN[what]), what)
-        else:
+        if what not in over_seeds.TABLES:
             _show_run(asked, find_run(asked, what), project)
-
-
-def _show_table(rows: list[Run], table: str) -> None:
+            return
+        table = over_seeds.TABLES[what]
+        rows = asked.query(what, **table.asked)
     if not rows:
         click.echo("no finished runs", err=True)
         return
-    legend = textwrap.fill(views_table.LEGEND, LINE, break_on_hyphens=False) if table == "views" else curve_table.LEGEND
-    click.echo(f"{curve_table.TITLES[table]}\n\n{curve_table.FOLDS[table](rows)}\n\n{legend}")
+    words = [table.title, table.as_text(rows, options.width()), *([] if what == "views" else [over_seeds.LEGEND])]
+    click.echo("\n\n".join(words))
 
 
-def _show_run(asked: Results, found: Run, project: Project) -> None:
-    accuracies = asked.query("accuracies", run_id=found["run_id"])
-    leaks = asked.query("leakage", run_id=found["run_id"])
-    click.echo(f"{found['run_id']}  {found['state']}{': ' + found['error'] if found['error'] else ''}")
-    click.echo(f"sweeps   {found['sweeps']}\ndevice   {found['device'] or '-'}   took {_took(found) or '-'}")
-    click.echo(f"files    {printable(str(project.run_folder(found['run_id'])))}")
-    click.echo(f"versions {found['versions'] or '-'}\nspec     {json.dumps(json.loads(found['spec']))}\n")
-    _tell_warnings(found)
-    shares = marks.even([text.percent(row["accuracy"]) + marks.mark(None, marks.is_warned(row)) for row in accuracies])
-    lines = [[row["view"], row["split"], share, row["n"]] for row, share in zip(accuracies, shares, strict=True)]
-    click.echo(text.table(["view", "split", "accuracy %", "n"], lines) + "\n")
-    click.echo(attack_table.table(leaks))
+def _show_run(asked: Results, run: Run, project: Project) -> None:
+    accuracies = accuracy_table.of_run(asked.query("accuracies", run_id=run.run_id), run.run_id)
+    attacks = attack_table.attacks(asked.query("leakage", run_id=run.run_id))
+    took = "-" if run.duration is None else text.duration(run.duration)
+    click.echo(f"{run.run_id}  {run.state}{': ' + run.error if run.error else ''}")
+    click.echo(f"sweeps   {' '.join(run.sweeps)}\ndevice   {run.device or '-'}   took {took}")
+    click.echo(f"files    {printable(str(project.run_folder(run.run_id)))}")
+    click.echo(f"versions {json.dumps(run.versions) if run.versions else '-'}\nspec     {json.dumps(run.spec)}\n")
+    _tell_warnings(run)
+    click.echo(f"accuracy %\n\n{plain(accuracy_table.table(accuracies), options.width())}\n")
+    click.echo(plain(attack_table.table(attacks), options.width()))
 
 
 def _tell_warnings(run: Run) -> None:
-    if said := marks.lines(marks.messages([run]), LINE):
-        click.echo("\n".join(said) + "\n")
+    if run.warnings:
+        click.echo("\n".join(marks.lines(run.warnings, marks.LINE)) + "\n")
 
 
 @click.command()
@@ -116,18 +107,18 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
     """
     with results(project) as asked:
         found = find_run(asked, run)
-        rows = exposed_table.most_exposed(asked.query, found["run_id"], top, view)
-    if nothing := exposed_table.why_none(rows, found["state"]):
-        click.echo(f"{found['run_id']} ({found['state']}): {nothing}", err=True)
+        rows = exposed_table.most_exposed(asked.query, found.run_id, top, view)
+    if nothing := exposed_table.why_none(rows, found.state):
+        click.echo(f"{found.run_id} ({found.state}): {nothing}", err=True)
         return
     there = exposed_table.views(rows)
     if view is not None and view not in there:
-        raise StoreError(f"{found['run_id']} has no {view} view; it has {', '.join(there)}")
+        raise StoreError(f"{found.run_id} has no {view} view; it has {', '.join(there)}")
     shown = [view] if view else there
-    click.echo(f"{found['run_id']}: its most exposed training images\n")
+    click.echo(f"{found.run_id}: its most exposed training images\n")
     _tell_warnings(found)
-    click.echo(f"{exposed_table.table(rows, shown)}\n\n{exposed_table.legend(shown)}")
-    pictures = project.run_folder(found["run_id"]) / EXPOSED
+    click.echo(plain(exposed_table.table(rows, shown), options.width()))
+    pictures = project.run_folder(found.run_id) / EXPOSED
     if pictures.is_dir():
         click.echo(f"pictures of the first of them: {pictures}")
 
@@ -153,7 +144,7 @@ def export(
     wanted = {"csv": csv_path, "parquet": parquet_path, "json": json_path}
     targets = {format: path for format, path in wanted.items() if path is not None} or {"csv": "-"}
     with results(project) as asked:
-        filters = {"sweep": sweep, "run_id": find_run(asked, run_id)["run_id"] if run_id else None}
+        filters = {"sweep": sweep, "run_id": find_run(asked, run_id).run_id if run_id else None}
         filters = {name: value for name, value in filters.items() if value is not None}
         for format, path in targets.items():
             if path == "-":
@@ -167,34 +158,6 @@ def export(
                 click.echo(f"{printable(str(path))}: {rows} rows of {table}", err=True)
     if table in marks.OF_LEAKAGE:
         click.echo(marks.FLOOR, err=True)
-
-
-def _accuracies(rows: list[Run], view: str) -> list[str]:
-    """The view's test accuracies, marked where a warning speaks of them."""
-    shares = [text.percent(row[f"{view}_test_accuracy"]) for row in rows]
-    return marks.even(
-        [
-            "-" if share is None else share + marks.mark(None, marks.is_warned(row, view))
-            for row, share in zip(rows, shares, strict=True)
-        ]
-    )
-
-
-def _marked(rows: list[Run], view: str) -> list[str | None]:
-    """The view's inference accuracies, marked where they are like a guess or a warning speaks of them."""
-    values = [row[f"{view}_inference_accuracy"] for row in rows]
-    cells = [
-        "-" if value is None else text.percent(value) + marks.mark(row[f"{view}_leaks"], marks.is_warned(row, view))
-        for row, value in zip(rows, values, strict=True)
-    ]
-    return marks.even(cells)
-
-
-def _took(row: Run) -> str | None:
-    if row["started"] is None or row["ended"] is None:
-        return None
-    seconds = row["ended"] - row["started"]
-    return text.duration(seconds.total_seconds() if hasattr(seconds, "total_seconds") else seconds)
 
 
 COMMANDS = (ls, show, scores, export)

@@ -17,7 +17,9 @@ from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.access import EngineResults, ensure, results
 from explorer.project.planning import Cost, cost
 from explorer.project.submitting import data_folder, place_here, submission
-from explorer.results import curve_table, text
+from explorer.results import over_seeds, text
+from explorer.results.rendering import plain
+from explorer.results.table import of_rows
 from store.errors import StoreError
 from store.rows import Run
 
@@ -116,7 +118,8 @@ def presets(scale: str, project: Project) -> None:
     for name, table in sweeps.presets().items():
         price = cost(sweeps.expand(*sweeps.settle(table, scale), scale=scale), finished, slots, gpu)
         rows.append([name, table["dataset"], price.runs, _time(price), text.size(price.disk), table["description"]])
-    click.echo(text.table(["preset", "dataset", "runs", "time", "disk", "what it shows"], rows))
+    names = ("preset", "dataset", "runs", "time", "disk", "what it shows")
+    click.echo(plain(of_rows(names, rows)))
 
 
 def _time(price: Cost) -> str:
@@ -151,13 +154,13 @@ def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: li
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
     results = EngineResults(client)
     told = False
-    for table, title in curve_table.TITLES.items():
-        rows = results.query(table, sweep=sweep.name, run_id=names, **curve_table.SHOWN[table])
-        if rows and (table != "views" or any(row["certification"] for row in rows)):  # else the first tables say it all
-            click.echo(f"\n{title}\n\n{curve_table.FOLDS[table](rows)}")
+    for name, table in over_seeds.TABLES.items():
+        rows = results.query(name, sweep=sweep.name, run_id=names, **table.asked)
+        if rows and (name != "views" or any(row.certification for row in rows)):  # else the first tables say it all
+            click.echo(f"\n{table.title}\n\n{table.as_text(rows, options.width())}")
             told = True
     if told:
-        click.echo(f"\n{curve_table.LEGEND}")
+        click.echo(f"\n{over_seeds.LEGEND}")
     folder = project.root / "csv" / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     for table in EXPORTED:

@@ -63,7 +63,7 @@ def _board(client: SyncClient, experiments: Sequence[Experiment]) -> Board:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)
     board = Board(kinds, sum(device.slots for device in status.devices))
     for row in EngineResults(client).query("runs", run_id=list(kinds)):
-        board.put_state(row["run_id"], row["state"], row["error"])
+        board.put_state(row.run_id, row.state, row.error)
     return board
 
 

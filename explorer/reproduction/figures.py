@@ -6,18 +6,17 @@ same numbers give the same bytes. Matplotlib is imported when something is drawn
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.spec.recipes import SETTINGS
 from engine.validation import require
 from explorer.charts import swept
 from explorer.results import text
+from store.summaries import CurvePoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Row = Mapping[str, Any]
 
 FORMATS = ("svg", "pdf", "png")
 VIEWS = ("benign", "adversarial", "certified")
@@ -30,21 +29,21 @@ ASKED = {"measure": "inference_accuracy", "attack": "confidence", "threshold_rul
 """The rows of the query `capacity` that are drawn."""
 
 
-def draw(rows: Sequence[Row], title: str) -> "Figure":
+def draw(rows: Sequence[CurvePoint], title: str) -> "Figure":
     """The figure of one preset's rows of the query `capacity`; there is one at least."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "mia-explore"
     mpl.rcParams["svg.fonttype"] = "none"
-    views = [view for view in VIEWS if any(row["view"] == view for row in rows)]
+    views = [view for view in VIEWS if any(row.view == view for row in rows)]
     figure = Figure(figsize=(1.2 + 3.4 * len(views), 3.2), layout="constrained")
     panels = figure.subplots(1, len(views), sharey=True, squeeze=False)[0]
     by = axis_of(rows)
     rows = [row for row in rows if by == "defense" or place(row, by) is not None]
     styles = _styles(rows, by)
     for panel, view in zip(panels, views, strict=True):
-        _panel(panel, [row for row in rows if row["view"] == view], by, styles)
+        _panel(panel, [row for row in rows if row.view == view], by, styles)
         panel.set_title(f"{view} answers", fontsize=9)
     panels[0].set_ylabel("inference accuracy (%)")
     if by != "defense":
@@ -61,43 +60,45 @@ def save(figure: "Figure", path: Path) -> None:
     figure.savefig(path, format=kind, dpi=200, metadata={dated[kind]: None} if kind in dated else None)
 
 
-def axis_of(rows: Sequence[Row]) -> str:
+def axis_of(rows: Sequence[CurvePoint]) -> str:
     """What the preset varies: `capacity`, else `epsilon`, else a setting such as `temperature`, else the `defense`."""
-    if len({row["capacity"] for row in rows}) > 1:
+    if len({row.capacity for row in rows}) > 1:
         return "capacity"
-    if len({row["epsilon"] for row in rows if row["epsilon"]}) > 1:
+    if len({row.epsilon for row in rows if row.epsilon}) > 1:
         return "epsilon"
     return swept.axis_of(rows) or "defense"
 
 
-def place(row: Row, by: str) -> float | None:
+def place(row: CurvePoint, by: str) -> float | None:
     """Where a row stands along a numeric axis; None where neither its words nor its recipe tell."""
-    return row[by] if by in COLUMNS else swept.place(row, by)
+    return getattr(row, by) if by in COLUMNS else swept.place(row, by)
 
 
-def curves(rows: Sequence[Row], by: str) -> Iterator[tuple[str, str, list[Row]]]:
+def curves(rows: Sequence[CurvePoint], by: str) -> Iterator[tuple[str, str, list[CurvePoint]]]:
     """Label, defense and points of each curve; over epsilon a natural model, which has none, is a point of its own."""
     in_words = by not in (*COLUMNS, "defense")
     held = ["dataset", "network", "train_fraction", "defense", "settings", *(name for name in COLUMNS if name != by)]
-    found: dict[tuple, list[Row]] = {}
+    found: dict[tuple, list[CurvePoint]] = {}
     for row in rows:
-        found.setdefault(swept.model(row, by) if in_words else tuple(row[name] for name in held), []).append(row)
-    sizes = {row["size"] for row in rows}
-    for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0]["epsilon"])):
+        found.setdefault(swept.model(row, by) if in_words else tuple(getattr(row, name) for name in held), []).append(
+            row
+        )
+    sizes = {row.size for row in rows}
+    for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0].epsilon)):
         first = points[0]
-        budget = f" {text.epsilon(first['epsilon'])}" if first["epsilon"] and by != "epsilon" else ""
-        words = [f"{first['defense']}{budget}"]
+        budget = f" {text.epsilon(first.epsilon)}" if first.epsilon and by != "epsilon" else ""
+        words = [f"{first.defense}{budget}"]
         words += [swept.others(first, by)] if in_words else []
-        words += [first["size"] or "full size"] if len(sizes) > 1 else []
+        words += [first.size or "full size"] if len(sizes) > 1 else []
         label = ", ".join(filter(None, words))
-        yield label, first["defense"], sorted(points, key=lambda row: place(row, by) or 0)
+        yield label, first.defense, sorted(points, key=lambda row: place(row, by) or 0)
 
 
-def _rank(row: Row) -> int:
-    return list(SETTINGS).index(row["defense"])
+def _rank(row: CurvePoint) -> int:
+    return list(SETTINGS).index(row.defense)
 
 
-def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
+def _styles(rows: Sequence[CurvePoint], by: str) -> dict[str, tuple[str, str]]:
     """Colour and mark of each label, the same in all panels."""
     labels = {label: defense for label, defense, _ in curves(rows, by)}
     robust = [label for label, defense in labels.items() if defense != "natural"]
@@ -106,32 +107,32 @@ def _styles(rows: Sequence[Row], by: str) -> dict[str, tuple[str, str]]:
     return styles | {label: (NATURAL, MARKS[index % len(MARKS)]) for index, label in enumerate(natural)}
 
 
-def _panel(panel: "Axes", rows: Sequence[Row], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
-    names = sorted({row["defense"] for row in rows}, key=list(SETTINGS).index)
+def _panel(panel: "Axes", rows: Sequence[CurvePoint], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
+    names = sorted({row.defense for row in rows}, key=list(SETTINGS).index)
     for label, defense, points in curves(rows, by):
         colour, mark = styles[label]
         if defense == "natural" and by == "epsilon":
-            panel.axhline(100 * points[0]["mean"], color=colour, linestyle="--", linewidth=1, label=label)
+            panel.axhline(100 * points[0].mean, color=colour, linestyle="--", linewidth=1, label=label)
             continue
         at = [names.index(defense) if by == "defense" else place(row, by) for row in points]
-        means = [100 * row["mean"] for row in points]
+        means = [100 * row.mean for row in points]
         line = {"color": colour, "marker": mark, "markersize": 5, "linewidth": 1, "label": label}
         panel.errorbar(at, means, yerr=_bars(points), capsize=2, **line)
-        printed = [(x, 100 * row["published"]) for x, row in zip(at, points, strict=True) if row["published"]]
+        printed = [(x, 100 * row.published) for x, row in zip(at, points, strict=True) if row.published]
         if printed:
             panel.scatter(*zip(*printed, strict=True), color=colour, marker="x", zorder=3)
     panel.axhline(50, color="black", linewidth=0.5, linestyle=":")
     if by == "defense":
         panel.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
         return
-    ticks = sorted({place(row, by) for row in rows if row["epsilon"] or by != "epsilon"})
+    ticks = sorted({place(row, by) for row in rows if row.epsilon or by != "epsilon"})
     panel.set_xticks(ticks, [text.epsilon(tick) if by == "epsilon" else f"{tick:g}" for tick in ticks], fontsize=8)
     panel.set_xlabel(by)
 
 
-def _bars(points: Sequence[Row]) -> list[list[float]] | None:
+def _bars(points: Sequence[CurvePoint]) -> list[list[float]] | None:
     """How far the 95 % intervals over seeds reach below and above; nothing for single seeds."""
-    if any(row["ci_low"] is None for row in points):
+    if any(row.ci_low is None for row in points):
         return None
-    below = [100 * (row["mean"] - row["ci_low"]) for row in points]
-    return [below, [100 * (row["ci_high"] - row["mean"]) for row in points]]
+    below = [100 * (row.mean - row.ci_low) for row in points]
+    return [below, [100 * (row.ci_high - row.mean) for row in points]]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,12 @@ from explorer.reproduction import claims, summary, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
 from explorer.reproduction.settings import Setting, day
-from explorer.reproduction.verdicts import COLUMNS, UNPRINTED, Compared
+from explorer.reproduction.verdicts import NUMBERS, UNPRINTED, Compared
 from explorer.results import marks, text
+from explorer.results.rendering import markdown
+from explorer.results.table import of_rows
+from explorer.results.views_table import words_of
+from store.rows import BETWEEN_WARNINGS, column_of
 
 NOTES = Path(__file__).with_name("notes.md")
 MARKS = {
@@ -71,6 +75,24 @@ def _legend() -> str:
     return "\n".join(map(summary.item, [*words, f"{marks.WARNED} **may mislead**: see the warnings below the table"]))
 
 
+_GROUPS = tuple((view, group) for view in ("benign", "adversarial") for group in ("robust", "plain"))
+_HELD_OUT = (
+    (
+        "The five strategies of Table 7, held out, all classes together",
+        ("model-class", "benign"),
+        STRATEGIES,
+        tuple(f"{attack} ({view})" for attack, view in STRATEGIES),
+    ),
+    (
+        "Members trained robustly and the others apart, each against all others, held out",
+        ("confidence-robust", "benign"),
+        tuple((f"confidence-{group}", view) for view, group in _GROUPS),
+        tuple(f"{group} ({view})" for view, group in _GROUPS),
+    ),
+)
+"""What stands before a table, the attack that it needs, its attacks, and what their columns are called."""
+
+
 def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
     compared = list(verdicts.compare(settings))
     tables = [
@@ -84,19 +106,16 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
         parts.append(f"What the paper claims:\n\n{_claims(found)}")
     if collapsed := [claims.label(setting) for setting in settings if setting.collapsed]:
         parts.append(f"Not counted, for they give one class to every image: {'; '.join(collapsed)}.")
-    if strategies := list(_strategies(settings)):
-        parts.append("The five strategies of Table 7, held out, all classes together:\n\n" + "\n".join(strategies))
-    if groups := list(_groups(settings)):
-        parts.append(
-            "Members trained robustly and the others apart, each against all others, held out:\n\n" + "\n".join(groups)
-        )
+    for title, needed, attacks, words in _HELD_OUT:
+        if table := _held_out([own for own in settings if own.attack(*needed, "heldout")], attacks, words):
+            parts.append(f"{title}:\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
 def _title(setting: Setting) -> str:
     row, own = setting.row, setting.experiment
-    words = [row["dataset"], row["network"], f"capacity {row['capacity']:g}", *([row["size"]] if row["size"] else [])]
-    words += [f"{100 * row['train_fraction']:.4g} % of the data"] if row["train_fraction"] != 1 else []
+    words = [row.dataset, row.network, f"capacity {row.capacity:g}", *([row.size] if row.size else [])]
+    words += [f"{100 * row.train_fraction:.4g} % of the data"] if row.train_fraction != 1 else []
     return " · ".join([*words, setting.recipe_words, f"attacked with {text.epsilon(own.evaluation.epsilon)}"])
 
 
@@ -112,69 +131,49 @@ def _counts(compared: Iterable[Compared]) -> str:
 
 def _table(settings: Sequence[Setting], compared: Sequence[Compared]) -> str:
     """A line of ours, and below it the paper's with a mark for the verdict."""
-    shown = [c for c in COLUMNS if any(setting.row[c.column] is not None for setting in settings)]
-    lines = [_line(["defense", "seeds", *(column.words for column in shown)]), _line(["---"] * (len(shown) + 2))]
+    lines: list[list[Any]] = []
     for setting in settings:
-        found = {each.column: each for each in compared if each.setting is setting}
-        cells = [found.get(column.column) for column in shown]
-        lines.append(_line([_name(setting), len(setting.runs), *(_ours(cell) for cell in cells)]))
+        found = {each.key: each for each in compared if each.setting is setting}
+        cells = [found.get(key) for key in NUMBERS]
+        lines.append([_name(setting), len(setting.runs), *(cell and _ours(cell) for cell in cells)])
         if any(cell and cell.published is not None for cell in cells):
-            lines.append(_line(["paper", "", *(_papers(cell) for cell in cells)]))
-    return "\n".join(lines)
+            lines.append(["paper", "", *(cell and _papers(cell) for cell in cells)])
+    return markdown(of_rows(["defense", "seeds", *map(words_of, NUMBERS)], lines))
 
 
 def _name(setting: Setting) -> str:
     row = setting.row
-    budget = f" {text.epsilon(row['epsilon'])}" if row["epsilon"] else ""
-    words = [f"by {row['certification']}"] if row["certification"] else []
-    words += [row["setting"]] if row["setting"] else []
-    return f"{row['defense']}{budget}" + (f" ({', '.join(words)})" if words else "")
+    budget = f" {text.epsilon(row.epsilon)}" if row.epsilon else ""
+    words = [f"by {row.certification}"] if row.certification else []
+    words += [row.setting] if row.setting else []
+    return f"{row.defense}{budget}" + (f" ({', '.join(words)})" if words else "")
 
 
-def _ours(cell: Compared | None) -> str:
-    if cell is None:
-        return ""
-    number = cell.ours
-    is_warned = marks.is_warned(cell.setting.row, cell.column.partition("_")[0])
-    return _number(number) + marks.mark(None, is_warned)
+def _ours(each: Compared) -> str:
+    return _number(each.ours) + marks.mark(None, marks.is_warned(each.setting.row, each.key[0]))
 
 
-def _papers(cell: Compared | None) -> str:
-    if cell is None or cell.published is None:
-        return ""
-    return f"{text.percent(cell.published)} {MARKS[cell.verdict]}".strip()
+def _papers(each: Compared) -> str | None:
+    return None if each.published is None else f"{text.percent(each.published)} {MARKS[each.verdict]}".strip()
 
 
 def _claims(found: Iterable[Finding]) -> str:
-    lines = [_line(["claim", "in", "of", "larger", "smaller", "verdict"]), _line(["---"] * 6)]
-    for each in found:
-        sides = [text.percent(number.value) for number in (each.more, each.less)]
-        lines.append(_line([each.claim.words, each.claim.where, each.about, *sides, each.words]))
-    return "\n".join(lines)
+    lines = [
+        [each.claim.words, each.claim.where, each.about]
+        + [text.percent(number.value) for number in (each.more, each.less)]
+        + [each.words]
+        for each in found
+    ]
+    return markdown(of_rows(["claim", "in", "of", "larger", "smaller", "verdict"], lines))
 
 
-def _strategies(settings: Sequence[Setting]) -> Iterator[str]:
-    with_networks = [s for s in settings if s.attack("model-class", "benign", "heldout")]
-    if not with_networks:
-        return
-    yield _line(["", *(f"{attack} ({view})" for attack, view in STRATEGIES)])
-    yield _line(["---"] * (len(STRATEGIES) + 1))
-    for setting in with_networks:
-        numbers = [setting.attack(attack, view, "heldout") for attack, view in STRATEGIES]
-        yield _line([claims.label(setting), *(_number(number) for number in numbers)])
-
-
-def _groups(settings: Sequence[Setting]) -> Iterator[str]:
-    """Leakage of both groups where a part of the images was trained robustly, by the confidence of each view."""
-    mixed = [setting for setting in settings if setting.attack("confidence-robust", "benign", "heldout")]
-    if not mixed:
-        return
-    columns = [(view, group) for view in ("benign", "adversarial") for group in ("robust", "plain")]
-    yield _line(["", *(f"{group} ({view})" for view, group in columns)])
-    yield _line(["---"] * (len(columns) + 1))
-    for setting in mixed:
-        numbers = [setting.attack(f"confidence-{group}", view, "heldout") for view, group in columns]
-        yield _line([claims.label(setting), *(_number(number) for number in numbers)])
+def _held_out(settings: Sequence[Setting], attacks: Sequence[tuple[str, str]], words: Sequence[str]) -> str:
+    """Attacks on all classes together side by side; empty where there is no setting."""
+    lines = [
+        [claims.label(setting), *(_number(setting.attack(attack, view, "heldout")) for attack, view in attacks)]
+        for setting in settings
+    ]
+    return markdown(of_rows(["", *words], lines)) if lines else ""
 
 
 def _number(number: Number | None) -> str:
@@ -185,10 +184,6 @@ def _number(number: Number | None) -> str:
     return text.percent(number.value) + around
 
 
-def _line(cells: Iterable[Any]) -> str:
-    return f"| {' | '.join(str(cell) for cell in cells)} |"
-
-
 def rows(preset: str, settings: Sequence[Setting]) -> str:
     """The CSV: one row per number, shares at full precision."""
     stream = io.StringIO()
@@ -196,15 +191,15 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
     writer.writerow(CSV_COLUMNS)
     for each in verdicts.compare(settings):
         setting, row = each.setting, each.setting.row
-        told = [row[name] for name in CSV_COLUMNS[1:11]]
+        told = [getattr(row, name) for name in CSV_COLUMNS[1:11]]
         difference = None if each.published is None else each.ours.value - each.published
         number = each.ours
-        numbers = [each.column, number.value, number.low, number.high, number.over, len(setting.runs)]
-        behind = [" ".join(str(run[name]) for run in setting.runs) for name in ("seed", "run_id")]
-        devices = " ".join(dict.fromkeys(str(run["device"]) for run in setting.runs))
+        numbers = [column_of(*each.key), number.value, number.low, number.high, number.over, len(setting.runs)]
+        behind = [" ".join(str(getattr(run, name)) for run in setting.runs) for name in ("seed", "run_id")]
+        devices = " ".join(dict.fromkeys(str(run.device) for run in setting.runs))
         ended = max(day(run) for run in setting.runs)
         verdict = [each.published, difference, each.verdict, ", ".join(setting.departures)]
-        said = [*verdict, *behind, devices, ended, row.get("warnings")]
+        said = [*verdict, *behind, devices, ended, BETWEEN_WARNINGS.join(row.warnings)]
         writer.writerow([preset, *told, setting.scale, *numbers, *said])
     return stream.getvalue()
 
@@ -216,9 +211,9 @@ def listing(presets: Mapping[str, Sequence[Setting]]) -> str:
     writer.writerow(RUN_COLUMNS)
     for preset, settings in presets.items():
         for own in settings:
-            told = [own.row[name] for name in RUN_COLUMNS[2:12]]
+            told = [getattr(own.row, name) for name in RUN_COLUMNS[2:12]]
             behind = [own.scale, own.steps]
             departs = ", ".join(own.departures)
             for run in own.runs:
-                writer.writerow([preset, run["run_id"], *told, run["seed"], *behind, run["device"], day(run), departs])
+                writer.writerow([preset, run.run_id, *told, run.seed, *behind, run.device, day(run), departs])
     return stream.getvalue()

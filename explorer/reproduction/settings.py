@@ -1,10 +1,8 @@
 """The finished runs of a preset, seeds of one setting together, with all their numbers."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES, SETTINGS, recipe_for
@@ -12,8 +10,9 @@ from explorer.project.access import Results
 from explorer.reproduction import authors
 from explorer.reproduction.numbers import SEEDS, Number
 from explorer.results import text
+from store.rows import HEADLINE_VIEWS, SPLITS, Run, ViewKey
+from store.summaries import CurvePoint, ViewsRow
 
-Row = Mapping[str, Any]
 RULE = "oracle"
 """The paper's threshold rule."""
 
@@ -24,17 +23,15 @@ class Setting:
 
     experiment: Experiment
     """That of the first seed."""
-    runs: tuple[Row, ...]
-    """Rows of the query `run`, by seed."""
-    row: Row
-    """Their row of the query `views`."""
-    over_seeds: tuple[Row, ...]
-    """Their rows of the query `capacity`."""
+    runs: tuple[Run, ...]
+    """By seed."""
+    row: ViewsRow
+    over_seeds: tuple[CurvePoint, ...]
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Its runs, which name it."""
-        return tuple(run["run_id"] for run in self.runs)
+        return tuple(run.run_id for run in self.runs)
 
     @property
     def scale(self) -> str:
@@ -52,9 +49,9 @@ class Setting:
         """In what it is not the setting behind the paper's row beside it."""
         return authors.departures(self.experiment)
 
-    def papers(self, column: str) -> bool:
-        """Whether a number of the query `views` is of the very setting that the paper's number is of."""
-        return not self.departures and (not column.startswith("certified") or authors.certifies(self.experiment))
+    def papers(self, key: ViewKey) -> bool:
+        """Whether a number is of the very setting that the paper's number is of."""
+        return not self.departures and (key[0] != "certified" or authors.certifies(self.experiment))
 
     @property
     def steps(self) -> int:
@@ -64,45 +61,41 @@ class Setting:
     @property
     def model(self) -> tuple:
         """What all settings of one table have in common."""
-        return tuple(self.row[name] for name in ("dataset", "network", "size", "train_fraction", "capacity"))
+        row = self.row
+        return (row.dataset, row.network, row.size, row.train_fraction, row.capacity)
 
     @property
     def collapsed(self) -> bool:
         """Whether it gives one class to every image, by its accuracies: most are wrong, and no attack changes any."""
-        benign, attacked = (
-            [self.row[f"{view}_{split}_accuracy"] for split in ("train", "test")] for view in ("benign", "adversarial")
-        )
-        return benign == attacked and benign[0] is not None and benign[0] < 0.5
+        benign, attacked = ([self.row.numbers.get((view, split)) for split in SPLITS] for view in HEADLINE_VIEWS[:2])
+        shares = [[own and own.mean for own in found] for found in (benign, attacked)]
+        return shares[0] == shares[1] and shares[0][0] is not None and shares[0][0] < 0.5
 
-    def number(self, column: str) -> Number | None:
-        """A column of the query `views`."""
-        view, _, kind = column.partition("_")
-        if kind.endswith("inference_accuracy"):
-            return self.attack("confidence", view, "heldout" if kind.startswith("heldout") else RULE)
-        return self._number(measure="accuracy", view=view, split=kind.removesuffix("_accuracy"))
+    def number(self, view: str, kind: str) -> Number | None:
+        """An accuracy on a split, or what the confidence attack infers with a threshold chosen by a rule."""
+        if kind in SPLITS:
+            return self._number(measure="accuracy", view=view, split=kind)
+        return self.attack("confidence", view, kind)
 
     def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
         """The inference accuracy of an attack, of several seeds the mean."""
         return self._number(measure="inference_accuracy", attack=attack, view=view, threshold_rule=rule)
 
     def _number(self, **wanted: str) -> Number | None:
-        row = next((row for row in self.over_seeds if _has(row, wanted)), None)
-        if row is None:
+        points = (
+            point for point in self.over_seeds if all(getattr(point, name) == value for name, value in wanted.items())
+        )
+        if (point := next(points, None)) is None:
             return None
-        low, high = row["ci_low"], row["ci_high"]
-        if row["ci_over"] == SEEDS:  # Student's interval knows nothing of 0 and 1
+        low, high = point.ci_low, point.ci_high
+        if point.ci_over == SEEDS:  # Student's interval knows nothing of 0 and 1
             low, high = max(0.0, low), min(1.0, high)
-        return Number(row["mean"], low, high, row["ci_over"] or "")
+        return Number(point.mean, low, high, point.ci_over or "")
 
 
-def _has(row: Row, wanted: Mapping[str, str]) -> bool:
-    return all(row[name] == value for name, value in wanted.items())
-
-
-def day(run: Row) -> str:
+def day(run: Run) -> str:
     """On which a run ended, UTC: `2026-11-28`."""
-    ended = run["ended"]
-    return (ended if isinstance(ended, datetime) else datetime.fromtimestamp(ended, UTC)).date().isoformat()
+    return datetime.fromtimestamp(run.ended, UTC).date().isoformat()
 
 
 def gather(results: Results, preset: str) -> list[Setting]:
@@ -110,24 +103,23 @@ def gather(results: Results, preset: str) -> list[Setting]:
 
     A sweep of that name with other settings counts as well: each setting says which recipe and network it has.
     """
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[Run]] = {}
     for listed in results.query("runs", sweep=preset, state="done"):
-        (run,) = results.query("run", run_id=listed["run_id"])
-        spec = json.loads(run["spec"])
-        groups.setdefault(json.dumps(spec | {"seed": None}, sort_keys=True), []).append(run)
+        (run,) = results.query("run", run_id=listed.run_id)
+        groups.setdefault(json.dumps({**run.spec, "seed": None}, sort_keys=True), []).append(run)
     found = []
     for runs in groups.values():
-        runs.sort(key=lambda run: run["seed"])
-        names = [run["run_id"] for run in runs]
+        runs.sort(key=lambda run: run.seed)
+        names = [run.run_id for run in runs]
         (row,) = results.query("views", run_id=names)
         over_seeds = tuple(results.query("capacity", run_id=names))
-        experiment = Experiment.from_dict(json.loads(runs[0]["spec"]))
+        experiment = Experiment.from_dict(runs[0].spec)
         found.append(Setting(experiment, tuple(runs), row, over_seeds))
     return sorted(found, key=_place)
 
 
 def _place(setting: Setting) -> tuple:
     row = setting.row
-    model = (row["dataset"], row["size"] or "", row["train_fraction"], row["capacity"])
-    budgets = (list(SETTINGS).index(row["defense"]), row["epsilon"], row["evaluation_epsilon"])
-    return *model, *budgets, text.natural_order(row["setting"] or ""), row["settings"]
+    model = (row.dataset, row.size or "", row.train_fraction, row.capacity)
+    budgets = (list(SETTINGS).index(row.defense), row.epsilon, row.evaluation_epsilon)
+    return *model, *budgets, text.natural_order(row.setting or ""), row.settings

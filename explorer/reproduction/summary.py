@@ -4,12 +4,14 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 from explorer.reproduction import claims, verdicts
 from explorer.reproduction.settings import Setting, day
 from explorer.reproduction.verdicts import Compared
 from explorer.results import text
+from explorer.results.rendering import markdown
+from explorer.results.table import of_rows
+from explorer.results.views_table import words_of
 
 WIDTH = 120
 MOST = 6
@@ -43,9 +45,9 @@ def summary(presets: Presets, command: str, listing: str) -> str:
 
 
 def _in_short(presets: Presets, every: Sequence[Setting], compared: Sequence[Compared]) -> Iterator[str]:
-    runs = {run["run_id"]: run for setting in every for run in setting.runs}
+    runs = {run.run_id: run for setting in every for run in setting.runs}
     done = sum(bool(settings) for settings in presets.values())
-    where = ", ".join(sorted({str(run["device"]) for run in runs.values()}))
+    where = ", ".join(sorted({str(run.device) for run in runs.values()}))
     days = sorted({day(run) for run in runs.values()})
     when = " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
     scales = ", ".join(name for name, _ in Counter(setting.recipe_words for setting in every).most_common())
@@ -90,7 +92,7 @@ def _models(settings: Iterable[Setting]) -> list[Setting]:
 def _compared(presets: Iterable[Sequence[Setting]]) -> list[Compared]:
     """Every number that the paper prints, once with each verdict."""
     found = {
-        (each.setting.ids, each.column, each.verdict): each
+        (each.setting.ids, each.key, each.verdict): each
         for settings in presets
         for each in verdicts.compare(settings)
         if each.published is not None
@@ -105,21 +107,16 @@ def _claims(presets: Iterable[Sequence[Setting]]) -> str:
         own = [finding.verdict for finding in found if finding.claim is claim]
         if own:
             lines.append([claim.words, claim.where, *map(own.count, claims.VERDICTS)])
-    return table(["claim", "in", *claims.VERDICTS], lines) if lines else ""
+    return markdown(of_rows(["claim", "in", *claims.VERDICTS], lines)) if lines else ""
 
 
 def _differs(each: Compared) -> str:
-    before = each.natural.number(each.column) if each.natural else None
-    printed = each.natural.row.get(f"paper_{each.column}") if each.natural else None
+    before = each.natural.number(*each.key) if each.natural else None
+    printed = each.natural.row.papers.get(each.key) if each.natural else None
     ours, theirs = ([text.percent(each.ours.value)], [text.percent(each.published)])
     ours += [f"({text.percent(before.value)})"] if before else []
     theirs += [f"({text.percent(printed)})"] if printed is not None else []
-    return f"* {claims.label(each.setting)}: {each.title} {' '.join(ours)}, the paper's {' '.join(theirs)}"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in (columns, ["---"] * len(columns), *rows))
+    return f"* {claims.label(each.setting)}: {words_of(each.key)} {' '.join(ours)}, the paper's {' '.join(theirs)}"
 
 
 def item(words: str) -> str:

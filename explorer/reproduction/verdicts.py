@@ -7,8 +7,9 @@ from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
 from explorer.results.natural_twin import naturals
 from explorer.results.views_table import ACCURACIES, INFERENCE
+from store.rows import ViewKey
 
-COLUMNS = (*ACCURACIES, *INFERENCE["oracle"])
+NUMBERS = (*ACCURACIES, *INFERENCE["oracle"])
 """The numbers that the paper's Tables 2 to 4 and 8 to 10 print."""
 TOLERANCE = 0.02
 """A number of the paper's own setting is reproduced within this much, or within our interval."""
@@ -34,8 +35,7 @@ class Compared:
     """One number of a setting beside the paper's."""
 
     setting: Setting
-    column: str
-    title: str
+    key: ViewKey
     ours: Number
     published: float | None
     natural: Setting | None
@@ -48,37 +48,37 @@ def compare(settings: Iterable[Setting]) -> Iterator[Compared]:
     every = list(settings)
     for setting in every:
         natural = natural_beside(setting, every)
-        for column in COLUMNS:
-            ours = setting.number(column.column)
+        for key in NUMBERS:
+            ours = setting.number(*key)
             if ours is not None:
-                published = setting.row.get(f"paper_{column.column}")
-                said = verdict(setting, column.column, ours, published, natural)
-                yield Compared(setting, column.column, column.words, ours, published, natural, said)
+                published = setting.row.papers.get(key)
+                said = verdict(setting, key, ours, published, natural)
+                yield Compared(setting, key, ours, published, natural, said)
 
 
 def natural_beside(setting: Setting, every: Iterable[Setting]) -> Setting | None:
     """Its natural twin of the very same images, attacked with the same epsilon."""
     attacked = setting.experiment.evaluation.epsilon
     beside = {
-        other.runs[0]["run_id"]: other
+        other.runs[0].run_id: other
         for other in every
         if other.experiment.data.identity() == setting.experiment.data.identity()
         and other.experiment.evaluation.epsilon == attacked
     }
     twins = naturals(setting.runs[0], [other.runs[0] for other in beside.values()])
-    return beside[twins[0]["run_id"]] if twins else None
+    return beside[twins[0].run_id] if twins else None
 
 
-def verdict(setting: Setting, column: str, ours: Number, published: float | None, natural: Setting | None) -> str:
+def verdict(setting: Setting, key: ViewKey, ours: Number, published: float | None, natural: Setting | None) -> str:
     """What is said of one number; see MEANING."""
     if published is None:
         return UNPRINTED
-    papers = setting.papers(column)
+    papers = setting.papers(key)
     within = ours.low is not None and ours.low <= published <= ours.high
     if papers and (within or abs(ours.value - published) <= TOLERANCE):
         return REPRODUCED
-    before = natural.number(column) if natural else None
-    printed = natural.row.get(f"paper_{column}") if natural else None
+    before = natural.number(*key) if natural else None
+    printed = natural.row.papers.get(key) if natural else None
     if before is None or printed is None:
         return DIFFERS if papers else ELSEWHERE
     sign = ours.minus(before).sign if setting.steps == natural.steps else 0

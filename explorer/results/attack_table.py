@@ -1,17 +1,13 @@
-"""What membership inference finds on all classes of a run: its numbers, their order, and their marks. No Textual."""
+"""What membership inference finds on all classes of a run: its numbers, their order, and the tables of them."""
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-from engine.spec.experiment import INFERENCE_ATTACKS
-from engine.spec.recipes import ALL_VIEWS
+from engine.registry import ATTACKS
 from explorer.results import marks, text
-from explorer.results.table import MISSING
-
-Row = Mapping[str, Any]
+from explorer.results.table import MISSING, Block, Cell, Column, Table
+from store.rows import LeakageFact
 
 METRICS = {
     "inference_accuracy": "INF ACC",
@@ -36,42 +32,13 @@ NO_SHARES = ("threshold",)
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, which may be missing."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    leaks: bool | None = None
-    """Whether it is told apart from what a guess reaches; None where that means nothing."""
-    warned: bool = False
-    """Whether a warning of the run speaks of it."""
-    others: int | None = None
-    """Non-members that it is reported on."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What an attack finds with one way to choose its threshold."""
-
-    metrics: Mapping[str, Estimate]
-    n_member: int
-    n_nonmember: int
-
-    @property
-    def sizes(self) -> str:
-        """Members and non-members that its accuracy is reported on."""
-        return f"{self.n_member}/{self.n_nonmember}"
-
-
-@dataclass(frozen=True)
 class Attack:
     """What one membership-inference attack finds in a view, on all classes."""
 
     attack: str
     view: str
-    rules: Mapping[str, Finding]
-    """By threshold rule; under `none` stands what no threshold was chosen for."""
+    facts: Mapping[tuple[str, str], LeakageFact]
+    """By threshold rule and metric, in the order of showing; under the rule `none` what no threshold was chosen for."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -81,12 +48,23 @@ class Attack:
     @property
     def sizes(self) -> str:
         """The most members and non-members that any of its accuracies is reported on."""
-        return max(self.rules.values(), key=lambda finding: finding.n_member + finding.n_nonmember).sizes
+        rules = dict.fromkeys(rule for rule, _ in self.facts)
+        most = max((self._sized(rule) for rule in rules), key=lambda fact: fact.n_member + fact.n_nonmember)
+        return f"{most.n_member}/{most.n_nonmember}"
 
-    def find(self, metric: str, rules: Sequence[str]) -> Estimate | None:
+    def sizes_under(self, rules: Sequence[str]) -> str:
+        """Members and non-members that its accuracy under the first of the rules that it has is reported on."""
+        fact = self._sized(next(rule for rule in rules if any(own == rule for own, _ in self.facts)))
+        return f"{fact.n_member}/{fact.n_nonmember}"
+
+    def _sized(self, rule: str) -> LeakageFact:
+        """An AUC of held-out examples is of all splits together, other numbers are of what one split leaves."""
+        own = [fact for (of, _), fact in self.facts.items() if of == rule]
+        return self.facts.get((rule, "inference_accuracy"), own[0])
+
+    def find(self, metric: str, rules: Sequence[str]) -> LeakageFact | None:
         """A metric under the first of the rules that has it."""
-        found = (self.rules[rule].metrics.get(metric) for rule in rules if rule in self.rules)
-        return next((estimate for estimate in found if estimate is not None), None)
+        return next((self.facts[rule, metric] for rule in rules if (rule, metric) in self.facts), None)
 
 
 @dataclass(frozen=True)
@@ -94,105 +72,122 @@ class Number:
     """One number of every attack, whatever the rule under which the attack has it."""
 
     title: str
-    """A table's header."""
+    """A table's heading."""
+    long: str
+    """The heading in plain text."""
     words: str
-    """The same in words."""
     metric: str
     rules: tuple[str, ...]
+    rank: int = 0
+    """Of its column."""
+    interval: int | None = None
+    """Rank of its interval; None: the number stands alone."""
 
-    def of(self, attack: Attack) -> Estimate | None:
+    def of(self, attack: Attack) -> LeakageFact | None:
         """The attack's; None where it has none."""
         return attack.find(self.metric, self.rules)
 
+    def cell(self, attack: Attack | None) -> Cell:
+        """The attack's, with its interval and marks."""
+        return cell(self.of(attack) if attack else None, self.interval is not None)
+
 
 # A rule that chooses nothing is flattered by nothing: its accuracy stands beside those of held-out thresholds.
-ORACLE = Number("ORACLE", "oracle accuracy", "inference_accuracy", ("oracle",))
-HELD_OUT = Number("HELD-OUT", "held-out accuracy", "inference_accuracy", ("heldout", "none"))
-AUC = Number("AUC", "AUC", "auc", ("none", "heldout"))
+_CHOSEN_ELSEWHERE = ("none", "heldout")
+ORACLE = Number("ORACLE", "oracle %", "oracle accuracy", "inference_accuracy", ("oracle",), interval=2)
+LUCK = Number("LUCK 95%", "luck 95 %", "luck, 95 %", "null_p95", ("oracle",), rank=3)
+HELD_OUT = Number("HELD-OUT", "held-out %", "held-out accuracy", "inference_accuracy", ("heldout", "none"), interval=2)
+AUC = Number("AUC", "AUC %", "AUC", "auc", _CHOSEN_ELSEWHERE, interval=3)
 LOW_RATES = (
-    Number("TPR@1%", "TPR at 1 % FPR", "tpr_at_fpr_0.01", ("none", "heldout")),
-    Number("TPR@0.1%", "TPR at 0.1 % FPR", "tpr_at_fpr_0.001", ("none", "heldout")),
+    Number("TPR@1%", "", "TPR at 1 % FPR", "tpr_at_fpr_0.01", _CHOSEN_ELSEWHERE),
+    Number("TPR@0.1%", "", "TPR at 0.1 % FPR", "tpr_at_fpr_0.001", _CHOSEN_ELSEWHERE),
 )
-LUCK = Number("LUCK 95%", "luck, 95 %", "null_p95", ("oracle",))
 NUMBERS = (ORACLE, LUCK, HELD_OUT, AUC, *LOW_RATES)
 """What is said of every attack first."""
-PLAIN = {"oracle %": ORACLE, "luck 95 %": LUCK, "held-out %": HELD_OUT, "AUC %": AUC} | {
-    shown.title: shown for shown in LOW_RATES
+_VIEW = Column("VIEW", 11, long="view")
+_SIZES = Column("MEMBERS/OTHERS", right=True, long="members/others")
+DETAILS = {
+    ("oracle",): ("Oracle thresholds", "where they lie, and what luck reaches"),
+    ("heldout", "none"): ("Held-out thresholds", "means; spread: standard deviation over splits"),
 }
-"""Columns of the table in plain text."""
-LINE = 100
-"""Cells of a line of words below it."""
+"""Threshold rules -> the title over all their other numbers, and words beside it."""
 
 
-def attacks(rows: Iterable[Row]) -> list[Attack]:
-    """The attacks in rows of the `leakage` query, without those on single classes; the paper's first."""
-    grouped: dict[tuple[str, str], dict[str, list[Row]]] = {}
-    for row in rows:
-        if row["class_label"] is None and row["metric"] not in UNSHOWN:
-            of_attack = grouped.setdefault((row["attack"], row["view"]), {})
-            of_attack.setdefault(row["threshold_rule"], []).append(row)
+def attacks(facts: Iterable[LeakageFact]) -> list[Attack]:
+    """The attacks of one run, without those on single classes; the paper's first."""
+    order = {metric: index for index, metric in enumerate(METRICS)}
+    grouped: dict[tuple[str, str], list[LeakageFact]] = {}
+    for fact in facts:
+        if fact.class_label is None and fact.metric not in UNSHOWN:
+            grouped.setdefault((fact.attack, fact.view), []).append(fact)
     return in_order(
-        Attack(*key, {rule: _finding(facts) for rule, facts in sorted(found.items())}) for key, found in grouped.items()
+        Attack(
+            *key,
+            {
+                (fact.threshold_rule, fact.metric): fact
+                for fact in sorted(
+                    own, key=lambda fact: (fact.threshold_rule, order.get(fact.metric, len(order)), fact.metric)
+                )
+            },
+        )
+        for key, own in grouped.items()
     )
 
 
 def in_order(attacks: Iterable[Attack]) -> list[Attack]:
-    """The paper's first, each on benign answers before adversarial ones."""
-    return sorted(attacks, key=lambda each: (_place(each.attack, INFERENCE_ATTACKS), _place(each.view, ALL_VIEWS)))
+    """As the registry has them, each on benign answers before adversarial ones; unknown ones last."""
+    return sorted(attacks, key=lambda own: (text.place(own.attack, tuple(ATTACKS)), text.place(own.view, text.VIEWS)))
 
 
-def _finding(rows: Sequence[Row]) -> Finding:
-    facts = {
-        row["metric"]: Estimate(
-            *(row["value"], row["ci_low"], row["ci_high"], row.get("leaks")), marks.is_warned(row), row["n_nonmember"]
-        )
-        for row in rows
+def cell(fact: LeakageFact | None, interval: bool = False) -> Cell:
+    """A number with its interval and marks, `52.3 [49.8, 54.7]≈`: shares in percent, a threshold as it is."""
+    if fact is None:
+        return Cell(MISSING)
+    write = "{:.4g}".format if fact.metric in NO_SHARES else text.percent
+    around = f" [{write(fact.ci_low)}, {write(fact.ci_high)}]" if interval and fact.ci_low is not None else ""
+    return Cell(write(fact.value), (around, marks.mark(fact.leaks, bool(fact.warnings))))
+
+
+def _by_attack(attacks: Sequence[Attack], columns: Mapping[Column, Sequence[Cell]]) -> list[Block]:
+    """A block for each attack with a row for each view."""
+    rows = list(zip(*columns.values(), strict=True))
+    names = dict.fromkeys(attack.attack for attack in attacks)
+    return [Block([row for own, row in zip(attacks, rows, strict=True) if own.attack == name], name) for name in names]
+
+
+def table(attacks: Sequence[Attack]) -> Table:
+    """A line for each attack on a view."""
+    columns = {_VIEW: [Cell(attack.view) for attack in attacks]}
+    for number in NUMBERS:
+        column = Column(number.title, 0, True, rank=number.rank, long=number.long, behind=(number.interval or 0,))
+        columns[column] = [number.cell(attack) for attack in attacks]
+    columns[_SIZES] = [Cell(attack.sizes) for attack in attacks]
+    return Table(list(columns), _by_attack(attacks, columns), (legend(attacks),), titles="attack")
+
+
+def details(attacks: Sequence[Attack], rules: Sequence[str]) -> Table | None:
+    """All metrics under some rules besides those said of every attack; None where there are none."""
+    said = {(rule, number.metric) for number in NUMBERS if number is not LUCK for rule in number.rules}
+    having = {
+        attack.key: [metric for rule, metric in attack.facts if rule in rules and (rule, metric) not in said]
+        for attack in attacks
     }
-    ordered = {metric: facts[metric] for metric in sorted(facts, key=lambda metric: _place(metric, tuple(METRICS)))}
-    # An AUC of held-out examples is of all splits together; the other numbers are of what one split leaves.
-    sized = next((row for row in rows if row["metric"] == "inference_accuracy"), rows[0])
-    return Finding(ordered, sized["n_member"], sized["n_nonmember"])
-
-
-def _place(name: str, order: Sequence[str]) -> tuple[int, str]:
-    """What names are sorted by: those that are not in the order come last, by themselves."""
-    return (order.index(name), "") if name in order else (len(order), name)
-
-
-def number(metric: str, estimate: Estimate | None) -> str:
-    """One number with its mark, `52.3≈`: shares in percent, a threshold as it is, a dash for none."""
-    return (
-        MISSING if estimate is None else _written(metric, estimate.value) + marks.mark(estimate.leaks, estimate.warned)
-    )
-
-
-def with_interval(metric: str, estimate: Estimate | None) -> str:
-    """`52.3 [49.8, 54.7]≈`, or the number alone where no interval is known."""
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return number(metric, estimate)
-    low, high = _written(metric, estimate.low), _written(metric, estimate.high)
-    return f"{_written(metric, estimate.value)} [{low}, {high}]{marks.mark(estimate.leaks, estimate.warned)}"
-
-
-def _written(metric: str, value: float) -> str:
-    return f"{value:.4g}" if metric in NO_SHARES else text.percent(value)
-
-
-def table(rows: Iterable[Row]) -> str:
-    """Plain text with one line for each attack on a view; rows of the `leakage` query or of an audit."""
-    found = attacks(rows)
-    columns = {"attack": [attack.attack for attack in found], "view": [attack.view for attack in found]}
-    for title, shown in PLAIN.items():
-        write = with_interval if shown in (ORACLE, HELD_OUT) else number
-        columns[title] = marks.even([write(shown.metric, shown.of(attack)) for attack in found])
-    columns["members/others"] = [attack.sizes for attack in found]
-    lines = text.table(list(columns), list(zip(*columns.values(), strict=True)))
-    return "\n".join([lines, "", *textwrap.wrap(legend(found), LINE)])
+    attacks = [attack for attack in attacks if having[attack.key]]
+    if not attacks:
+        return None
+    there_are = {metric for metrics in having.values() for metric in metrics}
+    columns = {_VIEW: [Cell(attack.view) for attack in attacks]}
+    for metric in sorted(there_are, key=lambda metric: text.place(metric, tuple(METRICS))):
+        column = Column(METRICS.get(metric, metric.replace("_", " ").upper()), right=True)
+        columns[column] = [cell(attack.find(metric, rules)) for attack in attacks]
+    columns[_SIZES] = [Cell(attack.sizes_under(rules), tone="dim") for attack in attacks]
+    return Table(list(columns), _by_attack(attacks, columns))
 
 
 def legend(attacks: Sequence[Attack]) -> str:
     """What the words and marks in tables of these attacks mean."""
-    rules = {rule for attack in attacks for rule in attack.rules}
+    facts = [fact for attack in attacks for fact in attack.facts.values()]
+    rules = {fact.threshold_rule for fact in facts}
     said = []
     if "oracle" in rules:
         said.append("oracle: the best threshold for the very examples it is reported on")
@@ -200,12 +195,9 @@ def legend(attacks: Sequence[Attack]) -> str:
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
     said += [words for shown in LOW_RATES for words in _resolutions(shown, attacks)]
-    estimates = [
-        estimate for attack in attacks for finding in attack.rules.values() for estimate in finding.metrics.values()
-    ]
-    if any(estimate.leaks is False for estimate in estimates):
+    if any(fact.leaks is False for fact in facts):
         said.append(f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}")
-    if any(estimate.warned for estimate in estimates):
+    if any(fact.warnings for fact in facts):
         said.append(marks.LEGEND)
     return "; ".join([*said, marks.FLOOR])
 
@@ -217,8 +209,8 @@ def _resolutions(shown: Number, attacks: Iterable[Attack]) -> list[str]:
     """
     by_count: dict[int, list[str]] = {}
     for attack in attacks:
-        found = (finding.metrics.get(shown.metric) for finding in attack.rules.values())
-        for others in {estimate.others for estimate in found if estimate and estimate.others}:
+        found = (fact for fact in attack.facts.values() if fact.metric == shown.metric and fact.n_nonmember)
+        for others in {fact.n_nonmember for fact in found}:
             by_count.setdefault(others, []).append(attack.attack)
     if not any(_resolution(shown, others) for others in by_count):
         return []

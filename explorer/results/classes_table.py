@@ -1,26 +1,31 @@
-"""What each class of one run leaks: every strategy side by side, the best of them, and natural training's best.
+"""What each class of one model leaks: every strategy side by side, the best of them, and natural training's best.
 
 A strategy is an attack on a view that was carried out class by class (section 5.2.5 of the paper).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from explorer.results import marks
-from explorer.results.text import LETTERS, VIEWS
+from rich.cells import cell_len
 
-Row = Mapping[str, Any]
+from engine.registry import ATTACKS
+from explorer.results import marks, text
+from explorer.results.lines import sized
+from explorer.results.table import MISSING, Block, Cell, Column, Table
+from store.rows import LeakageFact
+from store.summaries import ClassFact
 
 FEW = 200
 """Members or non-members below which a class's number is to be taken with care."""
-ATTACK_WORDS = {
-    "confidence-class": "conf",
-    "model-class": "model",
-    "entropy-class": "entropy",
-    "margin-class": "margin",
-}
-"""Attacks class by class as tables write them."""
+NAMED = 10
+"""Classes told apart from a guess that are named; more are counted."""
+BEST = "▸"
+"""Before the number of a row's best strategy."""
+CLASS, N, BEST_OF, BY, PAPER, NATURAL, DIFFERENCE = "CLASS", "N", "BEST", "BY", "PAPER", "NATURAL", "Δ vs natural"
+SHORTEST_NAME, LONGEST_NAME = 6, 16
+"""Cells of a class's number and name on a screen, at least and at most."""
+OF_SPREAD, OF_PAPER = 4, 7
+"""Ranks of what stands behind a strategy's number."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,12 @@ class Strategy:
     @property
     def label(self) -> str:
         """A table's header: `conf A`."""
-        return f"{ATTACK_WORDS.get(self.attack, self.attack)} {LETTERS.get(self.view, self.view)}"
+        return f"{_by_class().get(self.attack, self.attack)} {text.LETTERS.get(self.view, self.view)}"
+
+
+def _by_class() -> dict[str, str]:
+    """Attacks class by class -> what tables call them."""
+    return {name: row.by_class for name, row in ATTACKS.items() if row.by_class}
 
 
 PAPERS = tuple(
@@ -47,7 +57,7 @@ PAPERS = tuple(
 
 
 @dataclass(frozen=True)
-class Cell:
+class Reached:
     """What one strategy reaches on one class."""
 
     value: float
@@ -61,6 +71,16 @@ class Cell:
     warned: bool = False
     """Whether a warning of its run speaks of it."""
 
+    def cell(self, best: bool = False) -> Cell:
+        """`▸62.5 ±10.9≈ (70.9)`: the best is bold, what is under another threshold rule steps back."""
+        behind = (
+            "" if self.spread is None else f" ±{100 * self.spread:.1f}",
+            marks.mark(self.leaks, self.warned),
+            "" if self.published is None else f" ({text.percent(self.published)})",
+        )
+        tone = "dim" if not self.chosen else "bold" if best else ""
+        return Cell(f"{BEST if best else ''}{text.percent(self.value)}", behind, tone)
+
 
 @dataclass(frozen=True)
 class ClassRow:
@@ -71,7 +91,7 @@ class ClassRow:
     n_member: int
     n_nonmember: int
     """The fewest that any of the strategies is reported on."""
-    cells: Mapping[Strategy, Cell] = field(default_factory=dict)
+    reached: Mapping[Strategy, Reached] = field(default_factory=dict)
     natural: float | None = None
     """What the best strategy reaches on natural training."""
     class_name: str | None = None
@@ -83,25 +103,36 @@ class ClassRow:
         return called(self.label, self.class_name)
 
     @property
+    def short_name(self) -> str:
+        """As a screen writes it, with a star where a side is small."""
+        name = self.name + ("*" if self.few else "")
+        return name if cell_len(name) <= LONGEST_NAME else sized(name, LONGEST_NAME)
+
+    @property
+    def fewest(self) -> int:
+        """Examples of the smaller side."""
+        return min(self.n_member, self.n_nonmember)
+
+    @property
     def few(self) -> bool:
         """Whether one side is small."""
-        return min(self.n_member, self.n_nonmember) < FEW
+        return self.fewest < FEW
 
     @property
     def best(self) -> Strategy:
         """The strategy that reaches most; a held-out number does not compete with those of oracle thresholds."""
-        fair = [strategy for strategy, cell in self.cells.items() if cell.chosen] or self.cells
-        return max(fair, key=lambda strategy: self.cells[strategy].value)
+        fair = [strategy for strategy, own in self.reached.items() if own.chosen] or self.reached
+        return max(fair, key=lambda strategy: self.reached[strategy].value)
 
     @property
     def value(self) -> float:
         """What the best strategy reaches."""
-        return self.cells[self.best].value
+        return self.reached[self.best].value
 
     @property
     def published(self) -> float | None:
         """The paper's number for the best strategy."""
-        return self.cells[self.best].published
+        return self.reached[self.best].published
 
     @property
     def difference(self) -> float | None:
@@ -115,7 +146,10 @@ def called(label: int | None, name: str | None) -> str:
     return number if name in (None, number) else f"{number} {name}"
 
 
-def strategies(facts: Iterable[Row], rule: str) -> dict[Strategy, str]:
+# Rows
+
+
+def strategies(facts: Iterable[LeakageFact], rule: str) -> dict[Strategy, str]:
     """Every strategy that some class has a number of -> the threshold rule it is shown under, in order.
 
     That is the rule asked for, or held-out for strategies such as the inference networks that have no other; the
@@ -123,70 +157,89 @@ def strategies(facts: Iterable[Row], rule: str) -> dict[Strategy, str]:
     """
     there_are: dict[Strategy, set[str]] = {}
     for fact in facts:
-        if fact["class_label"] is not None:
-            there_are.setdefault(Strategy(fact["attack"], fact["view"]), set()).add(fact["threshold_rule"])
+        if fact.class_label is not None:
+            there_are.setdefault(Strategy(fact.attack, fact.view), set()).add(fact.threshold_rule)
     shown = {own: rule if rule in rules else "heldout" for own, rules in there_are.items() if {rule, "heldout"} & rules}
-    return {strategy: shown[strategy] for strategy in sorted(shown, key=_place)}
+    order = tuple(_by_class())
+
+    def place(own: Strategy) -> tuple:
+        papers = PAPERS.index(own) if own in PAPERS else len(PAPERS)
+        return papers, text.place(own.attack, order), text.place(own.view, text.VIEWS)
+
+    return {strategy: shown[strategy] for strategy in sorted(shown, key=place)}
 
 
-def _place(strategy: Strategy) -> tuple:
-    words = tuple(ATTACK_WORDS)
-    own = PAPERS.index(strategy) if strategy in PAPERS else len(PAPERS)
-    attack = words.index(strategy.attack) if strategy.attack in words else len(words)
-    return own, attack, strategy.attack, VIEWS.index(strategy.view) if strategy.view in VIEWS else len(VIEWS)
-
-
-def rows(
-    facts: Iterable[Row],
+def of_run(
+    facts: Iterable[LeakageFact],
     rule: str,
     shown: Mapping[Strategy, str],
-    published: Iterable[Row] = (),
+    published: Iterable[ClassFact] = (),
     natural: Mapping[int | None, float] | None = None,
 ) -> list[ClassRow]:
-    """The table of one run, by class number, all classes last.
+    """The classes of one run by number, all classes last.
 
-    facts: rows of the query `leakage` of one run and one metric.
-    shown: the strategies, as `strategies` gives them.
-    published: rows of the query `classes` of the same run and metric, which also know what classes are called.
-    natural: as `natural_best` gives it.
+    facts: of one metric. shown: the strategies, as `strategies` gives them. published: of the same run and metric,
+    which also know what classes are called. natural: as `natural_best` gives it.
     """
     published = list(published)
-    papers = {_fact_id(fact): fact["published"] for fact in published}
-    names = {fact["class_label"]: fact["class_name"] for fact in published}
-    grouped: dict[int | None, list[Row]] = {}
+    papers = {_key(fact): fact.published for fact in published}
+    names = {fact.class_label: fact.class_name for fact in published}
+    grouped: dict[int | None, list[LeakageFact]] = {}
     for fact in facts:
-        if shown.get(Strategy(fact["attack"], fact["view"])) == fact["threshold_rule"]:
-            grouped.setdefault(fact["class_label"], []).append(fact)
+        if shown.get(Strategy(fact.attack, fact.view)) == fact.threshold_rule:
+            grouped.setdefault(fact.class_label, []).append(fact)
 
-    def cell(fact: Row) -> Cell:
-        chosen = fact["threshold_rule"] == rule
-        number, paper = (fact["value"], _half(fact)), papers.get(_fact_id(fact))
-        return Cell(*number, paper, fact.get("leaks"), chosen, marks.is_warned(fact))
+    def reached(fact: LeakageFact) -> Reached:
+        half = None if None in (fact.ci_low, fact.ci_high) else (fact.ci_high - fact.ci_low) / 2
+        chosen = fact.threshold_rule == rule
+        return Reached(fact.value, half, papers.get(_key(fact)), fact.leaks, chosen, bool(fact.warnings))
 
     return [
-        ClassRow(
-            label,
-            min(fact["n_member"] for fact in grouped[label]),
-            min(fact["n_nonmember"] for fact in grouped[label]),
-            {Strategy(fact["attack"], fact["view"]): cell(fact) for fact in grouped[label]},
-            (natural or {}).get(label),
-            names.get(label),
-        )
-        for label in sorted(grouped, key=lambda label: (label is None, label))
+        _class_row(label, own, reached, names.get(label), (natural or {}).get(label))
+        for label, own in sorted(grouped.items(), key=_all_last)
     ]
 
 
-def natural_best(facts: Iterable[Row], rule: str, shown: Mapping[Strategy, str]) -> dict[int | None, float]:
-    """What the best of the strategies reaches on each class of natural runs, in the mean over these runs.
-
-    facts: rows of the query `leakage` of natural runs and one metric.
-    """
-    by_run: dict[str, list[Row]] = {}
+def over_seeds(facts: Iterable[ClassFact]) -> list[ClassRow]:
+    """The classes of one setting by number, all classes last, by the paper's strategies."""
+    grouped: dict[int | None, list[ClassFact]] = {}
     for fact in facts:
-        by_run.setdefault(fact["run_id"], []).append(fact)
+        if Strategy(fact.attack, fact.view) in PAPERS:
+            grouped.setdefault(fact.class_label, []).append(fact)
+
+    def reached(fact: ClassFact) -> Reached:
+        return Reached(fact.mean, fact.std, fact.published, fact.leaks, warned=bool(fact.warnings))
+
+    return [_class_row(label, own, reached, own[0].class_name) for label, own in sorted(grouped.items(), key=_all_last)]
+
+
+def _class_row(
+    label: int | None,
+    facts: Sequence[LeakageFact | ClassFact],
+    reached: Callable[..., Reached],
+    name: str | None,
+    natural: float | None = None,
+) -> ClassRow:
+    sizes = (min(fact.n_member for fact in facts), min(fact.n_nonmember for fact in facts))
+    return ClassRow(label, *sizes, {Strategy(own.attack, own.view): reached(own) for own in facts}, natural, name)
+
+
+def _key(fact: LeakageFact | ClassFact) -> tuple:
+    return (fact.attack, fact.view, fact.class_label, fact.threshold_rule)
+
+
+def _all_last(pair: tuple[int | None, object]) -> tuple[bool, int]:
+    return pair[0] is None, pair[0] or 0
+
+
+def natural_best(facts: Iterable[LeakageFact], rule: str, shown: Mapping[Strategy, str]) -> dict[int | None, float]:
+    """What the best of the strategies reaches on each class of natural runs, in the mean over these runs."""
+    by_run: dict[str, list[LeakageFact]] = {}
+    for fact in facts:
+        by_run.setdefault(fact.run_id, []).append(fact)
     found: dict[int | None, list[float]] = {}
     for own in by_run.values():
-        for row in rows(own, rule, shown):
+        for row in of_run(own, rule, shown):
             found.setdefault(row.label, []).append(row.value)
     return {label: sum(values) / len(values) for label, values in found.items()}
 
@@ -199,11 +252,107 @@ def ordered(table: Iterable[ClassRow], key: Callable[[ClassRow], float | None], 
     return whole + sortable + [row for row in known if key(row) is None]
 
 
-def _fact_id(fact: Row) -> tuple:
-    return (fact["attack"], fact["view"], fact["class_label"], fact["threshold_rule"])
+SORTS: dict[str, Callable[[ClassRow], float | None]] = {
+    CLASS: lambda row: row.label,
+    N: lambda row: row.fewest,
+    BEST_OF: lambda row: row.value,
+    PAPER: lambda row: row.published,
+    NATURAL: lambda row: row.natural,
+    DIFFERENCE: lambda row: row.difference,
+}
+"""What the rows can be sorted by besides the strategies."""
 
 
-def _half(fact: Row) -> float | None:
-    if fact["ci_low"] is None or fact["ci_high"] is None:
+def sort_key(name: str) -> Callable[[ClassRow], float | None]:
+    """By one of these, or by the strategy of that label."""
+
+    def of_strategy(row: ClassRow) -> float | None:
+        return next((own.value for strategy, own in row.reached.items() if strategy.label == name), None)
+
+    return SORTS.get(name, of_strategy)
+
+
+# Tables
+
+
+def table(
+    rows: Sequence[ClassRow], shown: Sequence[Strategy], papers_column: bool = False, on_screen: bool = True
+) -> Table:
+    """Every strategy side by side, each with the paper's number behind it or, in a column, that of the best one."""
+    strategies = {
+        Column(own.label, right=True, behind=(OF_SPREAD, 0, OF_PAPER), least=len(own.label) + 1): [
+            row.reached[own].cell(own == row.best) if own in row.reached else None for row in rows
+        ]
+        for own in shown
+    }
+    if papers_column:
+        strategies = {
+            column: [cell and cell._replace(behind=cell.behind[:2]) for cell in cells]
+            for column, cells in strategies.items()
+        }
+        strategies[Column(PAPER, 6, right=True, rank=5)] = [
+            row.published and Cell(text.percent(row.published), tone="dim") for row in rows
+        ]
+    return _table(rows, strategies, on_screen)
+
+
+def differences(rows: Sequence[ClassRow]) -> Table:
+    """The best strategy beside the best one on natural training."""
+    best = [row.reached[row.best].cell()._replace(tone="bold") for row in rows]
+    columns = {
+        Column(BEST_OF, right=True, rank=2, behind=(0, 0), least=5): [
+            cell._replace(behind=cell.behind[:2]) for cell in best
+        ],
+        Column(BY, rank=3): [Cell(row.best.label, tone="dim") for row in rows],
+        Column(NATURAL, 8, right=True, rank=1): [Cell(text.percent(row.natural) or MISSING) for row in rows],
+    }
+    return _table(rows, columns)
+
+
+def _table(rows: Sequence[ClassRow], columns: dict[Column, list[Cell | None]], on_screen: bool = True) -> Table:
+    """Classes and their sizes, then columns of one's own, then the differences to natural training."""
+    largest = max((abs(row.difference) for row in rows if row.difference is not None), default=0.0)
+    whole = {
+        Column(CLASS, SHORTEST_NAME, long="class", narrowest=SHORTEST_NAME): [
+            Cell(row.short_name if on_screen else row.name, tone="bold" if row.label is None else "") for row in rows
+        ],
+        Column(N, 11, right=True, rank=6, long="members/others"): [
+            Cell(f"{row.n_member}/{row.n_nonmember}", tone="dim") for row in rows
+        ],
+        **columns,
+    }
+    if largest or any(row.difference is not None for row in rows):
+        whole[Column(DIFFERENCE, 14, stretch=True, rank=8)] = [_difference(row, largest) for row in rows]
+    return Table(list(whole), [Block(list(zip(*whole.values(), strict=True)))], missing=MISSING)
+
+
+def _difference(row: ClassRow, largest: float) -> Cell | None:
+    """`+18.9 ██████▌`; the bars of one table have one scale."""
+    if row.difference is None:
         return None
-    return (fact["ci_high"] - fact["ci_low"]) / 2
+    share = row.difference / largest if largest else 0.0
+    return Cell(f"{100 * row.difference:+5.1f}", tone="dim" if share < 0 else "accent", share=share)
+
+
+# Words
+
+
+def marked(rows: Sequence[ClassRow]) -> bool:
+    """Whether some number is not told apart from a guess."""
+    return any(own.leaks is False for row in rows for own in row.reached.values())
+
+
+def warned(rows: Sequence[ClassRow]) -> bool:
+    """Whether a warning speaks of some number."""
+    return any(own.warned for row in rows for own in row.reached.values())
+
+
+def told_apart(rows: Sequence[ClassRow]) -> str:
+    """Which classes some strategy tells apart from a guess, since all together may not be; empty where none is."""
+    classes = [row for row in rows if row.label is not None]
+    found = [row.name for row in classes if any(own.leaks for own in row.reached.values())]
+    if not found:
+        return ""
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    count = f"{len(found)} of {len(classes)} classes {'is' if len(found) == 1 else 'are'} told apart from a guess"
+    return f"{count}: {', '.join(found[:NAMED])}{more}"

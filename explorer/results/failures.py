@@ -1,14 +1,12 @@
-"""Why a run failed, in plain words: what its one-line error means and what helps. No Textual in here."""
+"""Why a run failed, in plain words: what its one-line error means and what helps."""
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from engine.service.scheduler import MAX_STARTS
-
-Row = Mapping[str, Any]
+from store.rows import Run
 
 _STARTS = f"Its process was started {MAX_STARTS} times"
 
@@ -27,15 +25,15 @@ class Explanation:
     """Whether training with half of the batch may help."""
 
 
-def explain(run: Row) -> Explanation:
+def explain(run: Run) -> Explanation:
     """The explanation of a failed or diverged run."""
-    error = run["error"] or "its process left no word"
-    if run["state"] == "diverged":
+    error = run.error or "its process left no word"
+    if run.state == "diverged":
         return _diverged(error)
     for pattern, kind in _KINDS:
         if re.search(pattern, error):
             return kind(error)
-    about_data = error.startswith((f"{run['dataset']}:", "folder:"))
+    about_data = error.startswith((f"{run.dataset}:", "folder:"))
     return _data(error) if about_data else _other(error)
 
 

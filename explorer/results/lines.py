@@ -89,3 +89,8 @@ def cut(line: Line, width: int) -> Line:
         kept.append((text, tone))
         used += cell_len(text)
     return tuple(kept)
+
+
+def indented(lines: Sequence[Line]) -> list[Line]:
+    """Lines behind a blank."""
+    return [((" ", ""), *line) for line in lines]

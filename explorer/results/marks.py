@@ -1,12 +1,8 @@
 """Marks behind numbers, what they mean, and the words of a run's warnings below a table."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-
-from store.statements import BETWEEN_WARNINGS
-
-Row = Mapping[str, Any]
 
 NOT_TOLD_APART = "≈"
 """Behind a number that is not told apart from a guess."""
@@ -27,11 +23,9 @@ MOST = 10
 """So many messages stand below a table; all of them are in the table `warnings`."""
 
 
-def is_warned(row: Row, view: str | None = None) -> bool:
+def is_warned(row: Any, view: str | None = None) -> bool:
     """Whether a row's number is warned of; view: of a row with numbers of several views, that of the number."""
-    if view is None:
-        return bool(row.get("warnings"))
-    return view in (row.get("warned_views") or "").split()
+    return bool(row.warnings) if view is None else view in row.warned_views
 
 
 def mark(leaks: bool | None, is_warned: bool = False) -> str:
@@ -39,22 +33,9 @@ def mark(leaks: bool | None, is_warned: bool = False) -> str:
     return (NOT_TOLD_APART if leaks is False else "") + (WARNED if is_warned else "")
 
 
-def even(cells: Sequence[str]) -> list[str]:
-    """Cells of a column set to the right with blanks where others have marks, so that their digits are aligned."""
-    room_of = [len(cell) - len(cell.rstrip(NOT_TOLD_APART + WARNED)) for cell in cells]
-    room = max(room_of, default=0)
-    return [cell + " " * (room - own) for cell, own in zip(cells, room_of, strict=True)]
-
-
-def joined(said: Iterable[str]) -> str | None:
-    """Messages as the column `warnings` of the store's tables has them; None where there are none."""
-    return BETWEEN_WARNINGS.join(sorted(set(said))) or None
-
-
-def messages(rows: Iterable[Row]) -> list[str]:
+def messages(rows: Iterable[Any]) -> list[str]:
     """What the rows' warnings say, each message once."""
-    said = (message for row in rows for message in (row.get("warnings") or "").split(BETWEEN_WARNINGS))
-    return list(dict.fromkeys(filter(None, said)))
+    return list(dict.fromkeys(message for row in rows for message in row.warnings))
 
 
 def lines(said: Sequence[str], width: int) -> list[str]:

@@ -1,13 +1,9 @@
-"""The natural model that a robust one is held against; the one place where it is looked up. No Textual.
-
-A row is one of the queries `runs` and `run`.
-"""
+"""The natural model that a robust one is held against; the one place where it is looked up."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-Row = Mapping[str, Any]
+from store.rows import Run
 
 SAME = ("dataset", "network", "size", "train_fraction", "capacity")
 """Columns in which a natural twin is like its robust run: the images and the network."""
@@ -15,40 +11,40 @@ _STEPS = re.compile(r"steps ")
 """Words about the steps, which are compared as numbers: what is a whole recipe to one defense departs from another."""
 
 
-def naturals(run: Row, runs: Iterable[Row]) -> list[Row]:
+def naturals(run: Run, runs: Iterable[Run]) -> list[Run]:
     """The natural runs of a run's images and network that were treated as it was; none for a natural run.
 
     They depart from their recipe in nothing that the run does not. Of several kinds those stay that were attacked with
     the run's epsilon, then those that share most of its departures (a temperature), then those whose steps are nearest.
     """
-    if run["defense"] == "natural":
+    if run.defense == "natural":
         return []
     own = _departures(run)
     found = [
         other
         for other in runs
-        if other["defense"] == "natural"
-        and all(other[name] == run[name] for name in SAME)
+        if other.defense == "natural"
+        and all(getattr(other, name) == getattr(run, name) for name in SAME)
         and _departures(other) <= own
     ]
-    likeness = {other["run_id"]: _likeness(run, other) for other in found}
+    likeness = {other.run_id: _likeness(run, other) for other in found}
     best = max(likeness.values(), default=None)
-    return [other for other in found if likeness[other["run_id"]] == best]
+    return [other for other in found if likeness[other.run_id] == best]
 
 
-def natural_twin(run: Row, runs: Sequence[Row]) -> Row | None:
+def natural_twin(run: Run, runs: Sequence[Run]) -> Run | None:
     """One of them: a finished one if there is, if may be with the run's own seed, else the one asked for last."""
-    finished = [other for other in runs if other["state"] == "done"]
+    finished = [other for other in runs if other.state == "done"]
     twins = naturals(run, finished) or naturals(run, runs)
-    return max(twins, key=lambda other: (other["seed"] == run["seed"], other["submission"]), default=None)
+    return max(twins, key=lambda other: (other.seed == run.seed, other.submission), default=None)
 
 
-def _departures(run: Row) -> set[str]:
-    words = run["setting"].split(", ") if run["setting"] else []
+def _departures(run: Run) -> set[str]:
+    words = run.setting.split(", ") if run.setting else []
     return {word for word in words if not _STEPS.match(word)}
 
 
-def _likeness(run: Row, other: Row) -> tuple[bool, int, float]:
-    same_attack = other["evaluation_epsilon"] == run["evaluation_epsilon"]
-    steps = sorted((run["steps"], other["steps"]))
+def _likeness(run: Run, other: Run) -> tuple[bool, int, float]:
+    same_attack = other.evaluation_epsilon == run.evaluation_epsilon
+    steps = sorted((run.steps, other.steps))
     return same_attack, len(_departures(other)), steps[0] / max(steps[1], 1)

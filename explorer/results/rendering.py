@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from explorer.results import marks
 from explorer.results.lines import Line, bar, heading, sized, wrapped
-from explorer.results.table import MISSING, Block, Cell, Column, Table, header, row
+from explorer.results.table import MISSING, Block, Cell, Column, Table, header, line, needed
 
 TEXT_WIDTH = 100
 """Cells of a line of words below a table in plain text."""
@@ -19,21 +19,42 @@ BELOW = "▒"
 
 
 def screen(
-    table: Table, width: int, sort: str = "", reverse: bool = False, titled: Callable[[Block], list[Line]] | None = None
+    table: Table,
+    width: int,
+    indent: int = 0,
+    sort: str = "",
+    reverse: bool = False,
+    titled: Callable[[Block], list[Line]] | None = None,
 ) -> tuple[list[Line], list[Line]]:
-    """The header and the rows, in at most so many cells; titles of blocks on a rule, unless `titled` gives them."""
-    columns = table.fitted(width)
+    """The header and the rows behind an indent, in at most so many cells; a block's title fills the width.
+
+    titled: gives the lines of a title; by itself it stands on a rule.
+    """
+    columns = table.fitted(width - indent)
     indices = _indices(table, columns)
+    before: Line = ((" " * indent, ""),) if indent else ()
     lines: list[Line] = []
     for block in table.blocks:
         if block.title:
             lines += titled(block) if titled else [heading(block.title, width, block.note)]
-        for cells in block.rows:
-            shown = [(column, cells[index]) for column, index in zip(columns, indices, strict=True)]
-            lines.append(
-                row({own.name: (_placed(cell, own), cell.tone if cell else "dim") for own, cell in shown}, columns)
-            )
-    return [*_groups(columns), header(columns, sort, reverse)], lines
+        for row in block.rows:
+            cells = [row[index] for index in indices]
+            shown = [_placed(cell, column, MISSING) for cell, column in zip(cells, columns, strict=True)]
+            tones = [cell.tone if cell else "dim" for cell in cells]
+            lines.append(before + line(list(zip(shown, tones, strict=True)), columns))
+    return [before + own for own in (*_groups(columns), header(columns, sort, reverse))], lines
+
+
+def stacked(table: Table, width: int) -> Iterator[Table]:
+    """The table in as many as lines of a width need; each has the first and the last column."""
+    last = len(table.columns) - 1
+    chosen: list[int] = []
+    for index in range(1, last):
+        if chosen and needed(table.only([0, *chosen, index, last]).fitted()) > width:
+            yield table.only([0, *chosen, last])
+            chosen = []
+        chosen.append(index)
+    yield table.only([0, *chosen, last])
 
 
 def words_below(table: Table, width: int) -> list[Line]:
@@ -46,11 +67,11 @@ def words_below(table: Table, width: int) -> list[Line]:
 
 def _indices(table: Table, columns: Iterable[Column]) -> list[int]:
     """Where the columns that fit stand in a row."""
-    names = [column.name for column in table.columns]
-    return [names.index(column.name) for column in columns]
+    keys = [column.key for column in table.columns]
+    return [keys.index(column.key) for column in columns]
 
 
-def _placed(cell: Cell | None, column: Column, missing: str = MISSING) -> str:
+def _placed(cell: Cell | None, column: Column, missing: str) -> str:
     """What a column shows of a cell: its parts below those of other rows."""
     cell = cell or Cell(missing)
     if cell.share is not None:
@@ -65,9 +86,9 @@ def _groups(columns: Sequence[Column]) -> list[Line]:
     if not any(column.group for column in columns):
         return []
     above = ""
-    for group, members in groupby(columns, key=lambda column: column.group):
+    for (group, short), members in groupby(columns, key=lambda column: (column.group, column.short_group)):
         room = sum(column.room + 1 for column in members) - 1
-        above += sized(group if len(group) <= room else group[:3], room).rstrip().center(room) + " "
+        above += (group if len(group) <= room else short).center(room)[:room] + " "
     return [((above, "dim"),)]
 
 
@@ -78,6 +99,8 @@ def plain(table: Table, width: int | None = None) -> str:
     for block in table.blocks:
         title = f"{block.title}   ({block.note})" if block.note else block.title
         own = replace(table, blocks=(block,)).filled()
+        if not own.columns[0].heading:
+            title, own = "", replace(own, columns=(replace(own.columns[0], long=block.title), *own.columns[1:]))
         blocks.append("\n\n".join(filter(None, [title, "\n".join(_plain_lines(own, width))])))
     messages = marks.lines(table.messages, TEXT_WIDTH)
     legend = [line for words in table.legend for line in textwrap.wrap(words, TEXT_WIDTH, break_on_hyphens=False)]
@@ -88,19 +111,20 @@ def _plain_lines(table: Table, width: int | None) -> Iterator[str]:
     columns = table.fitted(width, gap=2, long=True)
     indices = _indices(table, columns)
 
-    def line(words: Iterable[str]) -> str:
+    def joined(words: Iterable[str]) -> str:
         sides = zip(words, columns, strict=True)
         return "  ".join(sized(text, column.room, column.right) for text, column in sides).rstrip()
 
-    yield line(column.heading for column in columns)
+    yield joined(column.heading for column in columns)
     yield "  ".join("─" * column.room for column in columns)
-    for cells in table.rows:
-        yield line(_placed(cells[index], column, "-") for column, index in zip(columns, indices, strict=True))
+    for row in table.rows:
+        pairs = zip(columns, indices, strict=True)
+        yield joined(_placed(row[index], column, table.missing) for column, index in pairs)
 
 
 def markdown(table: Table) -> str:
     """The lines of a Markdown table, without the words below it."""
     table = table.merged().filled()
-    cells = [[cell.text + "".join(cell.behind) if cell else "" for cell in row] for row in table.rows]
+    cells = [[cell.whole if cell else "" for cell in row] for row in table.rows]
     heads = [column.heading for column in table.columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *cells))

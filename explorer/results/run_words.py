@@ -1,8 +1,7 @@
-"""What is known of one run, in order for showing: settings, accuracies, times and names. No Textual."""
+"""A run in words: its settings, times and name."""
 
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +10,6 @@ from engine.spec.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, VERIFIER, Reci
 from explorer.results import text
 from store.rows import Run
 
-Row = Mapping[str, Any]
 Settings = dict[str, dict[str, str]]
 """Group -> key -> value, as people read them."""
 
@@ -19,14 +17,9 @@ Settings = dict[str, dict[str, str]]
 # Settings
 
 
-def spec_of(row: Row) -> dict[str, Any]:
-    """The experiment of a row of the `run` query."""
-    return json.loads(row["spec"])
-
-
-def versions(row: Row) -> str:
-    """The releases that computed a row of the `run` query."""
-    return " · ".join(f"{name} {release}" for name, release in json.loads(row["versions"]).items())
+def versions(run: Run) -> str:
+    """The releases that computed a run."""
+    return " · ".join(f"{name} {release}" for name, release in run.versions.items())
 
 
 def settings(spec: Mapping[str, Any]) -> Settings:
@@ -75,35 +68,20 @@ def _shown(key: str, value: Any) -> str:
     return str(value)
 
 
-def calibration_errors(rows: Iterable[Row]) -> dict[tuple[str, str], float]:
-    """(view, split) -> expected calibration error, where it was measured."""
-    found = {(row["view"], row["split"]): row["calibration_error"] for row in rows}
-    return {place: error for place, error in found.items() if error is not None}
-
-
-def accuracies(rows: Iterable[Row]) -> dict[str, dict[str, tuple[float, int]]]:
-    """View -> split -> (share of correct answers, number of images), benign and training split first."""
-    order = sorted(rows, key=lambda row: (row["view"] != "benign", row["view"], row["split"] != "train", row["split"]))
-    found: dict[str, dict[str, tuple[float, int]]] = {}
-    for row in order:
-        found.setdefault(row["view"], {})[row["split"]] = (row["accuracy"], row["n"])
-    return found
-
-
 # The run itself
 
 
-def may_be_tighter(run: Row) -> bool:
+def may_be_tighter(run: Run) -> bool:
     """Whether a run's certified accuracy can only be higher by `crown-ibp`, or there is none yet."""
-    return run.get("certification") in (None, "ibp")
+    return run.certification in (None, "ibp")
 
 
-def took(run: Row) -> float | None:
+def took(run: Run) -> float | None:
     """Seconds from the latest start to the end, or to now while it runs."""
-    if run["started"] is None or run["state"] == "queued":
+    if run.started is None or run.state == "queued":
         return None
-    ended = time.time() if run["state"] == "running" else run["ended"]
-    return None if ended is None else ended - run["started"]
+    ended = time.time() if run.state == "running" else run.ended
+    return None if ended is None else ended - run.started
 
 
 def moment(seconds: float | None) -> str:
@@ -128,12 +106,12 @@ def short_name(run: Run, among: int) -> str:
     return name.removeprefix(prefix) if among < 2 else name
 
 
-def short_names(runs: Sequence[Row]) -> list[str]:
+def short_names(runs: Sequence[Run]) -> list[str]:
     """The runs' names without what all of them share, the data set; where two are alike, their whole ids."""
-    shared = len({run["dataset"] for run in runs}) == 1 and len(runs) > 1
-    names = [run["name"].partition(f"-{run['defense']}-") if shared else ("", "", run["name"]) for run in runs]
-    told = ["".join(parts[1:]).removeprefix("-") or run["name"] for parts, run in zip(names, runs, strict=True)]
+    shared = len({run.dataset for run in runs}) == 1 and len(runs) > 1
+    names = [run.name.partition(f"-{run.defense}-") if shared else ("", "", run.name) for run in runs]
+    told = ["".join(parts[1:]).removeprefix("-") or run.name for parts, run in zip(names, runs, strict=True)]
     return [
-        run["run_id"].removeprefix(f"{run['dataset']}-") if told.count(name) > 1 else name
+        run.run_id.removeprefix(f"{run.dataset}-") if told.count(name) > 1 else name
         for name, run in zip(told, runs, strict=True)
     ]

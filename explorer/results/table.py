@@ -22,17 +22,19 @@ class Column:
     """One column."""
 
     name: str
-    """The heading on a screen; tells it from the table's other columns."""
+    """The heading on a screen; with its group it tells the column from the table's others."""
     width: int = 0
     """Cells of the first part, at least; a stretching column takes what is left."""
     right: bool = False
     stretch: bool = False
     rank: int = 0
-    """Columns of higher rank give way first, among equals the last one."""
+    """Columns of higher rank give way first, among equals the last one, and with it those of its group."""
     long: str = ""
     """The heading in plain text and Markdown; empty: the name."""
     group: str = ""
     """What it stands under together with others."""
+    short_group: str = ""
+    """The same where those have little room."""
     behind: tuple[int, ...] = ()
     """Ranks of its cells' other parts; those of one rank give way in all columns together, those of 0 never."""
     narrowest: int | None = None
@@ -48,6 +50,11 @@ class Column:
         return max(self.least, self.width + sum(self.parts))
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the others."""
+        return (self.group, self.name)
+
+    @property
     def heading(self) -> str:
         """In plain text and Markdown."""
         return self.long or self.name
@@ -59,10 +66,8 @@ class Column:
 
     def without(self, rank: int) -> "Column":
         """The column without the parts of a rank."""
-        ranks = (*self.behind, *(0 for _ in self.parts[len(self.behind) :]))
-        return replace(
-            self, parts=tuple(0 if own == rank else room for own, room in zip(ranks, self.parts, strict=True))
-        )
+        shown = zip_longest(self.behind[: len(self.parts)], self.parts, fillvalue=0)
+        return replace(self, parts=tuple(0 if own == rank else room for own, room in shown))
 
 
 class Cell(NamedTuple):
@@ -74,6 +79,11 @@ class Cell(NamedTuple):
     tone: str = ""
     share: float | None = None
     """From -1 to 1: on a screen a bar of so much of the room that the text leaves."""
+
+    @property
+    def whole(self) -> str:
+        """Everything that it says."""
+        return self.text + "".join(self.behind)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,8 @@ class Table:
     """What words and marks mean: paragraphs."""
     messages: Sequence[str] = ()
     """Warnings of the runs that the numbers are of."""
+    missing: str = "-"
+    """In plain text in the place of what there is not."""
     titles: str = ""
     """Heading of the titles of blocks, which plain text has in a column; empty: there each block is a table."""
 
@@ -103,6 +115,11 @@ class Table:
     def rows(self) -> list[Sequence[Cell | None]]:
         """Those of all blocks."""
         return [row for block in self.blocks for row in block.rows]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return [column.name for column in self.columns]
 
     def merged(self) -> "Table":
         """With all rows in one block, the blocks' titles in a first column if they have a heading."""
@@ -113,12 +130,20 @@ class Table:
 
     def filled(self) -> "Table":
         """Without the columns that have nothing in any row."""
-        kept = [any(row[index] is not None for row in self.rows) for index in range(len(self.columns))]
+        rows = self.rows
+        return self.only([index for index in range(len(self.columns)) if any(row[index] is not None for row in rows)])
 
-        def chosen(values: Sequence[Any]) -> tuple[Any, ...]:
-            return tuple(value for value, keep in zip(values, kept, strict=True) if keep)
+    def without(self, name: str) -> "Table":
+        """Without the column of a name."""
+        return self.only([index for index, column in enumerate(self.columns) if column.name != name])
 
-        blocks = [replace(block, rows=[chosen(row) for row in block.rows]) for block in self.blocks]
+    def only(self, indices: Sequence[int]) -> "Table":
+        """With these columns."""
+
+        def chosen(values: Sequence[Any]) -> list[Any]:
+            return [values[index] for index in indices]
+
+        blocks = [replace(block, rows=list(map(chosen, block.rows))) for block in self.blocks]
         return replace(self, columns=chosen(self.columns), blocks=blocks)
 
     def fitted(self, width: int | None = None, gap: int = 1, long: bool = False) -> list[Column]:
@@ -146,6 +171,12 @@ def of(columns: Mapping[Column | str, Iterable[Any]], **words: Any) -> Table:
     return Table(heads, [Block(list(zip(*cells, strict=True)))], **words)
 
 
+def of_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """The same from rows of values."""
+    rows = list(rows)
+    return of({heading: [row[index] for row in rows] for index, heading in enumerate(headings)})
+
+
 def _cell(value: Any) -> Cell | None:
     if value is None or isinstance(value, Cell):
         return value
@@ -159,7 +190,7 @@ def _is_number(cell: Cell | None) -> bool:
 def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
     """The columns that fit, in order; the first stretching one takes what is left."""
     kept = list(columns)
-    while len(kept) > 1 and (over := _needed(kept, gap) - width) > 0:
+    while len(kept) > 1 and (over := needed(kept, gap) - width) > 0:
         worst = max(max(column.rank, *column.yielding, 0) for column in kept)
         elastic = next((column for column in kept if column.room > (column.narrowest or column.room)), None)
         if any(worst in column.yielding for column in kept):
@@ -168,8 +199,10 @@ def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
             narrow = max(elastic.narrowest, elastic.room - over)
             kept[kept.index(elastic)] = replace(elastic, width=narrow, parts=(), least=0)
         else:
-            kept.remove(next(column for column in reversed(kept) if column.rank == worst))
-    spare = width - _needed(kept, gap)
+            last = next(column for column in reversed(kept) if column.rank == worst)
+            with_it = (worst, last.group) if worst and last.group else None
+            kept = [column for column in kept if column is not last and (column.rank, column.group) != with_it]
+    spare = width - needed(kept, gap)
     elastic = kept[0] if spare < 0 else next((column for column in kept if column.stretch), None)
     if elastic is not None:
         whole = max(0, elastic.room + spare)
@@ -177,24 +210,28 @@ def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
     return kept
 
 
-def _needed(columns: Sequence[Column], gap: int) -> int:
+def needed(columns: Sequence[Column], gap: int = 1) -> int:
+    """Cells of a line of these columns."""
     return sum(column.room + gap for column in columns) - gap
 
 
 def header(columns: Sequence[Column], sort: str = "", reverse: bool = False) -> Line:
     """The header; the column sorted by carries an arrow."""
     arrow = "▼" if reverse else "▲"
-    cells = {
-        column.name: column.name[: column.room - 1] + arrow if sort and column.name == sort else column.name
-        for column in columns
-    }
-    return row({name: (text, "dim") for name, text in cells.items()}, columns)
+    names = [
+        column.name[: column.room - 1] + arrow if sort and column.name == sort else column.name for column in columns
+    ]
+    return line([(name, "dim") for name in names], columns)
 
 
 def row(cells: Mapping[str, Segment], columns: Sequence[Column]) -> Line:
-    """One line of a table; cells that are missing stay empty, those too long end in `…`."""
-    line: list[Segment] = []
-    for index, column in enumerate(columns):
-        text, tone = cells.get(column.name, ("", ""))
-        line.append((("" if index == 0 else " ") + sized(text, column.room, column.right), tone))
-    return tuple(line)
+    """One line of a table from cells by the columns' names; those that are missing stay empty."""
+    return line([cells.get(column.name, ("", "")) for column in columns], columns)
+
+
+def line(cells: Sequence[Segment], columns: Sequence[Column]) -> Line:
+    """One line of a table; cells too long end in `…`."""
+    return tuple(
+        (("" if index == 0 else " ") + sized(text, column.room, column.right), tone)
+        for index, ((text, tone), column) in enumerate(zip(cells, columns, strict=True))
+    )

@@ -1,42 +1,16 @@
-"""Plain text for people: aligned tables, shares in percent, and lengths of time."""
+"""Words for people: shares in percent, budgets, sizes and lengths of time."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from engine.spec.recipes import ALL_VIEWS as VIEWS
+from engine import registry
 
-LETTERS = dict(zip(VIEWS, "BATV", strict=True))
+VIEWS = tuple(registry.VIEWS)
+"""In the order of showing."""
+LETTERS = {name: row.letter for name, row in registry.VIEWS.items()}
 """Views as the paper writes them; V are verified bounds."""
 RULES = {"oracle": "oracle", "heldout": "held-out"}
 """Threshold rules in words."""
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Aligned columns under a ruled header; numbers to the right, None as `-`."""
-    cells = [[cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[index]) for row in cells)]) for index, name in enumerate(columns)]
-    numeric = [
-        all(isinstance(row[index], (int, float)) or row[index] is None or _is_share(row[index]) for row in rows)
-        for index in range(len(columns))
-    ]
-
-    def line(values: Sequence[str]) -> str:
-        return "  ".join(
-            value.rjust(width) if right else value.ljust(width)
-            for value, width, right in zip(values, widths, numeric, strict=True)
-        ).rstrip()
-
-    return "\n".join([line(list(columns)), "  ".join("─" * width for width in widths), *(line(row) for row in cells)])
-
-
-def cell(value: Any) -> str:
-    """One value as a table shows it."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value)
 
 
 def percent(value: float | None) -> str | None:
@@ -57,11 +31,9 @@ def epsilon(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _is_share(value: Any) -> bool:
-    """A number written out, with or without marks behind it."""
-    if not isinstance(value, str):
-        return False
-    return value.rstrip(" ≈!").removesuffix("/255").replace(".", "").replace("-", "").isdigit()
+def place(name: str, order: Sequence[str]) -> tuple[int, str]:
+    """What names are sorted by: those that are not in the order come last, by themselves."""
+    return (order.index(name), "") if name in order else (len(order), name)
 
 
 def natural_order(words: str) -> list[str | float]:

@@ -1,64 +1,46 @@
-"""The table of views, as the paper's Tables 8 to 10: a line for each setting, the paper's line below. No Textual."""
+"""The table of views, as the paper's Tables 8 to 10: a line for each setting, the paper's line below."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
+from engine.registry import VIEWS
 from engine.spec.recipes import NETWORK, VERIFIER
 from explorer.results import marks, text
-from explorer.results.marks import FLOOR, LIKE_GUESS, NOT_TOLD_APART, mark
-from explorer.results.table import MISSING
-from explorer.results.text import LETTERS, RULES
+from explorer.results.table import Block, Cell, Column, Table
+from store.rows import HEADLINE_VIEWS, SPLITS, ViewKey
+from store.summaries import ViewsRow
 
-Row = Mapping[str, Any]
-
-VIEWS = ("benign", "adversarial", "certified")
 PAPER = "paper"
 LEGEND = (
     "In percent. I_B, I_A, I_V: membership-inference accuracy by benign, adversarial and certified confidence, a guess "
     "is 50; oracle: with the paper's threshold, chosen on the very examples; held-out: with one chosen on others; "
-    f"{NOT_TOLD_APART}: {LIKE_GUESS} in half of the seeds or more; {FLOOR}; ±: standard deviation over seeds; "
-    f"{PAPER}: what it prints for the data set, defense and epsilon; {marks.LEGEND}."
+    f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS} in half of the seeds or more; {marks.FLOOR}; ±: standard deviation "
+    f"over seeds; {PAPER}: what it prints for the data set, defense and epsilon; {marks.LEGEND}."
 )
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of every setting."""
-
-    column: str
-    """Of the query `views`; the paper's own stands in `paper_COLUMN`."""
-    title: str
-    group: str
-    """What it stands under, in words."""
-    words: str
-    """Title and group in one."""
-    rule: str = ""
-    """Threshold rule of an inference accuracy."""
-
-
-ACCURACIES = tuple(
-    Number(f"{view}_{split}_accuracy", split, view, f"{short}{split}")
-    for view, short in zip(VIEWS, ("", "adv-", "cert-"), strict=True)
-    for split in ("train", "test")
-)
-INFERENCE = {
-    rule: tuple(
-        Number(f"{view}_{column}", f"I_{LETTERS[view]}", RULES[rule], f"I_{LETTERS[view]}{short}", rule)
-        for view in VIEWS
-    )
-    for rule, column, short in (
-        ("oracle", "inference_accuracy", ""),
-        ("heldout", "heldout_inference_accuracy", " held-out"),
-    )
+ACCURACIES: tuple[ViewKey, ...] = tuple((view, split) for view in HEADLINE_VIEWS for split in SPLITS)
+INFERENCE: dict[str, tuple[ViewKey, ...]] = {
+    rule: tuple((view, rule) for view in HEADLINE_VIEWS) for rule in ("oracle", "heldout")
 }
 """I_B, I_A and I_V by threshold rule."""
 NUMBERS = (*ACCURACIES, *INFERENCE["oracle"], *INFERENCE["heldout"])
+DEFENSE, EPSILON, ATTACK, CERTIFIED, SEEDS = "DEFENSE", "EPS", "ATTACK", "CERTIFIED BY", "SEEDS"
+LONGEST_NAME = 20
+"""Cells of a line's name where the table is at its narrowest."""
+OF_SPREAD, OF_ATTACK, OF_OTHER_RULE, OF_SETTINGS = 9, 8, 6, 5
+"""Ranks: what goes first."""
 
 
-@dataclass(frozen=True)
-class Cell:
+def words_of(key: ViewKey) -> str:
+    """A number's title and what it stands under in one: `adv-test`, `I_B held-out`."""
+    view, kind = key
+    if kind in SPLITS:
+        return kind if view == "benign" else f"{VIEWS[view].short}-{kind}"
+    return f"I_{text.LETTERS[view]}" + ("" if kind == "oracle" else f" {text.RULES[kind]}")
+
+
+class Number(NamedTuple):
     """One number of a line."""
 
     value: float
@@ -69,11 +51,10 @@ class Cell:
     warned: bool = False
     """Whether a warning of one of its runs speaks of it."""
 
-    @property
-    def parts(self) -> tuple[str, str, str]:
+    def cell(self, tone: str = "") -> Cell:
         """In percent: number, spread and marks."""
         spread = "" if self.spread is None else f" ±{100 * self.spread:.1f}"
-        return text.percent(self.value), spread, mark(self.leaks, self.warned)
+        return Cell(text.percent(self.value), (spread, marks.mark(self.leaks, self.warned)), tone)
 
 
 @dataclass(frozen=True)
@@ -87,13 +68,12 @@ class Entry:
     n_seeds: int
     setting: str
     settings: str
-    cells: Mapping[str, Cell]
-    """By the column of its number."""
+    numbers: Mapping[ViewKey, Number]
     papers: bool = False
 
 
 @dataclass(frozen=True)
-class Block:
+class Network:
     """The settings of one network on the same data."""
 
     title: str
@@ -110,98 +90,90 @@ class Block:
         return self.title if self.epsilon is None else f"{self.title} · eps {text.epsilon(self.epsilon)}"
 
 
-def blocks(rows: Iterable[Row]) -> list[Block]:
-    """The table's blocks from rows of the query `views`, in their order."""
-    return [_block(list(group)) for _, group in groupby(rows, key=_model)]
+def networks(rows: Iterable[ViewsRow]) -> list[Network]:
+    """The table's blocks in the order of the rows."""
+    return [
+        _network(list(group))
+        for _, group in groupby(
+            rows, key=lambda row: (row.dataset, row.network, row.size, row.train_fraction, row.capacity)
+        )
+    ]
 
 
-def _model(row: Row) -> tuple:
-    return tuple(row[name] for name in ("dataset", "network", "size", "train_fraction", "capacity"))
-
-
-def _block(rows: Sequence[Row]) -> Block:
+def _network(rows: Sequence[ViewsRow]) -> Network:
     first = rows[0]
-    words = [first["dataset"]] + ([] if first["network"] == NETWORK.get(first["dataset"]) else [first["network"]])
-    words += [f"capacity {first['capacity']:g}"]
-    words += [first["size"]] if first["size"] else []
-    words += [] if first["train_fraction"] == 1 else [f"{100 * first['train_fraction']:.4g} % of the data"]
-    papers = "; ".join(dict.fromkeys(filter(None, (_papers_model(row) for row in rows if _has_paper(row)))))
-    budgets = {row["evaluation_epsilon"] for row in rows} | {row["epsilon"] for row in rows if row["epsilon"]}
-    return Block(" · ".join(words), papers, tuple(_entries(rows)), budgets.pop() if len(budgets) == 1 else None)
+    words = [first.dataset] + ([] if first.network == NETWORK.get(first.dataset) else [first.network])
+    words += [f"capacity {first.capacity:g}"]
+    words += [first.size] if first.size else []
+    words += [] if first.train_fraction == 1 else [f"{100 * first.train_fraction:.4g} % of the data"]
+    papers = "; ".join(dict.fromkeys(filter(None, (_papers_model(row) for row in rows if row.papers))))
+    budgets = {row.evaluation_epsilon for row in rows} | {row.epsilon for row in rows if row.epsilon}
+    return Network(" · ".join(words), papers, tuple(_entries(rows)), budgets.pop() if len(budgets) == 1 else None)
 
 
-def _has_paper(row: Row) -> bool:
-    return any(row.get(f"paper_{number.column}") is not None for number in NUMBERS)
-
-
-def _papers_model(row: Row) -> str:
+def _papers_model(row: ViewsRow) -> str:
     """In what the paper's model differs from a row's, as far as that is known."""
-    capacity, fraction, network = row["paper_capacity"], row["paper_train_fraction"], NETWORK[row["dataset"]]
-    words = [f"capacity {capacity:g}"] if capacity not in (None, row["capacity"]) else []
+    capacity, fraction, network = row.paper_capacity, row.paper_train_fraction, NETWORK[row.dataset]
+    words = [f"capacity {capacity:g}"] if capacity not in (None, row.capacity) else []
     if capacity is None:
         words.append("network unknown")
-    elif network != row["network"]:
+    elif network != row.network:
         words.append(network)
-    words += ["full size"] if row["size"] else []
-    if fraction != row["train_fraction"]:
+    words += ["full size"] if row.size else []
+    if fraction != row.train_fraction:
         words.append("all data" if fraction == 1 else f"{100 * fraction:.4g} % of the data")
     return ", ".join(words)
 
 
-def _entries(rows: Sequence[Row]) -> Iterator[Entry]:
+def _entries(rows: Sequence[ViewsRow]) -> Iterator[Entry]:
     """Ours; the paper's line stands once below all that it is the paper's line of."""
     for row, following in zip(rows, [*rows[1:], None], strict=True):
-        shared = (row["defense"], row["epsilon"], row["evaluation_epsilon"], row["n_seeds"])
-        defense, epsilon, attacked, n_seeds = shared
-        cells = {number.column: _cell(row, number) for number in NUMBERS if row[number.column] is not None}
-        words, settings = row["setting"] or "as the recipe", row["settings"]
-        yield Entry(defense, epsilon, attacked, row["certification"], n_seeds, words, settings, cells)
-        if _has_paper(row) and (following is None or _line(following) != _line(row)):
-            printed = {number.column: row.get(f"paper_{number.column}") for number in NUMBERS}
-            cells = {column: Cell(value) for column, value in printed.items() if value is not None}
-            method = VERIFIER.get(defense) if row["paper_certified_train_accuracy"] is not None else None
-            yield Entry(defense, epsilon, attacked, method, 1, "", "", cells, papers=True)
+        shared = (row.defense, row.epsilon, row.evaluation_epsilon)
+        numbers = {
+            key: Number(own.mean, own.std, row.leaks(key), key[0] in row.warned_views)
+            for key, own in row.numbers.items()
+        }
+        words = row.setting or "as the recipe"
+        yield Entry(*shared, row.certification, row.n_seeds, words, row.settings, numbers)
+        if row.papers and (following is None or _line(following) != _line(row)):
+            method = VERIFIER.get(row.defense) if ("certified", "train") in row.papers else None
+            printed = {key: Number(value) for key, value in row.papers.items()}
+            yield Entry(*shared, method, 1, "", "", printed, papers=True)
 
 
-def _line(row: Row) -> tuple:
+def _line(row: ViewsRow) -> tuple:
     """What the paper's line belongs to."""
-    return (row["defense"], row["epsilon"], row["evaluation_epsilon"])
+    return (row.defense, row.epsilon, row.evaluation_epsilon)
 
 
-def _cell(row: Row, number: Number) -> Cell:
-    leaking = row.get(f"{number.column}_n_leaking")
-    leaks = None if leaking is None else 2 * leaking > row["n_seeds"]
-    view = number.column.partition("_")[0]
-    return Cell(row[number.column], row[f"{number.column}_std"], leaks, marks.is_warned(row, view))
+# Names of lines
 
 
-# Words
-
-
-def labels(block: Block, told: Sequence[str] = ()) -> list[str]:
+def labels(network: Network, told: Sequence[str] = ()) -> list[str]:
     """The lines' names: the defense with its budgets, and what tells it from others of the same name.
 
-    told: what stands in columns of its own, so that names need not say it: `epsilon`, `attacked`, `certified`.
+    told: the columns of settings, which names need not say.
     """
     alike: dict[tuple, list[int]] = {}
-    for index, entry in enumerate(block.entries):
+    for index, entry in enumerate(network.entries):
         if not entry.papers:
-            values = {"epsilon": entry.epsilon, "attacked": entry.attacked, "certified": entry.certification}
-            alike.setdefault((_name(entry, block, told), *(values[name] for name in told)), []).append(index)
-    found = [f"  {PAPER}"] * len(block.entries)
+            values = {EPSILON: entry.epsilon, ATTACK: entry.attacked, CERTIFIED: entry.certification}
+            own = [values[name] for name in told if name in values]
+            alike.setdefault((_name(entry, network, told), *own), []).append(index)
+    found = [f"  {PAPER}"] * len(network.entries)
     for (name, *_), indices in alike.items():
-        hints = [_hints(block.entries[index]) for index in indices]
+        hints = [_hints(network.entries[index]) for index in indices]
         for index, label in zip(indices, text.told_apart([name] * len(indices), hints), strict=True):
             found[index] = label
     return found
 
 
-def _name(entry: Entry, block: Block, told: Sequence[str]) -> str:
+def _name(entry: Entry, network: Network, told: Sequence[str]) -> str:
     """The defense; its budget where the block has several, and the attack's where that is another one."""
     words = [entry.defense]
-    if block.epsilon is None and entry.epsilon and "epsilon" not in told:
+    if network.epsilon is None and entry.epsilon and EPSILON not in told:
         words.append(text.epsilon(entry.epsilon))
-    if entry.epsilon not in (0.0, entry.attacked) and "attacked" not in told:
+    if entry.epsilon not in (0.0, entry.attacked) and ATTACK not in told:
         words.append(f"attacked {text.epsilon(entry.attacked)}")
     return " ".join(words)
 
@@ -211,42 +183,92 @@ def _hints(entry: Entry) -> list[str]:
     return [attacked, entry.certification or "uncertified", entry.setting, f"#{entry.settings[:4]}"]
 
 
-def column(entries: Sequence[Entry], number: Number, spread: bool, missing: str = MISSING) -> list[str]:
-    """The cells of one number with their parts below each other; a dash where there is none."""
-    cells = [entry.cells.get(number.column) for entry in entries]
-    parts = [cell.parts if cell else (missing, "", "") for cell in cells]
-    behind = [(of_seeds if spread else "") + sign for _, of_seeds, sign in parts]
-    left, right = max(len(value) for value, _, _ in parts), max(map(len, behind))
-    return [f"{value:>{left}}{words:{right}}" for (value, _, _), words in zip(parts, behind, strict=True)]
-
-
 def certified_by(entries: Iterable[Entry]) -> str:
     """`ibp by crown-ibp, dual by dual`: each defense with the methods that certified its models."""
     found = dict.fromkeys((entry.defense, entry.certification) for entry in entries if not entry.papers)
     return ", ".join(f"{defense} by {method}" for defense, method in found if method)
 
 
-def plain(rows: Iterable[Row]) -> str:
-    """The whole table as plain text, block by block, and the warnings of its runs."""
-    rows = list(rows)
-    tables = [f"{_heading(block)}\n\n{_plain(block)}" for block in blocks(rows)]
-    return "\n\n".join([*tables, *filter(None, ["\n".join(marks.lines(marks.messages(rows), marks.LINE))])])
+# The table
 
 
-def _heading(block: Block) -> str:
-    return block.title_with_epsilon + (f"   ({PAPER}: {block.papers})" if block.papers else "")
+def table(
+    rows: Sequence[ViewsRow], width: int | None = None, rule: str = "oracle", gap: int = 1, long: bool = False
+) -> Table:
+    """A block for each network; the names of lines say what has no column in a width (see `Table.fitted`).
+
+    rule: the threshold rule whose numbers stay longest.
+    """
+    found, told = networks(rows), [EPSILON, ATTACK, CERTIFIED]
+    while True:
+        made = _table(rows, found, told, rule)
+        kept = {column.name for column in made.fitted(width, gap, long)}
+        gone = {column.name for column in made.columns} - kept & set(told)
+        if not gone & set(told):
+            return made
+        told = [name for name in told if name not in gone]
 
 
-def _plain(block: Block) -> str:
-    entries = block.entries
-    columns: dict[str, list[Any]] = {"defense": labels(block, ("epsilon", "attacked", "certified"))}
-    if block.epsilon is None:
-        columns["epsilon"] = [text.epsilon(entry.epsilon) if entry.epsilon else None for entry in entries]
-        columns["attack eps"] = [text.epsilon(entry.attacked) for entry in entries]
-    if any(entry.certification for entry in entries):
-        columns["certified by"] = [entry.certification for entry in entries]
-    columns["seeds"] = [entry.n_seeds for entry in entries]
-    for number in NUMBERS:
-        if any(number.column in entry.cells for entry in entries):
-            columns[number.words] = column(entries, number, spread=True, missing="-")
-    return text.table(list(columns), list(zip(*columns.values(), strict=True)))
+def _table(rows: Sequence[ViewsRow], found: Sequence[Network], told: Sequence[str], rule: str) -> Table:
+    entries = [entry for network in found for entry in network.entries]
+    own = {EPSILON, ATTACK} & set(told) if any(network.epsilon is None for network in found) else set()
+    values = {
+        Column(DEFENSE, long="defense", narrowest=LONGEST_NAME): [
+            Cell(name) for network in found for name in labels(network, told)
+        ]
+    }
+    if EPSILON in own:
+        values[Column(EPSILON, right=True, rank=OF_SETTINGS, long="epsilon")] = [
+            Cell(text.epsilon(entry.epsilon)) if entry.epsilon else None for entry in entries
+        ]
+    if ATTACK in own:
+        values[Column(ATTACK, right=True, rank=OF_ATTACK, long="attack eps")] = [
+            Cell(text.epsilon(entry.attacked)) for entry in entries
+        ]
+    if CERTIFIED in told:
+        values[Column(CERTIFIED, rank=OF_SETTINGS, long="certified by")] = [
+            Cell(entry.certification) if entry.certification else None for entry in entries
+        ]
+    values[Column(SEEDS, right=True, rank=OF_SETTINGS - 1, long="seeds")] = [
+        Cell(str(entry.n_seeds)) for entry in entries
+    ]
+    values |= {_column(key, rule): [entry.numbers.get(key) for entry in entries] for key in NUMBERS}
+    cells = [
+        [value.cell() if isinstance(value, Number) else value for value in line]
+        for line in zip(*values.values(), strict=True)
+    ]
+    lines = iter(
+        [cell and cell._replace(tone="dim" if entry.papers else "") for cell in line]
+        for entry, line in zip(entries, cells, strict=True)
+    )
+    blocks = [
+        Block([next(lines) for _ in network.entries], network.title_with_epsilon, f"{PAPER}: {network.papers}")
+        if network.papers
+        else Block([next(lines) for _ in network.entries], network.title_with_epsilon)
+        for network in found
+    ]
+    methods = "" if CERTIFIED in told else certified_by(entries)
+    legend = LEGEND + (f" Certified: {methods}." if methods else "")
+    return Table(tuple(values), blocks, (legend,), marks.messages(rows)).filled()
+
+
+def _column(key: ViewKey, rule: str) -> Column:
+    """Of a number: those of other views than the images themselves go before these, train before test."""
+    view, kind = key
+    if kind in SPLITS:
+        rank = 3 if kind == "train" else 2 if view != "benign" else 0
+        title, group = kind.upper(), view.upper()
+    else:
+        rank = 0 if kind == rule else OF_OTHER_RULE
+        title, group = f"I_{text.LETTERS[view]}", text.RULES[kind].upper()
+    short = VIEWS[view].short.upper() if kind in SPLITS else group
+    return Column(
+        title,
+        least=len("100.0"),
+        right=True,
+        rank=rank,
+        long=words_of(key),
+        group=group,
+        short_group=short,
+        behind=(OF_SPREAD, 0),
+    )

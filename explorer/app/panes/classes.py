@@ -1,25 +1,27 @@
 """Pane 3: what each class of the run under the cursor leaks, strategy by strategy or beside natural training."""
 
 import textwrap
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from explorer.app import actions
-from explorer.app.panes.class_columns import CLASS, DIFFERENCE, PAPER, Table, difference_table, strategy_table
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.project import metrics, progress
-from explorer.results import class_cells, classes_table, marks, text
-from explorer.results.classes_table import PAPERS, ClassRow, Strategy
+from explorer.results import classes_table, marks, text
+from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER, PAPERS, ClassRow, Strategy
 from explorer.results.lines import Line, plain
 from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
+from explorer.results.rendering import screen
 from explorer.results.run_words import short_name
-from explorer.results.table import fit, header, row
+from explorer.results.table import Table
 from explorer.results.text import RULES
+from store.rows import LeakageFact, Run
+from store.summaries import ClassFact
 
-Row = dict[str, Any]
 SEPARATOR = " · "
+Shown = dict[Strategy, str]
+"""Strategies with the threshold rule that each is shown under."""
 
 
 class ClassesPane(Pane):
@@ -52,10 +54,10 @@ class ClassesPane(Pane):
         run = self.live.runs.get(self.choices.current)
         if run is None:
             return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
-        name = short_name(run, len({other["dataset"] for other in self.live.runs.values()}))
-        if run["state"] != "done":
+        name = short_name(run, len({other.dataset for other in self.live.runs.values()}))
+        if run.state != "done":
             return Page(_paragraph(self._unfinished(run, name), width), title=name)
-        facts = self._facts([run["run_id"]])
+        facts = self._facts([run.run_id])
         if facts is None:
             return Page(_paragraph("reading …", width), title=name)
         tables = self._tables(facts)
@@ -67,11 +69,11 @@ class ClassesPane(Pane):
             return self._differences(run, name, facts, next(iter(tables.values())), width)
         return self._strategies(run, name, facts, tables[view], width)
 
-    def _published(self, run: Row) -> list[Row]:
+    def _published(self, run: Run) -> list[ClassFact]:
         """What the paper prints of the run's classes, and what they are called."""
-        return self.live.rows("classes", run_id=[run["run_id"]], measure=self.metric) or []
+        return self.live.rows("classes", run_id=[run.run_id], measure=self.metric) or []
 
-    def _tables(self, facts: list[Row]) -> dict[str, dict[Strategy, str]]:
+    def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
         there_are = classes_table.strategies(facts, self.choices.class_rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
@@ -83,28 +85,28 @@ class ClassesPane(Pane):
         """The number shown: the advantage where the chart shows it, else inference accuracy."""
         return "advantage" if self.choices.metric == "advantage" else "inference_accuracy"
 
-    def _facts(self, run_ids: list[str]) -> list[Row] | None:
+    def _facts(self, run_ids: list[str]) -> list[LeakageFact] | None:
         return self.live.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
 
     # Why there is no table
 
-    def _unfinished(self, run: Row, name: str) -> str:
-        state, board = run["state"], self.live.board
+    def _unfinished(self, run: Run, name: str) -> str:
+        state, board = run.state, self.live.board
         if state == "running":
-            left = board.time_left(board.runs[run["run_id"]])
+            left = board.time_left(board.runs[run.run_id])
             return f"No attack on {name} yet — it runs after training{f' ({text.duration(left)})' if left else ''}."
         if state == "queued":
-            ahead = [other["run_id"] for other in progress.waiting(self.live.runs.values())].index(run["run_id"])
+            ahead = [other.run_id for other in progress.waiting(self.live.runs.values())].index(run.run_id)
             place = "next in the queue" if not ahead else f"queued behind {ahead} run{'s' if ahead > 1 else ''}"
             return f"No attack on {name} yet — it is {place}." + self._offer(" U lets it start next." if ahead else "")
         if state == "cancelled":
             return f"No attack on {name}: it was cancelled." + self._offer(" r runs it again.")
-        return f"No attack on {name}: {state}, {run['error'] or 'no reason given'}." + self._offer(" r retries it.")
+        return f"No attack on {name}: {state}, {run.error or 'no reason given'}." + self._offer(" r retries it.")
 
-    def _without(self, facts: list[Row], name: str) -> str:
+    def _without(self, facts: list[LeakageFact], name: str) -> str:
         if classes_table.strategies(facts, "oracle"):
             return f"No class of {name} has enough examples for a held-out threshold. T changes to oracle ones."
-        attacks = ", ".join(sorted({fact["attack"] for fact in facts})) or "none"
+        attacks = ", ".join(sorted({fact.attack for fact in facts})) or "none"
         return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
 
     def _offer(self, words: str) -> str:
@@ -112,69 +114,83 @@ class ClassesPane(Pane):
 
     # The tables
 
-    def _strategies(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
+    def _strategies(self, run: Run, name: str, facts: list[LeakageFact], shown: Shown, width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
-        rows = classes_table.rows(facts, self.choices.class_rule, shown, self._published(run), natural)
-        papers = any(cell.published is not None for row in rows for cell in row.cells.values())
-        table = strategy_table(rows, list(shown), papers, width)
-        fitting = {column.name for column in fit(table.columns, width)}
+        rows = classes_table.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
+        columns = classes_table.table(rows, list(shown)).fitted(width)
+        papers = any(own.published is not None for row in rows for own in row.reached.values())
+        beside = papers and any(OF_PAPER in column.yielding for column in columns)
+
+        def table(rows: list[ClassRow]) -> Table:
+            return classes_table.table(rows, list(shown), papers_column=papers and not beside)
+
+        fitting = {column.name for column in table(rows).fitted(width)}
         hidden = sum(strategy.label not in fitting for strategy in shown)
         notes = [f"{hidden} more strategies: z zooms"] if hidden else []
-        notes += [*self._marks(rows), f"{class_cells.BEST} best"]
+        notes += [*self._marks(rows), f"{classes_table.BEST} best"]
         if papers:
-            notes.append("PAPER: the ▸ strategy's" if PAPER in table.sorts else "(…) the paper's")
+            notes.append("(…) the paper's" if beside else "PAPER: the ▸ strategy's")
         notes += [f"v {self._next_view()}", "± 95 % over examples", FLOOR]
-        return self._page(name, table, rows, notes + (of_natural if DIFFERENCE in fitting else []), width)
+        notes += of_natural if DIFFERENCE in fitting else []
+        return self._page(name, table, rows, BEST_OF, notes, width)
 
-    def _differences(self, run: Row, name: str, facts: list[Row], shown: dict[Strategy, str], width: int) -> Page:
+    def _differences(self, run: Run, name: str, facts: list[LeakageFact], shown: Shown, width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = classes_table.rows(facts, self.choices.class_rule, shown, self._published(run), natural)
+        rows = classes_table.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
-        return self._page(name, difference_table(rows), rows, notes, width)
+        return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
-        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_cells.marked(rows) else []
-        said += [f"{marks.WARNED} may mislead"] if class_cells.warned(rows) else []
-        said += ["models are held-out"] if any(not cell.chosen for row in rows for cell in row.cells.values()) else []
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if classes_table.marked(rows) else []
+        said += [f"{marks.WARNED} may mislead"] if classes_table.warned(rows) else []
+        said += ["models are held-out"] if any(not own.chosen for row in rows for own in row.reached.values()) else []
         said += [f"* under {classes_table.FEW} a side"] if any(row.few for row in rows) else []
         return said
 
-    def _natural(self, run: Row, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
+    def _natural(self, run: Run, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
         """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
-        twins = naturals(run, (other for other in self.live.runs.values() if other["state"] == "done"))
-        facts = self._facts([twin["run_id"] for twin in twins]) or []
+        twins = naturals(run, (other for other in self.live.runs.values() if other.state == "done"))
+        facts = self._facts([twin.run_id for twin in twins]) or []
         said = [f"natural: {'one run' if len(twins) == 1 else f'mean of {len(twins)} runs'}"] if twins else []
-        budgets = {twin["evaluation_epsilon"] for twin in twins} - {run["evaluation_epsilon"]}
+        budgets = {twin.evaluation_epsilon for twin in twins} - {run.evaluation_epsilon}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
         return classes_table.natural_best(facts, self.choices.class_rule, shown), said
 
-    def _no_twin(self, run: Row, name: str) -> str:
-        if run["defense"] == "natural":
+    def _no_twin(self, run: Run, name: str) -> str:
+        if run.defense == "natural":
             return f"{name} is natural training itself. v goes back to its strategies."
-        size = f" {run['size']}" if run["size"] else ""
-        setting = f"{run['dataset']}{size} {run['network']} capacity {run['capacity']:g}"
+        size = f" {run.size}" if run.size else ""
+        setting = f"{run.dataset}{size} {run.network} capacity {run.capacity:g}"
         return f"No finished natural run on {setting} to compare {name} with. v goes back." + self._offer(
             " n plans one."
         )
 
-    def _page(self, name: str, table: Table, rows: list[ClassRow], notes: list[str], width: int) -> Page:
-        columns = fit(table.columns, width)
-        self.sorts = list(table.sorts)
-        sort = self.choices.class_sort if self.choices.class_sort in table.sorts else self.sorts[0]
-        rows = classes_table.ordered(rows, table.sorts[sort], self.choices.class_reverse)
+    def _page(
+        self,
+        name: str,
+        table: Callable[[list[ClassRow]], Table],
+        rows: list[ClassRow],
+        main: str,
+        notes: list[str],
+        width: int,
+    ) -> Page:
+        """main: what rows are sorted by at first."""
+        self.sorts = [main, *(own for own in table(rows).names if own not in (main, BY))]
+        sort = self.choices.class_sort if self.choices.class_sort in self.sorts else main
+        rows = classes_table.ordered(rows, classes_table.sort_key(sort), self.choices.class_reverse)
         self.labels = [row.label for row in rows]
-        widths = {column.name: column.width for column in columns}
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "
         order += "▼" if self.choices.class_reverse else "▲"
         room = width - len(f" {self.NUMBER} {self.NAME}  ") - 3
+        head, lines = screen(table(rows), width, sort=sort, reverse=self.choices.class_reverse)
         return Page(
-            [row(table.cells(entry, widths), columns) for entry in rows],
-            head=[header(columns, sort, self.choices.class_reverse)],
+            lines,
+            head=head,
             cursor=self.labels.index(self.label) if self.label in self.labels else 0,
             title=_joined([name, f"{what} {RULES[self.choices.class_rule]}", "this run", order], room),
             note=_joined(notes, width - 4),

@@ -3,15 +3,15 @@
 import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
 
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
-from explorer.results import comparison_table, marks, run_words
-from explorer.results.comparison_table import Cell, Entry, Known
-from explorer.results.lines import Line, heading, plain, sized, wrapped
-
-Row = dict[str, Any]
+from explorer.results import comparison_table, run_words
+from explorer.results.comparison_table import Known
+from explorer.results.lines import Line, heading, plain, sized
+from explorer.results.rendering import words_below
+from explorer.results.table import Cell, Table
+from store.rows import Run
 
 LABEL = 17
 """Cells of the labels."""
@@ -34,7 +34,7 @@ class ComparisonSheet(Sheet):
         """Runs that fit."""
 
     @property
-    def runs(self) -> list[Row]:
+    def runs(self) -> list[Run]:
         """Those runs that the project has."""
         return [self.live.runs[run_id] for run_id in self.run_ids if run_id in self.live.runs]
 
@@ -56,9 +56,9 @@ class ComparisonSheet(Sheet):
             self.live.rows("leakage", run_id=ids, metric=list(comparison_table.METRICS)),
         )
 
-    def sections(self) -> list[comparison_table.Section]:
+    def table(self) -> Table:
         """The whole comparison."""
-        return comparison_table.compare(self.runs, self.known(), self.all_settings)
+        return comparison_table.table(self.runs, self.known(), self.names(), self.all_settings)
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """As many runs as fit."""
@@ -69,19 +69,15 @@ class ComparisonSheet(Sheet):
         each = min(WIDEST, room // self.columns - 1)
         shown = [0, *range(self.first, min(count, self.first + self.columns - 1))]
         lines: list[Line] = []
-        for section in self.sections():
-            lines += [heading(section.title, width)]
-            for entry in section.entries:
-                lines += _entry_lines(entry, shown, each)
-        known = self.known()
-        if words := comparison_table.legend(known):
-            lines += [(), *wrapped(words, width - 1, "dim", hang=1)]
-        for message in comparison_table.warnings(known):
-            lines += wrapped(message, width - 1, "warn", first=f" {marks.WARNED}", hang=3)
-        if not known.complete:
+        table = self.table()
+        for block in table.blocks:
+            lines += [heading(block.title, width)]
+            for row in block.rows:
+                lines += _row_lines(row, shown, each)
+        lines += [(), *words_below(table, width)]
+        if not self.known().complete:
             lines += [(), plain(" asking …", "dim")]
-        names = self.names()
-        head = _entry_lines(Entry("", tuple(Cell(name) for name in names)), shown, each, "bold")
+        head = _row_lines([Cell(), *map(Cell, self.names())], shown, each, "bold")
         return Page(lines, head=head, title=self._title(shown, count), note=self.keys(width))
 
     def _title(self, shown: Sequence[int], count: int) -> str:
@@ -92,10 +88,10 @@ class ComparisonSheet(Sheet):
         return f"runs {numbers} of {count} · {words}"
 
 
-def _entry_lines(entry: Entry, shown: Sequence[int], each: int, tone: str = "") -> list[Line]:
-    """One line of the comparison; long values take more than one."""
-    columns = [_cell_lines(entry.cells[index], each, tone) for index in shown]
-    labels = textwrap.wrap(entry.label, LABEL) or [""]
+def _row_lines(row: Sequence[Cell], shown: Sequence[int], each: int, tone: str = "") -> list[Line]:
+    """One row of the comparison; long values take more than one line."""
+    columns = [_cell_lines(row[index + 1], each, tone) for index in shown]
+    labels = textwrap.wrap(row[0].text, LABEL) or [""]
     lines = []
     for label, *cells in zip_longest(labels, *columns):
         line: Line = ((f" {sized(label or '', LABEL)}", "dim"),)
@@ -106,7 +102,7 @@ def _entry_lines(entry: Entry, shown: Sequence[int], each: int, tone: str = "") 
 
 
 def _cell_lines(cell: Cell, each: int, tone: str) -> list[Line]:
-    behind = f" {cell.difference}" if cell.difference else ""
+    behind = "".join(cell.behind).replace("  ", " ")
     first, *others = textwrap.wrap(cell.text, each - len(behind)) or [""]
     start = ((first, tone), (sized(behind, each - len(first)), "dim"))
     return [start, *(((sized(other, each), tone),) for other in others)]

@@ -1,18 +1,15 @@
 """The section of a run's page with the training images it exposes most: their pictures, and a list. Pure functions."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from explorer.app.panes.class_columns import class_column
-from explorer.app.panes.run_sections import ASKING, indented
-from explorer.results import exposed_table, picture, text
-from explorer.results.exposed_table import LETTERS
-from explorer.results.lines import Line, beside, heading, plain, wrapped
+from explorer.app.panes.leakage_section import ASKING
+from explorer.results import exposed_table, picture
+from explorer.results.lines import Line, beside, cut, heading, indented, plain, wrapped
+from explorer.results.rendering import screen
 from explorer.results.run_folder import RunFolder
-from explorer.results.table import Column, fit, header, row
-
-Row = Mapping[str, Any]
+from explorer.results.table import Block, Cell, Column
+from store.rows import ExposedExample
 
 TITLE = "Most exposed training images"
 COUNT = 12
@@ -33,7 +30,12 @@ class Look:
 
 
 def section(
-    rows: Sequence[Row] | None, state: str, folder: RunFolder | None, chosen: int, size: tuple[int, int], look: Look
+    rows: Sequence[ExposedExample] | None,
+    state: str,
+    folder: RunFolder | None,
+    chosen: int,
+    size: tuple[int, int],
+    look: Look,
 ) -> list[Line]:
     """The chosen image beside its adversarial example, then all of them.
 
@@ -47,7 +49,7 @@ def section(
         return [*lines, plain(f" {nothing[0].upper()}{nothing[1:]}.", "dim")]
     chosen %= len(rows)
     lines += _pictures(folder, rows[chosen], width, picture_rows(height), look)
-    return [*lines, *_list(rows, chosen, width - 1), *wrapped(exposed_table.MEANING, width - 1, "dim", hang=1)]
+    return [*lines, *_list(rows, chosen, width), *wrapped(exposed_table.MEANING, width - 1, "dim", hang=1)]
 
 
 def picture_rows(height: int) -> int:
@@ -56,10 +58,10 @@ def picture_rows(height: int) -> int:
     return max(fewest, min(most, height * 2 // 5))
 
 
-def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look: Look) -> list[Line]:
+def _pictures(folder: RunFolder | None, shown: ExposedExample, width: int, rows: int, look: Look) -> list[Line]:
     if folder is None:
         return [plain(" reading …", "dim")]
-    example = shown["example"]
+    example = shown.example
     if f"{example}-image" not in folder.pictures:
         return [plain(f" The run's folder has no picture of image {example}.", "dim")]
     captions = {
@@ -74,34 +76,15 @@ def _pictures(folder: RunFolder | None, shown: Row, width: int, rows: int, look:
             drawn = picture.drawn(found, width * 3 // 10, rows, look.plain, look.bright_paper) if found else []
             words = plain(caption, "dim") if found else plain(f"{name} cannot be read", "dim")
             blocks.append(([words, *drawn], max(_width(line) for line in (words, *drawn))))
-    return [indented(line, width - 1) for line in beside(blocks, GAP)]
+    return [cut(line, width) for line in indented(beside(blocks, GAP))]
 
 
-def _list(rows: Sequence[Row], chosen: int, width: int) -> list[Line]:
-    views = exposed_table.views(rows)
-    columns = [Column("", 1), Column("IMAGE", 7, right=True), class_column(exposed_table.class_of(own) for own in rows)]
-    columns.append(Column("RISK", 5, right=True))
-    for view in views:
-        columns.append(Column(view.upper(), max(6, len(view)), right=True, rank=1))
-        columns.append(Column(_risk(view), 6, right=True, rank=2))
-    columns = fit(columns, width)
-    lines = [indented(header(columns), width)]
-    for index, own in enumerate(rows):
-        cells = {
-            "": ("▸" if index == chosen else "", "accent"),
-            "IMAGE": (str(own["example"]), ""),
-            "CLASS": (exposed_table.class_of(own), ""),
-            "RISK": (text.percent(own["risk"]) or "—", ""),
-        }
-        for view in views:
-            cells[view.upper()] = (text.percent(own[f"{view}_confidence"]) or "—", "")
-            cells[_risk(view)] = (text.percent(own[f"{view}_risk"]) or "—", "dim")
-        lines.append(indented(row(cells, columns), width))
-    return lines
-
-
-def _risk(view: str) -> str:
-    return f"RISK {LETTERS[view]}"
+def _list(rows: Sequence[ExposedExample], chosen: int, width: int) -> list[Line]:
+    table = exposed_table.table(rows, exposed_table.views(rows)).without("#")
+    chooser = [Cell("▸" if index == chosen else "", tone="accent") for index in range(len(rows))]
+    block = Block([(mark, *row) for mark, row in zip(chooser, table.rows, strict=True)])
+    head, lines = screen(replace(table, columns=[Column("", 1), *table.columns], blocks=[block]), width, indent=1)
+    return [*head, *lines]
 
 
 def _width(line: Line) -> int:

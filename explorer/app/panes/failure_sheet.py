@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
@@ -10,8 +9,7 @@ from explorer.project import run_commands
 from explorer.results import failures, run_folder, run_words, text
 from explorer.results.lines import Line, cut, plain, wrapped
 from explorer.results.run_folder import WEIGHTS, RunFolder
-
-Row = dict[str, Any]
+from store.rows import Run
 
 HANG = 17
 WORDS_OF_LOG = 4
@@ -30,7 +28,7 @@ class FailureSheet(Sheet):
         """The run's folder; None until it was read."""
 
     @property
-    def run(self) -> Row:
+    def run(self) -> Run:
         """The run's row of the list."""
         return self.live.runs[self.run_id]
 
@@ -39,7 +37,7 @@ class FailureSheet(Sheet):
         """Half of the batch size where training with it may help."""
         rows = self.live.rows("run", run_id=self.run_id)
         helps = rows and failures.explain(self.run).smaller_batch
-        return run_commands.halved(run_words.spec_of(rows[0])) if helps else None
+        return run_commands.halved(rows[0].spec) if helps else None
 
     def draw(self) -> None:
         """As high as its text, if the screen is."""
@@ -64,20 +62,20 @@ class FailureSheet(Sheet):
 
     def _title(self, width: int) -> str:
         run = self.run
-        left = f"{run['name']} {run['state']}"
+        left = f"{run.name} {run.state}"
         step = self._last_step()
         right = " · ".join(
             [
-                run_words.clock(run["ended"]),
+                run_words.clock(run.ended),
                 *([f"step {step}"] if step else []),
-                *([run["device"]] if run["device"] else []),
+                *([run.device] if run.device else []),
             ]
         )
         fill = width - len(left) - len(right) - 6
         return f"{left} {'━' * fill} {right}" if fill > 0 else left
 
     def _last_step(self) -> int | None:
-        return max((row["step"] for row in self.live.rows("history", run_id=self.run_id) or ()), default=None)
+        return max((row.step for row in self.live.rows("history", run_id=self.run_id) or ()), default=None)
 
     def _kept(self) -> str:
         folder, step = self.folder, self._last_step()
@@ -86,7 +84,7 @@ class FailureSheet(Sheet):
         parts = ["settings and log" if folder.files else "settings; its folder is not on this disk"]
         parts += [f"history up to step {step}"] if step else []
         if folder.checkpoint is not None:
-            before = (self.run["ended"] or folder.checkpoint.time) - folder.checkpoint.time
+            before = (self.run.ended or folder.checkpoint.time) - folder.checkpoint.time
             parts.append(f"a checkpoint of step {folder.checkpoint.step}, {text.duration(before)} before the end")
         elif not folder.has(WEIGHTS):
             parts.append("no checkpoint yet")
@@ -111,7 +109,7 @@ class FailureSheet(Sheet):
         if self.folder is None or not self.folder.log.count:
             return []
         log = self.folder.log
-        shown = run_folder.last_error(log, self.run["error"] or "")
+        shown = run_folder.last_error(log, self.run.error or "")
         lines = _condensed(shown) if shown else [f"  {line.strip()}" for line in log.lines[-WORDS_OF_LOG:]]
         more = log.count - (len(shown) or len(lines))
         lines += [f"    ({more} more {'line' if more == 1 else 'lines'} — L opens the log)"] if more > 0 else []

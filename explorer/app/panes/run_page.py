@@ -1,7 +1,5 @@
 """Everything about one run on one page that is scrolled."""
 
-from typing import Any
-
 from explorer.app.panes import exposed, leakage_section, run_sections
 from explorer.app.panes.runs import TONES
 from explorer.app.widgets.page import Page
@@ -9,11 +7,10 @@ from explorer.app.widgets.sheet import Sheet
 from explorer.charts import plot
 from explorer.charts.curves import HISTORY_AGE
 from explorer.project.board import MARKS, RunBoard
-from explorer.results import attack_table, marks, run_words, text
+from explorer.results import accuracy_table, attack_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_folder import RunFolder
-
-Row = dict[str, Any]
+from store.rows import HistoryPoint, Run
 
 TWO_COLUMNS = 150
 """Cells from which numbers and pictures stand side by side."""
@@ -38,19 +35,19 @@ class RunPage(Sheet):
     # What is known
 
     @property
-    def run(self) -> Row:
+    def run(self) -> Run:
         """The run's row of the list."""
         return self.live.runs[self.run_id]
 
     @property
-    def whole(self) -> Row | None:
+    def whole(self) -> Run | None:
         """The run with its experiment; None before the answer."""
         rows = self.live.rows("run", run_id=self.run_id)
         return rows[0] if rows else None
 
-    def history(self) -> list[Row] | None:
+    def history(self) -> list[HistoryPoint] | None:
         """The training's history, asked for again while it grows."""
-        age = HISTORY_AGE if self.run["state"] == "running" else None
+        age = HISTORY_AGE if self.run.state == "running" else None
         return self.live.rows("history", max_age=age, run_id=self.run_id)
 
     def metrics(self) -> list[str]:
@@ -88,32 +85,32 @@ class RunPage(Sheet):
             chart = self._history(width, max(8, min(16, height * 2 // 5)))
             blocks = [*self._numbers(width), chart, self._exposed(width, height), self._settings(width)]
             lines += _stacked([*blocks, *self._files(width)])
-        state = f"{MARKS[self.run['state']]} {self.run['state']}"
-        return Page(lines, title=f"{self.run['name']}  {state}", note=self.keys(width))
+        state = f"{MARKS[self.run.state]} {self.run.state}"
+        return Page(lines, title=f"{self.run.name}  {state}", note=self.keys(width))
 
     def _head(self, width: int) -> list[Line]:
-        run, whole = self.run, self.whole or {}
-        times = [f"started {run_words.moment(run['started'])}"] if run["started"] else []
-        times += [f"ended {run_words.moment(run['ended'])}"] if run["ended"] and run["state"] not in OF_RUNNING else []
-        sweeps = whole.get("sweeps") or run["sweep"]
-        places = [f"on {run['device']}"] if run["device"] else []
-        places += [f"sweep {sweeps.replace(' ', ', ')}" if sweeps else "came in by import", *times]
+        run, whole = self.run, self.whole
+        times = [f"started {run_words.moment(run.started)}"] if run.started else []
+        times += [f"ended {run_words.moment(run.ended)}"] if run.ended and run.state not in OF_RUNNING else []
+        sweeps = ", ".join(whole.sweeps if whole else ()) or run.sweep
+        places = [f"on {run.device}"] if run.device else []
+        places += [f"sweep {sweeps}" if sweeps else "came in by import", *times]
         lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
         for message in marks.messages([run]):
             lines += wrapped(message, width, "warn", first=f" {marks.WARNED}", hang=3)
         lines += wrapped(" · ".join(places), width, "dim", hang=1)
-        if whole.get("versions"):
+        if whole and whole.versions:
             lines += wrapped(run_words.versions(whole), width, "dim", hang=1)
         return [*lines, ()]
 
     def _state(self, width: int) -> list[Line]:
         run, board = self.run, self.live.board.runs.get(self.run_id)
-        state = run["state"]
+        state = run.state
         words = f" {MARKS[state]} {state}"
         if state == "running" and board is not None:
             return [self._progress(board, width)]
         if state in ("failed", "diverged"):
-            return wrapped(run["error"] or "no reason is known", width, "bad", first=words + ":", hang=len(words) + 2)
+            return wrapped(run.error or "no reason is known", width, "bad", first=words + ":", hang=len(words) + 2)
         if state == "queued":
             before = sum(other["state"] == "queued" for other in self.live.runs.values()) - 1
             return [plain(f"{words} with {before} others" if before else words, "dim")]
@@ -133,14 +130,11 @@ class RunPage(Sheet):
 
     def _numbers(self, width: int) -> list[list[Line]]:
         attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
-        running = self.run["state"] in OF_RUNNING
+        running = self.run.state in OF_RUNNING
         return [
             leakage_section.section(None if attacks is None else attack_table.attacks(attacks), width, running),
             run_sections.accuracies(
-                None if accuracies is None else run_words.accuracies(accuracies),
-                run_words.calibration_errors(accuracies or ()),
-                {row["view"] for row in accuracies or () if marks.is_warned(row)},
-                width,
+                None if accuracies is None else accuracy_table.of_run(accuracies, self.run_id), width
             ),
         ]
 
@@ -162,11 +156,11 @@ class RunPage(Sheet):
     def _exposed(self, width: int, height: int) -> list[Line]:
         rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
         look = exposed.Look(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
-        return exposed.section(rows, self.run["state"], self.folder, self.image, (width, height), look)
+        return exposed.section(rows, self.run.state, self.folder, self.image, (width, height), look)
 
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole
-        return run_sections.settings(run_words.settings(run_words.spec_of(whole)) if whole else None, width)
+        return run_sections.settings(run_words.settings(whole.spec) if whole else None, width)
 
     def _files(self, width: int) -> list[list[Line]]:
         return [run_sections.files(self.folder, width), run_sections.log(self.folder, width)]

@@ -1,22 +1,21 @@
 """The sections of a run's page as lines: accuracies, settings, history, files and log. Pure functions."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from explorer.app.panes.leakage_section import ASKING
 from explorer.charts.curves import HISTORY_TITLES, smoothed
 from explorer.charts.plot import Chart, Series
-from explorer.results import marks, text
+from explorer.results import accuracy_table, text
+from explorer.results.accuracy_table import Accuracy
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
+from explorer.results.rendering import screen
 from explorer.results.run_folder import WEIGHTS, RunFolder
 from explorer.results.run_words import Settings
-from explorer.results.table import Column, header, row
-
-Row = Mapping[str, Any]
+from store.rows import HistoryPoint
 
 GROUP_WIDTH = 37
 """Cells that a group of settings needs."""
 LOG_LINES = 12
-ASKING = "asking …"
 KINDS = {
     WEIGHTS: "the trained weights",
     "predictions.npz": "every view's answers; `mia-explore audit` reads it",
@@ -29,38 +28,13 @@ KINDS = {
 """What the files of a run's folder are."""
 
 
-def indented(line: Line, width: int) -> Line:
-    """A blank, then the line in exactly so many cells."""
-    return ((" ", ""), *cut(line, width))
-
-
-def accuracies(
-    found: Mapping[str, Mapping[str, tuple[float, int]]] | None,
-    errors: Mapping[tuple[str, str], float],
-    warned_views: Collection[str],
-    width: int,
-) -> list[Line]:
-    """Every view and split with its number of images, and beside them the calibration errors where there are any.
-
-    warned_views: those whose numbers may mislead, which are marked.
-    """
+def accuracies(found: Sequence[Accuracy] | None, width: int) -> list[Line]:
+    """Every view and split with its number of images, and behind them the calibration errors where there are any."""
     lines = [heading("Accuracies", width, "%")]
     if not found:
         return [*lines, plain(f" {ASKING if found is None else 'None: they are measured after training.'}", "dim")]
-    splits = list(dict.fromkeys(split for of_view in found.values() for split in of_view))
-    columns = [Column("VIEW", max(11, *map(len, found)))]
-    for split in splits:
-        columns += [Column(split.upper(), 7, right=True), Column(f"n {split}", 8)]
-    columns += [Column(f"ECE {split}", 9, right=True) for split in splits if errors]
-    lines.append(indented(header(columns), width - 1))
-    for view, of_view in found.items():
-        cells, sign = {"VIEW": (view, "")}, marks.mark(None, view in warned_views) or " " * bool(warned_views)
-        for split, (share, n) in of_view.items():
-            cells |= {split.upper(): (text.percent(share) + sign, ""), f"n {split}": (f"of {n}", "dim")}
-            error = errors.get((view, split))
-            cells |= {f"ECE {split}": ("" if error is None else text.percent(error) + sign, "")}
-        lines.append(indented(row(cells, columns), width - 1))
-    return lines
+    head, rows = screen(accuracy_table.table(found), width, indent=1)
+    return [*lines, *head, *rows]
 
 
 def settings(found: Settings | None, width: int) -> list[Line]:
@@ -83,21 +57,21 @@ def settings(found: Settings | None, width: int) -> list[Line]:
 # History
 
 
-def metric_groups(rows: Iterable[Row]) -> dict[str, list[str]]:
+def metric_groups(rows: Iterable[HistoryPoint]) -> dict[str, list[str]]:
     """What there is to draw: the training split's and the test split's curve of one metric stand together."""
     groups: dict[str, list[str]] = {}
-    for metric in dict.fromkeys(point["metric"] for point in rows):
+    for metric in dict.fromkeys(point.metric for point in rows):
         groups.setdefault(metric.removeprefix("train_").removeprefix("test_"), []).append(metric)
     rank = {"loss": 0, "accuracy": 1, "learning_rate": 3}
     order = sorted(groups, key=lambda name: (rank.get(name, 2), name))
     return {name: sorted(groups[name], reverse=True) for name in order}
 
 
-def history_chart(rows: Sequence[Row], metrics: Sequence[str], smooth: float, log_y: bool) -> Chart:
+def history_chart(rows: Sequence[HistoryPoint], metrics: Sequence[str], smooth: float, log_y: bool) -> Chart:
     """The metrics over steps; where they are smoothed, what was measured stays behind them in grey."""
     curves = []
     for index, metric in enumerate(metrics):
-        points = [(point["step"], point["value"]) for point in rows if point["metric"] == metric]
+        points = [(point.step, point.value) for point in rows if point.metric == metric]
         steps, values = zip(*points, strict=True)
         name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
         if smooth:

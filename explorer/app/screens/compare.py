@@ -8,8 +8,8 @@ from textual.screen import Screen
 from explorer.app import actions
 from explorer.app.panes.comparison_sheet import ComparisonSheet
 from explorer.app.screens.sheet_screen import SheetScreen
-from explorer.results import comparison_table, marks
 from explorer.results.natural_twin import natural_twin
+from explorer.results.rendering import plain
 
 
 class Compare(SheetScreen, Screen):
@@ -44,10 +44,7 @@ class Compare(SheetScreen, Screen):
 
     def action_copy(self) -> None:
         """The whole comparison as text, all runs."""
-        page, known = self.page, self.page.known()
-        words = [comparison_table.legend(known), *marks.lines(comparison_table.warnings(known), marks.LINE)]
-        text = comparison_table.as_text(page.names(), page.sections(), "\n".join(filter(None, words)))
-        self.copy(text, "the comparison")
+        self.copy(plain(self.page.table()) + "\n", "the comparison")
 
 
 def push_with_twin(app: App, run_id: str) -> None:
@@ -55,8 +52,8 @@ def push_with_twin(app: App, run_id: str) -> None:
     run = app.live.runs.get(run_id)
     twin = natural_twin(run, list(app.live.runs.values())) if run else None
     if twin is not None:
-        app.push_screen(Compare([twin["run_id"], run_id]))
+        app.push_screen(Compare([twin.run_id, run_id]))
     elif run is not None:
-        natural = run["defense"] == "natural"
+        natural = run.defense == "natural"
         why = "is natural itself" if natural else "has no natural run of its data, image size, network and capacity"
-        app.notify(f"{run['name']} {why}; M marks runs to compare", severity="warning", markup=False)
+        app.notify(f"{run.name} {why}; M marks runs to compare", severity="warning", markup=False)

@@ -116,7 +116,7 @@ class RunDetail(SheetScreen, Screen):
         run_id = self.page.run_id
         rows = await self.app.live.query("run", run_id=run_id)
         if rows:
-            self.copy(sweep_file(run_words.spec_of(rows[0])), f"{run_id} as a sweep file")
+            self.copy(sweep_file(rows[0].spec), f"{run_id} as a sweep file")
 
     def action_copy_page(self) -> None:
         """The page as text."""

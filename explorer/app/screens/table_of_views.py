@@ -8,6 +8,7 @@ from explorer.app import actions
 from explorer.app.panes.views_sheet import ViewsSheet
 from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.results import views_table
+from explorer.results.rendering import plain
 
 
 class TableOfViews(SheetScreen, Screen):
@@ -31,4 +32,4 @@ class TableOfViews(SheetScreen, Screen):
 
     def action_copy(self) -> None:
         """All of it, with what does not fit the screen."""
-        self.copy(views_table.plain(self.page.rows() or []), "the table of views")
+        self.copy(plain(views_table.table(self.page.rows() or [])), "the table of views")

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import os
 import re
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rows import typed
 from waiting import patience
 
+from engine.inference.facts import Fact
 from explorer.cli import audit_process, auditing
 from explorer.cli.audit_process import Audited, announced, finding
 from explorer.cli.auditing import COLUMNS
 from explorer.results import marks
+from explorer.results.accuracy_table import Accuracy
 from explorer.results.classes_table import PAPERS
 from store.export import export
 from store.store import Store
@@ -26,7 +30,14 @@ MIA = Path(sys.executable).with_name("mia-explore")
 def fact(attack, view, label=None, value=0.62, rule="heldout", leaks=True, metric="inference_accuracy"):
     given = {"attack": attack, "view": view, "class_label": label, "threshold_rule": rule, "metric": metric}
     numbers = {"value": value, "ci_low": value - 0.1, "ci_high": value + 0.1, "leaks": leaks}
-    return given | numbers | {"n_member": 30, "n_nonmember": 88}
+    return typed("leakage", given | numbers | {"n_member": 30, "n_nonmember": 88})
+
+
+def told(*arguments, **fields):
+    """The same as the process tells it."""
+    return {
+        name: getattr(fact(*arguments, **fields), name) for name in (each.name for each in dataclasses.fields(Fact))
+    }
 
 
 def strategies(*chosen):
@@ -81,9 +92,9 @@ def test_the_mark_of_a_class_says_that_it_must_stand_out_among_all():
     table = auditing.strategies_table(rows)
     assert "a class must stand out as one of all classes (Holm)" in " ".join(table.split())
     assert "\n1 of 38 classes is told apart from a guess: 5\n" in table
-    none = auditing.strategies_table([row | {"leaks": False} for row in rows])
+    none = auditing.strategies_table([row._replace(leaks=False) for row in rows])
     assert "classes is told" not in none
-    every = auditing.strategies_table([row | {"leaks": True} for row in rows])
+    every = auditing.strategies_table([row._replace(leaks=True) for row in rows])
     assert "\n38 of 38 classes are told apart from a guess: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 28 more\n" in every
 
 
@@ -106,8 +117,7 @@ def test_the_csv_has_the_columns_of_the_export(tmp_path):
 def test_the_csv_spells_as_the_export_does():
     stream = io.StringIO()
     rows = [fact("gap", "benign", rule="none"), fact("confidence", "benign", 3, metric="tpr", leaks=None)]
-    rows[0] |= {"warnings": None}
-    rows[1] |= {"value": 0.1 + 0.2, "ci_low": None, "warnings": "doubtful | odd"}
+    rows[1] = rows[1]._replace(value=0.1 + 0.2, ci_low=None, warnings=("doubtful", "odd"))
     auditing.write_csv(rows, "mine", stream)
     first, second = csv.DictReader(io.StringIO(stream.getvalue()))
     assert list(first) == list(COLUMNS)
@@ -123,9 +133,9 @@ OPENING = {
 }
 
 
-def right(view, split, label, correct, n, warnings=None):
-    where = {"view": view, "split": split, "class_label": label, "correct": correct, "n": n}
-    return where | {"ci_low": correct / n - 0.01, "ci_high": correct / n + 0.01, "warnings": warnings}
+def right(view, split, label, correct, n, *warnings):
+    share = correct / n
+    return Accuracy(view, split, share, n, share - 0.01, share + 0.01, warnings=warnings, class_label=label)
 
 
 ACCURACIES = [
@@ -141,8 +151,8 @@ ACCURACIES = [
 
 
 def test_accuracy_stands_first_and_what_makes_it_doubtful_beside_it():
-    rows = [fact("gap", "benign", rule="none") | {"warnings": None}]
-    rows.append(fact("gap", "adversarial", rule="none") | {"warnings": "swapped?"})
+    rows = [fact("gap", "benign", rule="none")]
+    rows.append(fact("gap", "adversarial", rule="none")._replace(warnings=("swapped?",)))
     found = Audited(OPENING, ACCURACIES, rows, ["swapped?"])
     first, doubts, leaks = auditing.report(found, ["gap"], by_class=False)
     assert [re.split(r"\s{2,}", line.rstrip()) for line in first.splitlines()] == [
@@ -180,20 +190,21 @@ def test_the_work_is_announced_and_bounded():
 
 
 def test_an_attack_is_told_of_in_one_line():
-    facts = [fact("gap", "benign", rule="none"), fact("gap", "benign", 3, rule="none")]
+    facts = [told("gap", "benign", rule="none"), told("gap", "benign", 3, rule="none")]
     message = {"attack": "gap", "view": "benign", "seconds": 61.0, "facts": facts}
     assert finding(message) == "gap (benign): held-out accuracy 62.0 [52.0, 72.0] (1m01s)"
     assert finding(message | {"facts": []}) == "gap (benign): nothing to be told (1m01s)"
 
 
 def test_a_warning_of_one_attack_stands_behind_its_numbers_alone():
-    facts = [fact("gap", "benign"), fact("model-class", "benign"), fact("model-class", "adversarial")]
+    facts = [told("gap", "benign"), told("model-class", "benign"), told("model-class", "adversarial")]
     warnings = [{"topic": "output", "view": None, "message": "odd"}]
     warnings.append({"attack": "model-class", "view": "benign", "message": "cut short"})
-    opening = OPENING | {"accuracies": [{"view": "benign"}]}
+    accuracy = {"view": "benign", "split": "test", "class_label": None, "correct": 9, "n": 10}
+    opening = OPENING | {"accuracies": [accuracy | {"ci_low": 0.8, "ci_high": 1.0}]}
     found = audit_process.with_warnings(opening, facts, warnings)
-    assert [row["warnings"] for row in found.facts] == ["odd", "cut short | odd", "odd"]
-    assert [row["warnings"] for row in found.accuracies] == ["odd"]
+    assert [row.warnings for row in found.facts] == [("odd",), ("cut short", "odd"), ("odd",)]
+    assert [row.warnings for row in found.accuracies] == [("odd",)]
     assert found.messages == ["odd", "cut short"]
 
 

@@ -1,17 +1,19 @@
 import pytest
+from rows import typed
 
 from engine.validation import SpecError
 from explorer.reproduction import figures
 
 
 def row(defense="pgd", epsilon=0.1, capacity=1.0, view="benign", mean=0.6, half=None, published=None, **words):
-    return {
+    columns = {
         **{"dataset": "yale", "network": "yale-cnn", "train_fraction": 1.0, "defense": defense, "epsilon": epsilon},
         **{"capacity": capacity, "view": view, "mean": mean, "published": published},
         **{"evaluation_epsilon": epsilon or 0.1, "certification": None, "size": None, "setting": None},
         **{"settings": words.get("setting") or "a", **words},
         **{"ci_low": None if half is None else mean - half, "ci_high": None if half is None else mean + half},
     }
+    return typed("capacity", columns)
 
 
 CAPACITIES = [

@@ -1,19 +1,23 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows import typed
 
+from explorer.results import classes_table
 from explorer.results.classes_table import (
     FEW,
     PAPERS,
-    Cell,
     ClassRow,
+    Reached,
     Strategy,
     called,
     natural_best,
+    of_run,
     ordered,
-    rows,
     strategies,
 )
+from explorer.results.lines import line_text
+from explorer.results.rendering import screen
 
 BENIGN, ADVERSARIAL = Strategy("confidence-class", "benign"), Strategy("confidence-class", "adversarial")
 MODEL = Strategy("model-class", "targeted")
@@ -21,21 +25,22 @@ MODEL = Strategy("model-class", "targeted")
 
 def fact(label, value, view="benign", attack="confidence-class", rule="oracle", run_id="a", half=0.02, n=(500, 400)):
     low, high = (None, None) if half is None else (value - half, value + half)
-    return {
+    columns = {
         **{"run_id": run_id, "attack": attack, "view": view, "class_label": label, "threshold_rule": rule},
         **{"value": value, "ci_low": low, "ci_high": high, "n_member": n[0], "n_nonmember": n[1]},
         **{"leaks": None if half is None else value - half > 0.5},
     }
+    return typed("leakage", columns)
 
 
 class_rows = st.lists(
     st.tuples(st.none() | st.integers(0, 9), st.floats(0.3, 1.0), st.none() | st.floats(0.3, 1.0)),
     unique_by=lambda row: row[0],
-).map(lambda found: [ClassRow(label, 9, 9, {BENIGN: Cell(value)}, natural) for label, value, natural in found])
+).map(lambda found: [ClassRow(label, 9, 9, {BENIGN: Reached(value)}, natural) for label, value, natural in found])
 
 
 def table(facts, rule, **more):
-    return rows(facts, rule, strategies(facts, rule), **more)
+    return of_run(facts, rule, strategies(facts, rule), **more)
 
 
 def test_the_papers_strategies_come_first_and_in_its_order():
@@ -65,20 +70,21 @@ def test_a_strategy_that_has_only_held_out_numbers_shows_them_under_the_oracle_t
 def test_what_is_held_out_is_never_the_best_of_oracle_thresholds():
     facts = [fact(0, 0.6), fact(0, 0.7, "targeted", "model-class", "heldout"), fact(0, 0.58, rule="heldout")]
     (row,) = table(facts, "oracle")
-    assert (row.best, row.value, row.cells[MODEL].chosen) == (BENIGN, 0.6, False)
+    assert (row.best, row.value, row.reached[MODEL].chosen) == (BENIGN, 0.6, False)
     (row,) = table(facts, "heldout")
-    assert (row.best, row.value, row.cells[MODEL].chosen) == (MODEL, 0.7, True)
+    assert (row.best, row.value, row.reached[MODEL].chosen) == (MODEL, 0.7, True)
     (row,) = table(facts[1:2], "oracle")
     assert row.best == MODEL
 
 
 def test_a_row_has_its_strategies_intervals_papers_numbers_and_the_fewest_examples():
     facts = [fact(3, 0.6, half=0.01), fact(3, 0.7, view="adversarial", half=None, n=(450, 600)), fact(None, 0.65)]
-    papers = [{**fact(3, 0.0, view="adversarial"), "published": 0.75, "class_name": "cat"}]
+    row = {"attack": "confidence-class", "view": "adversarial", "class_label": 3, "threshold_rule": "oracle"}
+    papers = [typed("classes", row | {"published": 0.75, "class_name": "cat"})]
     (three, whole) = table(facts, "oracle", published=papers, natural={3: 0.55})
-    assert three.cells[BENIGN].spread == pytest.approx(0.01)
-    assert three.cells[ADVERSARIAL].spread is None
-    assert (three.cells[BENIGN].leaks, three.cells[ADVERSARIAL].leaks) == (True, None)
+    assert three.reached[BENIGN].spread == pytest.approx(0.01)
+    assert three.reached[ADVERSARIAL].spread is None
+    assert (three.reached[BENIGN].leaks, three.reached[ADVERSARIAL].leaks) == (True, None)
     assert (three.n_member, three.n_nonmember) == (450, 400)
     assert (three.best, three.value, three.published) == (ADVERSARIAL, 0.7, 0.75)
     assert three.difference == pytest.approx(0.15)
@@ -96,7 +102,7 @@ def test_a_class_is_written_with_its_name_where_that_says_more_than_its_number(l
 def test_only_the_strategies_asked_for_are_in_the_rows():
     facts = [fact(0, 0.6), fact(0, 0.9, attack="margin-class"), fact(1, 0.9, attack="margin-class")]
     shown = {own: rule for own, rule in strategies(facts, "oracle").items() if own in PAPERS}
-    assert [(row.label, list(row.cells)) for row in rows(facts, "oracle", shown)] == [(0, [BENIGN])]
+    assert [(row.label, list(row.reached)) for row in of_run(facts, "oracle", shown)] == [(0, [BENIGN])]
 
 
 @pytest.mark.parametrize(("n", "few"), [((FEW, FEW), False), ((FEW - 1, 900), True), ((900, FEW - 1), True)])
@@ -124,3 +130,27 @@ def test_order_keeps_every_row_with_all_classes_first_and_unknown_ones_last(foun
     known = [value for value in values if value is not None]
     assert values[len(known) :] == [None] * (len(values) - len(known))
     assert known == sorted(known, reverse=reverse)
+
+
+SHARE = st.floats(0, 1)
+REACHED = st.builds(Reached, SHARE, st.none() | SHARE, st.none() | SHARE, st.none() | st.booleans())
+ROWS = st.lists(st.dictionaries(st.sampled_from(PAPERS), REACHED, min_size=1), min_size=1).map(
+    lambda found: [ClassRow(label, 9, 9, reached) for label, reached in enumerate(found)]
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ROWS, st.integers(20, 160))
+def test_digits_stand_below_each_other_at_every_width(found_rows, width):
+    head, lines = screen(classes_table.table(found_rows, list(PAPERS)), width)
+    (room,) = {len(line_text(line)) for line in (*head, *lines)}
+    assert room <= width
+
+
+def test_a_cell_says_less_where_there_is_less_room():
+    rows = [ClassRow(0, 9, 9, {BENIGN: Reached(0.625, 0.109, 0.709, False), MODEL: Reached(0.5)})]
+    said = [line_text(screen(classes_table.table(rows, [BENIGN, MODEL]), width)[1][0]) for width in (60, 40, 24)]
+    assert "▸62.5 ±10.9≈ (70.9)" in said[0]
+    assert "▸62.5 ±10.9≈" in said[1]
+    assert "(" not in said[1]
+    assert "▸62.5≈" in said[2]

@@ -1,6 +1,8 @@
 import pytest
+from rows import typed
 
 from explorer.results import exposed_table
+from explorer.results.rendering import TEXT_WIDTH, plain
 from explorer.results.text import VIEWS
 
 
@@ -9,7 +11,7 @@ def row(example, risk=0.8, **views):
     given = {"run_id": "r", "example": example, "label": 1, "class_name": "rose", "risk": risk, "mean_risk": risk}
     for view in VIEWS:
         given[f"{view}_confidence"], given[f"{view}_risk"] = views.get(view, (None, None))
-    return given
+    return typed("exposed", given)
 
 
 class Store:
@@ -25,7 +27,7 @@ class Store:
 
 def test_the_store_ranks_where_no_view_is_chosen():
     store = Store([row(example) for example in range(5)])
-    assert [found["example"] for found in exposed_table.most_exposed(store, "r", 3)] == [0, 1, 2]
+    assert [found.example for found in exposed_table.most_exposed(store, "r", 3)] == [0, 1, 2]
     assert store.asked == [("exposed", 3, 0)]
 
 
@@ -33,7 +35,7 @@ def test_a_view_ranks_by_its_own_risk_over_all_pages(monkeypatch):
     monkeypatch.setattr(exposed_table, "PAGE", 4)
     risks = [0.5, 0.9, 0.1, 0.9, None, 0.95, 0.2, 0.3]
     store = Store([row(example, benign=(1.0, risk)) for example, risk in enumerate(risks)])
-    assert [found["example"] for found in exposed_table.most_exposed(store, "r", 4, "benign")] == [5, 1, 3, 0]
+    assert [found.example for found in exposed_table.most_exposed(store, "r", 4, "benign")] == [5, 1, 3, 0]
     assert [offset for _, _, offset in store.asked] == [0, 4, 8]
 
 
@@ -54,20 +56,20 @@ def test_the_table_has_every_view_there_is_and_no_other():
     rows = [row(17, benign=(0.999, 0.6), adversarial=(0.4, 0.8)), row(3, benign=(0.9, None), adversarial=(0.1, 0.7))]
     views = exposed_table.views(rows)
     assert views == ["benign", "adversarial"]
-    head, _, first, second = exposed_table.table(rows, views).splitlines()
+    head, _, first, second = plain(exposed_table.table(rows, views)).splitlines()[:4]
     assert head.split() == ["rank", "image", "class", "risk", "benign", "risk", "B", "adversarial", "risk", "A"]
     assert first.split() == ["1", "17", "1", "rose", "80.0", "99.9", "60.0", "40.0", "80.0"]
-    assert second.split() == ["2", "3", "1", "rose", "80.0", "90.0", "-", "10.0", "70.0"]
+    assert second.split() == ["2", "3", "1", "rose", "80.0", "90.0", "—", "10.0", "70.0"]
 
 
 def test_one_view_is_not_told_twice():
-    table = exposed_table.table([row(17, adversarial=(0.4, 0.8))], ["adversarial"])
+    table = plain(exposed_table.table([row(17, adversarial=(0.4, 0.8))], ["adversarial"]))
     assert table.splitlines()[0].split() == ["rank", "image", "class", "adversarial", "risk", "A"]
-    assert "highest" not in exposed_table.legend(["adversarial"])
+    assert "highest" not in table
 
 
 @pytest.mark.parametrize("views", [VIEWS, VIEWS[:1]])
 def test_the_legend_says_what_a_risk_is_in_short_lines(views):
-    legend = exposed_table.legend(views)
+    legend = plain(exposed_table.table([row(1)], views)).rpartition("\n\n")[2]
     assert "at 50 % the answer tells nothing" in " ".join(legend.split())
-    assert max(map(len, legend.splitlines())) <= exposed_table.LINE
+    assert max(map(len, legend.splitlines())) <= TEXT_WIDTH

@@ -1,11 +1,12 @@
 import pytest
+from rows import typed
 
 from engine.service.executors import describe_exit
 from explorer.results.failures import explain
 
 
 def failed(error, state="failed", dataset="digits"):
-    return explain({"state": state, "error": error, "dataset": dataset})
+    return explain(typed("runs", {"state": state, "error": error, "dataset": dataset}))
 
 
 def test_a_divergence_names_its_step():

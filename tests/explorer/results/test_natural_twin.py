@@ -1,4 +1,5 @@
 import pytest
+from rows import typed
 
 from explorer.results.natural_twin import natural_twin, naturals
 
@@ -6,11 +7,11 @@ from explorer.results.natural_twin import natural_twin, naturals
 def run(run_id, defense="natural", **fields):
     given = {"run_id": run_id, "dataset": "yale", "network": "yale-cnn", "size": None, "capacity": 8.0, "steps": 2000}
     more = {"train_fraction": 1.0, "seed": 0, "evaluation_epsilon": 0.1, "state": "done", "submission": 1}
-    return given | more | {"setting": None, "defense": defense} | fields
+    return typed("runs", given | more | {"setting": None, "defense": defense} | fields)
 
 
 def ids(found):
-    return [row["run_id"] for row in found]
+    return [row.run_id for row in found]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_only_a_natural_run_of_the_same_images_and_network_by_its_own_recipe_is_
 
 def test_a_small_run_has_the_small_twin_and_not_the_large_one_asked_for_later():
     runs = [run("large", submission=9), run("small", size="36x32")]
-    assert natural_twin(run("r", "pgd", size="36x32"), runs)["run_id"] == "small"
+    assert natural_twin(run("r", "pgd", size="36x32"), runs).run_id == "small"
 
 
 def test_twins_depart_from_their_recipe_as_the_run_does_if_there_are_such():
@@ -55,10 +56,10 @@ def test_the_same_attack_goes_before_everything_but_images_and_network():
 def test_of_several_the_finished_one_with_the_same_seed_then_the_one_asked_for_last():
     robust = run("r", "pgd", seed=1)
     zero, one = run("n0", submission=9), run("n1", seed=1)
-    assert natural_twin(robust, [robust, zero, one])["run_id"] == "n1"
-    assert natural_twin(robust, [run("early", submission=2), zero])["run_id"] == "n0"
-    assert natural_twin(robust, [zero, one | {"state": "running"}])["run_id"] == "n0"
-    assert natural_twin(robust, [one | {"state": "running"}])["run_id"] == "n1"
+    assert natural_twin(robust, [robust, zero, one]).run_id == "n1"
+    assert natural_twin(robust, [run("early", submission=2), zero]).run_id == "n0"
+    assert natural_twin(robust, [zero, one._replace(state="running")]).run_id == "n0"
+    assert natural_twin(robust, [one._replace(state="running")]).run_id == "n1"
 
 
 def test_a_natural_run_has_no_twin():

@@ -1,4 +1,5 @@
 import pytest
+from rows import typed
 
 from engine.spec import sweeps
 from explorer.results import run_words
@@ -13,7 +14,7 @@ def experiment(**overrides):
 def run(run_id, defense="pgd", **fields):
     given = {"run_id": run_id, "name": run_id, "dataset": "digits", "network": "small-cnn", "capacity": 2.0}
     more = {"train_fraction": 1.0, "seed": 0, "evaluation_epsilon": 0.1, "state": "done", "submission": 1}
-    return given | more | {"defense": defense} | fields
+    return typed("runs", given | more | {"defense": defense} | fields)
 
 
 def test_every_setting_of_the_recipe_is_shown():
@@ -45,17 +46,6 @@ def test_budgets_read_as_everywhere_else():
 def test_a_certification_is_shown_where_there_is_a_certified_view(defense, method):
     shown = run_words.settings(experiment(grid={"defense": [defense]}))
     assert shown["evaluation"].get("certification") == method
-
-
-def test_accuracies_begin_with_the_training_split_of_the_benign_view():
-    rows = [
-        {"view": view, "split": split, "accuracy": 0.5, "n": 10}
-        for view in ("adversarial", "benign", "certified")
-        for split in ("test", "train")
-    ]
-    found = run_words.accuracies(rows)
-    assert list(found) == ["benign", "adversarial", "certified"]
-    assert list(found["benign"]) == ["train", "test"]
 
 
 def test_names_are_shortened_only_where_they_stay_apart():

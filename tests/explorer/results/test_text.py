@@ -22,12 +22,6 @@ def test_durations_have_at_most_two_units(seconds, said):
     assert text.duration(seconds) == said
 
 
-def test_tables_align_numbers_right_and_words_left():
-    lines = text.table(["name", "n", "share"], [["a", 1, "5.0"], ["long", 200, None]]).splitlines()
-    assert lines == ["name    n  share", "────  ───  ─────", "a       1    5.0", "long  200      -"]
-    assert text.table(["eps"], [["8/255"], ["0.1"], [None]]).splitlines()[2:] == ["8/255", "  0.1", "    -"]
-
-
 @pytest.mark.parametrize(("n", "said"), [(5, "5 B"), (1500, "1.5 kB"), (78_600_000_000, "78.6 GB"), (2e12, "2.0 TB")])
 def test_sizes(n, said):
     assert text.size(n) == said

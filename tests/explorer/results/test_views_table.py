@@ -1,6 +1,9 @@
 import pytest
+from rows import typed
 
 from explorer.results import views_table
+from explorer.results.lines import line_text
+from explorer.results.rendering import plain, screen
 
 
 @pytest.fixture
@@ -9,7 +12,8 @@ def lines(views_row):
 
     def told(*asked):
         rows = [views_row(one) if isinstance(one, str) else views_row(**one) for one in asked]
-        return [line.split() for line in views_table.plain(rows).splitlines()]
+        text = plain(views_table.table([typed("views", row) for row in rows]))
+        return [line.split() for line in text.rpartition("\n\n")[0].splitlines()]
 
     return told
 
@@ -40,7 +44,7 @@ def test_what_does_not_exist_is_a_dash_and_what_may_be_luck_is_marked(lines):
     ],
 )
 def test_in_what_the_papers_model_differs(views_row, fields, words):
-    (block,) = views_table.blocks([views_row("ibp", **fields)])
+    (block,) = views_table.networks([typed("views", views_row("ibp", **fields))])
     assert block.papers == words
 
 
@@ -58,7 +62,7 @@ def test_without_the_papers_numbers_there_is_no_line_of_it(lines):
 
 def test_models_on_other_data_are_blocks_of_their_own(views_row):
     rows = [views_row("ibp"), views_row("ibp", capacity=4.0), views_row("ibp", capacity=4.0, size="24x21")]
-    assert [block.title for block in views_table.blocks(rows)] == [
+    assert [block.title for block in views_table.networks([typed("views", row) for row in rows])] == [
         *("yale · capacity 2 · 48x42", "yale · capacity 4 · 48x42", "yale · capacity 4 · 24x21")
     ]
 
@@ -73,7 +77,7 @@ def test_names_tell_alike_settings_apart_by_what_has_no_column(views_row):
         views_row("ibp", certification="crown-ibp", settings="bbbb2222"),
         views_row("ibp", evaluation_epsilon=4 / 255),
     ]
-    (block,) = views_table.blocks(rows)
+    (block,) = views_table.networks([typed("views", row) for row in rows])
 
     def ours(*told):
         return [name for name in views_table.labels(block, told) if "paper" not in name]
@@ -82,14 +86,26 @@ def test_names_tell_alike_settings_apart_by_what_has_no_column(views_row):
         *("natural attacked 8/255", "natural attacked 4/255", "ibp 4/255", "ibp 8/255 ibp #aaaa"),
         *("ibp 8/255 crown-ibp #aaaa", "ibp 8/255 crown-ibp #bbbb", "ibp 8/255 attacked 4/255"),
     ]
-    assert ours("epsilon", "attacked", "certified") == [
+    assert ours(views_table.EPSILON, views_table.ATTACK, views_table.CERTIFIED) == [
         *("natural", "natural", "ibp", "ibp", "ibp #aaaa", "ibp #bbbb", "ibp"),
     ]
 
 
-def test_digits_stand_below_each_other(views_row):
-    (block,) = views_table.blocks([views_row(defense) for defense in ("natural", "ibp")])
-    for number in views_table.NUMBERS:
-        cells = views_table.column(block.entries, number, spread=True)
-        assert len({len(cell) for cell in cells}) == 1
-        assert len({cell.index(".") for cell in cells if "." in cell}) == 1
+@pytest.mark.parametrize("width", [50, 80, 120, 200])
+def test_digits_stand_below_each_other(views_row, width):
+    rows = [typed("views", views_row(defense)) for defense in ("natural", "ibp")]
+    head, lines = screen(views_table.table(rows, width), width, titled=lambda _: [])
+    said = [line_text(line) for line in (*head, *lines)]
+    assert len(set(map(len, said[1:]))) == 1
+    assert len(said[1]) <= width
+    points = [{at for at, sign in enumerate(line) if sign == "."} for line in said[2:]]
+    assert points[0] <= points[2]
+
+
+def test_what_gives_way_first_is_the_spread_then_the_other_rule(views_row):
+    rows = [typed("views", views_row(defense)) for defense in ("natural", "ibp")]
+    wide, middle, narrow = (views_table.table(rows, width).fitted(width) for width in (200, 110, 78))
+    assert any(9 in column.yielding for column in wide)
+    assert not any(9 in column.yielding for column in middle)
+    assert {"ORACLE", "HELD-OUT"} <= {column.group for column in middle}
+    assert "HELD-OUT" not in {column.group for column in narrow}

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from rows import typed
 
 from explorer.app.panes import exposed
 from explorer.app.panes.exposed import Look
@@ -20,7 +21,7 @@ def rows(views=VIEWS[:3], count=12):
         for view in VIEWS:
             there = view in views
             given |= {f"{view}_confidence": 0.998 if there else None, f"{view}_risk": 0.75 if there else None}
-        found.append(given)
+        found.append(typed("exposed", given))
     return found
 
 

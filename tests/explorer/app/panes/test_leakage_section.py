@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows import typed
 
 from engine.spec.experiment import INFERENCE_ATTACKS
 from explorer.app.panes.leakage_section import section
@@ -23,8 +24,12 @@ OF_SCORES = {
 
 def suite(views=VIEWS[:3], more=()):
     return attack_table.attacks(
-        {"attack": attack, "view": view, "class_label": None, "threshold_rule": rule, "metric": metric, "value": 0.5134}
-        | {"ci_low": 0.4871, "ci_high": 0.5342, "leaks": False, "n_member": 600, "n_nonmember": 1197}
+        typed(
+            "leakage",
+            {"attack": attack, "view": view, "class_label": None, "threshold_rule": rule, "metric": metric}
+            | {"value": 0.5134, "ci_low": 0.4871, "ci_high": 0.5342, "leaks": False}
+            | {"n_member": 600, "n_nonmember": 1197},
+        )
         for attack in INFERENCE_ATTACKS
         for view in views
         for rule, metrics in RULES.get(attack, OF_SCORES).items()

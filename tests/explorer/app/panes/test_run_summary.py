@@ -1,5 +1,6 @@
 import pytest
 from rich.cells import cell_len
+from rows import typed
 
 from explorer.app.panes.run_summary import summary
 from explorer.results.lines import line_text
@@ -8,11 +9,11 @@ from explorer.results.lines import line_text
 @pytest.mark.parametrize("width", [38, 50, 70])
 def test_every_line_has_the_panes_width(project_rows, width):
     for run in project_rows:
-        assert {cell_len(line_text(line)) for line in summary(run, 12.0, width)} == {width}
+        assert {cell_len(line_text(line)) for line in summary(typed("runs", run), 12.0, width)} == {width}
 
 
 def test_only_what_is_known_is_told(project_rows):
-    done, queued = project_rows[2], project_rows[-1]
+    done, queued = (typed("runs", project_rows[at]) for at in (2, -1))
     told = "\n".join(map(line_text, summary(done, 12.0, 60)))
     assert "benign      test 97.0  inference 57.0" in told
     assert "12s on cpu" in told
@@ -22,20 +23,22 @@ def test_only_what_is_known_is_told(project_rows):
 
 def test_what_is_not_told_apart_from_a_guess_is_marked(run):
     numbers = {"benign_inference_accuracy": 0.5, "adversarial_inference_accuracy": 0.6}
-    told = "\n".join(map(line_text, summary(run("a", benign_leaks=False, adversarial_leaks=True, **numbers), 1.0, 60)))
+    told = "\n".join(
+        map(line_text, summary(typed("runs", run("a", benign_leaks=False, adversarial_leaks=True, **numbers)), 1.0, 60))
+    )
     assert "inference 50.0≈" in told
     assert "inference 60.0 " in told
 
 
 def test_a_certified_accuracy_says_by_what(run):
-    told = summary(run("a", certification="crown-ibp", certified_test_accuracy=0.37), 1.0, 60)
+    told = summary(typed("runs", run("a", certification="crown-ibp", certified_test_accuracy=0.37)), 1.0, 60)
     assert any("certified   by crown-ibp  test 37.0" in line_text(line) for line in told)
 
 
 @pytest.mark.parametrize("width", [40, 48, 60])
 def test_where_room_is_scarce_what_is_inferred_stays(run, width):
     shares = {"benign_train_accuracy": 1.0, "benign_test_accuracy": 0.97, "benign_inference_accuracy": 0.5}
-    told = "\n".join(map(line_text, summary(run("a", benign_leaks=False, **shares), 1.0, width)))
+    told = "\n".join(map(line_text, summary(typed("runs", run("a", benign_leaks=False, **shares)), 1.0, width)))
     assert "test 97.0  inference 50.0≈" in told
     assert ("train 100.0" in told) is (width > 50)
 
