@@ -13,7 +13,7 @@ PAGE = 1000
 
 
 @dataclass(frozen=True)
-class Query:
+class NamedQuery:
     """One named question."""
 
     select: str
@@ -31,42 +31,46 @@ class Query:
 
 _FINISHED = {name: sql for name, sql in statements.run_filters("c").items() if name != "state"}
 _FACTS = {name: f"f.{name} IN ({{}})" for name in ("measure", "view", "attack", "threshold_rule")}
-QUERIES: dict[str, Query] = {
-    "runs": Query(statements.RUNS, "submission", statements.run_filters("r")),
-    "run": Query(statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
-    "sweeps": Query(statements.SWEEPS, "sweep", {"sweep": "s.sweep IN ({})"}),
-    "capacity": Query(over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
-    "epsilon": Query(over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
-    "classes": Query(over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
-    "views": Query(over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
-    "accuracies": Query(statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")),
-    "leakage": Query(
+QUERIES: dict[str, NamedQuery] = {
+    "runs": NamedQuery(statements.RUNS, "submission", statements.run_filters("r")),
+    "run": NamedQuery(statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
+    "sweeps": NamedQuery(statements.SWEEPS, "sweep", {"sweep": "s.sweep IN ({})"}),
+    "capacity": NamedQuery(over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
+    "epsilon": NamedQuery(over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
+    "classes": NamedQuery(over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
+    "views": NamedQuery(over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
+    "accuracies": NamedQuery(
+        statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")
+    ),
+    "leakage": NamedQuery(
         statements.LEAKAGE,
         "run_id, attack, view, class_label NULLS FIRST, threshold_rule, metric",
         statements.fact_filters("l", "attack", "view", "threshold_rule", "metric"),
     ),
-    "warnings": Query(
+    "warnings": NamedQuery(
         statements.WARNINGS, "run_id, topic, view NULLS FIRST", statements.fact_filters("w", "topic", "view")
     ),
-    "history": Query(
+    "history": NamedQuery(
         statements.HISTORY, "run_id, step, metric", statements.fact_filters("h", "metric"), required=("run_id",)
     ),
-    "scores": Query(
+    "scores": NamedQuery(
         statements.SCORES,
         "run_id, view, member DESC, example",
         statements.fact_filters("s", "view"),
         paged=True,
         orders={"confidence": "confidence DESC, margin DESC, run_id, view, member DESC, example"},
     ),
-    "exposed": Query(
+    "exposed": NamedQuery(
         statements.EXPOSED,
         "run_id, risk DESC NULLS LAST, mean_risk DESC NULLS LAST, example",
         statements.fact_filters("s"),
         required=("run_id",),
         paged=True,
     ),
-    "roc": Query(statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)),
-    "published": Query(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
+    "roc": NamedQuery(
+        statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)
+    ),
+    "published": NamedQuery(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
 }
 TABLES = (
     "runs",
@@ -126,7 +130,7 @@ def _selection(name: str, filters: Mapping[str, Any]) -> tuple[str, str, dict[st
     return query.select.replace("{where}", where), query.order, values
 
 
-def _query(name: str) -> Query:
+def _query(name: str) -> NamedQuery:
     _known("query", name, QUERIES)
     return QUERIES[name]
 

@@ -27,7 +27,7 @@ class PendingRun(NamedTuple):
     attempts: int
 
 
-class Table(NamedTuple):
+class QueryAnswer(NamedTuple):
     """The answer to a query: numbers, text, booleans and None."""
 
     columns: tuple[str, ...]

@@ -8,9 +8,9 @@ from engine.events import Accuracies, ClassNames, Event, History, Leakage, RunEn
 from store import facts, lifecycle, queries, schema
 from store.database import Database, Session
 from store.errors import StoreBusy, StoreError, StoreFull
-from store.records import NewRun, PendingRun, Table
+from store.records import NewRun, PendingRun, QueryAnswer
 
-__all__ = ["NewRun", "PendingRun", "Reader", "Store", "StoreBusy", "StoreError", "StoreFull", "Table"]
+__all__ = ["NewRun", "PendingRun", "QueryAnswer", "Reader", "Store", "StoreBusy", "StoreError", "StoreFull"]
 E = TypeVar("E", bound=Event)
 
 
@@ -30,9 +30,9 @@ class Reader:
         """Give back what it holds."""
         self.session.close()
 
-    def query(self, name: str, /, **params: Any) -> Table:
+    def query(self, name: str, /, **params: Any) -> QueryAnswer:
         """The answer to a query of `store.queries`; `StoreError` for an unknown name, filter or value."""
-        return Table(*self.session.fetch(*queries.statement(name, params)))
+        return QueryAnswer(*self.session.fetch(*queries.statement(name, params)))
 
 
 class Store(Reader):

@@ -18,7 +18,7 @@ from explorer.app.commands import commands_of
 from explorer.app.palette import ActionProvider
 from explorer.app.screens.main import MainScreen
 from explorer.machine.checks import Check, Checkup, all_checks
-from explorer.machine.gauges import Machine
+from explorer.machine.gauges import MachineReading
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project import choices
 from explorer.project.live import Live
@@ -121,7 +121,7 @@ class ExploreApp(App[int | Project]):
     # The machine
 
     @property
-    def machine(self) -> Machine | None:
+    def machine(self) -> MachineReading | None:
         """The latest reading of the machine's gauges."""
         return self.machine_watch.latest
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from explorer.app.actions import Action
 from explorer.app.settings import AppSettings
 from explorer.machine.checks import Checkup
-from explorer.machine.gauges import Machine
+from explorer.machine.gauges import MachineReading
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project.choices import Choices
 from explorer.project.live import Live
@@ -33,7 +33,7 @@ class Host(Protocol):
         """The runs of the project that are seen by the person's choices."""
 
     @property
-    def machine(self) -> Machine | None:
+    def machine(self) -> MachineReading | None:
         """The latest reading of the machine's gauges."""
 
     def key_of(self, action: Action) -> str:

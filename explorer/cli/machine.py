@@ -40,7 +40,7 @@ def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
     return 0
 
 
-def _tell(finding: checks.Finding) -> None:
+def _tell(finding: checks.CheckFinding) -> None:
     mark, remedy = "✔" if finding.works else "✗", f"; {finding.remedy}" if finding.remedy else ""
     click.echo(f"{mark} {finding.subject:13s} {finding.said}{remedy}")
 

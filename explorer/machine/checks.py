@@ -49,7 +49,7 @@ LEAST_DISK = 5 * 2**30
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """One thing that works or does not."""
 
     works: bool
@@ -59,7 +59,7 @@ class Finding:
     """What to do about it, where something is to be done."""
 
 
-Check = Callable[[], Iterator[Finding]]
+Check = Callable[[], Iterator[CheckFinding]]
 
 
 def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
@@ -74,7 +74,7 @@ def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
     )
 
 
-def compute() -> Iterator[Finding]:
+def compute() -> Iterator[CheckFinding]:
     """Torch, the GPUs it sees, and what goes with it; takes seconds."""
     try:
         answer = subprocess.run(
@@ -86,71 +86,73 @@ def compute() -> Iterator[Finding]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield Finding(False, "torch", f"cannot be asked: {error}", "look at the GPU's driver and at free memory")
+        yield CheckFinding(False, "torch", f"cannot be asked: {error}", "look at the GPU's driver and at free memory")
         return
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
         remedy = "reinstall torch and torchvision together"
-        yield Finding(False, "torch", f"cannot be imported: {reason}", remedy)
+        yield CheckFinding(False, "torch", f"cannot be imported: {reason}", remedy)
         return
     said = json.loads(answer.stdout.splitlines()[-1])
-    yield Finding(True, "torch", f"{said['torch']} on Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    yield CheckFinding(True, "torch", f"{said['torch']} on Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     for index, (name, free, total) in enumerate(said["gpus"]):
-        yield Finding(True, f"cuda:{index}", f"{name}, {text.size(free)} of {text.size(total)} free")
+        yield CheckFinding(True, f"cuda:{index}", f"{name}, {text.size(free)} of {text.size(total)} free")
     if not said["gpus"]:
         where = "Apple's, through mps" if said["mps"] else "none seen; runs use the CPU, quick scale suits it"
-        yield Finding(True, "GPU", where)
+        yield CheckFinding(True, "GPU", where)
     for name, remedy in (
         ("torchvision", "install it together with torch, from the same place"),
         ("sklearn", "needed for the digits"),
     ):
         works = said[name] == "ok"
-        yield Finding(works, name, said[name], "" if works else remedy)
+        yield CheckFinding(works, name, said[name], "" if works else remedy)
 
 
-def certification() -> Iterator[Finding]:
+def certification() -> Iterator[CheckFinding]:
     """The library that some methods of certification need."""
     if requirements.missing():
         said = f"not installed: {', '.join(requirements.THROUGH_LIRPA)} need it, nothing else does"
-        yield Finding(False, "auto-LiRPA", said, requirements.REMEDY)
+        yield CheckFinding(False, "auto-LiRPA", said, requirements.REMEDY)
     else:
-        yield Finding(True, "auto-LiRPA", "ok")
+        yield CheckFinding(True, "auto-LiRPA", "ok")
 
 
-def disk(project: Project) -> Iterator[Finding]:
+def disk(project: Project) -> Iterator[CheckFinding]:
     """Room for the project, and whether it can be written."""
     folder = next(parent for parent in (project.root, *project.root.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
     enough = free > LEAST_DISK
-    yield Finding(enough, "disk", f"{text.size(free)} free at {folder}", "" if enough else "make room")
+    yield CheckFinding(enough, "disk", f"{text.size(free)} free at {folder}", "" if enough else "make room")
     if os.access(folder, os.W_OK):
-        yield Finding(True, "project", f"{project.root}")
+        yield CheckFinding(True, "project", f"{project.root}")
     else:
-        yield Finding(False, "project", f"{folder} cannot be written", "choose another --project")
+        yield CheckFinding(False, "project", f"{folder} cannot be written", "choose another --project")
 
 
-def engine_at_work(project: Project) -> Iterator[Finding]:
+def engine_at_work(project: Project) -> Iterator[CheckFinding]:
     """Whether the project's engine runs; that it does not is no fault."""
     try:
         with SyncClient(project, timeout=5.0):
-            yield Finding(True, "engine", f"at work: {project.holder()}")
+            yield CheckFinding(True, "engine", f"at work: {project.holder()}")
     except (EngineUnreachable, EngineRefused):
-        yield Finding(True, "engine", "not running; `mia-explore run` starts it")
+        yield CheckFinding(True, "engine", "not running; `mia-explore run` starts it")
 
 
-def data_sets(root: Path) -> Iterator[Finding]:
+def data_sets(root: Path) -> Iterator[CheckFinding]:
     """Every data set that has files of its own."""
     for name in DATASETS:
         try:
             count = len(sources.files(Data(name=name), root))
             place = f" in {root}" if name != "digits" else ""
-            yield Finding(True, name, f"{count} file{'s' if count > 1 else ''}{place}")
+            yield CheckFinding(True, name, f"{count} file{'s' if count > 1 else ''}{place}")
         except SpecError as error:
             yield _refused(name, str(error))
-    yield Finding(True, "images", "not read; `mia-explore check yale` or `check folder:PATH` does and lists equal ones")
+    yield CheckFinding(
+        True, "images", "not read; `mia-explore check yale` or `check folder:PATH` does and lists equal ones"
+    )
 
 
-def images(data: Data, root: Path) -> Iterator[Finding]:
+def images(data: Data, root: Path) -> Iterator[CheckFinding]:
     """Everything a run would say of a data set's images, and each image that equals an earlier one; may take minutes.
 
     In a process of its own, for this one never imports torch.
@@ -166,7 +168,7 @@ def images(data: Data, root: Path) -> Iterator[Finding]:
     subject = printable(data.label)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
-        yield Finding(False, subject, f"cannot be read: {reason}")
+        yield CheckFinding(False, subject, f"cannot be read: {reason}")
         return
     said = json.loads(answer.stdout)
     if "refused" in said:
@@ -174,26 +176,26 @@ def images(data: Data, root: Path) -> Iterator[Finding]:
         return
     sides, equal = "x".join(map(str, said["size"])), said["equal"]
     counts = f"{said['train']} training and {said['test']} test images ({sides}) of {said['classes']} classes"
-    yield Finding(True, subject, counts if equal else f"{counts}; no two are equal")
+    yield CheckFinding(True, subject, counts if equal else f"{counts}; no two are equal")
     for words in said["notes"]:
-        yield Finding(True, subject, words)
+        yield CheckFinding(True, subject, words)
     for words in [*said["warnings"], *(f"{later} equals {first}" for later, first in equal)]:
-        yield Finding(False, subject, words)
+        yield CheckFinding(False, subject, words)
 
 
-def _refused(name: str, reason: str) -> Finding:
+def _refused(name: str, reason: str) -> CheckFinding:
     said, _, remedy = reason.removeprefix(f"{name}: ").partition("; ")
-    return Finding(False, name, said, remedy)
+    return CheckFinding(False, name, said, remedy)
 
 
-def terminal() -> Iterator[Finding]:
+def terminal() -> Iterator[CheckFinding]:
     """Size, kind and encoding of the terminal."""
     size = shutil.get_terminal_size()
     # Not sys.stdout: while the app runs that is its own.
     encoding = (getattr(sys.__stdout__, "encoding", None) or "").lower()
     unicode = encoding.startswith("utf") and speaks_unicode()
     said = f"{size.columns}x{size.lines}, {os.environ.get('TERM', 'no TERM')}, {encoding}"
-    yield Finding(unicode, "terminal", said, "" if unicode else "set LANG to a UTF-8 locale for lines and marks")
+    yield CheckFinding(unicode, "terminal", said, "" if unicode else "set LANG to a UTF-8 locale for lines and marks")
 
 
 class Checkup:
@@ -203,11 +205,11 @@ class Checkup:
         self.watchers: set[Callable[[], None]] = set()
         """Called on the event loop after every finding, and when a check has ended."""
         self._checks = checks
-        self._found: list[list[Finding]] = []
+        self._found: list[list[CheckFinding]] = []
         self._missing: set[int] = set()
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[CheckFinding]:
         """What was found so far, in the order of the checks."""
         return [finding for found in self._found for finding in found]
 
@@ -233,11 +235,11 @@ class Checkup:
                 for finding in check():
                     loop.call_soon_threadsafe(self._take, index, finding)
             except OSError as error:
-                loop.call_soon_threadsafe(self._take, index, Finding(False, "check", f"broke off: {error}"))
+                loop.call_soon_threadsafe(self._take, index, CheckFinding(False, "check", f"broke off: {error}"))
             finally:
                 loop.call_soon_threadsafe(self._take, index, None)
 
-    def _take(self, index: int, finding: Finding | None) -> None:
+    def _take(self, index: int, finding: CheckFinding | None) -> None:
         if finding is None:
             self._missing.discard(index)
         else:

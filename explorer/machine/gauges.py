@@ -1,6 +1,5 @@
 """What the machine is doing now: its GPUs through NVML, its processors, memory and disk."""
 
-import os
 import pwd
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,7 +40,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineReading:
     """One reading; what this system does not tell is None."""
 
     gpus: tuple[Gpu, ...]
@@ -52,8 +51,6 @@ class Machine:
     memory_used: int | None
     """Bytes that could not be given to a new process."""
     memory_total: int | None
-    load: tuple[float, float, float] | None
-    """Processes that run or wait to, on average over 1, 5 and 15 minutes."""
     disk_free: int | None
     """Bytes free for this user where the folder lies or would lie."""
 
@@ -68,17 +65,16 @@ class Gauges:
         self._trouble: str | None = None
         self._ticks: tuple[int, int] | None = None
 
-    def read(self) -> Machine:
+    def read(self) -> MachineReading:
         """The machine now; never an error."""
         gpus, trouble = self._gpus()
         used, total = _or_none(self._memory, LookupError, ValueError) or (None, None)
-        return Machine(
+        return MachineReading(
             gpus=gpus,
             trouble=trouble,
             cpu=_or_none(self._cpu, LookupError, ValueError),
             memory_used=used,
             memory_total=total,
-            load=_or_none(os.getloadavg),
             disk_free=_or_none(lambda: shutil.disk_usage(_existing(self._folder)).free),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 
-from explorer.machine.gauges import Gpu, Machine
+from explorer.machine.gauges import Gpu, MachineReading
 from explorer.results import text
 from explorer.results.lines import bar
 
@@ -15,7 +15,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "—"
 
 
-def summary(machine: Machine, width: int) -> str:
+def summary(machine: MachineReading, width: int) -> str:
     """The machine in one phrase of at most so many cells, all GPUs in it or, where there are none, the processors."""
     if not machine.gpus:
         return _first_fit([f"{processors(machine)} · RAM {ram(machine)}G", processors(machine)], width)
@@ -67,7 +67,7 @@ def memory(gpu: Gpu) -> str:
     return f"{_of(gpu.memory_used, gpu.memory_total)}G"
 
 
-def ram(machine: Machine) -> str:
+def ram(machine: MachineReading) -> str:
     """The same of the machine itself, without the unit."""
     return _of(machine.memory_used, machine.memory_total)
 
@@ -92,14 +92,14 @@ def watts(gpu: Gpu) -> str:
     return UNKNOWN if gpu.watts is None else f"{gpu.watts:.0f}W"
 
 
-def processors(machine: Machine) -> str:
+def processors(machine: MachineReading) -> str:
     """Processors, and how busy they are where that is told."""
     count = os.cpu_count() or 1
     busy = "" if machine.cpu is None else f" {machine.cpu:.0%}"
     return f"CPU {count} core{'s' if count > 1 else ''}{busy}"
 
 
-def disk(machine: Machine) -> str:
+def disk(machine: MachineReading) -> str:
     """Room on the project's disk."""
     free = machine.disk_free
     if free is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from explorer.machine.gauges import Gauges, Gpu, Machine
+from explorer.machine.gauges import Gauges, Gpu, MachineReading
 
 BUSY_SECONDS, CALM_SECONDS = 2.0, 10.0
 """Between two readings: where a GPU is or a run is at work, and elsewhere."""
@@ -19,7 +19,7 @@ GIB, GB = 2**30, 10**9
 
 
 @dataclass
-class History:
+class GaugeHistory:
     """The last ten minutes of a gauge, a mean for every cell of time; None where nothing was read."""
 
     cells: deque[float | None] = field(default_factory=lambda: deque(maxlen=CELLS))
@@ -46,10 +46,10 @@ class MachineWatch:
 
     def __init__(self, folder: Path, working: Callable[[], bool], on_change: Callable[[], None]):
         """`folder`: whose disk. `working`: whether runs are at work. `on_change`: something looks new."""
-        self.latest: Machine | None = None
+        self.latest: MachineReading | None = None
         """The latest reading as it is to be shown; what changes all the time is there only while runs are at work."""
-        self.utilisation: dict[int, History] = {}
-        self.memory: dict[int, History] = {}
+        self.utilisation: dict[int, GaugeHistory] = {}
+        self.memory: dict[int, GaugeHistory] = {}
         """Histories by the GPU's index; memory as a share of all there is."""
         self._folder, self._working, self._on_change = folder, working, on_change
         self._gap = BUSY_SECONDS
@@ -73,7 +73,7 @@ class MachineWatch:
                 self._end.wait(self._gap)
         gauges.close()
 
-    def take(self, reading: Machine, moment: float) -> None:
+    def take(self, reading: MachineReading, moment: float) -> None:
         """Note a reading made at that moment of the monotonic clock."""
         if self._end.is_set():
             return
@@ -82,8 +82,8 @@ class MachineWatch:
         before, self.latest = self.latest, calmed(reading, self.latest, working)
         changed = before != self.latest
         for gpu in reading.gpus:
-            changed |= self.utilisation.setdefault(gpu.index, History()).put(moment, gpu.utilisation)
-            changed |= self.memory.setdefault(gpu.index, History()).put(moment, memory_share(gpu))
+            changed |= self.utilisation.setdefault(gpu.index, GaugeHistory()).put(moment, gpu.utilisation)
+            changed |= self.memory.setdefault(gpu.index, GaugeHistory()).put(moment, memory_share(gpu))
         if changed:
             self._on_change()
 
@@ -93,17 +93,16 @@ def memory_share(gpu: Gpu) -> float | None:
     return gpu.memory_used / gpu.memory_total if gpu.memory_used is not None and gpu.memory_total else None
 
 
-def calmed(new: Machine, old: Machine | None, working: bool) -> Machine:
+def calmed(new: MachineReading, old: MachineReading | None, working: bool) -> MachineReading:
     """The reading in the steps in which it is shown; `old` is the one shown before.
 
-    While nothing runs here the processors' share and the load are left out, and a GPU's gauges move in coarse steps.
+    While nothing runs here the processors' share is left out, and a GPU's gauges move in coarse steps.
     """
     before = {gpu.index: gpu for gpu in old.gpus} if old else {}
     return replace(
         new,
         gpus=tuple(_calmed_gpu(gpu, before.get(gpu.index), working) for gpu in new.gpus),
         cpu=steady(new.cpu, old and old.cpu, 0.05) if working else None,
-        load=None,
         memory_used=steady(new.memory_used, old and old.memory_used, GIB),
         disk_free=steady(new.disk_free, old and old.disk_free, GB if (new.disk_free or 0) >= 10 * GB else GB / 10),
     )

@@ -23,7 +23,7 @@ COUNTABLE = {
 
 
 @dataclass(frozen=True)
-class Export:
+class TableExport:
     """A table to be written to a file."""
 
     table: str
@@ -38,7 +38,7 @@ class Export:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """What was written."""
 
     path: Path
@@ -101,19 +101,19 @@ async def _runs_of(live: Live, filters: Mapping[str, Any]) -> list[str]:
     return filters.get("run_id") or [run.run_id for run in await live.query("runs", **filters)]
 
 
-async def write(live: Live, export: Export) -> Written:
+async def write(live: Live, export: TableExport) -> WrittenFile:
     """Write the file, its folder too; EngineRefused, EngineUnreachable or OSError in one line."""
     path = Path(export.path)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     command = protocol.Export(table=export.table, format=export.format, path=export.path, filters=dict(export.filters))
     rows = (await live.call(command)).rows
     columns = await columns_of(live, export.table)
-    return Written(path, rows, len(columns), path.stat().st_size)
+    return WrittenFile(path, rows, len(columns), path.stat().st_size)
 
 
 async def write_everything(live: Live) -> str:
     """Every table as CSV into the project's own folder; the folder, then the sums."""
     place = folder(live.project)
-    written = [await write(live, Export(table, "csv", str(place / f"{table}.csv"))) for table in TABLES]
+    written = [await write(live, TableExport(table, "csv", str(place / f"{table}.csv"))) for table in TABLES]
     rows, size = sum(each.rows for each in written), sum(each.size for each in written)
     return f"{place}\n{len(written)} tables · {rows:,} rows · {text.size(size)}"

@@ -7,7 +7,7 @@ from typing import Any
 from explorer.app.panes.chart import Chart
 from explorer.app.screens.main import MainScreen
 from explorer.project import exports
-from explorer.project.exports import Export, Written
+from explorer.project.exports import TableExport, WrittenFile
 from store.queries import TABLES
 
 
@@ -44,7 +44,7 @@ class ExportCommands:
         """The last export once more, over the same file."""
         last = self.main.app.choices.last_export
         try:
-            export = Export(**last)
+            export = TableExport(**last)
         except TypeError:
             self._say("nothing was exported yet; e exports", "warning")
             return
@@ -67,7 +67,7 @@ class ExportCommands:
             return
         self._say(str(path))
 
-    def _written(self, export: Export, written: Written) -> None:
+    def _written(self, export: TableExport, written: WrittenFile) -> None:
         self.main.app.choices.last_export = export.to_dict()
         self._say(str(written))
 

@@ -19,12 +19,12 @@ def counts(checkup: checks.Checkup) -> str:
     return " · ".join([*parts, *([] if checkup.over else ["checking …"])])
 
 
-def mark(finding: checks.Finding) -> Segment:
+def mark(finding: checks.CheckFinding) -> Segment:
     """Whether it works."""
     return ("✔ ", "good") if finding.works else ("✗ ", "warn")
 
 
-def in_full(finding: checks.Finding, width: int) -> list[Line]:
+def in_full(finding: checks.CheckFinding, width: int) -> list[Line]:
     """A finding with its remedy on as many lines as they need."""
     hang = SUBJECT + 2
     (_, *first), *rest = wrapped(finding.said, width, first=" " * hang, hang=hang)
@@ -34,12 +34,12 @@ def in_full(finding: checks.Finding, width: int) -> list[Line]:
     return lines
 
 
-def brief(finding: checks.Finding, width: int) -> Line:
+def brief(finding: checks.CheckFinding, width: int) -> Line:
     """A finding on one line."""
     return cut((mark(finding), (finding.subject.ljust(SUBJECT), ""), (finding.said, "dim")), width)
 
 
-def summary(findings: Sequence[checks.Finding], width: int, height: int) -> list[Line]:
+def summary(findings: Sequence[checks.CheckFinding], width: int, height: int) -> list[Line]:
     """The findings in so many lines: in full, on a line each, side by side what works, or as many as fit."""
     full = [line for finding in findings for line in in_full(finding, width)]
     if len(full) <= height:

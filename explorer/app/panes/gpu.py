@@ -8,7 +8,7 @@ from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib
-from explorer.machine.machine_watch import CELLS, History, memory_share
+from explorer.machine.machine_watch import CELLS, GaugeHistory, memory_share
 from explorer.results.lines import Line, bar, cut, plain, wrapped
 from explorer.results.run_words import short_name
 
@@ -49,7 +49,7 @@ class GpuPane(Pane):
         lines = [*found, *self._host(machine, width), *self._elsewhere(width)]
         return Page(lines, title=title, note="v bars" if self.past else "v history")
 
-    def _none(self, machine: gauges.Machine, width: int, height: int) -> list[Line]:
+    def _none(self, machine: gauges.MachineReading, width: int, height: int) -> list[Line]:
         why = machine.trouble or "the driver knows of none"
         words = f"No NVIDIA GPU seen ({why}). CPU runs work; the demo takes about 2 min."
         return [*wrapped(words, width - 1, first=" ", hang=1), *([plain("")] if height > 6 else [])]
@@ -122,7 +122,7 @@ class GpuPane(Pane):
         words = f"{before}{slots}{': ' if names else ''}{', '.join(names)}"
         return wrapped(words, width, first=f" {label}", hang=LABEL)
 
-    def _host(self, machine: gauges.Machine, width: int) -> list[Line]:
+    def _host(self, machine: gauges.MachineReading, width: int) -> list[Line]:
         memory = f"RAM {machine_text.ram(machine)} GiB"
         words = ", ".join([machine_text.processors(machine), memory, machine_text.disk(machine)])
         return wrapped(words, width, first=" host", hang=LABEL)
@@ -134,7 +134,7 @@ class GpuPane(Pane):
         self.past = not self.past
 
 
-def _spark(history: History | None, room: int) -> str:
+def _spark(history: GaugeHistory | None, room: int) -> str:
     return machine_text.sparkline(history.cells if history else [], room, CELLS).ljust(min(room, CELLS))
 
 

@@ -18,7 +18,7 @@ from engine.validation import SpecError
 from explorer.app.widgets.box import Box, Toned
 from explorer.app.widgets.field import Choice, Field
 from explorer.project import exports
-from explorer.project.exports import FORMATS, Export
+from explorer.project.exports import FORMATS, TableExport
 from explorer.results import text
 from explorer.results.lines import Line
 from explorer.results.marks import FLOOR, OF_LEAKAGE
@@ -55,7 +55,10 @@ class ExportDialog(ModalScreen[None]):
     ]
 
     def __init__(
-        self, table: str, offers: dict[str, dict[str, Any]], on_written: Callable[[Export, exports.Written], None]
+        self,
+        table: str,
+        offers: dict[str, dict[str, Any]],
+        on_written: Callable[[TableExport, exports.WrittenFile], None],
     ) -> None:
         """`table` comes first; `offers` are the filters of every choice of runs; `on_written` is told of the file."""
         super().__init__()
@@ -173,7 +176,7 @@ class ExportDialog(ModalScreen[None]):
             self._ask(path)
             return
         self.writing = True
-        export = Export(self.table, self.format, str(path), self.filters)
+        export = TableExport(self.table, self.format, str(path), self.filters)
         # The app's worker: who leaves meanwhile is told all the same.
         self.app.run_worker(self._write(export), exit_on_error=True)
 
@@ -183,7 +186,7 @@ class ExportDialog(ModalScreen[None]):
         self._say(f"{path} exists ({text.size(there.st_size)}, {when}). Enter again overwrites it.", "warn")
         self.overwrites = path
 
-    async def _write(self, export: Export) -> None:
+    async def _write(self, export: TableExport) -> None:
         self._say(f"writing {export.path} …")
         try:
             written = await exports.write(self.app.live, export)

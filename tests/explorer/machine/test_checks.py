@@ -10,7 +10,7 @@ from engine.service.project import Project
 from engine.spec.experiment import Data
 from explorer.cli.main import run
 from explorer.machine import checks
-from explorer.machine.checks import Checkup, Finding
+from explorer.machine.checks import CheckFinding, Checkup
 
 
 async def over(checkup):
@@ -21,12 +21,12 @@ async def over(checkup):
 
 
 def fine():
-    yield Finding(True, "disk", "70 GB free")
-    yield Finding(True, "project", "here")
+    yield CheckFinding(True, "disk", "70 GB free")
+    yield CheckFinding(True, "project", "here")
 
 
 def broken():
-    yield Finding(False, "yale", "not here", "unpack it")
+    yield CheckFinding(False, "yale", "not here", "unpack it")
     raise PermissionError("no entry")
 
 
@@ -35,7 +35,7 @@ async def test_findings_come_in_the_order_of_the_checks_whichever_ends_first():
 
     def slow():
         gate.wait(10)
-        yield Finding(True, "torch", "2.15")
+        yield CheckFinding(True, "torch", "2.15")
 
     checkup = Checkup(lambda: (slow, fine))
     seen = []
@@ -99,7 +99,7 @@ def test_images_that_were_turned_are_no_failure(tmp_path, capsys):
 
 
 def test_data_sets_are_looked_at_in_the_order_they_are_named(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(checks, "images", lambda data, root: iter([Finding(True, data.name, str(root))]))
+    monkeypatch.setattr(checks, "images", lambda data, root: iter([CheckFinding(True, data.name, str(root))]))
     assert run(["check", "yale", "digits", "cifar10", "--data-root", str(tmp_path)]) == 0
     assert [line.split()[1:] for line in capsys.readouterr().out.splitlines()] == [
         [name, str(tmp_path)] for name in ("yale", "digits", "cifar10")

@@ -9,12 +9,12 @@ from rich.cells import cell_len
 from waiting import patience
 
 from explorer.machine import machine_text
-from explorer.machine.gauges import Gpu, GpuProcess, Machine
-from explorer.machine.machine_watch import BUSY_SECONDS, CALM_SECONDS, CELLS, History, MachineWatch, calmed, steady
+from explorer.machine.gauges import Gpu, GpuProcess, MachineReading
+from explorer.machine.machine_watch import BUSY_SECONDS, CALM_SECONDS, CELLS, GaugeHistory, MachineWatch, calmed, steady
 
 GIB = 2**30
 GPU = Gpu(0, "NVIDIA H100 80GB HBM3", 0.76, int(31.2 * GIB), int(79.6 * GIB), 68, 291.0, ())
-BARE = Machine((), "NVML not found", 0.43, 6 * GIB, 23 * GIB, (1.0, 1.0, 1.0), 212 * 10**9)
+BARE = MachineReading((), "NVML not found", 0.43, 6 * GIB, 23 * GIB, 212 * 10**9)
 WITH_GPU = replace(BARE, gpus=(GPU,), trouble=None)
 
 
@@ -67,7 +67,7 @@ def test_a_machine_without_gpu_and_work_is_read_more_seldom(reading, working, ga
 
 
 def test_a_history_keeps_the_mean_of_every_ten_seconds_and_leaves_gaps_open():
-    history = History()
+    history = GaugeHistory()
     for second in range(0, 20, 2):
         history.put(float(second), 0.2 if second % 4 else 0.4)
     history.put(20.0, 1.0)
@@ -77,7 +77,7 @@ def test_a_history_keeps_the_mean_of_every_ten_seconds_and_leaves_gaps_open():
 
 
 def test_a_history_ends_after_ten_minutes_and_a_constant_one_looks_the_same():
-    history = History()
+    history = GaugeHistory()
     changed = [history.put(float(second), 0.5) for second in range(0, 1300, 10)]
     assert len(history.cells) == CELLS
     assert not any(changed[CELLS + 2 :])

@@ -10,7 +10,7 @@ from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from engine.validation import SpecError
 from explorer.project import exports
-from explorer.project.exports import Export
+from explorer.project.exports import TableExport
 from explorer.project.live import Live
 from store import export as engine_export
 from store.queries import TABLES
@@ -68,7 +68,7 @@ async def test_the_bytes_are_those_of_the_command_line(live, project, tmp_path):
             engine_export.export(store, table, "csv", tmp_path / f"{table}.csv")
     for table in TABLES:
         path = tmp_path / "new" / "folder" / f"{table}.csv"
-        written = await exports.write(live, Export(table, "csv", str(path)))
+        written = await exports.write(live, TableExport(table, "csv", str(path)))
         assert path.read_bytes() == (tmp_path / f"{table}.csv").read_bytes()
         with open(path, newline="") as stream:
             rows = list(csv.reader(stream))
@@ -81,7 +81,7 @@ async def test_rows_and_columns_are_known_before_they_are_written(live, project,
     for table, filters in asked:
         foreseen = await exports.rows_of(live, table, filters)
         path = tmp_path / f"{table}.csv"
-        written = await exports.write(live, Export(table, "csv", str(path), filters))
+        written = await exports.write(live, TableExport(table, "csv", str(path), filters))
         assert foreseen == (None if table in ("scores", "exposed") else written.rows)
         assert path.read_text().splitlines()[0].split(",") == await exports.columns_of(live, table)
 
@@ -94,7 +94,7 @@ async def test_everything_goes_into_one_folder(live, project):
 
 async def test_a_folder_in_the_way_is_refused_in_one_line(live, tmp_path):
     with pytest.raises(EngineRefused) as refusal:
-        await exports.write(live, Export("runs", "csv", str(tmp_path)))
+        await exports.write(live, TableExport("runs", "csv", str(tmp_path)))
     assert "\n" not in str(refusal.value)
 
 
@@ -117,5 +117,5 @@ def test_what_was_typed_becomes_an_absolute_path(monkeypatch, tmp_path):
 
 
 def test_an_export_survives_being_kept():
-    export = Export("runs", "csv", str(Path("/a/b.csv")), {"run_id": ["x"]})
-    assert Export(**export.to_dict()) == export
+    export = TableExport("runs", "csv", str(Path("/a/b.csv")), {"run_id": ["x"]})
+    assert TableExport(**export.to_dict()) == export

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from engine.service import protocol
-from explorer.machine.gauges import Gpu, GpuProcess, Machine
+from explorer.machine.gauges import Gpu, GpuProcess, MachineReading
 from explorer.results.lines import line_text
 
 GIB = 2**30
-BARE = Machine((), "NVML not found", None, 6 * GIB, 23 * GIB, None, 212 * 10**9)
+BARE = MachineReading((), "NVML not found", None, 6 * GIB, 23 * GIB, 212 * 10**9)
 OURS, ALICE = GpuProcess(os.getpid(), "me", "python", 30 * GIB), GpuProcess(1, "alice", "train", GIB // 5)
 GPU = Gpu(0, "NVIDIA H100 80GB HBM3", 0.8, int(31.2 * GIB), int(79.6 * GIB), 70, 300.0, (OURS, ALICE))
 RUNNING = "digits-pgd-c2-e0.1-s0-aa04"

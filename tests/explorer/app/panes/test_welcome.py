@@ -2,12 +2,12 @@ import pytest
 
 from explorer.app.screens.check import CheckScreen
 from explorer.app.screens.open_folder import OpenFolder
-from explorer.machine.checks import Finding
+from explorer.machine.checks import CheckFinding
 
 FOUND = (
-    Finding(True, "torch", "2.15.0 on Python 3.11, 2 cores"),
-    *(Finding(True, f"thing {number}", "ok") for number in range(8)),
-    *(Finding(False, name, f"no files in {'/far' * 30}", "unpack it there") for name in ("yale", "cifar10")),
+    CheckFinding(True, "torch", "2.15.0 on Python 3.11, 2 cores"),
+    *(CheckFinding(True, f"thing {number}", "ok") for number in range(8)),
+    *(CheckFinding(False, name, f"no files in {'/far' * 30}", "unpack it there") for name in ("yale", "cifar10")),
 )
 
 

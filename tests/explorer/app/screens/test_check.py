@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from explorer.app.screens.check import CheckScreen
-from explorer.machine.checks import Finding
+from explorer.machine.checks import CheckFinding
 
 FAR = "no files in " + "/a/folder/far/away" * 6
 
@@ -14,12 +14,12 @@ def check_app(make_app, monkeypatch):
     gate = threading.Event()
 
     def quick():
-        yield Finding(True, "disk", "70 GB free")
+        yield CheckFinding(True, "disk", "70 GB free")
 
     def slow():
         gate.wait(10)
         for number in range(12):
-            yield Finding(False, f"set {number}", FAR, "unpack it there")
+            yield CheckFinding(False, f"set {number}", FAR, "unpack it there")
 
     monkeypatch.setattr("explorer.app.app.all_checks", lambda project, root: (quick, slow))
     app = make_app()
