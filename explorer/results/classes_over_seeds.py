@@ -46,7 +46,9 @@ def _title(own: Sequence[ClassFact], told: Sequence[str]) -> str:
     words = [first.dataset, " ".join(filter(None, (first.defense, shown(first, "epsilon"))))]
     words += [f"capacity {first.capacity:g}", f"attacked with eps {text.epsilon(first.evaluation_epsilon)}"]
     words += [
-        shown(first, name) if name == "size" else f"{name.replace('_', ' ')} {shown(first, name)}" for name in told
+        shown(first, name) if name == "size" else f"{name.replace('_', ' ')} {shown(first, name)}"
+        for name in told
+        if shown(first, name) is not None
     ]
     seeds = max(fact.n_seeds for fact in own)
     return " · ".join([*words, f"{seeds} seed{'s' if seeds > 1 else ''}"])

@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.service.scheduler import MAX_STARTS
 from store.rows import Run
@@ -30,11 +30,12 @@ def explain(run: Run) -> Explanation:
     error = run.error or "its process left no word"
     if run.state == "diverged":
         return _diverged(error)
-    for pattern, kind in _KINDS:
-        if re.search(pattern, error):
-            return kind(error)
-    about_data = error.startswith((f"{run.dataset}:", "folder:"))
-    return _data(error) if about_data else _other(error)
+    other = _DATA if error.startswith((f"{run.dataset}:", "folder:")) else _OTHER
+    kind = next((kind for pattern, kind in _KINDS.items() if re.search(pattern, error)), other)
+    if not isinstance(kind, Explanation):
+        return kind(error)
+    sentence = error if error.endswith((".", "!", "?")) else f"{error}."
+    return replace(kind, what=kind.what.format(error=error, sentence=sentence))
 
 
 def _diverged(error: str) -> Explanation:
@@ -60,11 +61,6 @@ def _gpu_memory(error: str) -> Explanation:
     return Explanation("CUDA out of memory", " ".join(parts), advice, smaller_batch=True)
 
 
-def _memory(error: str) -> Explanation:
-    what = f"The machine had no memory left for what the run asked for: {error}"
-    return Explanation("Out of memory", what, "Fewer runs at once make room too.", smaller_batch=True)
-
-
 def _killed(error: str) -> Explanation:
     found = re.match(r"killed by signal (\d+) \((.*?)\)(?:: (.*))?", error)
     number, name, words = found.groups()
@@ -78,80 +74,60 @@ def _killed(error: str) -> Explanation:
     return Explanation("Its process was killed", what, advice)
 
 
-def _exited(error: str) -> Explanation:
-    advice = "Code that calls exit, or a library that does, ends a run like this."
-    return Explanation("Its process ended", f"{_STARTS}; {_sentence(error)}", advice)
-
-
-def _disk(_: str) -> Explanation:
-    what = "There was no room on the project's disk for what the run had to write."
-    return Explanation("Disk full", what, "Make room first; the run goes on from what it has saved.")
-
-
-def _changed_data(error: str) -> Explanation:
-    advice = "Put the old files back and retry, or submit the sweep again: with other data it is another experiment."
-    what = f"{_sentence(error)} A run computes on the data it was planned for, or not at all."
-    return Explanation("Data set changed", what, advice)
-
-
-def _data(error: str) -> Explanation:
-    advice = "Put the files where it looks, then retry. `mia-explore check` says where that is."
-    return Explanation("Data set missing or unreadable", _sentence(error), advice)
-
-
-def _changed_network(error: str) -> Explanation:
-    return Explanation(
-        "Network changed", _sentence(error), "Put the old source file back and retry, or submit the sweep again."
-    )
-
-
-def _network(error: str) -> Explanation:
-    advice = (
-        "It is imported from the folder the sweep was submitted in. A change of its own file makes another experiment: "
-        "submit the sweep again; a package that was missing can be installed and the run retried."
-    )
-    return Explanation("Your network does not work", _sentence(error), advice)
-
-
-def _place(error: str) -> Explanation:
-    return Explanation("It cannot run here", _sentence(error), "Submit its sweep again, with a device of this machine.")
-
-
-def _imported(error: str) -> Explanation:
-    advice = "Import the whole file when its run has ended, or submit its sweep to compute it here."
-    return Explanation("Came in by import, unfinished", _sentence(error), advice)
-
-
-def _no_process(error: str) -> Explanation:
-    return Explanation("Its process could not be started", _sentence(error), "Mostly too many processes or open files.")
-
-
-def _occupied(error: str) -> Explanation:
-    advice = "It is mostly left from an engine that was killed and ends by itself; then retry."
-    return Explanation("Its folder is in use", _sentence(error), advice)
-
-
-def _other(error: str) -> Explanation:
-    return Explanation("It failed", _sentence(error), "The log has the whole story.")
-
-
-def _sentence(error: str) -> str:
-    """The error as it is, with a full stop."""
-    return error if error.endswith((".", "!", "?")) else f"{error}."
-
-
-_KINDS: tuple[tuple[str, Callable[[str], Explanation]], ...] = (
-    (r"^out of GPU memory|CUDA out of memory|MPS backend out of memory", _gpu_memory),
-    (r"can't allocate memory|^MemoryError|Cannot allocate memory", _memory),
-    (r"^killed by signal \d+ \(", _killed),
-    (r"^its process ended with code", _exited),
-    (r"^its process could not be started", _no_process),
-    (r"^the disk is full|No space left on device", _disk),
-    (r"have changed since this experiment", _changed_data),
-    (r"^network.* has changed since", _changed_network),
-    (r"^network", _network),
-    (r"^it came in by import|^the imported file ends", _imported),
-    (r"^device: |^place\.", _place),
-    (r"^another process is still at work", _occupied),
+_DATA = Explanation(
+    "Data set missing or unreadable",
+    "{sentence}",
+    "Put the files where it looks, then retry. `mia-explore check` says where that is.",
 )
-"""How an error of each kind reads, first match first; the texts are those of the engine."""
+_OTHER = Explanation("It failed", "{sentence}", "The log has the whole story.")
+_KINDS: dict[str, Explanation | Callable[[str], Explanation]] = {
+    r"^out of GPU memory|CUDA out of memory|MPS backend out of memory": _gpu_memory,
+    r"can't allocate memory|^MemoryError|Cannot allocate memory": Explanation(
+        "Out of memory",
+        "The machine had no memory left for what the run asked for: {error}",
+        "Fewer runs at once make room too.",
+        smaller_batch=True,
+    ),
+    r"^killed by signal \d+ \(": _killed,
+    r"^its process ended with code": Explanation(
+        "Its process ended",
+        _STARTS + "; {sentence}",
+        "Code that calls exit, or a library that does, ends a run like this.",
+    ),
+    r"^its process could not be started": Explanation(
+        "Its process could not be started", "{sentence}", "Mostly too many processes or open files."
+    ),
+    r"^the disk is full|No space left on device": Explanation(
+        "Disk full",
+        "There was no room on the project's disk for what the run had to write.",
+        "Make room first; the run goes on from what it has saved.",
+    ),
+    r"have changed since this experiment": Explanation(
+        "Data set changed",
+        "{sentence} A run computes on the data it was planned for, or not at all.",
+        "Put the old files back and retry, or submit the sweep again: with other data it is another experiment.",
+    ),
+    r"^network.* has changed since": Explanation(
+        "Network changed", "{sentence}", "Put the old source file back and retry, or submit the sweep again."
+    ),
+    r"^network": Explanation(
+        "Your network does not work",
+        "{sentence}",
+        "It is imported from the folder the sweep was submitted in. A change of its own file makes another experiment: "
+        "submit the sweep again; a package that was missing can be installed and the run retried.",
+    ),
+    r"^it came in by import|^the imported file ends": Explanation(
+        "Came in by import, unfinished",
+        "{sentence}",
+        "Import the whole file when its run has ended, or submit its sweep to compute it here.",
+    ),
+    r"^device: |^place\.": Explanation(
+        "It cannot run here", "{sentence}", "Submit its sweep again, with a device of this machine."
+    ),
+    r"^another process is still at work": Explanation(
+        "Its folder is in use",
+        "{sentence}",
+        "It is mostly left from an engine that was killed and ends by itself; then retry.",
+    ),
+}
+"""How an error of each kind reads, first match first; the patterns are those of the engine's texts."""

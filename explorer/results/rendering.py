@@ -77,7 +77,9 @@ def _placed(cell: Cell | None, column: Column, missing: str) -> str:
     if cell.share is not None:
         blocks = bar(abs(cell.share), max(1, min(column.room - len(cell.text) - 2, LONGEST_BAR))).rstrip("░")
         return f"{cell.text} {blocks if cell.share >= 0 else BELOW * len(blocks)}"
-    parts = zip_longest(cell.behind[: len(column.parts)], column.parts, fillvalue="")
+    parts = list(zip_longest(cell.behind[: len(column.parts)], column.parts, fillvalue=""))
+    if len(parts) > 1 and not parts[0][0]:  # a mark stands at its number where no spread is between them
+        parts[:2] = [(parts[1][0], sum(column.parts[:2]))]
     return cell.text + "".join(text + " " * (room - cell_len(text)) for text, room in parts if room)
 
 

@@ -4,7 +4,7 @@ from explorer.app import clipboard
 from explorer.app.screens.main import MainScreen
 from explorer.app.settings import config_file
 from explorer.machine import diagnostics
-from explorer.results.run_toml import sweep_file
+from explorer.results.sweep_file import sweep_file
 
 
 class CopyCommands:

@@ -15,7 +15,7 @@ from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.project import run_commands
 from explorer.project.choices import SMOOTHINGS
 from explorer.results import run_folder, run_words
-from explorer.results.run_toml import sweep_file
+from explorer.results.sweep_file import sweep_file
 
 FILES_SECONDS = 2.0
 """The folder of a run at work is looked at this often."""

@@ -16,7 +16,7 @@ from engine.spec.sweeps import RUNS_LIMIT, Sweep
 from engine.validation import SpecError, refuse, require, require_known
 from explorer.project.planning import lists
 from explorer.project.submitting import data_folder
-from explorer.results import toml
+from explorer.results.sweep_file import document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class Draft:
 
     def to_toml(self) -> str:
         """A sweep file that `mia-explore run FILE.toml --scale SCALE` turns into the same runs; `SpecError`."""
-        return toml.document(f"mia-explore run FILE.toml --scale {self.scale}", self.table())
+        return document(f"mia-explore run FILE.toml --scale {self.scale}", self.table())
 
     def _hidden(self) -> dict[str, Mapping[str, Any]]:
         """Each section of the preset's table, or empty ones once the draft is about another data set."""

@@ -4,7 +4,7 @@ import pytest
 
 from engine.data import sources
 from engine.spec import sweeps
-from explorer.results.run_toml import sweep_file
+from explorer.results.sweep_file import sweep_file
 
 
 @pytest.fixture(autouse=True)
