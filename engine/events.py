@@ -152,6 +152,30 @@ class Leakage(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AttackStarted(Event):
+    """An inference attack begins on the run's answers; what it found of them before is forgotten."""
+
+    kind: ClassVar[str] = "attack_started"
+    attack: str
+    settings: Mapping[str, Any]
+    """The settings of `[inference]` that change its numbers."""
+    time: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackEnded(Event):
+    """All that an inference attack finds is told (`done`), or it `failed`, which leaves the run as it is."""
+
+    kind: ClassVar[str] = "attack_ended"
+    WORDS: ClassVar = ("error",)
+    attack: str
+    settings: Mapping[str, Any]
+    state: str
+    time: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notice(Event):
     """A line for the log that a person should see, such as an unreadable checkpoint that was passed over."""
 
@@ -162,10 +186,11 @@ class Notice(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunEnded(Event):
-    """The run stopped: `done`, `failed`, `diverged`, or `queued` when it was asked to stop and will go on later."""
+class JobEnded(Event):
+    """The last that a job says."""
 
-    kind: ClassVar[str] = "run_ended"
+    STAGE: ClassVar[str] = ""
+    """What it computed: `answers` or `facts`."""
     WORDS: ClassVar = ("error",)
     state: str
     time: float
@@ -173,11 +198,27 @@ class RunEnded(Event):
     """One line saying why, for `failed` and `diverged`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(JobEnded):
+    """The run stopped: `done`, `failed`, `diverged`, or `queued` when it was asked to stop and will go on later."""
+
+    kind: ClassVar[str] = "run_ended"
+    STAGE: ClassVar = "answers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttacksEnded(JobEnded):
+    """Attacks on kept answers stopped: `done`, `failed` where one of them did, or `queued` to go on later."""
+
+    kind: ClassVar[str] = "attacks_ended"
+    STAGE: ClassVar = "facts"
+
+
 KINDS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
         *(RunStarted, Progress, History, ClassNames, Warnings, Accuracies, Scores, Leakage),
-        *(Notice, RunEnded),
+        *(AttackStarted, AttackEnded, Notice, RunEnded),
     )
 }
 SCORE_TYPES = {
@@ -268,6 +309,8 @@ def _check_content(event: Event) -> None:
         raise TypeError("versions are not texts that can be printed")
     if isinstance(event, ClassNames) and not all(map(_is_word, event.names)):
         raise TypeError("names cannot be printed")
+    if isinstance(event, AttackStarted | AttackEnded) and not all(map(_is_metric, event.settings.items())):
+        raise TypeError("settings are not numbers")
     if isinstance(event, Warnings) and not all(map(_is_warning, event.warnings)):
         raise TypeError("warnings are not texts that can be printed")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:

@@ -9,9 +9,10 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 
 from engine.events import RunEnded, RunStarted
-from engine.run_states import FINISHED, WAITING
+from engine.run_states import FINISHED, RETRIED, WAITING
 from engine.spec import unusual_settings
 from engine.spec.experiment import Experiment, SpecError
+from store import attacks
 from store.errors import StoreError
 from store.facts import insert, with_batch
 from store.records import NewRun, PendingRun
@@ -20,7 +21,7 @@ STATES = (*WAITING, *FINISHED)
 
 
 def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], priority: int) -> list[str]:
-    """Queue the unknown ones; known ones join the sweep and, unless they are done, take its place."""
+    """Queue the unknown ones; known ones join the sweep and, unless they are done, take its place. All are asked."""
     asked = {run.run_id: run for run in reversed(runs)}
     order = list(dict.fromkeys(run.run_id for run in runs))
     known = states(cursor, order)
@@ -31,6 +32,7 @@ def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], prio
     if known:
         _complete(cursor, sweep, [asked[run_id] for run_id in known])
     _join(cursor, sweep, order)
+    attacks.ask(cursor, {run_id: _experiment(asked[run_id]).inference.asked() for run_id in order})
     return [run.run_id for run in new]
 
 
@@ -95,15 +97,27 @@ def set_priority(cursor: DuckDBPyConnection, run_id: str, priority: int) -> None
     _update_one(cursor, sql, {"run_id": run_id, "priority": priority})
 
 
-def pending(cursor: DuckDBPyConnection) -> list[PendingRun]:
-    """Queued and running runs, the one to go first in front."""
+def retry(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> None:
+    """Queue those of the runs that failed, diverged or were cancelled, as if their process had never crashed."""
+    for run_id, state in states(cursor, run_ids).items():
+        if state in RETRIED:
+            set_state(cursor, run_id, "queued", attempts=0)
+
+
+def pending(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) -> list[PendingRun]:
+    """Queued and running runs, and done ones that are asked for more attacks, the one to go first in front."""
+    asked = attacks.waiting(cursor, run_ids)
     rows = cursor.execute(
         "SELECT run_id, spec, place, state, priority, attempts FROM runs "
-        "WHERE state IN ('queued', 'running') ORDER BY priority DESC, submission"
+        "WHERE (state IN ('queued', 'running') "
+        "OR (state = 'done' AND run_id IN (SELECT unnest(CAST($asked AS VARCHAR[]))))) "
+        "AND ($run_ids IS NULL OR run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))) "
+        "ORDER BY priority DESC, submission",
+        {"asked": list(asked), "run_ids": run_ids and list(run_ids)},
     ).fetchall()
     return [
-        PendingRun(run_id, json.loads(spec), json.loads(place or "{}"), state, priority, attempts)
-        for run_id, spec, place, state, priority, attempts in rows
+        PendingRun(run_id, json.loads(spec), json.loads(place or "{}"), *rest, asked.get(run_id, {}))
+        for run_id, spec, place, *rest in rows
     ]
 
 

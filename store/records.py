@@ -15,16 +15,18 @@ class NewRun(NamedTuple):
 
 
 class PendingRun(NamedTuple):
-    """A run that is not finished."""
+    """A run that is not finished, or is asked for more."""
 
     run_id: str
     experiment: dict[str, Any]
     place: dict[str, Any]
     """Empty for a run that came in by import."""
     state: str
-    """`queued` or `running`."""
+    """`queued`, `running`, or `done` where it is asked for more attacks."""
     priority: int
     attempts: int
+    attacks: dict[str, dict[str, Any]]
+    """Inference attacks that it has not got, with the own settings of each."""
 
 
 class QueryAnswer(NamedTuple):

@@ -1,4 +1,4 @@
--- Version 6. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 7. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -80,6 +80,19 @@ CREATE TABLE leakage (
     n_member BIGINT,
     n_nonmember BIGINT,
     leaks BOOLEAN                -- whether it is told apart from a guess; NULL where that means nothing
+);
+
+-- Which inference attacks were asked of a run's answers, and how far each is; `leakage` has what the done ones found.
+CREATE TABLE inferences (
+    run_id VARCHAR,
+    attack VARCHAR,
+    settings VARCHAR,            -- the settings of [inference] that change this attack's numbers, as JSON of sorted keys
+    state VARCHAR,               -- queued, running, done, failed, cancelled
+    error VARCHAR,
+    created DOUBLE,
+    started DOUBLE,
+    ended DOUBLE,
+    PRIMARY KEY (run_id, attack, settings)
 );
 
 -- The paper's numbers; columns in the order of published.csv. NULL where a fact has no such thing or the paper says N.A.

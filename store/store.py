@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from engine.events import Accuracies, ClassNames, Event, History, Leakage, RunEnded, RunStarted, Scores, Warnings
-from store import facts, lifecycle, queries, schema
+from engine import events as told
+from engine.events import Accuracies, ClassNames, Event, History, Leakage, Scores, Warnings
+from store import attacks, facts, lifecycle, queries, schema
 from store.database import Database, Session
 from store.errors import StoreBusy, StoreError, StoreFull
 from store.records import NewRun, PendingRun, QueryAnswer
@@ -73,10 +74,14 @@ class Store(Reader):
         try:
             with self.session.transaction() as cursor:
                 for event in events:
-                    if isinstance(event, RunStarted):
+                    if isinstance(event, told.RunStarted):
                         lifecycle.start(cursor, event, live)
-                    elif isinstance(event, RunEnded):
+                    elif isinstance(event, told.RunEnded):
                         lifecycle.end(cursor, event, live)
+                    elif isinstance(event, told.AttackStarted):
+                        attacks.start(cursor, event, live)
+                    elif isinstance(event, told.AttackEnded):
+                        attacks.end(cursor, event)
                 self._steps |= facts.add_history(cursor, _of(History, events), self._steps)
                 facts.put_class_names(cursor, _of(ClassNames, events))
                 facts.put_warnings(cursor, _of(Warnings, events))
@@ -91,7 +96,8 @@ class Store(Reader):
     def enqueue(self, sweep: str, runs: Sequence[NewRun], priority: int = 0) -> list[str]:
         """Put runs into a sweep and the unknown ones into the queue; returns the ids newly queued.
 
-        Known runs keep their state and their rows: the same experiment is never computed twice.
+        Known runs keep their state and their rows: the same experiment is never computed twice. Each is asked for the
+        attacks of its experiment that it has not got (`pending`).
         """
         with self.session.transaction() as cursor:
             return lifecycle.enqueue(cursor, sweep, runs, priority)
@@ -101,15 +107,29 @@ class Store(Reader):
         with self.session.transaction() as cursor:
             lifecycle.set_state(cursor, run_id, state, error, attempts)
 
+    def set_attacks_state(self, run_id: str, state: str, error: str | None = None) -> None:
+        """What became of the attacks that a run was still asked for."""
+        with self.session.transaction() as cursor:
+            attacks.set_state(cursor, run_id, state, error)
+
+    def retry(self, run_ids: Sequence[str]) -> None:
+        """Queue those of the runs that did not succeed, and the attacks of the others that did not."""
+        with self.session.transaction() as cursor:
+            lifecycle.retry(cursor, run_ids)
+            attacks.retry(cursor, run_ids)
+
     def set_priority(self, run_id: str, priority: int) -> None:
         """Runs of higher priority go first."""
         with self.session.transaction() as cursor:
             lifecycle.set_priority(cursor, run_id, priority)
 
-    def pending(self) -> list[PendingRun]:
-        """Queued and running runs, by priority, then in the order in which they were asked for."""
+    def pending(self, run_ids: Sequence[str] | None = None) -> list[PendingRun]:
+        """Runs that are queued, running, or done but asked for more attacks: by priority, then in the order of asking.
+
+        run_ids: look at these only.
+        """
         with self.session.cursor() as cursor:
-            return lifecycle.pending(cursor)
+            return lifecycle.pending(cursor, run_ids)
 
     def states(self, run_ids: Sequence[str]) -> dict[str, str]:
         """The state of each known run among these."""

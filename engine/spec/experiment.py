@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from engine.registry import ATTACKS
 from engine.spec.parameters import require_capacity
 from engine.spec.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
 from engine.text import printable
@@ -159,6 +160,10 @@ class Inference:
         for name in ("per_class", "splits", "network_splits", "restarts"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+    def asked(self) -> dict[str, dict[str, Any]]:
+        """Each attack with the settings that change its numbers, which with it and the run name what it finds."""
+        return {attack: {name: getattr(self, name) for name in ATTACKS[attack].settings} for attack in self.attacks}
 
 
 _NEUTRAL = {

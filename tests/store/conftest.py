@@ -5,12 +5,23 @@ import shutil
 import numpy as np
 import pytest
 
-from engine.events import Accuracies, ClassNames, History, Leakage, RunEnded, RunStarted, Scores, Warnings
+from engine.events import (
+    Accuracies,
+    AttackEnded,
+    AttackStarted,
+    ClassNames,
+    History,
+    Leakage,
+    RunEnded,
+    RunStarted,
+    Scores,
+    Warnings,
+)
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import NETWORK, recipe_for
 from store.store import NewRun, Store
 
-FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage")
+FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage", "inferences")
 GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 
@@ -92,10 +103,14 @@ def _log(experiment, *, start=100.0, stops=0, state="done", value=0.75):
             for split, share in (("train", 0.9), ("test", value)):
                 events.append(Accuracies(run_id=run_id, view=view, split=split, accuracy=share, n=10))
             events.append(_scores(run_id, view))
+        asked = experiment.inference.asked().items()
+        begun = [{"run_id": run_id, "attack": attack, "settings": own, "time": clock} for attack, own in asked]
+        events += [AttackStarted(**each) for each in begun]
         for label in (None, 0, 1):
             events.append(_leakage(run_id, class_label=label, value=value))
             events.append(_leakage(run_id, "advantage", class_label=label, value=2 * value - 1))
         events.append(_leakage(run_id, "threshold", value=0.5, ci_low=None, ci_high=None))
+        events += [AttackEnded(**each, state="done") for each in begun]
     events.append(RunEnded(run_id=run_id, state=state, time=clock, error=None if state == "done" else "it broke"))
     return events
 

@@ -63,6 +63,12 @@ VERSIONS[5] = (
 CREATE TABLE class_names (run_id VARCHAR, class_label INTEGER, name VARCHAR);
 """
 )
+VERSIONS[6] = (
+    VERSIONS[5].replace("VALUES (5)", "VALUES (6)")
+    + """
+CREATE TABLE warnings (run_id VARCHAR, topic VARCHAR, view VARCHAR, message VARCHAR);
+"""
+)
 COLUMNS = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
 BY_MIGRATION = {"schema_version", "published"}
 """Tables whose content a migration replaces."""
