@@ -14,7 +14,7 @@ import torch
 
 from engine import events
 from engine.experiment import Setting, choose_device, run
-from engine.job import one_line
+from engine.failures import in_one_line
 from engine.job_settings import Place, require_threads
 from engine.spec import requirements, sweeps
 from engine.spec.experiment import Experiment
@@ -93,7 +93,7 @@ def compute(experiment: Experiment, place: Place, folder: Path, sink) -> str:
         run(experiment, Setting(folder, place, choose_device(place.device)), emit)
     except Exception as error:  # noqa: BLE001 - one failed run must not stop the sweep
         ended = began + time.monotonic() - ticks  # whatever becomes of the clock meanwhile
-        emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=one_line(error)))
+        emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=in_one_line(error)))
     return state
 
 

@@ -2,10 +2,11 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,21 +18,24 @@ from engine.data.datasets import Dataset
 from engine.evaluation import calibration, exposed_images, plausibility, prediction_files, predictions, soundness, views
 from engine.evaluation.prediction_files import PredictionsError
 from engine.evaluation.predictions import SPLITS, Predictions
+from engine.failures import in_one_line
 from engine.inference import risk
 from engine.job_settings import Place
+from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import networks, pretrained, weights
 from engine.seeds import seed_of
-from engine.spec.experiment import Experiment
+from engine.spec.experiment import Experiment, Inference
 from engine.spec.recipes import PretrainedRecipe
 from engine.training import checkpoints, robust_share
-from engine.training.loop import DivergedError, Stopped, Watcher, train
+from engine.training.loop import DivergedError, Stopped, train
 from engine.validation import SpecError
 
-Emit = Callable[[events.Event], None]
-PROGRESS_SECONDS = 0.4
-"""Progress leaves at most this often."""
-INFERRING = 0.99
-"""Where the bar stands during the inference attacks, which take seconds."""
+Asked = Mapping[str, Mapping[str, Any]]
+"""Of each inference attack the settings that change its numbers (`Inference.asked`)."""
+
+
+ANSWERS = "predictions.npz"
+"""The file of a run's folder that keeps what the model answered."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,18 @@ class Setting:
     device: torch.device
 
 
-def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool] = lambda: False) -> None:
+def run(
+    experiment: Experiment,
+    setting: Setting,
+    emit: Emit,
+    should_stop: Callable[[], bool] = lambda: False,
+    attacks: Asked | None = None,
+) -> None:
     """Train, attack and audit one model; every fact leaves through `emit`, the last one being how the run ended.
 
-    Finished parts are found in the run's folder and not computed again. A failure of the run is an event too, not an
-    exception; `Stopped` is reported as the state `queued`.
+    attacks: carried out on its answers; None: those of the experiment. Finished parts are found in the run's folder and
+    not computed again. A failure of the run is an event too, not an exception; `Stopped` is reported as the state
+    `queued`.
     """
     run_id = experiment.run_id
     setting.folder.mkdir(parents=True, exist_ok=True)
@@ -64,28 +75,17 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     )
     for event in weights.history(setting.folder):
         emit(event)
-
-    def inferring(label: str) -> None:
-        if should_stop():
-            raise Stopped
-        emit(events.Progress(run_id=run_id, phase="infer", label=label, fraction=INFERRING, rate=0.0))
-
     state, error = "done", None
     try:
         answers = answer(experiment, setting, emit, should_stop)
         for words in soundness.check(answers):
-            _notice(emit, run_id, words)
-        if words := inference.scarcity(answers, experiment.inference):
-            _notice(emit, run_id, words)
-        facts = conclude(run_id, answers, experiment, lambda attack, view: inferring(f"{attack} ({view})"))
+            notice(emit, run_id, words)
         if collapsed(answers):
-            _notice(
-                emit,
-                run_id,
-                "the model gives one class to every image: its leakage says nothing; try more steps or warm-up",
-            )
-        for event in facts:
+            words = "the model gives one class to every image: its leakage says nothing; try more steps or warm-up"
+            notice(emit, run_id, words)
+        for event in told_by(answers, experiment):
             emit(event)
+        infer(run_id, answers, experiment.inference.asked() if attacks is None else attacks, emit, should_stop)
     except Stopped:
         state = "queued"
     except DivergedError as reason:
@@ -94,14 +94,67 @@ def run(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Calla
     emit(events.RunEnded(run_id=run_id, state=state, time=began + time.monotonic() - ticks, error=error))
 
 
+def infer_more(
+    run_id: str, folder: Path, attacks: Asked, emit: Emit, should_stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Carry out attacks on the answers that a run has kept in its folder, and nothing else; ends with `AttacksEnded`.
+
+    `SpecError` where the answers are not there or cannot be read.
+    """
+    path = folder / ANSWERS
+    if not path.exists():
+        raise SpecError(f"its answers are not kept here ({path})")
+    try:
+        failed = infer(run_id, prediction_files.load(path), attacks, emit, should_stop)
+        state, error = ("failed", "; ".join(failed)) if failed else ("done", None)
+    except PredictionsError as reason:
+        raise SpecError(f"its answers cannot be read: {reason}") from None
+    except Stopped:
+        state, error = "queued", None
+    emit(events.AttacksEnded(run_id=run_id, state=state, time=time.time(), error=error))
+
+
+def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_stop: Callable[[], bool]) -> list[str]:
+    """Carry out inference attacks one after another; a line for each that failed, which leaves the others alone."""
+
+    def begin(attack: str, view: str) -> None:
+        if should_stop():
+            raise Stopped
+        label = f"{attack} ({view})"
+        emit(events.Progress(run_id=run_id, phase="infer", label=label, fraction=INFERRING, rate=0.0))
+
+    failed = []
+    for attack, own in attacks.items():
+        about = {"run_id": run_id, "attack": attack, "settings": own}
+        emit(events.AttackStarted(**about, time=time.time()))
+        try:
+            settings = Inference(attacks=(attack,), **own)
+            if words := inference.scarcity(answers, settings):
+                notice(emit, run_id, words)
+            found = [
+                events.Leakage(run_id=run_id, **asdict(fact)) for fact in inference.audit(answers, settings, begin)
+            ]
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one attack, the run's other facts stand
+            failed.append(f"{attack}: {in_one_line(error)}")
+            notice(emit, run_id, f"the attack {failed[-1]}")
+            emit(events.AttackEnded(**about, state="failed", time=time.time(), error=in_one_line(error)))
+        else:
+            for fact in found:
+                emit(events.Leakage(run_id=run_id, **asdict(fact)))
+            emit(events.AttackEnded(**about, state="done", time=time.time()))
+    return failed
+
+
 def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool]) -> Predictions:
     """The trained model's answers in every view, from the run's folder where they are already there."""
-    path = setting.folder / "predictions.npz"
+    path = setting.folder / ANSWERS
     if path.exists():
         try:
             return prediction_files.load(path)
         except PredictionsError as error:
-            _notice(emit, experiment.run_id, f"predictions computed again: {error}")
+            notice(emit, experiment.run_id, f"predictions computed again: {error}")
     data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)
     meter = Meter(experiment, data, setting.folder, emit, should_stop)
     for words in data.notes:
@@ -115,7 +168,7 @@ def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Ca
     return answers
 
 
-def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Meter") -> nn.Module:
+def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: Meter) -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
     if sources.network_fingerprint(experiment.network) != experiment.network_fingerprint:
         raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
@@ -145,13 +198,9 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: "Met
     return model
 
 
-def conclude(
-    run_id: str,
-    answers: Predictions,
-    experiment: Experiment,
-    on_attack: Callable[[str, str], None] = lambda *_: None,
-) -> list[events.Event]:
-    """Everything the answers say: accuracies and scores of each view, then what each inference attack finds."""
+def told_by(answers: Predictions, experiment: Experiment) -> list[events.Event]:
+    """What the answers say by themselves: the names of classes, warnings, accuracies and scores of each view."""
+    run_id = experiment.run_id
     facts: list[events.Event] = []
     if answers.class_names:
         facts.append(events.ClassNames(run_id=run_id, names=list(answers.class_names)))
@@ -173,8 +222,6 @@ def conclude(
                 )
             )
         facts.append(scores_event(run_id, view, answers, correct))
-    for fact in inference.audit(answers, experiment.inference, on_attack):
-        facts.append(events.Leakage(run_id=run_id, **asdict(fact)))
     return facts
 
 
@@ -202,73 +249,6 @@ def scores_event(run_id: str, view: str, answers: Predictions, correct: dict[str
         correct=column(correct, "correct"),
         risk=column(risk.risks(answers, view), "risk"),
     )
-
-
-class Meter(Watcher):
-    """Turns what training and prediction tell into events, and weighs both so that one bar shows the whole run."""
-
-    def __init__(
-        self, experiment: Experiment, data: Dataset, folder: Path, emit: Emit, should_stop: Callable[[], bool]
-    ):
-        self._folder = folder
-        self._run_id, self._recipe, self._emit, self.should_stop = (
-            experiment.run_id,
-            experiment.recipe,
-            emit,
-            should_stop,
-        )
-        self._batch = min(self._recipe.batch_size, len(data.train.labels))
-        self._image_work = {
-            view: experiment.evaluation.passes_per_image(view, data.num_classes) for view in experiment.evaluation.views
-        }
-        self._images = len(data.train.labels) + len(data.test.labels)
-        self._train_work = self._recipe.updates * self._batch * self._recipe.passes_per_image
-        self._total = self._train_work + self._images * sum(self._image_work.values())
-        self._predicted = dict.fromkeys(self._image_work, 0)
-        self._phase, self._phase_images, self._phase_start, self._said = "", 0, 0.0, 0.0
-
-    def history(self, step: int, epoch: int, metrics: dict[str, float]) -> None:
-        """Training metrics become history, kept in the run's folder too; a full disk keeps it to the event alone."""
-        event = events.History(run_id=self._run_id, step=step, epoch=epoch, metrics=metrics)
-        weights.add_history(self._folder, event)
-        self._emit(event)
-
-    def taken_over(self, run_id: str) -> None:
-        """Training is not needed: another run's weights and history are in the folder."""
-        self.notice(f"not trained again: the weights are those of {run_id}, which was trained alike")
-        for event in weights.history(self._folder):
-            self._emit(event)
-
-    def notice(self, message: str) -> None:
-        """A line for the log."""
-        _notice(self._emit, self._run_id, message)
-
-    def progress(self, step: int) -> None:
-        """Training stands at `step`."""
-        work = self._train_work * step / self._recipe.updates
-        self._say("train", f"step {step}/{self._recipe.updates}", work, self._batch)
-
-    def predicted(self, view: str, images: int) -> None:
-        """`images` more images of a view are answered; raises `Stopped` if the run should stop."""
-        if self.should_stop():
-            raise Stopped
-        self._predicted[view] += images
-        done = sum(self._image_work[name] * count for name, count in self._predicted.items())
-        self._say("predict", f"{view} {self._predicted[view]}/{self._images}", self._train_work + done, images)
-
-    def _say(self, phase: str, label: str, work: float, images: int) -> None:
-        now = time.monotonic()
-        if phase != self._phase:
-            self._phase, self._phase_images, self._phase_start = phase, 0, now
-        else:
-            self._phase_images += images
-        if now - self._said < PROGRESS_SECONDS:
-            return
-        self._said = now
-        seconds = now - self._phase_start
-        rate = self._phase_images / seconds if seconds > 0 else 0.0
-        fraction = INFERRING * min(1.0, work / self._total)
-        self._emit(events.Progress(run_id=self._run_id, phase=phase, label=label, fraction=fraction, rate=rate))
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -300,7 +280,3 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "mia-explore": ours,
     }
-
-
-def _notice(emit: Emit, run_id: str, message: str) -> None:
-    emit(events.Notice(run_id=run_id, time=time.time(), message=message))

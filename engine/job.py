@@ -1,7 +1,6 @@
-"""The process of one run: takes a `Job`, sends events over a pipe, obeys `stop`, and dies with its engine."""
+"""The process of one job: takes an `Assignment`, sends events over a pipe, obeys `stop`, and dies with its engine."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import sys
@@ -15,7 +14,8 @@ import torch
 
 from engine import events, experiment
 from engine.experiment import Setting
-from engine.job_settings import Job
+from engine.failures import in_one_line
+from engine.job_settings import Assignment
 from engine.ownfiles import refuse_links
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError
@@ -28,8 +28,8 @@ LOCK_PATIENCE = 30.0
 """Seconds to wait for an orphan of a killed engine to leave the run's folder."""
 
 
-def run_job(job: Job, pipe: Connection) -> None:
-    """Run the job's experiment; every way it can end is the last event sent, save for the death of the process."""
+def run_job(job: Assignment, pipe: Connection) -> None:
+    """Carry out the job; every way it can end is the last event sent, save for the death of the process."""
     stop = threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop), daemon=True).start()
     sending = threading.Lock()
@@ -45,21 +45,28 @@ def run_job(job: Job, pipe: Connection) -> None:
     except Exception as error:  # noqa: BLE001 - whatever ended the run is told to the person who waits for it
         with contextlib.suppress(OSError):  # the log may lie on the very disk that is full
             traceback.print_exc(file=sys.stderr)
-        emit(events.RunEnded(run_id=job.run_id, state="failed", time=time.time(), error=one_line(error)))
+        ended = events.RunEnded if job.job_id.stage == "answers" else events.AttacksEnded
+        emit(ended(run_id=job.run_id, state="failed", time=time.time(), error=in_one_line(error)))
 
 
-def _run(job: Job, emit: experiment.Emit, stop: threading.Event) -> None:
+def _run(job: Assignment, emit: experiment.Emit, stop: threading.Event) -> None:
     torch.set_num_threads(job.threads)
     if job.place.import_path and job.place.import_path not in sys.path:
         sys.path.insert(0, job.place.import_path)
     folder = Path(job.run_folder)
     refuse_links([folder])
-    folder.mkdir(parents=True, exist_ok=True)
+    if job.job_id.stage == "answers":
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not folder.exists():
+        raise SpecError(f"its answers are not kept here ({folder})")
     refuse_links(sorted(folder.rglob("*")))
     with open(folder / "lock", "w") as lock:
         _acquire(lock, folder)
-        device = experiment.choose_device(job.device)
-        experiment.run(Experiment.from_dict(job.experiment), Setting(folder, job.place, device), emit, stop.is_set)
+        if job.job_id.stage == "facts":
+            experiment.infer_more(job.run_id, folder, job.attacks, emit, stop.is_set)
+            return
+        setting = Setting(folder, job.place, experiment.choose_device(job.device))
+        experiment.run(Experiment.from_dict(job.experiment), setting, emit, stop.is_set, job.attacks)
 
 
 def _listen(pipe: Connection, stop: threading.Event) -> None:
@@ -83,15 +90,3 @@ def _acquire(lock, folder: Path) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def one_line(error: BaseException) -> str:
-    """What went wrong in one line for a person; settings' own errors speak for themselves."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    if isinstance(error, SpecError):
-        return first
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; make room and retry the run, which goes on from what it has saved"
-    if isinstance(error, torch.OutOfMemoryError):
-        return f"out of GPU memory: {first}"
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

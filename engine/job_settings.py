@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.validation import coerce_fields, require
 
@@ -37,17 +37,36 @@ def require_threads(field: str, threads: int) -> None:
     require(1 <= threads <= THREADS_LIMIT, field, threads, f"1 to {THREADS_LIMIT}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One run on one device, as handed to its process."""
+class JobId(NamedTuple):
+    """What a job computes: a run's answers, training its model if need be, or more facts from the answers it kept."""
 
     run_id: str
+    stage: str = "answers"
+    """`answers` or `facts`; both are told how to end by an event of that stage (`engine.events.JobEnded`)."""
+
+    def __str__(self) -> str:
+        """As logs and processes are named."""
+        return self.run_id if self.stage == "answers" else f"{self.run_id} ({self.stage})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A job on one device, as handed to its process."""
+
+    job_id: JobId
     experiment: Mapping[str, Any]
     """`Experiment.to_dict()`."""
+    attacks: Mapping[str, Mapping[str, Any]]
+    """Of each inference attack to carry out its own settings."""
     run_folder: str
-    """Checkpoints, weights and predictions of this run."""
+    """Checkpoints, weights and predictions of the run."""
     place: Place
     device: str
     """The device given by the scheduler: `cpu`, `cuda:0`, `mps`."""
     threads: int = 1
     """CPU threads of the process."""
+
+    @property
+    def run_id(self) -> str:
+        """The run it is about."""
+        return self.job_id.run_id

@@ -112,7 +112,7 @@ def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
 
 
 def test_the_bar_only_grows_from_the_first_step_to_the_last_attack(experiments, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.experiment.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("engine.meter.PROGRESS_SECONDS", 0.0)
     told = of(collect(experiments["pgd"], tmp_path), events.Progress)
     fractions = [event.fraction for event in told]
     assert fractions == sorted(fractions)

@@ -5,8 +5,9 @@ import pytest
 from waiting import patience
 
 from engine import events
-from engine.job import one_line, run_job
-from engine.job_settings import Job, Place
+from engine.failures import in_one_line
+from engine.job import run_job
+from engine.job_settings import Assignment, JobId, Place
 from engine.spec import sweeps
 from engine.validation import SpecError
 
@@ -19,9 +20,10 @@ def plan(*overrides):
 
 
 def job_of(experiment, folder, **place):
-    return Job(
-        run_id=experiment.run_id,
+    return Assignment(
+        job_id=JobId(experiment.run_id),
         experiment=experiment.to_dict(),
+        attacks=experiment.inference.asked(),
         run_folder=str(folder),
         place=Place(data_root=".", **place),
         device="cpu",
@@ -104,9 +106,9 @@ def test_a_link_in_a_runs_folder_fails_the_run_in_one_line_and_touches_nothing(s
 
 
 def test_a_full_disk_is_told_with_the_remedy():
-    assert one_line(OSError(28, "No space left on device")).startswith("the disk is full; make room and retry")
-    assert one_line(ValueError("first\nsecond")) == "ValueError: first"
-    assert one_line(SpecError("epsilon: 8 is not allowed")) == "epsilon: 8 is not allowed"
+    assert in_one_line(OSError(28, "No space left on device")).startswith("the disk is full; make room and retry")
+    assert in_one_line(ValueError("first\nsecond")) == "ValueError: first"
+    assert in_one_line(SpecError("epsilon: 8 is not allowed")) == "epsilon: 8 is not allowed"
 
 
 def test_a_failure_is_told_in_one_line_for_people(start, tmp_path):
