@@ -208,7 +208,7 @@ class RunEnded(JobEnded):
 
 @dataclass(frozen=True, kw_only=True)
 class AttacksEnded(JobEnded):
-    """Attacks on kept answers stopped: `done`, `failed` where one of them did, or `queued` to go on later."""
+    """Attacks on kept answers stopped: `done`, with an error where some failed; `failed`, or `queued` to go on."""
 
     kind: ClassVar[str] = "attacks_ended"
     STAGE: ClassVar = "facts"

@@ -20,7 +20,7 @@ from engine.evaluation.prediction_files import PredictionsError
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.failures import in_one_line
 from engine.inference import risk
-from engine.job_settings import Place
+from engine.job_settings import ANSWERS, Place
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import networks, pretrained, weights
 from engine.seeds import seed_of
@@ -32,10 +32,6 @@ from engine.validation import SpecError
 
 Asked = Mapping[str, Mapping[str, Any]]
 """Of each inference attack the settings that change its numbers (`Inference.asked`)."""
-
-
-ANSWERS = "predictions.npz"
-"""The file of a run's folder that keeps what the model answered."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ def infer_more(
         raise SpecError(f"its answers are not kept here ({path})")
     try:
         failed = infer(run_id, prediction_files.load(path), attacks, emit, should_stop)
-        state, error = ("failed", "; ".join(failed)) if failed else ("done", None)
+        state, error = "done", "; ".join(failed) or None
     except PredictionsError as reason:
         raise SpecError(f"its answers cannot be read: {reason}") from None
     except Stopped:
@@ -131,9 +127,7 @@ def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_
             settings = Inference(attacks=(attack,), **own)
             if words := inference.scarcity(answers, settings):
                 notice(emit, run_id, words)
-            found = [
-                events.Leakage(run_id=run_id, **asdict(fact)) for fact in inference.audit(answers, settings, begin)
-            ]
+            found = list(inference.audit(answers, settings, begin))
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one attack, the run's other facts stand

@@ -11,6 +11,10 @@ THREADS_LIMIT = 1024
 """CPU threads of one process: more than a machine has cores; torch crashes where the system grants it no more."""
 
 
+ANSWERS = "predictions.npz"
+"""The file of a run's folder that keeps what the model answered."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """The asker's side of a run's surroundings, kept with the run so that a later engine can go on with it."""

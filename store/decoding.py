@@ -15,6 +15,7 @@ from store.rows import (
     AccuracyFact,
     ExposedExample,
     HistoryPoint,
+    InferenceState,
     LeakageFact,
     PublishedFact,
     RocPoint,
@@ -38,6 +39,7 @@ TYPES: dict[str, type[Any]] = {
     "accuracies": AccuracyFact,
     "leakage": LeakageFact,
     "warnings": WarningFact,
+    "inferences": InferenceState,
     "history": HistoryPoint,
     "scores": Score,
     "exposed": ExposedExample,
@@ -80,7 +82,7 @@ WIDE: dict[tuple[type[Any], str], Mapping[Any, str]] = {
 TEXTS: dict[str, Callable[[str | None], Any]] = {
     "warnings": lambda text: tuple(text.split(BETWEEN_WARNINGS)) if text else (),
     **dict.fromkeys(("warned_views", "sweeps"), lambda text: tuple(text.split()) if text else ()),
-    **dict.fromkeys(("spec", "place", "versions"), lambda text: json.loads(text) if text else {}),
+    **dict.fromkeys(("spec", "place", "versions", "own_settings"), lambda text: json.loads(text) if text else {}),
 }
 """Columns of one text that says several things: how it is read."""
 

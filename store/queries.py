@@ -50,6 +50,11 @@ QUERIES: dict[str, NamedQuery] = {
     "warnings": NamedQuery(
         statements.WARNINGS, "run_id, topic, view NULLS FIRST", statements.fact_filters("w", "topic", "view")
     ),
+    "inferences": NamedQuery(
+        statements.INFERENCES,
+        "run_id, created, attack, own_settings",
+        statements.fact_filters("i", "attack") | {"state": "i.state IN ({})"},
+    ),
     "history": NamedQuery(
         statements.HISTORY, "run_id, step, metric", statements.fact_filters("h", "metric"), required=("run_id",)
     ),

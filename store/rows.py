@@ -174,6 +174,24 @@ class LeakageFact(NamedTuple):
     warnings: tuple[str, ...]
 
 
+class InferenceState(NamedTuple):
+    """An inference attack that a run was asked for, and how far it is."""
+
+    run_id: str
+    attack: str
+    own_settings: Mapping[str, Any]
+    """The settings of `[inference]` that change its numbers."""
+    state: str
+    """queued, running, done, failed, cancelled."""
+    error: str | None
+    created: float
+    """This and the next two in seconds since 1970, UTC."""
+    started: float | None
+    ended: float | None
+    run_state: str | None
+    """The state of the run, which is computed with its attacks where it is not done."""
+
+
 class WarningFact(NamedTuple):
     """What a reader of a run's numbers must know before believing them."""
 

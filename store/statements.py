@@ -122,6 +122,12 @@ SELECT w.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed,
 FROM warnings w LEFT JOIN runs r ON r.run_id = w.run_id
 {where}"""
 
+INFERENCES = """
+SELECT i.run_id, i.attack, i.settings AS own_settings, i.state, i.error, i.created, i.started, i.ended,
+    r.state AS run_state
+FROM inferences i LEFT JOIN runs r ON r.run_id = i.run_id
+{where}"""
+
 HISTORY = """
 SELECT h.run_id, h.step, h.epoch, h.metric, h.value, r.state
 FROM history h LEFT JOIN runs r ON r.run_id = h.run_id

@@ -10,7 +10,8 @@ import signal
 import sys
 
 from engine import text
-from engine.service import devices
+from engine.service import executors
+from engine.service.commands import Commands
 from engine.service.engine import Engine
 from engine.service.project import EngineBusy, Project, ProjectError, ProjectLock
 from engine.service.settings import EngineSettings
@@ -77,8 +78,8 @@ class PrintableFormatter(logging.Formatter):
 async def serve(project: Project, settings: EngineSettings, lock: ProjectLock) -> bool:
     """Open the database and run the engine on it; False if results were lost."""
     store = Store(project.database)
-    engine = Engine(project, settings, devices.machine(settings), store, lock)
-    return await engine.run(ready=lambda: keep_last_words(project))
+    engine = Engine(project, settings, executors.make(settings), store, lock)
+    return await engine.run(Commands(engine).handle, ready=lambda: keep_last_words(project))
 
 
 def keep_last_words(project: Project) -> None:

@@ -7,11 +7,11 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from engine.job_settings import Job
+from engine.job_settings import Assignment
 from engine.printing import PrintableStream
 
 
-def main(entry: str, job: Job, pipe: Connection, log: str) -> None:
+def main(entry: str, job: Assignment, pipe: Connection, log: str) -> None:
     """Send standard output and error to `log` and call `entry` (`module:function`) with the job and its pipe."""
     # Ctrl+C in a terminal reaches the whole group; whether jobs stop is the engine's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

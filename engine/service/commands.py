@@ -6,29 +6,27 @@ import platform
 from collections.abc import Awaitable, Callable, Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine import events
 from engine.events import Event, RunStarted
-from engine.job_settings import Place
-from engine.run_states import FINISHED, RETRIED
+from engine.job_settings import JobId, Place
+from engine.run_states import FINISHED
 from engine.service import protocol
+from engine.service.engine import Engine
+from engine.service.planning import jobs_about
 from engine.service.project import hostname
 from engine.service.protocol import AnyAnswer, AnyCommand, RunRequest
 from engine.service.scheduler import Outcome
-from engine.service.server import Refusal
+from engine.service.server import Refusal, absolute
 from engine.service.writer import apply_each
 from engine.spec import requirements
 from engine.spec.experiment import Experiment
-from engine.text import shown
 from engine.validation import SpecError, from_mapping
 from store import export
 from store.errors import StoreError
 from store.records import NewRun, PendingRun
 from store.store import Reader, Store
-
-if TYPE_CHECKING:
-    from engine.service.engine import Engine
 
 IMPORT_LINES = 500
 """Lines of an imported file that become one transaction."""
@@ -37,7 +35,7 @@ IMPORT_LINES = 500
 class Commands:
     """Carries out commands on an engine."""
 
-    def __init__(self, engine: "Engine"):
+    def __init__(self, engine: Engine):
         self._engine = engine
         self._actions: dict[type, Callable[[Any], Awaitable[AnyAnswer]]] = {
             protocol.GetStatus: self._status,
@@ -83,7 +81,7 @@ class Commands:
                 device.name,
                 device.label,
                 device.slots,
-                [run_id for run_id, name in running.items() if name == device.name],
+                [job_id.run_id for job_id, name in running.items() if name == device.name],
             )
             for device in scheduler.machine.devices
         ]
@@ -94,7 +92,7 @@ class Commands:
             project=str(engine.project.root),
             versions=versions(),
             devices=devices,
-            running=list(running),
+            running=[job_id.run_id for job_id in running],
             queued=len(scheduler.queued),
             progress=list(engine.progress.values()),
             paused=scheduler.paused,
@@ -109,16 +107,15 @@ class Commands:
     async def _submit(self, command: protocol.Submit) -> protocol.Runs:
         runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
 
-        def enqueue(store: Store) -> list[str]:
+        def enqueue(store: Store) -> list[PendingRun]:
             known = store.states([run.run_id for run in runs])
             for run in runs:
                 if run.run_id not in known:  # what is computed elsewhere may be shown here
                     requirements.require_certifier(Experiment.from_dict(run.experiment))
-            return store.enqueue(command.sweep, runs, command.priority)
+            store.enqueue(command.sweep, runs, command.priority)
+            return store.pending([run.run_id for run in runs])
 
-        queued = set(await self._engine.writer.call(enqueue))
-        fresh = {run.run_id: run for run in runs if run.run_id in queued}
-        return self._queue(PendingRun(*run, "queued", command.priority, 0) for run in fresh.values())
+        return self._queue(await self._engine.writer.call(enqueue))
 
     def _checked(self, run: RunRequest) -> NewRun:
         """The run under the name its content gives it; SpecError for one that is wrong or cannot run here."""
@@ -130,31 +127,27 @@ class Commands:
 
     def _queue(self, runs: Iterable[PendingRun]) -> protocol.Runs:
         admitted = self._engine.admit(runs)
-        for run_id in admitted:
-            self._engine.server.push(protocol.StateChange(run_id=run_id, state="queued"))
         self._engine.pump()
         return protocol.Runs(run_ids=admitted)
 
     async def _cancel(self, command: protocol.Cancel) -> protocol.Runs:
-        waiting, running = self._engine.scheduler.cancel(command.run_ids)
-        for run_id in waiting:
-            self._engine.put_state(run_id, Outcome("cancelled", None, 0))
+        waiting, running = self._engine.scheduler.cancel(jobs_about(command.run_ids))
+        for job_id in waiting:
+            self._engine.put_state(job_id, Outcome("cancelled", None, 0))
         ended = await self._engine.end(running)
         await self._engine.writer.flush()
-        return protocol.Runs(run_ids=waiting + ended)
+        return protocol.Runs(run_ids=[job_id.run_id for job_id in waiting + ended])
 
     async def _retry(self, command: protocol.Retry) -> protocol.Runs:
         def requeue(store: Store) -> list[PendingRun]:
-            states = store.states(command.run_ids)
-            chosen = [run_id for run_id in states if states[run_id] in RETRIED]
-            for run_id in chosen:
-                store.set_state(run_id, "queued", attempts=0)
-            return [run for run in store.pending() if run.run_id in chosen]
+            store.retry(command.run_ids)
+            return store.pending(command.run_ids)
 
         return self._queue(await self._engine.writer.call(requeue))
 
     async def _prioritise(self, command: protocol.Prioritise) -> protocol.Runs:
-        known = self._engine.scheduler.prioritise(command.run_ids, command.priority)
+        jobs = self._engine.scheduler.prioritise(jobs_about(command.run_ids), command.priority)
+        known = list(dict.fromkeys(job_id.run_id for job_id in jobs))
 
         def note(store: Store) -> None:
             for run_id in known:
@@ -199,7 +192,7 @@ class Commands:
 
     def _refuse_running(self, taken: list[Event]) -> None:
         for event in taken:
-            if event.run_id in self._engine.scheduler.running:
+            if JobId(event.run_id) in self._engine.scheduler.running:
                 raise Refusal(f"{event.run_id} is running here; cancel it first, or wait for its end")
 
     async def _settle(self, run_ids: list[str]) -> None:
@@ -207,12 +200,16 @@ class Commands:
         scheduler = self._engine.scheduler
         states = await self._engine.writer.call(lambda store: store.states(run_ids))
         for run_id, state in states.items():
+            job_id = JobId(run_id)
             if state in FINISHED:
-                scheduler.cancel([run_id])
-            elif run_id in scheduler:
-                self._engine.put_state(run_id, Outcome("queued", None, 0))
+                scheduler.cancel([job_id])
+            elif job_id in scheduler:
+                self._engine.put_state(job_id, Outcome("queued", None, 0))
             else:
-                self._engine.put_state(run_id, Outcome("failed", "the imported file ends before the run does", 0))
+                self._engine.put_state(job_id, Outcome("failed", "the imported file ends before the run does", 0))
+        self._queue(
+            run for run in await self._engine.writer.call(lambda store: store.pending(run_ids)) if run.state == "done"
+        )
         await self._engine.writer.flush()
 
 
@@ -222,15 +219,6 @@ def names_itself(event: RunStarted) -> bool:
         return Experiment.from_dict(event.experiment).run_id == event.run_id
     except SpecError:
         return False
-
-
-def absolute(path: str) -> Path:
-    """The path, refused if it is relative: the engine's own folder means nothing to a client."""
-    if "\0" in path:
-        raise Refusal(f"{shown(path)}: no path has a zero byte in it")
-    if not Path(path).is_absolute():
-        raise Refusal(f"{path}: must be an absolute path")
-    return Path(path)
 
 
 def regular_file(path: str) -> Path:

@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from engine.events import Event, Notice, Progress, RunEnded, RunStarted, Warnings
-from engine.job_settings import Job, Place
+from engine.events import Event, JobEnded, Notice, Progress, RunEnded, RunStarted, Warnings
+from engine.job_settings import JobId
 from engine.service import protocol
-from engine.service.commands import Commands
-from engine.service.devices import Machine
-from engine.service.executors import KILL_AFTER, Executor, Exited, LocalExecutor, not_started
+from engine.service.executors import KILL_AFTER, Executor, Exited, not_started
+from engine.service.planning import job_of
 from engine.service.project import Project, ProjectError, ProjectLock
-from engine.service.scheduler import Outcome, QueuedRun, Scheduler
-from engine.service.server import Server
+from engine.service.scheduler import Outcome, Scheduler
+from engine.service.server import Handler, Server
 from engine.service.settings import EngineSettings
 from engine.service.writer import Item, StateWrite, Writer
-from engine.spec.experiment import Experiment
 from engine.text import one_line
-from engine.validation import SpecError, from_mapping
+from engine.validation import SpecError
+from store.errors import StoreError
 from store.records import PendingRun
 from store.store import Reader, Store
 
@@ -45,9 +44,9 @@ log = logging.getLogger(__name__)
 class Engine:
     """One project's service, from `run` to its end; everything here happens on one event loop."""
 
-    def __init__(self, project: Project, settings: EngineSettings, machine: Machine, store: Store, lock: ProjectLock):
+    def __init__(self, project: Project, settings: EngineSettings, executor: Executor, store: Store, lock: ProjectLock):
         self.project, self.settings, self.lock = project, settings, lock
-        self.scheduler = Scheduler(machine)
+        self.executor, self.scheduler = executor, Scheduler(executor.machine)
         self.progress: dict[str, protocol.RunProgress] = {}
         self.importing = 0
         """Files being taken in; no run starts meanwhile, for the file may hold it."""
@@ -56,16 +55,16 @@ class Engine:
         self._store = store
         self._readers = ThreadPoolExecutor(4, "reader")
         self.writer = Writer(store, settings.keep_mib * 2**20, self._written)
-        self.executor: Executor = LocalExecutor(self._deliver, settings.entry, self.writer.room)
-        self.server = Server(Commands(self).handle)
-        self._exits: dict[str, asyncio.Future[str]] = {}
+        executor.open(self._deliver, self.writer.room)
+        self._exits: dict[JobId, asyncio.Future[str]] = {}
         self._stopped: asyncio.Future[float] = self._loop.create_future()
 
-    async def run(self, ready: Callable[[], None]) -> bool:
+    async def run(self, handle: Handler, ready: Callable[[], None]) -> bool:
         """Serve until asked to stop or idle for long enough; False if results were lost to a disk that stayed full.
 
-        `ready` is called once clients can connect.
+        `handle` answers clients' commands; `ready` is called once clients can connect.
         """
+        self.server = Server(handle)
         await self._recover()
         await self._listen()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,66 +104,45 @@ class Engine:
         if self.hold:
             return
         for start in self.scheduler.starts():
-            run = start.run
-            log.info("%s starts on %s", run.run_id, start.device)
-            self._exits[run.run_id] = self._loop.create_future()
-            job = Job(
-                run_id=run.run_id,
-                experiment=run.experiment,
-                run_folder=str(self.project.run_folder(run.run_id)),
-                place=run.place,
-                device=start.device,
-                threads=self.settings.threads,
-            )
+            job_id = start.job.job_id
+            log.info("%s starts on %s", job_id, start.device)
+            self._exits[job_id] = self._loop.create_future()
+            if job_id.stage == "facts":
+                self._push_state(job_id, "running", device=start.device)
             try:
-                self.executor.submit(job)
+                self.executor.submit(start.job, start.device, self.project.run_folder(job_id.run_id))
             except (OSError, RuntimeError) as error:  # no more threads or file descriptors
-                self._loop.call_soon(self._on_exit, Exited(run.run_id, not_started(error)))
+                self._loop.call_soon(self._on_exit, Exited(job_id, not_started(error)))
 
     def admit(self, runs: Iterable[PendingRun]) -> list[str]:
-        """Put runs in the queue; those that cannot run here fail with the reason. Returns the ids of the others."""
+        """Put what runs wait for in the queue, or say why it cannot be done here; the runs that were not in there."""
         admitted = []
         for run in runs:
-            problem = self._problem(run)
-            if problem:
-                self.put_state(run.run_id, Outcome("failed", problem, 0))
+            try:
+                job = job_of(run, self.project)
+                if problem := self.scheduler.problem(job.place):
+                    raise SpecError(problem)
+            except SpecError as error:
+                stage = "facts" if run.state == "done" else "answers"
+                self.put_state(JobId(run.run_id, stage), Outcome("failed", str(error), 0))
                 continue
-            experiment = Experiment.from_dict(run.experiment)
-            queued = QueuedRun(
-                run_id=run.run_id,
-                experiment=run.experiment,
-                place=Place(**run.place),
-                priority=run.priority,
-                crashes=run.attempts,
-                training_id="" if experiment.defense == "pretrained" else experiment.training_id,
-            )
-            self.scheduler.add(queued)
-            admitted.append(run.run_id)
+            if self.scheduler.add(job):
+                admitted.append(run.run_id)
+                self._push_state(job.job_id, "queued")
         return admitted
 
-    def _problem(self, run: PendingRun) -> str | None:
-        """Why a run cannot be run by this engine, or None."""
-        if not run.place:
-            return "it came in by import; submit its sweep to run it here"
-        try:
-            if Experiment.from_dict(run.experiment).run_id != run.run_id:
-                return "planned by another version of mia-explore, whose results differ; submit its sweep again"
-            return self.scheduler.problem(from_mapping(Place, run.place, "place"))
-        except SpecError as error:
-            return str(error)
+    def put_state(self, job_id: JobId, outcome: Outcome) -> None:
+        """Write at once what became of a job."""
+        self.writer.put(StateWrite(job_id, outcome.state, outcome.error, outcome.crashes), urgent=True)
 
-    def put_state(self, run_id: str, outcome: Outcome) -> None:
-        """Write at once what became of a run."""
-        self.writer.put(StateWrite(run_id, outcome.state, outcome.error, outcome.crashes), urgent=True)
-
-    async def end(self, run_ids: Sequence[str]) -> list[str]:
-        """End the processes of running runs; the runs that are cancelled by it, once the processes are gone."""
-        exits = {run_id: self._exits[run_id] for run_id in run_ids}
-        for run_id in run_ids:
-            self.executor.cancel(run_id)
+    async def end(self, job_ids: Sequence[JobId]) -> list[JobId]:
+        """End the processes of running jobs; those that are cancelled by it, once the processes are gone."""
+        exits = {job_id: self._exits[job_id] for job_id in job_ids}
+        for job_id in job_ids:
+            self.executor.cancel(job_id)
         if exits:
             await asyncio.wait(exits.values(), timeout=KILL_PATIENCE)
-        return [run_id for run_id, exited in exits.items() if exited.done() and exited.result() == "cancelled"]
+        return [job_id for job_id, exited in exits.items() if exited.done() and exited.result() == "cancelled"]
 
     async def ask(self, question: Callable[[Reader], T]) -> T:
         """What `question` returns, called in a thread with a reader that sees every state told to clients so far."""
@@ -196,36 +174,38 @@ class Engine:
             told = protocol.RunProgress(**vars(event))
             self.progress[event.run_id] = told
             self.server.progress(told)
-            if event.phase in TRAINED and self.scheduler.trained(event.run_id):
+            if event.phase in TRAINED and self.scheduler.provided(JobId(event.run_id), "weights"):
                 self.pump()
-        elif isinstance(event, RunEnded):
-            outcome = self.scheduler.said(event.run_id, event.state, event.error)
-            log.info("%s ended: %s%s", event.run_id, outcome.state, f" ({event.error})" if event.error else "")
-            if outcome.state == event.state:
+        elif isinstance(event, JobEnded):
+            job_id = JobId(event.run_id, event.STAGE)
+            outcome = self.scheduler.said(job_id, event.state, event.error)
+            log.info("%s ended: %s%s", job_id, outcome.state, f" ({event.error})" if event.error else "")
+            if isinstance(event, RunEnded) and outcome.state == event.state:
                 self.writer.put(event, urgent=True)
             else:
-                self.put_state(event.run_id, outcome)
+                self.put_state(job_id, outcome)
         else:
             self.writer.put(event, urgent=isinstance(event, RunStarted))
 
     def _on_exit(self, exited: Exited) -> None:
-        run_id = exited.run_id
-        outcome = self.scheduler.exited(run_id, exited.reason)
-        self.progress.pop(run_id, None)
+        job_id = exited.job_id
+        outcome = self.scheduler.exited(job_id, exited.reason)
+        self.progress.pop(job_id.run_id, None)
         if outcome is not None:
-            log.warning("%s: %s; now %s", run_id, exited.reason, outcome.state)
-            self.put_state(run_id, outcome)
-        self._exits.pop(run_id).set_result(outcome.state if outcome else "")
+            log.warning("%s: %s; now %s", job_id, exited.reason, outcome.state)
+            self.put_state(job_id, outcome)
+        self._exits.pop(job_id).set_result(outcome.state if outcome else "")
         self.pump()
 
     def _written(self, items: Sequence[Item]) -> None:
         """Tell clients what is safely on disk now; nothing means that writing broke down or works again."""
         for item in items:
             if isinstance(item, RunStarted):
-                change = protocol.StateChange(run_id=item.run_id, state="running", device=item.device)
-                self.server.push(change)
-            elif isinstance(item, RunEnded | StateWrite):
-                self.server.push(protocol.StateChange(run_id=item.run_id, state=item.state, error=item.error))
+                self._push_state(JobId(item.run_id), "running", device=item.device)
+            elif isinstance(item, RunEnded):
+                self._on_end_written(JobId(item.run_id), item.state, item.error)
+            elif isinstance(item, StateWrite):
+                self._on_end_written(item.job_id, item.state, item.error)
             elif isinstance(item, Notice):
                 self.note(item.message, item.run_id)
             elif isinstance(item, Warnings):
@@ -233,6 +213,26 @@ class Engine:
                     self.note(warning["message"], item.run_id, warning=True)
         if not items:
             self._check_hold()
+
+    def _on_end_written(self, job_id: JobId, state: str, error: str | None) -> None:
+        self._push_state(job_id, state, error)
+        if state == "done" and not self.scheduler.stopping:
+            self._loop.create_task(self._admit_more(job_id.run_id))
+
+    async def _admit_more(self, run_id: str) -> None:
+        """Queue the attacks that a run was asked for while a job was at work on it."""
+        with contextlib.suppress(StoreError):  # told by the writer; the next engine queues them
+            self.admit(await self.writer.call(lambda store: store.pending([run_id])))
+            self.pump()
+
+    def _push_state(self, job_id: JobId, state: str, error: str | None = None, device: str | None = None) -> None:
+        """Tell clients the state of a run, or of the attacks it was asked for when it was done."""
+        if job_id.stage == "facts":
+            state = "failed" if state == "done" and error else state
+            change = protocol.AttacksChange(run_id=job_id.run_id, state=state, error=error, device=device)
+        else:
+            change = protocol.StateChange(run_id=job_id.run_id, state=state, error=error, device=device)
+        self.server.push(change)
 
     def _check_hold(self) -> None:
         """Say so when runs may no longer, or again, start; start them when they may."""
@@ -247,8 +247,9 @@ class Engine:
         """Queue what an earlier engine left, the runs it did not bring to an end among them."""
         pending = await self.writer.call(lambda store: store.pending())
         for run in pending:
-            if run.state == "running":
-                self.put_state(run.run_id, Outcome("queued", None, run.attempts))
+            if run.state != "queued":
+                stage = "facts" if run.state == "done" else "answers"
+                self.put_state(JobId(run.run_id, stage), Outcome("queued", None, run.attempts))
         self.admit(pending)
 
     async def _listen(self) -> None:
@@ -284,11 +285,11 @@ class Engine:
         os._exit(ABANDONED)
 
     async def _shut_down(self, grace: float) -> bool:
-        log.info("stopping; running: %s", ", ".join(self.scheduler.running) or "nothing")
+        log.info("stopping; running: %s", ", ".join(map(str, self.scheduler.running)) or "nothing")
         self.scheduler.stopping = True
         if self._exits and grace:
-            for run_id in self.scheduler.running:
-                self.executor.stop(run_id)
+            for job_id in self.scheduler.running:
+                self.executor.stop(job_id)
             await asyncio.wait(self._exits.values(), timeout=grace)
         await self.end(list(self.scheduler.running))
         await self.server.close()

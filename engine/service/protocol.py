@@ -36,6 +36,9 @@ class RunRequest(msgspec.Struct, frozen=True):
 class Submit(Command):
     """Queue the runs of a sweep -> `Runs` newly queued. Runs known already join the sweep and stay as they are.
 
+    One that is done and lacks an attack, or has it under other settings, is queued for that alone: it is inferred from
+    the answers it has kept.
+
     The answer comes after they are safely on disk. `SpecError` for a priority outside `PRIORITIES`.
     """
 
@@ -49,13 +52,16 @@ class Submit(Command):
 
 
 class Cancel(Command):
-    """Take queued runs out of the queue and end running ones -> `Runs` cancelled, once their processes are gone."""
+    """Take runs out of the queue and end those at work -> `Runs` cancelled, once their processes are gone.
+
+    Of a run that is done, the attacks it was asked for afterwards.
+    """
 
     run_ids: list[str]
 
 
 class Retry(Command):
-    """Queue failed, diverged and cancelled runs again -> `Runs` newly queued."""
+    """Queue what failed, diverged or was cancelled again, runs and attacks -> `Runs` newly queued."""
 
     run_ids: list[str]
 
@@ -184,6 +190,16 @@ class StateChange(Push):
     """Where it runs, for `running`."""
 
 
+class AttacksChange(Push):
+    """How far the attacks are that a run was asked for after it was done, which leaves its own state as it is."""
+
+    run_id: str
+    state: str
+    """`queued`, `running`, `done`, `failed` or `cancelled`."""
+    error: str | None = None
+    device: str | None = None
+
+
 class Note(Push):
     """A line for the log on the screen; of one run, or of the engine itself."""
 
@@ -242,4 +258,4 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-AnyMessage = Reply | Failure | RunProgress | StateChange | Note
+AnyMessage = Reply | Failure | RunProgress | StateChange | AttacksChange | Note

@@ -14,10 +14,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TypeVar
 
 from engine.service import protocol
-from engine.service.commands import absolute
 from engine.service.project import Project
 from engine.service.protocol import AnyAnswer, AnyCommand
-from engine.service.server import Refusal, Session
+from engine.service.server import Refusal, Session, absolute
 from store.errors import StoreBusy, StoreError
 from store.export import export
 from store.store import Store

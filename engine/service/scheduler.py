@@ -1,37 +1,45 @@
-"""Which run starts next, where, and what becomes of a run that ended: pure decisions, without processes or clocks."""
+"""Which job starts next, where, and what becomes of a job that ended: pure decisions, without processes or clocks."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.job_settings import Place
+from engine.job_settings import JobId, Place
 from engine.service.devices import Device, Machine
 
 MAX_STARTS = 3
-"""A run whose process crashes is started this often in all before it counts as failed."""
+"""A job whose process crashes is started this often in all before it counts as failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueuedRun:
-    """A run that waits for its turn."""
+class Job:
+    """Something to be computed by one process, which waits for its turn.
 
-    run_id: str
-    experiment: Mapping[str, Any]
+    What it `needs` and `provides` are names of things, such as `weights:TRAINING` or `answers:RUN`. A job that cannot
+    provide a thing itself waits for it as long as another job here will; one that could waits only while another is at
+    it, and then finds it there. No two jobs may wait for each other.
+    """
+
+    job_id: JobId
     place: Place
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+    """`Experiment.to_dict()`."""
+    attacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of each inference attack to carry out its own settings."""
+    needs: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
     priority: int = 0
     """Higher ones first; equal ones in the order of submission."""
     crashes: int = 0
     """How often its process has crashed since it was last asked for."""
-    training_id: str = ""
-    """Runs that share it share their weights, so one of them trains first; empty for a run that trains nothing."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """A run that begins now, on a device."""
+    """A job that begins now, on a device."""
 
-    run: QueuedRun
+    job: Job
     device: str
 
 
@@ -46,18 +54,23 @@ class Outcome:
 
 @dataclass
 class _Entry:
-    """A run in the scheduler's hands: waiting without a device, running with one."""
+    """A job in the scheduler's hands: waiting without a device, running with one."""
 
-    run: QueuedRun
+    job: Job
     order: int
     device: str | None = None
     cancelled: bool = False
     outcome: Outcome | None = None
     """How its process said it ends, while the process itself is still there."""
-    again: QueuedRun | None = None
-    """The same run, asked for again in that moment."""
-    trained: bool = False
-    """Whether its process has its weights."""
+    again: Job | None = None
+    """The same job, asked for again in that moment."""
+    provided: set[str] = field(default_factory=set)
+    """What of all that it provides is there already."""
+
+    @property
+    def promised(self) -> set[str]:
+        """What it is still to provide."""
+        return set(self.job.provides) - self.provided
 
     @property
     def ends_for_good(self) -> bool:
@@ -69,132 +82,139 @@ class _Entry:
 class Scheduler:
     """The queue and the running jobs of one machine.
 
-    A run is in here from `add` until it has ended for good, whatever its process does in between.
+    A job is in here from `add` until it has ended for good, whatever its process does in between.
     """
 
     machine: Machine
     paused: bool = False
     stopping: bool = False
-    _entries: dict[str, _Entry] = field(default_factory=dict)
+    _entries: dict[JobId, _Entry] = field(default_factory=dict)
     _orders: Iterator[int] = field(default_factory=itertools.count)
 
-    def __contains__(self, run_id: str) -> bool:
-        return run_id in self._entries
+    def __contains__(self, job_id: JobId) -> bool:
+        return job_id in self._entries
 
     @property
-    def queued(self) -> list[str]:
-        """Waiting runs, the next one first."""
-        return [entry.run.run_id for entry in self._waiting()]
+    def queued(self) -> list[JobId]:
+        """Waiting jobs, the next one first."""
+        return [entry.job.job_id for entry in self._waiting()]
 
     @property
-    def running(self) -> dict[str, str]:
-        """Device of each run that has a process."""
-        return {run_id: entry.device for run_id, entry in self._entries.items() if entry.device}
+    def running(self) -> dict[JobId, str]:
+        """Device of each job that has a process."""
+        return {job_id: entry.device for job_id, entry in self._entries.items() if entry.device}
 
     def problem(self, place: Place) -> str | None:
-        """Why a run with this place could never start here, or None."""
+        """Why a job with this place could never start here, or None."""
         if self.machine.suitable(place.device):
             return None
         return f"device: {place.device!r} is not on this machine, which has {self.machine.names}"
 
-    def add(self, run: QueuedRun) -> None:
-        """Put a run at the end of its priority; one that is in here already stays as it is."""
-        entry = self._entries.get(run.run_id)
+    def add(self, job: Job) -> bool:
+        """Put a job at the end of its priority; whether it was not here. One that waits becomes as it is now asked."""
+        entry = self._entries.get(job.job_id)
         if entry is None:
-            self._entries[run.run_id] = _Entry(run, next(self._orders))
+            self._entries[job.job_id] = _Entry(job, next(self._orders))
+        elif entry.device is None:
+            entry.job = job
         elif entry.ends_for_good:
-            entry.again = run
+            entry.again = job
+            return True
+        return entry is None
 
     def starts(self) -> list[Start]:
-        """Runs to start now; they count as running from here on.
+        """Jobs to start now; they count as running from here on.
 
-        A run that finds its devices taken reserves them for itself, so smaller or later ones never overtake it there;
-        one whose weights are being trained by another run lets others pass until they are there.
+        A job that finds its devices taken reserves them for itself, so smaller or later ones never overtake it there;
+        one that waits for what it needs lets others pass until it is there.
         """
         if self.paused or self.stopping:
             return []
         begun, closed = [], set()
-        training = {entry.run.training_id for entry in self._entries.values() if entry.device and not entry.trained}
+        coming = set().union(*(entry.promised for entry in self._entries.values()))
+        at_work = set().union(*(entry.promised for entry in self._entries.values() if entry.device))
         for entry in self._waiting():
-            if entry.run.training_id and entry.run.training_id in training:
+            own = set(entry.job.provides)
+            if any(need in (at_work if need in own else coming) for need in entry.job.needs):
                 continue
-            suitable = self.machine.suitable(entry.run.place.device)
+            suitable = self.machine.suitable(entry.job.place.device)
             free = [device for device in suitable if device.name not in closed and self._has_room(device)]
             if free:
                 entry.device = min(free, key=lambda device: self._load(device) / device.slots).name
-                begun.append(Start(entry.run, entry.device))
-                training.add(entry.run.training_id)
+                begun.append(Start(entry.job, entry.device))
+                at_work |= own
             else:
                 closed.update(device.name for device in suitable)
                 if len(closed) == len(self.machine.devices):
                     break
         return begun
 
-    def trained(self, run_id: str) -> bool:
-        """The process of a run has its weights; whether that is news."""
-        entry = self._entries.get(run_id)
-        if entry is None or entry.device is None or entry.trained:
+    def provided(self, job_id: JobId, kind: str) -> bool:
+        """What a running job provides of a kind, such as `weights`, is there; whether that is news."""
+        entry = self._entries.get(job_id)
+        if entry is None or entry.device is None:
             return False
-        entry.trained = True
-        return True
+        there = {thing for thing in entry.promised if thing.startswith(f"{kind}:")}
+        entry.provided |= there
+        return bool(there)
 
-    def said(self, run_id: str, state: str, error: str | None) -> Outcome:
-        """The process of a run said how it ends; its slot is taken until `exited`."""
-        entry = self._entries[run_id]
+    def said(self, job_id: JobId, state: str, error: str | None) -> Outcome:
+        """The process of a job said how it ends; its slot is taken until `exited`."""
+        entry = self._entries[job_id]
         if entry.cancelled and state != "done":
             state, error = "cancelled", None
-        entry.outcome = Outcome(state, error, entry.run.crashes)
+        entry.outcome = Outcome(state, error, entry.job.crashes)
         return entry.outcome
 
-    def exited(self, run_id: str, reason: str) -> Outcome | None:
-        """The process of a run is gone and its slot free; the outcome where it is not the one the process spoke of."""
-        entry = self._entries.pop(run_id)
+    def exited(self, job_id: JobId, reason: str) -> Outcome | None:
+        """The process of a job is gone and its slot free; the outcome where it is not the one the process spoke of."""
+        entry = self._entries.pop(job_id)
         outcome = entry.outcome or self._after_crash(entry, reason)
         if entry.cancelled and outcome.state == "queued":
             outcome = Outcome("cancelled", None, outcome.crashes)
         if outcome.state == "queued":
-            self._entries[run_id] = _Entry(replace(entry.run, crashes=outcome.crashes), entry.order)
+            self._entries[job_id] = _Entry(replace(entry.job, crashes=outcome.crashes), entry.order)
         elif entry.again is not None:
             self.add(entry.again)
         return None if outcome is entry.outcome else outcome
 
     def _after_crash(self, entry: _Entry, reason: str) -> Outcome:
         if entry.cancelled:
-            return Outcome("cancelled", None, entry.run.crashes)
+            return Outcome("cancelled", None, entry.job.crashes)
         if self.stopping:
-            return Outcome("queued", None, entry.run.crashes)
-        crashes = entry.run.crashes + 1
+            return Outcome("queued", None, entry.job.crashes)
+        crashes = entry.job.crashes + 1
         return Outcome("queued" if crashes < MAX_STARTS else "failed", reason, crashes)
 
-    def cancel(self, run_ids: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Give runs up: (those that waited and are gone now, those whose process must be ended)."""
+    def cancel(self, job_ids: Iterable[JobId]) -> tuple[list[JobId], list[JobId]]:
+        """Give jobs up: (those that waited and are gone now, those whose process must be ended)."""
         waiting, running = [], []
-        for run_id in dict.fromkeys(run_ids):
-            entry = self._entries.get(run_id)
+        for job_id in dict.fromkeys(job_ids):
+            entry = self._entries.get(job_id)
             if entry is None:
                 continue
             if entry.device is None:
-                del self._entries[run_id]
-                waiting.append(run_id)
+                del self._entries[job_id]
+                waiting.append(job_id)
             elif entry.again is not None:
                 entry.again = None
-                waiting.append(run_id)
+                waiting.append(job_id)
             elif not entry.ends_for_good:
                 entry.cancelled = True
-                running.append(run_id)
+                running.append(job_id)
         return waiting, running
 
-    def prioritise(self, run_ids: Iterable[str], priority: int) -> list[str]:
-        """Give runs another priority; those of them that are in here."""
-        known = [run_id for run_id in dict.fromkeys(run_ids) if run_id in self._entries]
-        for run_id in known:
-            entry = self._entries[run_id]
-            entry.run = replace(entry.run, priority=priority)
+    def prioritise(self, job_ids: Iterable[JobId], priority: int) -> list[JobId]:
+        """Give jobs another priority; those of them that are in here."""
+        known = [job_id for job_id in dict.fromkeys(job_ids) if job_id in self._entries]
+        for job_id in known:
+            entry = self._entries[job_id]
+            entry.job = replace(entry.job, priority=priority)
         return known
 
     def _waiting(self) -> list[_Entry]:
         waiting = [entry for entry in self._entries.values() if entry.device is None]
-        return sorted(waiting, key=lambda entry: (-entry.run.priority, entry.order))
+        return sorted(waiting, key=lambda entry: (-entry.job.priority, entry.order))
 
     def _load(self, device: Device) -> int:
         return sum(entry.device == device.name for entry in self._entries.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.service import frames, protocol
 from engine.service.frames import FrameError
-from engine.text import one_line
+from engine.text import one_line, shown
 
 PROGRESS_SECONDS = 0.5
 """Progress of a run is pushed at most this often."""
@@ -35,6 +35,15 @@ class Refusal(RuntimeError):  # noqa: N818 - an answer to a request, not a failu
     def __init__(self, message: str):
         """Whatever the message quotes, it is one printable line."""
         super().__init__(one_line(message))
+
+
+def absolute(path: str) -> Path:
+    """The path, refused if it is relative: the engine's own folder means nothing to a client."""
+    if "\0" in path:
+        raise Refusal(f"{shown(path)}: no path has a zero byte in it")
+    if not Path(path).is_absolute():
+        raise Refusal(f"{path}: must be an absolute path")
+    return Path(path)
 
 
 Handler = Callable[[protocol.AnyCommand], Awaitable[protocol.AnyAnswer]]

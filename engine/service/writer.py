@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from engine.events import Event
+from engine.job_settings import JobId
 from engine.text import one_line
 from store.errors import StoreError, StoreFull
 from store.store import Store
@@ -27,9 +28,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StateWrite:
-    """A run's new state, decided by the engine rather than told by the run."""
+    """What became of a run, or of the attacks it was asked for, by decision of the engine rather than of the job."""
 
-    run_id: str
+    job_id: JobId
     state: str
     error: str | None = None
     attempts: int | None = None
@@ -172,7 +173,11 @@ def write(store: Store, items: Sequence[Item], done: list[Item]) -> None:
             done += together
         else:
             for change in group:
-                store.set_state(change.run_id, change.state, change.error, attempts=change.attempts)
+                run_id, stage = change.job_id
+                if stage == "answers":
+                    store.set_state(run_id, change.state, change.error, attempts=change.attempts)
+                elif change.state != "done":  # each attack that is done has said so itself
+                    store.set_attacks_state(run_id, change.state, change.error)
                 done.append(change)
 
 

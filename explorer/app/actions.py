@@ -188,6 +188,7 @@ ACTIONS: tuple[Action, ...] = (
         "run: Certify {run} with a tighter bound",
         engine=True,
     ),
+    Action("engine.attack", "", "ask the run all attacks that it lacks", "run: Attack {run} with all", engine=True),
     Action("engine.pause", "", "start no more runs; those that run go on", "engine: Pause", "", engine=True),
     Action("engine.resume", "", "start runs again", "engine: Resume", "", engine=True),
     Action("engine.start", "", "start the engine", "engine: Start", "", engine=True),

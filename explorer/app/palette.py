@@ -53,6 +53,7 @@ POSSIBLE: dict[str, Test] = {
     "engine.retry": _run_is(*RETRIED),
     "engine.cancel": _run_is(*WAITING),
     "engine.first": _run_is("queued"),
+    "engine.attack": _run_is("done"),
     "engine.certify": lambda main: (run := _run(main)) is None or may_be_tighter(run),
     "engine.retry-failed": lambda main: main.app.live.board.count(*FAILED) > 0,
     "engine.pause": lambda main: _engine(main) and not _paused(main),

@@ -26,6 +26,7 @@ USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 MODULES = {
     "running": ("demo", "run", "presets"),
     "certifying": ("certify",),
+    "attacking": ("attack",),
     "reproducing": ("reproduce", "figure"),
     "results": ("ls", "show", "scores", "export"),
     "auditing": ("audit",),

@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from engine.printing import within
+from engine.run_states import RETRIED
 from engine.service.project import Project
 from engine.text import printable
 from explorer.cli import options
 from explorer.project.access import Results, find_run, results
+from explorer.project.board import unfinished_attacks
 from explorer.results import (
     accuracy_table,
     attack_table,
@@ -37,6 +39,9 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     """List the project's runs with their headline numbers in percent."""
     with results(project) as asked:
         runs = asked.query("runs", sweep=sweep, state=state)
+        unfinished = unfinished_attacks(asked.query("inferences", run_id=[run.run_id for run in runs]))
+    told = {run_id: f", attacks {how_far}" for run_id, (how_far, _) in unfinished.items()}
+    runs = [run._replace(state=f"{run.state}{told.get(run.run_id, '')}") for run in runs]
     if not runs:
         click.echo("no runs", err=True)
         return
@@ -84,6 +89,9 @@ def _show_run(asked: Results, run: Run, project: Project) -> None:
     click.echo(f"sweeps   {' '.join(run.sweeps)}\ndevice   {run.device or '-'}   took {took}")
     click.echo(f"files    {printable(str(project.run_folder(run.run_id)))}")
     click.echo(f"versions {json.dumps(run.versions) if run.versions else '-'}\nspec     {json.dumps(run.spec)}\n")
+    for how_far, error in unfinished_attacks(asked.query("inferences", run_id=run.run_id)).values():
+        again = f"; mia-explore retry {run.run_id}" if how_far in RETRIED else ""
+        click.echo(f"attacks  {how_far}{': ' + error if error else ''}{again}\n")
     _tell_warnings(run)
     click.echo(f"accuracy %\n\n{plain(accuracy_table.table(accuracies), options.width())}\n")
     click.echo(plain(attack_table.table(attacks), options.width()))

@@ -11,13 +11,14 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.printing import within
+from engine.run_states import FINISHED
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.spec.experiment import Experiment
 from engine.text import printable
 from explorer.project.access import EngineResults
-from explorer.project.board import Board
+from explorer.project.board import Board, unfinished_attacks
 from explorer.project.planning.cost import kind_of
 
 PLAIN_SECONDS = 5.0
@@ -64,6 +65,10 @@ def _board(client: SyncClient, experiments: Sequence[Experiment]) -> Board:
     board = Board(kinds, sum(device.slots for device in status.devices))
     for row in EngineResults(client).query("runs", run_id=list(kinds)):
         board.put_state(row.run_id, row.state, row.error)
+    asked = {run.run_id: run.inference.attacks for run in experiments}
+    found = EngineResults(client).query("inferences", run_id=list(kinds))
+    for run_id, (state, error) in unfinished_attacks(one for one in found if one.attack in asked[one.run_id]).items():
+        board.put_attacks(run_id, state, error)
     return board
 
 
@@ -71,6 +76,9 @@ def _take(board: Board, push: protocol.Push) -> str | None:
     """Note what the engine tells; a line worth printing, if it is one."""
     if isinstance(push, protocol.StateChange):
         if board.put_state(push.run_id, push.state, push.error) and push.state in ("done", "failed", "diverged"):
+            return board.line(board.runs[push.run_id])
+    elif isinstance(push, protocol.AttacksChange):
+        if board.put_attacks(push.run_id, push.state, push.error) and push.state in FINISHED:
             return board.line(board.runs[push.run_id])
     elif isinstance(push, protocol.RunProgress):
         board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)

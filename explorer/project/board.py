@@ -1,16 +1,30 @@
 """How far a sweep is: every run's state and progress, with the time that is left, from what the engine tells."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.run_states import FAILED, FINISHED
 from explorer.results import text
-from store.rows import Kind
+from store.rows import InferenceState, Kind
 
 MARKS = {"queued": "◷", "running": "▶", "done": "✔", "failed": "✗", "diverged": "✗", "cancelled": "–"}
+URGENCY = ("running", "queued", "failed", "cancelled")
+"""Of several attacks that a run was asked for, the first of these stands for all."""
 FEWEST_SECONDS, LEAST_SHARE = 1.0, 0.02
 """What must be known of a run before its speed is believed."""
+
+
+def unfinished_attacks(asked: Iterable[InferenceState]) -> dict[str, tuple[str, str | None]]:
+    """Of each run that is done while attacks it was asked for are not: how far they are, and the error of one."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for one in asked:
+        if one.run_state == "done" and one.state != "done":
+            known = found.get(one.run_id)
+            if known is None or URGENCY.index(one.state) < URGENCY.index(known[0]):
+                error = f"{one.attack}: {one.error}" if one.error else None
+                found[one.run_id] = one.state, error
+    return found
 
 
 @dataclass
@@ -67,6 +81,15 @@ class Board:
                 run.fraction = 0.0  # all of it again; others go on from their checkpoints
         run.state, run.error = state, error
         return True
+
+    def put_attacks(self, run_id: str, state: str, error: str | None = None) -> bool:
+        """Note how far the attacks are that a run was asked for when it was done; whether that is news."""
+        run = self.runs.get(run_id)
+        took = run and run.took
+        news = self.put_state(run_id, state, error)
+        if run is not None:
+            run.took = took  # of the whole run, whose kind it tells of
+        return news
 
     def put_progress(self, run_id: str, phase: str, label: str, fraction: float, rate: float) -> None:
         """Note how far a run is."""

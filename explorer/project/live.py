@@ -6,16 +6,16 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from engine.run_states import FAILED, FINISHED
+from engine.run_states import FAILED, FINISHED, WAITING
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project
 from explorer.project.answers import Answers
-from explorer.project.board import Board
+from explorer.project.board import Board, unfinished_attacks
 from explorer.project.engine_link import EngineLink
 from explorer.project.engine_log import Level, LogLine, recall
 from store.decoding import decode
-from store.rows import Run
+from store.rows import InferenceState, Run
 
 GATHER_SECONDS = 0.2
 """News of runs are gathered for so long before their rows are asked for, in one question."""
@@ -107,18 +107,20 @@ class Live(EngineLink):
 
     async def load(self) -> None:
         """All runs, in the place of those known so far."""
-        runs = await self.query("runs")
+        runs, asked = await self.query("runs"), await self.query("inferences", state=list(WAITING))
         self.runs = {}
-        self._put(runs)
+        self._put(runs, asked)
         self._count_slots()
 
-    def _put(self, runs: Iterable[Run]) -> None:
+    def _put(self, runs: Iterable[Run], asked: Iterable[InferenceState]) -> None:
         for run in runs:
             self.runs[run.run_id] = run
             self.board.add(run.run_id, run.kind)
             self.board.put_state(run.run_id, run.state, run.error)
             if run.state == "done" and run.duration:
                 self.board.runs[run.run_id].took = run.duration
+        for run_id, (state, error) in unfinished_attacks(asked).items():
+            self._show_attacks(run_id, state, error)
         self.changed()
 
     def _count_slots(self) -> None:
@@ -132,6 +134,8 @@ class Live(EngineLink):
             self.seen[push.run_id] = time.monotonic()
         elif isinstance(push, protocol.StateChange):
             self._take_state(push)
+        elif isinstance(push, protocol.AttacksChange):
+            self._take_attacks(push)
         elif isinstance(push, protocol.Note):
             level = "warn" if push.run_id is None or push.warning else "info"
             self.log.append(LogLine(push.time, level, push.message, push.run_id))
@@ -144,8 +148,21 @@ class Live(EngineLink):
             self.runs[change.run_id] = known._replace(state=change.state, error=change.error)
         if change.state in FINISHED and (news or known is None):
             self.ended.append(change.run_id)
+        self._log_change(change, change.state)
+
+    def _take_attacks(self, change: protocol.AttacksChange) -> None:
+        """A run whose attacks wait or are carried out stands in the queue, though what it has found stays."""
+        self._show_attacks(change.run_id, change.state, change.error)
+        self._log_change(change, f"attacks {change.state}")
+
+    def _show_attacks(self, run_id: str, state: str, error: str | None) -> None:
+        self.board.put_attacks(run_id, state, error)
+        if state in WAITING and (known := self.runs.get(run_id)):
+            self.runs[run_id] = known._replace(state=state)
+
+    def _log_change(self, change: protocol.StateChange | protocol.AttacksChange, said: str) -> None:
         level = "error" if change.state in FAILED else "info"
-        said = change.state + (f" on {change.device}" if change.device else "")
+        said += f" on {change.device}" if change.device else ""
         said += f": {change.error}" if change.error else ""
         self.log.append(LogLine(time.time(), level, said, change.run_id))
         self.seen[change.run_id] = time.monotonic()
@@ -158,7 +175,8 @@ class Live(EngineLink):
         await asyncio.sleep(GATHER_SECONDS)
         ids, self._stale = sorted(self._stale), set()
         try:
-            self._put(await self.query("runs", run_id=ids))
+            asked = await self.query("inferences", run_id=ids, state=list(WAITING))
+            self._put(await self.query("runs", run_id=ids), asked)
             await self.refresh_status()
         except (EngineUnreachable, EngineRefused):
             return  # the engine has gone; joining the next one asks for everything again

@@ -6,11 +6,12 @@ EngineRefused, EngineUnreachable and SpecError say in one line why it could not 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from engine.registry import ATTACKS
 from engine.service import protocol
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 from explorer.project.live import Live
-from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
+from explorer.project.submitting import TIGHTER, certified, inferred, request_like, trained_anew
 from store.rows import Run
 
 
@@ -63,6 +64,14 @@ async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
     if await _submit(live, row.sweep or row.name, [(other, row)]):
         return f"{other.run_id} queued: {row.name} certified by {method}{missing and f'; {missing}'}"
     return f"{other.run_id}: {row.name} certified by {method}, is known already"
+
+
+async def attack(live: Live, run_id: str) -> str:
+    """Ask all inference attacks of a run; those that it lacks are computed from the answers it has kept."""
+    run = await _whole(live, run_id)
+    if await _submit(live, run.sweep or run.name, [(inferred(run, tuple(ATTACKS), {}), run)]):
+        return f"{run.name} queued for the attacks that it lacks"
+    return f"{run.name} has all attacks already"
 
 
 async def repeat_sweep(live: Live, run_id: str) -> str:

@@ -1,7 +1,7 @@
 """From planned sweeps and known runs to what the engine is asked for, for the app and the command line."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,16 @@ def certified(spec: Mapping[str, Any], method: str) -> Experiment:
     """A run's experiment with certified answers by that method: the same training, other questions afterwards."""
     views = [view for view in ALL_VIEWS if view in (*spec["evaluation"]["views"], "certified")]
     return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
+
+
+def inferred(run: Run, attacks: Sequence[str], settings: Mapping[str, Any]) -> Experiment:
+    """A run's experiment with these inference attacks asked of its answers, under other settings where given any."""
+    asked = {**run.spec["inference"], **settings, "attacks": list(attacks)}
+    experiment = Experiment.from_dict({**run.spec, "inference": asked})
+    if experiment.run_id != run.run_id:
+        said = "planned by another version of mia-explore, whose results differ; submit its sweep again"
+        raise SpecError(f"{run.run_id}: {said}")
+    return experiment
 
 
 def trained_anew(project: Project, run: Run) -> str:

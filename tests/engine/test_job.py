@@ -1,5 +1,6 @@
 import multiprocessing
 import time
+from dataclasses import replace
 
 import pytest
 from waiting import patience
@@ -113,7 +114,7 @@ def test_a_full_disk_is_told_with_the_remedy():
 
 def test_a_failure_is_told_in_one_line_for_people(start, tmp_path):
     broken = plan().to_dict() | {"network": "nowhere:net"}
-    job = Job(run_id="r", experiment=broken, run_folder=str(tmp_path), place=Place(data_root="."), device="cpu")
+    job = replace(job_of(plan(), tmp_path), job_id=JobId("r"), experiment=broken)
     _, pipe = start(job)
     ended = until(pipe, events.RunEnded)[-1]
     assert ended.state == "failed"

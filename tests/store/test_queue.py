@@ -41,7 +41,7 @@ def test_pending_goes_by_priority_then_by_submission_and_survives_reopening(path
         assert waiting[0].place == {"data_root": "elsewhere"}
         assert [run.attempts for run in waiting] == [0, 2, 0]
         store.set_priority(low.run_id, 7)
-        assert store.pending()[0][:1] + store.pending()[0][4:] == (low.run_id, 7, 0)
+        assert store.pending()[0][:1] + store.pending()[0][4:6] == (low.run_id, 7, 0)
 
 
 def test_an_imported_run_takes_the_place_and_the_sweep_it_lacks(store, experiment, log):

@@ -1,53 +1,28 @@
-"""Where jobs run: the protocol that every executor keeps, and the one for this machine, a process for each job."""
+"""Jobs on this machine, each in a process of its own."""
 
 import contextlib
-import errno
 import logging
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Protocol
 
-from engine.events import Event, RunEnded
-from engine.job_settings import Job
-from engine.service import child
-from engine.text import said_of_file
+from engine.events import Event, JobEnded
+from engine.job_settings import Assignment, JobId
+from engine.service import child, devices
+from engine.service.executors import KILL_AFTER, Deliver, Exited, not_started
+from engine.service.scheduler import Job
+from engine.service.settings import EngineSettings
 
-KILL_AFTER = 1.5
-"""Seconds between asking a process to end and ending it."""
 EXIT_PATIENCE = 10.0
 """Seconds a process may take to disappear after its last event."""
 
 log = logging.getLogger(__name__)
 _bookkeeping = threading.Lock()
 """`multiprocessing` keeps one list of children for the process and polls all of them whenever one is started."""
-
-
-@dataclass(frozen=True)
-class Exited:
-    """A job's process is gone; if it never sent `RunEnded`, the reason says what is known."""
-
-    run_id: str
-    reason: str
-
-
-class Executor(Protocol):
-    """Runs jobs somewhere; events and the final `Exited` of each go to the callable it was made with, on any thread."""
-
-    def submit(self, job: Job) -> None:
-        """Start a job on the device it names; returns at once."""
-
-    def stop(self, run_id: str) -> None:
-        """Ask a job to write a checkpoint and end with `RunEnded(state="queued")`."""
-
-    def cancel(self, run_id: str) -> None:
-        """End a job's process, by force if it does not obey within `KILL_AFTER` seconds."""
 
 
 class LocalExecutor:
@@ -57,31 +32,44 @@ class LocalExecutor:
     GPU in the queue, the records and the job alike. The fork server imports torch but never touches a GPU.
     """
 
-    def __init__(self, deliver: Callable[[Event | Exited], None], entry: str, room: threading.Event):
-        """Deliver every event and end; while `room` is not set, jobs wait with what they have to say."""
-        self._deliver, self._entry, self._room = deliver, entry, room
-        self._jobs: dict[str, _JobProcess] = {}
+    def __init__(self, settings: EngineSettings):
+        self.machine = devices.machine(settings)
+        self._entry, self._threads = settings.entry, settings.threads
+        self._jobs: dict[JobId, _JobProcess] = {}
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["engine.service.child", entry.partition(":")[0]])
+        self._context.set_forkserver_preload(["engine.service.child", settings.entry.partition(":")[0]])
 
-    def submit(self, job: Job) -> None:
+    def open(self, deliver: Deliver, room: threading.Event) -> None:
+        """Tell everything by `deliver`."""
+        self._deliver, self._room = deliver, room
+
+    def submit(self, job: Job, device: str, folder: Path) -> None:
         """Start the job; its process writes what it prints to `job.log` in the run's folder."""
-        self._jobs[job.run_id] = process = _JobProcess(job, self._context, self._entry, self._room, self._tell)
+        assignment = Assignment(
+            job_id=job.job_id,
+            experiment=job.experiment,
+            attacks=job.attacks,
+            run_folder=str(folder),
+            place=job.place,
+            device=device,
+            threads=self._threads,
+        )
+        self._jobs[job.job_id] = process = _JobProcess(assignment, self._context, self._entry, self._room, self._tell)
         process.start()
 
-    def stop(self, run_id: str) -> None:
-        """Ask for a checkpoint and a `RunEnded(state="queued")`."""
-        if process := self._jobs.get(run_id):
+    def stop(self, job_id: JobId) -> None:
+        """Ask for a checkpoint and an end with the state `queued`."""
+        if process := self._jobs.get(job_id):
             process.ask_to_stop()
 
-    def cancel(self, run_id: str) -> None:
+    def cancel(self, job_id: JobId) -> None:
         """SIGTERM now, SIGKILL after `KILL_AFTER` seconds."""
-        if process := self._jobs.get(run_id):
+        if process := self._jobs.get(job_id):
             process.end()
 
     def _tell(self, message: Event | Exited) -> None:
         if isinstance(message, Exited):
-            del self._jobs[message.run_id]
+            del self._jobs[message.job_id]
         self._deliver(message)
 
 
@@ -90,18 +78,18 @@ class _JobProcess(threading.Thread):
 
     def __init__(
         self,
-        job: Job,
+        job: Assignment,
         context: BaseContext,
         entry: str,
         room: threading.Event,
-        tell: Callable[[Event | Exited], None],
+        tell: Deliver,
     ):
-        super().__init__(name=job.run_id, daemon=True)
-        self._run_id, self._room, self._tell = job.run_id, room, tell
+        super().__init__(name=str(job.job_id), daemon=True)
+        self._job_id, self._room, self._tell = job.job_id, room, tell
         self._log = Path(job.run_folder) / "job.log"
         self._pipe, self._theirs = context.Pipe()
         arguments = (entry, job, self._theirs, str(self._log))
-        self._process = context.Process(target=child.main, args=arguments, name=job.run_id)
+        self._process = context.Process(target=child.main, args=arguments, name=str(job.job_id))
         self._state = threading.RLock()
         self._alive = self._asked_to_stop = self._asked_to_end = self._over = False
 
@@ -172,17 +160,17 @@ class _JobProcess(threading.Thread):
             except (EOFError, OSError):
                 return
             except Exception:  # a message that cannot be unpickled; the run must end all the same
-                log.exception("%s sent something unreadable", self._run_id)
+                log.exception("%s sent something unreadable", self._job_id)
                 self._signal(signal.SIGKILL)
                 return
             if not self._over:
                 self._tell(event)
-            if isinstance(event, RunEnded):
+            if isinstance(event, JobEnded):
                 patience = EXIT_PATIENCE
 
     def _wait_for_exit(self) -> int:
         if not wait([self._process.sentinel], EXIT_PATIENCE):
-            log.warning("%s: its process does not end by itself; killing it", self._run_id)
+            log.warning("%s: its process does not end by itself; killing it", self._job_id)
             self._signal(signal.SIGKILL)
             wait([self._process.sentinel])
         with _bookkeeping, self._state:
@@ -196,18 +184,11 @@ class _JobProcess(threading.Thread):
         with self._state:
             if not self._over:
                 self._over = True
-                self._tell(Exited(self._run_id, reason))
-
-
-def not_started(error: Exception) -> str:
-    """Why a run has no process: in the system's words, with the remedy where files may not be open in such number."""
-    said = said_of_file(error) if isinstance(error, OSError) else str(error)
-    remedy = "; raise `ulimit -n` and start the engine again" if getattr(error, "errno", None) == errno.EMFILE else ""
-    return f"its process could not be started: {said}{remedy}"
+                self._tell(Exited(self._job_id, reason))
 
 
 def describe_exit(code: int, words: str) -> str:
-    """What is known of a process that ended without `RunEnded`, in one line."""
+    """What is known of a process that ended without a `JobEnded`, in one line."""
     if code >= 0:
         how = f"its process ended with code {code} before the run did"
     elif code == -signal.SIGKILL:

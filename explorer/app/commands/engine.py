@@ -117,6 +117,11 @@ class EngineCommands:
         if not self._without_run():
             self._say(await run_commands.certify(self.live, self.run.run_id))
 
+    async def action_attack(self) -> None:
+        """All inference attacks on the run under the cursor."""
+        if not self._without_run():
+            self._say(await run_commands.attack(self.live, self.run["run_id"]))
+
     async def action_first(self) -> None:
         """Before all others that wait."""
         if not self._without_run():

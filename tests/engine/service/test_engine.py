@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from waiting import eventually
 
-from engine.events import History, Progress, RunEnded, RunStarted, Scores
+from engine.events import AttackEnded, AttacksEnded, AttackStarted, History, Progress, RunEnded, RunStarted, Scores
 from engine.service import engine as engine_module
 from engine.service import protocol, writer
 from engine.service.client import Client, EngineRefused
+from engine.service.commands import Commands
 from engine.service.devices import Device, Machine
 from engine.service.engine import Engine
 from engine.service.executors import Exited
@@ -28,33 +29,41 @@ TWO_GPUS = Machine((Device("cuda:0", "A", 1), Device("cuda:1", "B", 1), Device("
 class PlayedExecutor:
     """Notes what it is asked for; the test plays the jobs."""
 
-    def __init__(self, deliver, entry, room):
-        self.deliver, self.room = deliver, room
+    machine = TWO_GPUS
+
+    def __init__(self):
         self.jobs, self.stopped = {}, []
 
-    def submit(self, job):
-        self.jobs[job.run_id] = job
+    def open(self, deliver, room):
+        self.deliver, self.room = deliver, room
 
-    def stop(self, run_id):
-        self.stopped.append(run_id)
-        self.end(run_id, "queued")
+    def submit(self, job, device, folder):
+        self.jobs[str(job.job_id)] = job, device
 
-    def cancel(self, run_id):
-        self.gone(run_id, "killed by signal 15 (SIGTERM)")
+    def stop(self, job_id):
+        self.stopped.append(str(job_id))
+        self.end(str(job_id), "queued")
+
+    def cancel(self, job_id):
+        self.gone(str(job_id), "killed by signal 15 (SIGTERM)")
 
     def begin(self, run_id):
-        job = self.jobs[run_id]
-        self.deliver(
-            RunStarted(run_id=run_id, experiment=job.experiment, device=job.device, time=time.time(), versions={})
-        )
+        job, device = self.jobs[run_id]
+        self.deliver(RunStarted(run_id=run_id, experiment=job.experiment, device=device, time=time.time(), versions={}))
 
-    def end(self, run_id, state, error=None):
-        self.deliver(RunEnded(run_id=run_id, state=state, time=time.time(), error=error))
-        self.gone(run_id, "")
+    def end(self, name, state, error=None):
+        job, _ = self.jobs[name]
+        for attack, own in job.attacks.items() if state == "done" else ():
+            about = {"run_id": job.job_id.run_id, "attack": attack, "settings": own, "time": time.time()}
+            self.deliver(AttackStarted(**about))
+            self.deliver(AttackEnded(**about, state="done"))
+        ended = RunEnded if job.job_id.stage == "answers" else AttacksEnded
+        self.deliver(ended(run_id=job.job_id.run_id, state=state, time=time.time(), error=error))
+        self.gone(name, "")
 
-    def gone(self, run_id, reason):
-        del self.jobs[run_id]
-        self.deliver(Exited(run_id, reason))
+    def gone(self, name, reason):
+        job, _ = self.jobs.pop(name)
+        self.deliver(Exited(job.job_id, reason))
 
 
 class FillingStore(Store):
@@ -82,7 +91,6 @@ class FillingStore(Store):
 @pytest.fixture
 async def start(tmp_path, runtime, monkeypatch):
     """Starts an engine on a machine with two GPUs and a client of it."""
-    monkeypatch.setattr(engine_module, "LocalExecutor", PlayedExecutor)
     monkeypatch.setattr(engine_module, "HOUSEKEEPING_SECONDS", 0.02)
     monkeypatch.setattr(writer, "RETRY_SECONDS", 0.02)
     project = Project.at(tmp_path / "project")
@@ -90,9 +98,9 @@ async def start(tmp_path, runtime, monkeypatch):
 
     async def starting(**settings):
         lock = ProjectLock(project)
-        engine = Engine(project, EngineSettings(**settings), TWO_GPUS, FillingStore(project.database), lock)
+        engine = Engine(project, EngineSettings(**settings), PlayedExecutor(), FillingStore(project.database), lock)
         ready = asyncio.Event()
-        task = asyncio.create_task(engine.run(ready.set))
+        task = asyncio.create_task(engine.run(Commands(engine).handle, ready.set))
         await ready.wait()
         client = Client(project)
         await client.connect()
@@ -123,20 +131,19 @@ async def state_of(client, run_id):
 
 
 async def test_each_gpu_gets_one_run_and_a_named_one_is_waited_for(start, experiments):
-    engine, client = await start(threads=3)
+    engine, client = await start()
     ids = (await client.call(submission(experiments(3)))).run_ids
     (named,) = (await client.call(submission(experiments(1), "cuda:1"))).run_ids
     played = engine.executor
-    assert {run_id: job.device for run_id, job in played.jobs.items()} == {ids[0]: "cuda:0", ids[1]: "cuda:1"}
-    assert {job.threads for job in played.jobs.values()} == {3}
+    assert {run_id: device for run_id, (_, device) in played.jobs.items()} == {ids[0]: "cuda:0", ids[1]: "cuda:1"}
     played.begin(ids[0])
     played.end(ids[0], "done")
     await eventually(lambda: ids[2] in played.jobs)
-    assert played.jobs[ids[2]].device == "cuda:0"
+    assert played.jobs[ids[2]][1] == "cuda:0"
     played.begin(ids[1])
     played.end(ids[1], "diverged", "loss is nan")
     await eventually(lambda: named in played.jobs)
-    assert played.jobs[named].device == "cuda:1"
+    assert played.jobs[named][1] == "cuda:1"
 
 
 async def test_of_runs_trained_alike_one_trains_and_the_others_start_when_its_weights_are_there(start, experiments):
@@ -262,4 +269,5 @@ async def test_what_a_missing_library_is_needed_for_is_refused_at_once_unless_it
     await engine.writer.call(
         lambda store: store.enqueue("elsewhere", [NewRun(certified.run_id, certified.to_dict(), {})])
     )
+    await engine.writer.call(lambda store: store.set_state(certified.run_id, "failed"))
     assert (await client.call(submission([certified]))).run_ids == []

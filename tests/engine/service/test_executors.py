@@ -1,8 +1,13 @@
 import errno
+from pathlib import Path
 
 import pytest
 
-from engine.service.executors import not_started
+from engine.job_settings import JobId, Place
+from engine.service.executors import local, make, not_started
+from engine.service.scheduler import Job
+from engine.service.settings import EngineSettings
+from engine.validation import SpecError
 
 
 @pytest.mark.parametrize(
@@ -15,3 +20,28 @@ from engine.service.executors import not_started
 )
 def test_a_run_without_a_process_tells_the_reason_and_the_remedy(error, said):
     assert not_started(error) == f"its process could not be started: {said}"
+
+
+def test_an_executor_that_is_not_there_is_told_in_one_line():
+    with pytest.raises(SpecError, match="executor: 'cluster' is not allowed; allowed: local"):
+        make(EngineSettings(executor="cluster"))
+
+
+def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
+    begun = []
+
+    class Process:
+        def __init__(self, assignment, context, entry, *_):
+            begun.append((assignment, entry))
+
+        def start(self):
+            pass
+
+    monkeypatch.setattr(local, "_JobProcess", Process)
+    executor = make(EngineSettings(threads=3, entry="fake_job:run_job"))
+    executor.open(begun.append, None)
+    job = Job(job_id=JobId("a"), place=Place(data_root="."))
+    executor.submit(job, executor.machine.devices[-1].name, Path("runs/a"))
+    ((assignment, entry),) = begun
+    assert (assignment.threads, assignment.device, assignment.run_folder) == (3, "cpu", "runs/a")
+    assert entry == "fake_job:run_job"

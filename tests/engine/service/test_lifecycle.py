@@ -16,7 +16,7 @@ from engine.service.project import Project, ProjectLock, hostname
 from engine.service.settings import EngineSettings
 from store.store import NewRun, Store
 
-MODULES = ("__main__", "service", "commands", "server", "executors", "child", "writer", "scheduler", "devices")
+MODULES = ("__main__", "engine", "commands", "server", "executors.local", "child", "writer", "scheduler", "devices")
 
 
 @pytest.mark.parametrize(

@@ -13,22 +13,23 @@ from hypothesis.stateful import (
 
 from engine.job_settings import Place
 from engine.service.devices import Device, Machine
-from engine.service.scheduler import MAX_STARTS, Outcome, QueuedRun, Scheduler
+from engine.service.scheduler import MAX_STARTS, Job, Outcome, Scheduler
 
 GPUS = Machine((Device("cuda:0", "", 1), Device("cuda:1", "", 1), Device("cpu", "", 2)), 2)
 SHARED = Machine((Device("cuda:0", "", 2), Device("cuda:1", "", 2), Device("cpu", "", 1)), 3)
 CPU = Machine((Device("cpu", "", 2),), 1)
 
 
-def run(run_id, device="auto", priority=0, crashes=0, training_id=""):
+def run(name, device="auto", priority=0, crashes=0, weights="", needs=(), provides=()):
+    """A job; with weights one that trains them unless they are there."""
     place = Place(data_root="", device=device)
-    return QueuedRun(
-        run_id=run_id, experiment={}, place=place, priority=priority, crashes=crashes, training_id=training_id
-    )
+    both = (f"weights:{weights}",) if weights else ()
+    things = {"needs": (*both, *needs), "provides": (*both, *provides)}
+    return Job(job_id=name, place=place, priority=priority, crashes=crashes, **things)
 
 
 def started(scheduler):
-    return [(start.run.run_id, start.device) for start in scheduler.starts()]
+    return [(start.job.job_id, start.device) for start in scheduler.starts()]
 
 
 def test_runs_start_in_the_order_of_submission_while_there_are_slots():
@@ -158,26 +159,72 @@ def test_a_run_asked_for_again_before_its_process_is_gone_starts_again_afterward
 def test_runs_that_share_weights_wait_for_the_one_that_trains_them_and_others_pass():
     scheduler = Scheduler(CPU)
     for name, weights in [("a", "w"), ("b", "w"), ("c", "v"), ("d", "w"), ("e", "")]:
-        scheduler.add(run(name, training_id=weights))
+        scheduler.add(run(name, weights=weights))
     assert started(scheduler) == [("a", "cpu"), ("c", "cpu")]
     scheduler.said("c", "done", None)
     scheduler.exited("c", "")
     assert started(scheduler) == [("e", "cpu")], "b and d have no weights yet"
     scheduler.exited("e", "boom")
-    assert scheduler.trained("a")
-    assert not scheduler.trained("a")
-    assert not scheduler.trained("gone")
+    assert scheduler.provided("a", "weights")
+    assert not scheduler.provided("a", "weights")
+    assert not scheduler.provided("gone", "weights")
     assert started(scheduler) == [("b", "cpu")]
 
 
 def test_where_the_run_that_trained_ends_without_weights_the_next_one_trains():
     scheduler = Scheduler(CPU)
     for name in "ab":
-        scheduler.add(run(name, training_id="w"))
+        scheduler.add(run(name, weights="w"))
     assert started(scheduler) == [("a", "cpu")]
     scheduler.cancel(["a"])
     scheduler.exited("a", "killed")
     assert started(scheduler) == [("b", "cpu")]
+
+
+def test_a_certification_finds_the_weights_of_the_training_that_is_under_way():
+    scheduler = Scheduler(CPU)
+    scheduler.add(run("certified", weights="w", provides=["answers:certified"], priority=1))
+    scheduler.add(run("trained", weights="w", provides=["answers:trained"]))
+    assert started(scheduler) == [("certified", "cpu")], "nobody trains yet, so it does"
+    assert scheduler.provided("certified", "weights")
+    assert started(scheduler) == [("trained", "cpu")]
+
+
+def test_facts_wait_for_the_answers_that_are_still_to_come_and_for_no_others():
+    scheduler = Scheduler(CPU)
+    scheduler.add(run("facts", needs=["answers:a"], priority=9))
+    scheduler.add(run("kept", needs=["answers:gone"]))
+    scheduler.add(run("a", weights="w", provides=["answers:a"]))
+    assert started(scheduler) == [("kept", "cpu"), ("a", "cpu")]
+    scheduler.exited("kept", "")
+    scheduler.provided("a", "weights")
+    assert started(scheduler) == [("kept", "cpu")], "it crashed; the answers of a are not there yet"
+    scheduler.said("a", "done", None)
+    scheduler.exited("a", "")
+    assert started(scheduler) == [("facts", "cpu")]
+
+
+def test_facts_of_a_run_that_will_not_answer_start_and_say_so_themselves():
+    scheduler = Scheduler(CPU)
+    scheduler.add(run("a", provides=["answers:a"]))
+    scheduler.add(run("facts", needs=["answers:a"]))
+    scheduler.cancel(["a"])
+    assert started(scheduler) == [("facts", "cpu")]
+
+
+def test_a_population_waits_for_the_answers_of_all_its_runs():
+    scheduler = Scheduler(CPU)
+    scheduler.add(run("population", needs=["answers:a", "answers:b", "answers:c"], provides=["facts:population"]))
+    for name in "abc":
+        scheduler.add(run(name, provides=[f"answers:{name}"]))
+    assert started(scheduler) == [("a", "cpu"), ("b", "cpu")]
+    for name in "ba":
+        scheduler.said(name, "done", None)
+        scheduler.exited(name, "")
+        assert "population" not in dict(started(scheduler))
+    scheduler.said("c", "done", None)
+    scheduler.exited("c", "")
+    assert started(scheduler) == [("population", "cpu")]
 
 
 class SchedulerLaws(RuleBasedStateMachine):
@@ -204,16 +251,16 @@ class SchedulerLaws(RuleBasedStateMachine):
         weights=st.sampled_from(["", "w", "v"]),
     )
     def add(self, device, priority, weights):
-        new = run(f"run-{self.count}", device, priority, training_id=weights)
+        new = run(f"run-{self.count}", device, priority, weights=weights)
         if self.scheduler.problem(new.place):
             return multiple()
         self.count += 1
         self.scheduler.add(new)
-        self.unfinished.add(new.run_id)
-        self.ranks[new.run_id] = (priority, self.count)
-        self.devices = getattr(self, "devices", {}) | {new.run_id: device}
-        self.weights = getattr(self, "weights", {}) | {new.run_id: weights}
-        return new.run_id
+        self.unfinished.add(new.job_id)
+        self.ranks[new.job_id] = (priority, self.count)
+        self.devices = getattr(self, "devices", {}) | {new.job_id: device}
+        self.weights = getattr(self, "weights", {}) | {new.job_id: weights}
+        return new.job_id
 
     def suitable(self, run_id):
         return {device.name for device in self.scheduler.machine.suitable(self.devices[run_id])}
@@ -225,11 +272,11 @@ class SchedulerLaws(RuleBasedStateMachine):
         if self.scheduler.paused:
             assert not begun
         for start in begun:
-            assert start.device in self.suitable(start.run.run_id)
-            assert self.weights[start.run.run_id] not in others, "its weights were being trained"
+            assert start.device in self.suitable(start.job.job_id)
+            assert self.weights[start.job.job_id] not in others, "its weights were being trained"
             for waiting in self.scheduler.queued:
                 if start.device in self.suitable(waiting) and self.weights[waiting] not in self.training():
-                    assert self.rank(start.run.run_id) < self.rank(waiting), "overtaken on a device it could have had"
+                    assert self.rank(start.job.job_id) < self.rank(waiting), "overtaken on a device it could have had"
         assert not self.scheduler.starts(), "whatever can start has started"
 
     def training(self):
@@ -240,7 +287,8 @@ class SchedulerLaws(RuleBasedStateMachine):
     @rule(data=st.data())
     def trained(self, data):
         run_id = data.draw(st.sampled_from(sorted(self.scheduler.running)))
-        assert self.scheduler.trained(run_id) == (run_id not in self.trained_runs)
+        news = bool(self.weights[run_id]) and run_id not in self.trained_runs
+        assert self.scheduler.provided(run_id, "weights") == news
         self.trained_runs.add(run_id)
 
     @precondition(lambda self: self.scheduler.running)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from engine import events
-from engine.service import devices, frames, protocol
+from engine.service import executors, frames, protocol
 from engine.service.client import Client, EngineRefused
+from engine.service.commands import Commands
 from engine.service.engine import Engine
 from engine.service.project import Project, ProjectLock
+from engine.service.server import Server
 from engine.service.settings import EngineSettings
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
@@ -69,7 +71,8 @@ async def engine(tmp_path, runtime):
     project = Project.at(tmp_path / "project")
     lock = ProjectLock(project)
     settings = EngineSettings(reserve_gib=1e12, cpu_jobs=1)
-    found = Engine(project, settings, devices.machine(settings), Store(project.database), lock)
+    found = Engine(project, settings, executors.make(settings), Store(project.database), lock)
+    found.server = Server(Commands(found).handle)
     await found._listen()
     yield found
     await found._shut_down(0)

@@ -6,6 +6,7 @@ import pytest
 from waiting import eventually
 
 from engine.events import SCORE_TYPES, Accuracies, History, Scores
+from engine.job_settings import JobId
 from engine.service import writer as writer_module
 from engine.service.writer import StateWrite, Writer
 from store.errors import StoreError, StoreFull
@@ -30,7 +31,7 @@ class FakeStore:
 
     def set_state(self, run_id, state, error=None, *, attempts=None):
         self._refuse()
-        self.written.append(StateWrite(run_id, state, error, attempts))
+        self.written.append(StateWrite(JobId(run_id), state, error, attempts))
 
     def _refuse(self):
         self.threads.add(threading.get_ident())
@@ -77,16 +78,16 @@ async def test_events_of_a_moment_become_one_transaction_on_one_other_thread(wri
 
 async def test_a_call_comes_after_everything_put_before_it(writer, store):
     writer.put(event())
-    writer.put(StateWrite("a", "failed", "why", 3))
-    assert await writer.call(lambda store: list(store.written)) == [event(), StateWrite("a", "failed", "why", 3)]
+    writer.put(StateWrite(JobId("a"), "failed", "why", 3))
+    assert await writer.call(lambda store: list(store.written)) == [event(), StateWrite(JobId("a"), "failed", "why", 3)]
 
 
 async def test_settling_waits_for_state_changes_and_never_fails(writer, store):
-    writer.put(StateWrite("a", "done"), urgent=True)
+    writer.put(StateWrite(JobId("a"), "done"), urgent=True)
     await writer.settle()
-    assert store.written == [StateWrite("a", "done")]
+    assert store.written == [StateWrite(JobId("a"), "done")]
     store.problem = StoreFull("full")
-    writer.put(StateWrite("b", "done"), urgent=True)
+    writer.put(StateWrite(JobId("b"), "done"), urgent=True)
     await writer.settle()
     assert writer.trouble == "full"
 
@@ -94,7 +95,7 @@ async def test_settling_waits_for_state_changes_and_never_fails(writer, store):
 async def test_urgent_items_do_not_wait_for_the_batch(writer, store, monkeypatch):
     monkeypatch.setattr(writer_module, "BATCH_SECONDS", 3600)
     writer.put(event())
-    writer.put(StateWrite("a", "done"), urgent=True)
+    writer.put(StateWrite(JobId("a"), "done"), urgent=True)
     await eventually(lambda: len(store.written) == 2)
 
 
@@ -108,7 +109,13 @@ async def test_clients_are_told_after_the_write(writer, store, told):
 
 
 async def test_a_full_disk_loses_nothing_keeps_the_order_and_refuses_calls_meanwhile(writer, store):
-    items = [event(0), StateWrite("a", "queued", None, 1), event(1), StateWrite("a", "failed", "x", 2), event(2)]
+    items = [
+        event(0),
+        StateWrite(JobId("a"), "queued", None, 1),
+        event(1),
+        StateWrite(JobId("a"), "failed", "x", 2),
+        event(2),
+    ]
     store.problem = StoreFull("the disk is full")
     for item in items[:3]:
         writer.put(item, urgent=True)
@@ -130,7 +137,7 @@ async def test_what_was_written_before_the_disk_filled_is_not_written_again(writ
         store.problem = StoreFull("full")
 
     monkeypatch.setattr(store, "set_state", full_now)
-    items = [event(0), StateWrite("a", "queued"), event(1)]
+    items = [event(0), StateWrite(JobId("a"), "queued"), event(1)]
     for item in items:
         writer.put(item)
     await eventually(lambda: writer.trouble)
@@ -169,10 +176,10 @@ async def test_an_event_that_can_never_be_stored_does_not_hold_up_the_others(wri
 
 async def test_an_unexpected_error_of_the_store_loses_nothing_either(writer, store):
     store.problem = MemoryError()
-    writer.put(StateWrite("a", "done"), urgent=True)
+    writer.put(StateWrite(JobId("a"), "done"), urgent=True)
     await eventually(lambda: writer.trouble == "MemoryError")
     store.problem = None
-    await eventually(lambda: store.written == [StateWrite("a", "done")])
+    await eventually(lambda: store.written == [StateWrite(JobId("a"), "done")])
 
 
 async def test_closing_writes_the_rest_even_if_the_disk_is_full_for_a_while(writer, store):

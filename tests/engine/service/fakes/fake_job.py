@@ -8,7 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.events import Accuracies, History, Notice, Progress, RunEnded, RunStarted, Scores, Warnings
+from engine.events import (
+    Accuracies,
+    AttackEnded,
+    AttacksEnded,
+    AttackStarted,
+    History,
+    Notice,
+    Progress,
+    RunEnded,
+    RunStarted,
+    Scores,
+    Warnings,
+)
 
 
 def run_job(job, pipe):
@@ -16,6 +28,9 @@ def run_job(job, pipe):
     with open(folder / "starts", "a") as stream:
         stream.write(f"{os.getpid()}\n")
     behaviour, _, argument = job.place.data_root.partition(":")
+    if job.job_id.stage == "facts":
+        infer_more(job, pipe)
+        return
     pipe.send(
         RunStarted(run_id=job.run_id, experiment=job.experiment, device=job.device, time=time.time(), versions={})
     )
@@ -23,11 +38,29 @@ def run_job(job, pipe):
     BEHAVIOURS[behaviour](job, pipe, argument)
 
 
+def infer_more(job, pipe):
+    """Do as the file `infer` in the run's folder says, if there is one."""
+    file = Path(job.run_folder) / "infer"
+    behaviour, _, argument = (file.read_text() if file.exists() else "infer").partition(":")
+    pipe.send(Progress(run_id=job.run_id, phase="infer", label="gap (benign)", fraction=0.99, rate=0.0))
+    BEHAVIOURS[behaviour](job, pipe, argument)
+
+
 def finish(job, pipe, state="done", error=None):
-    pipe.send(RunEnded(run_id=job.run_id, state=state, time=time.time(), error=error))
+    for attack, own in job.attacks.items() if state == "done" else ():
+        about = {"run_id": job.run_id, "attack": attack, "settings": own, "time": time.time()}
+        pipe.send(AttackStarted(**about))
+        pipe.send(AttackEnded(**about, state="done"))
+    ended = RunEnded if job.job_id.stage == "answers" else AttacksEnded
+    pipe.send(ended(run_id=job.run_id, state=state, time=time.time(), error=error))
+
+
+def infer(job, pipe, argument):
+    finish(job, pipe)
 
 
 def quick(job, pipe, argument):
+    (Path(job.run_folder) / "predictions.npz").touch()
     for step in range(3):
         pipe.send(History(run_id=job.run_id, step=step, epoch=0, metrics={"loss": 1.0 / (step + 1)}))
     pipe.send(Accuracies(run_id=job.run_id, view="benign", split="test", accuracy=0.75, n=4))
@@ -107,5 +140,6 @@ def scores(job, pipe, argument):
 
 
 BEHAVIOURS = {
-    function.__name__: function for function in (quick, fail, crash, killed, hold, stubborn, chatty, torchless, scores)
+    function.__name__: function
+    for function in (infer, quick, fail, crash, killed, hold, stubborn, chatty, torchless, scores)
 }

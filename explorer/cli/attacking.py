@@ -1,0 +1,65 @@
+"""The command that asks more inference attacks of answers that runs have kept: attack."""
+
+import click
+
+from engine.registry import ATTACKS
+from engine.service import protocol
+from engine.service.client import SyncClient
+from engine.service.project import Project
+from engine.spec import sweeps
+from explorer.cli import options
+from explorer.cli.watching import INTERRUPTED, come_back, wait
+from explorer.project.access import EngineResults, ensure, find_run, results
+from explorer.project.submitting import inferred, request_like
+from explorer.results import attack_table
+from explorer.results.rendering import plain as plain_table
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--attacks", default=",".join(ATTACKS), help="Which, with commas between them; else all there are.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of [inference]: splits=50.")
+@options.project
+@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
+@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+def attack(
+    runs: tuple[str, ...], attacks: str, overrides: tuple[str, ...], project: Project, detach: bool, plain: bool
+) -> int:
+    """Ask inference attacks of runs: what they have under the same settings stays, the rest is computed.
+
+    RUN may be any part of its name that is unique. Nothing is trained and no model is asked again: a finished run keeps
+    its answers, and only what the attacks find in them is new. On stdout what they found.
+    """
+    table: dict = {}
+    for override in overrides:
+        sweeps.apply_override(table, f"inference.{override.removeprefix('inference.')}")
+    with results(project) as asked:
+        found = [find_run(asked, name) for name in runs]
+    wanted = [inferred(run, attacks.split(","), table.get("inference", {})) for run in found]
+    requests = [request_like(experiment, run) for experiment, run in zip(wanted, found, strict=True)]
+    ensure(project)
+    with SyncClient(project) as client:
+        client.call(protocol.Subscribe())
+        queued = {
+            run_id
+            for run, request in zip(found, requests, strict=True)
+            for run_id in client.call(protocol.Submit(sweep=run.sweep or run.name, runs=[request])).run_ids
+        }
+        for experiment in wanted:
+            known = "" if experiment.run_id in queued else ", nothing queued"
+            click.echo(f"{experiment.run_id}: {', '.join(experiment.inference.attacks)}{known}", err=True)
+        if detach:
+            click.echo(come_back(project), err=True)
+            return 0
+        code = wait(client, project, wanted, plain)
+        for experiment in wanted if code != INTERRUPTED else ():
+            asked_for = {"run_id": experiment.run_id, "attack": list(experiment.inference.attacks)}
+            found_by = attack_table.attacks(EngineResults(client).query("leakage", **asked_for))
+            click.echo(f"{experiment.run_id}
+
+{plain_table(attack_table.table(found_by), options.width())}
+")
+    return code
+
+
+COMMANDS = (attack,)

@@ -1,0 +1,94 @@
+"""Facts are named by run, attack and the attack's own settings: what is asked, what is missing, what is replaced."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.events import AttackEnded, AttackStarted
+from engine.spec.experiment import Inference
+from store.store import NewRun
+
+
+@pytest.fixture
+def asked(experiment):
+    return replace(experiment(), inference=Inference(attacks=("confidence", "gap")))
+
+
+@pytest.fixture
+def enqueue(store):
+    """Ask for a run with some settings of attacks; what is then to be done, by run."""
+
+    def asking(run, **inference):
+        run = replace(run, inference=replace(run.inference, **inference))
+        store.enqueue("s", [NewRun(run.run_id, run.to_dict(), {"data_root": "images"})])
+        return {pending.run_id: pending.attacks for pending in store.pending()}
+
+    return asking
+
+
+def computed(store, run, attack, facts=(), state="done", time=1e9, **own):
+    about = {"run_id": run.run_id, "attack": attack, "settings": own}
+    store.apply([AttackStarted(**about, time=time), *facts, AttackEnded(**about, time=time + 1, state=state)])
+
+
+def rows(store):
+    return store.session.fetch("SELECT attack, settings, state FROM inferences ORDER BY ALL")[1]
+
+
+def test_a_new_run_is_asked_for_all_of_its_attacks(asked, enqueue):
+    assert enqueue(asked) == {asked.run_id: {"confidence": {"seed": 0, "splits": 20}, "gap": {}}}
+
+
+def test_a_done_run_waits_only_for_what_it_lacks_or_has_under_other_settings(store, asked, enqueue, log):
+    enqueue(asked)
+    store.apply(log(asked))
+    assert enqueue(asked) == {}
+    assert enqueue(asked, per_class=3) == {}, "neither attack reads it"
+    assert enqueue(asked, attacks=("gap", "margin")) == {asked.run_id: {"margin": {"seed": 0, "splits": 20}}}
+    assert store.states([asked.run_id]) == {asked.run_id: "done"}
+    found = enqueue(asked, attacks=("confidence", "margin"), splits=5)
+    assert found == {asked.run_id: {attack: {"seed": 0, "splits": 5} for attack in ("confidence", "margin")}}
+    assert enqueue(asked, attacks=("confidence",))[asked.run_id].keys() == {"margin"}, "it has that one already"
+
+
+def test_an_attack_replaces_its_own_numbers_and_leaves_the_rest_alone(store, asked, enqueue, log, leakage):
+    enqueue(asked)
+    store.apply(log(asked))
+    store.apply([leakage(asked.run_id, attack="gap"), leakage(asked.run_id, attack="confidence-robust")])
+    before = store.query("accuracies").rows
+    enqueue(asked, attacks=("confidence",), splits=5)
+    one = leakage(asked.run_id, value=0.9)
+    computed(store, asked, "confidence", [one], seed=0, splits=5)
+    found = store.session.fetch("SELECT attack, value FROM leakage ORDER BY ALL")[1]
+    assert found == [("confidence", 0.9), ("gap", 0.75)]
+    assert store.query("accuracies").rows == before
+    assert rows(store) == [("confidence", '{"seed":0,"splits":5}', "done"), ("gap", "{}", "done")]
+    assert store.pending() == []
+
+
+def test_telling_an_attack_again_changes_nothing(store, asked, log, tables):
+    store.apply(log(asked))
+    before = tables(store)
+    store.apply([event for event in log(asked) if isinstance(event, AttackStarted)])
+    assert tables(store) == before
+
+
+def test_an_attack_that_failed_leaves_the_run_done_and_may_be_asked_for_again(store, asked, enqueue, log):
+    store.apply(log(asked))
+    enqueue(asked, attacks=("margin",))
+    computed(store, asked, "margin", state="failed", seed=0, splits=20)
+    assert store.states([asked.run_id]) == {asked.run_id: "done"}
+    assert store.pending() == []
+    store.retry([asked.run_id])
+    assert [pending.attacks.keys() for pending in store.pending()] == [{"margin"}]
+    store.set_attacks_state(asked.run_id, "cancelled")
+    assert store.pending() == []
+    assert enqueue(asked, attacks=("margin",)).keys() == {asked.run_id}
+
+
+def test_a_run_that_is_computed_anew_has_all_of_its_attacks_to_do(store, asked, enqueue):
+    enqueue(asked)
+    computed(store, asked, "gap", state="failed")
+    store.set_state(asked.run_id, "failed", "no")
+    store.retry([asked.run_id])
+    assert [pending.attacks.keys() for pending in store.pending()] == [{"confidence", "gap"}]
