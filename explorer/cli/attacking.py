@@ -55,10 +55,9 @@ def attack(
         for experiment in wanted if code != INTERRUPTED else ():
             asked_for = {"run_id": experiment.run_id, "attack": list(experiment.inference.attacks)}
             found_by = attack_table.attacks(EngineResults(client).query("leakage", **asked_for))
-            click.echo(f"{experiment.run_id}
-
-{plain_table(attack_table.table(found_by), options.width())}
-")
+            if found_by:
+                click.echo(f"{experiment.run_id}\n")
+                click.echo(plain_table(attack_table.table(found_by), options.width()))
     return code
 
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,25 @@ def test_results_flow_on_when_there_is_little_memory_to_keep_them(bench):
         bench.call(protocol.Export(table="scores", format="csv", path=str(bench.project.root / "s.csv"))).rows
         == 150_000
     )
+
+
+def test_attacks_go_on_with_the_next_engine_however_the_last_one_ended(bench, until):
+    pid = bench.start()
+    (run_id,) = bench.submit("quick")
+    bench.wait_for({run_id: "done"})
+    folder, run = bench.project.run_folder(run_id), bench.mine[run_id]
+    (folder / "infer").write_text("hold")
+    other = replace(run, inference=replace(run.inference, splits=5, attacks=("margin",)))
+    bench.call(protocol.Submit(sweep="s", runs=[protocol.RunRequest(other.to_dict(), {"data_root": "quick"})]))
+    for count, kill in ((2, False), (3, True), (4, False)):
+        until(lambda count=count: len(bench.starts(run_id)) == count)
+        if count == 4:
+            (folder / "infer").write_text("infer")
+        if kill:
+            os.kill(pid, signal.SIGKILL)
+        else:
+            bench.call(protocol.Stop())
+        bench.ended(pid)
+        pid = bench.start()
+    until(lambda: {row["state"] for row in bench.rows("inferences")} == {"done"})
+    assert bench.states() == {run_id: "done"}

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -7,6 +8,7 @@ from waiting import patience
 from engine import events
 from engine.service import protocol
 from engine.service.client import EngineRefused, SyncClient
+from engine.spec.experiment import Inference
 
 
 def test_runs_are_computed_and_stored(running):
@@ -238,3 +240,72 @@ def test_the_log_tells_the_story(running):
     assert f"{run_id} starts on cpu" in log
     assert f"{run_id} ended: failed (ValueError: no)" in log
     assert json.loads(running.project.lock.read_text())["pid"] == running.project.holder().pid
+
+
+def ask(bench, run_id, **inference):
+    """Ask a run for attacks, as the command does; the runs that were queued for it."""
+    run = bench.mine[run_id]
+    asked = dataclasses.replace(run, inference=dataclasses.replace(run.inference, **inference))
+    place = {"data_root": "quick", "device": "cpu"}
+    return bench.call(protocol.Submit(sweep="test", runs=[protocol.RunRequest(asked.to_dict(), place)])).run_ids
+
+
+def attacks(bench, run_id):
+    """The state of each attack that a run was asked for under other settings than usual."""
+    return {row["attack"]: row["state"] for row in bench.rows("inferences") if row["own_settings"] != usual(row)}
+
+
+def usual(row):
+    return json.dumps(Inference().asked()[row["attack"]], sort_keys=True, separators=(",", ":"))
+
+
+def done(bench, **behaviour):
+    (run_id,) = bench.submit("quick")
+    bench.wait_for({run_id: "done"})
+    bench.project.run_folder(run_id).joinpath("infer").write_text(behaviour.get("infer", "infer"))
+    return run_id
+
+
+def test_a_done_run_is_asked_for_what_it_lacks_alone_and_stays_done(running, until):
+    run_id = done(running)
+    assert ask(running, run_id) == []
+    assert ask(running, run_id, attacks=("margin",), splits=5) == [run_id]
+    until(lambda: attacks(running, run_id) == {"margin": "done"})
+    assert running.states() == {run_id: "done"}
+    assert len(running.starts(run_id)) == 2
+    assert ask(running, run_id, attacks=("margin",), splits=5) == []
+
+
+def test_attacks_are_cancelled_and_retried_like_runs(running, until):
+    run_id = done(running, infer="hold")
+    assert ask(running, run_id, attacks=("margin",), splits=5) == [run_id]
+    until(lambda: run_id in running.status().running)
+    assert running.call(protocol.Cancel(run_ids=[run_id])).run_ids == [run_id]
+    until(lambda: attacks(running, run_id) == {"margin": "cancelled"})
+    assert running.states() == {run_id: "done"}
+    running.project.run_folder(run_id).joinpath("infer").write_text("crash")
+    assert running.call(protocol.Retry(run_ids=[run_id])).run_ids == [run_id]
+    until(lambda: attacks(running, run_id) == {"margin": "failed"})
+    assert "the last word" in next(row["error"] for row in running.rows("inferences") if row["error"])
+    assert running.states() == {run_id: "done"}
+
+
+def test_what_is_asked_while_a_job_is_at_work_comes_after_it(running, until):
+    go = running.project.root / "go"
+    (run_id,) = running.submit(f"hold:{go}")
+    running.wait_for({run_id: "running"})
+    assert ask(running, run_id, attacks=("margin",), splits=5) == []
+    go.touch()
+    until(lambda: attacks(running, run_id) == {"margin": "done"})
+    assert running.states() == {run_id: "done"}
+    go.unlink()
+
+
+def test_answers_that_are_gone_are_one_clear_line(running, until):
+    run_id = done(running)
+    (running.project.run_folder(run_id) / "predictions.npz").unlink()
+    ask(running, run_id, attacks=("margin",), splits=5)
+    until(lambda: attacks(running, run_id) == {"margin": "failed"})
+    (error,) = [row["error"] for row in running.rows("inferences") if row["error"]]
+    assert error.startswith("its answers are not kept here (")
+    assert running.states() == {run_id: "done"}
