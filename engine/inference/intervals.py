@@ -1,15 +1,12 @@
 """Confidence intervals for shares and their differences, at 95 %, what luck alone reaches, and how often."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.inference.outcome import Outcome
+from engine.inference.ranking import Ranking
 from engine.wilson import Z95, wilson_interval
-
-if TYPE_CHECKING:
-    from engine.inference.facts import Outcome
-    from engine.inference.ranking import Ranking
 
 ONE_SIDED = 0.025
 """How often luck alone may be called leakage: the share of 95 % intervals that lie above the truth."""
@@ -17,7 +14,7 @@ FARTHEST = 37.0
 """Standard deviations beyond which a float64 knows no chance."""
 
 
-def difference_interval(outcome: "Outcome", z: float = Z95) -> tuple[float, float]:
+def difference_interval(outcome: Outcome, z: float = Z95) -> tuple[float, float]:
     """Interval of TPR - FPR, two independent shares, from their Wilson intervals (Newcombe 1998, method 10)."""
     tpr_low, tpr_high = wilson_interval(outcome.true_positives, outcome.n_member, z)
     fpr_low, fpr_high = wilson_interval(outcome.false_positives, outcome.n_nonmember, z)
@@ -36,7 +33,7 @@ def oracle_by_luck(n: int, m: int) -> tuple[float, float]:
     return 0.5 + math.sqrt(math.pi / 32) * unit, 0.5 + 0.5 * math.sqrt(math.log(20) / 2) * unit
 
 
-def chance_of_difference(outcome: "Outcome") -> float:
+def chance_of_difference(outcome: Outcome) -> float:
     """Chance of a TPR that lies as far above the FPR where they are equal: that of the widest interval above 0."""
     low, high = 0.0, FARTHEST
     if outcome.tpr <= outcome.fpr:
@@ -58,13 +55,13 @@ def chance_of_oracle(advantage: float, lucky: float) -> float:
     return ONE_SIDED ** ((advantage / lucky) ** 2) if lucky > 0 else 0.0
 
 
-def chance_of_area(area: float, ranked: "Ranking") -> float:
+def chance_of_area(area: float, ranked: Ranking) -> float:
     """Chance of an AUC so far above one half where no score tells members apart."""
     error = area_error(ranked)
     return normal_tail((area - 0.5) / error) if error > 0 else 1.0
 
 
-def area_error(ranked: "Ranking") -> float:
+def area_error(ranked: Ranking) -> float:
     """Standard error of the AUC where no score tells members apart (Mann and Whitney, with ties); 0 if all are tied."""
     n, m = ranked.n_member, ranked.n_nonmember
     tied = np.diff(np.append(ranked.starts, n + m)).astype(float)

@@ -102,7 +102,8 @@ def experiment(index):
 
 def facts(run_id, draw):
     settings = {"attack": "confidence", "class_label": None, "threshold_rule": "oracle", "n_member": 600}
-    settings |= {"n_nonmember": 600, "ci_low": 0.1, "ci_high": 0.9, "metric": "inference_accuracy"}
+    settings |= {"n_nonmember": 600, "ci_low": 0.1, "ci_high": 0.9, "leaks": True}
+    settings |= {"metric": "inference_accuracy"}
     for view in ("benign", "adversarial"):
         yield Leakage(run_id=run_id, view=view, value=0.5 + draw.random() / 4, **settings)
         yield Accuracies(run_id=run_id, view=view, split="test", accuracy=draw.random(), n=400)
