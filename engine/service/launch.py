@@ -25,7 +25,7 @@ from engine.service.settings import EngineSettings
 BUSY_PATIENCE = 40.0
 """An engine that still stops its jobs holds the project for its `stop_grace`; once it has left a new one starts."""
 START_PATIENCE = 60.0
-"""Opening a database after a crash replays its log first."""
+"""Launch a database after a crash replays its log first."""
 POLL_SECONDS = 0.02
 BUSY_SECONDS = 0.2
 """Pause before trying again where another engine was found at work."""

@@ -181,5 +181,5 @@ class ExploreApp(App[int | Project]):
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        """End without Textual's traceback; `explorer.app.opening` writes the report."""
+        """End without Textual's traceback; `explorer.app.launch` writes the report."""
         self._close_messages_no_wait()

@@ -80,9 +80,9 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(context.get_help())
         return 0
-    from explorer.app.opening import Opening, open_app
+    from explorer.app.launch import Launch, open_app
 
-    return open_app(Opening(project=project, read_only=read_only, ascii=ascii, theme=theme or ""))
+    return open_app(Launch(project=project, read_only=read_only, ascii=ascii, theme=theme or ""))
 
 
 def main() -> None:

@@ -96,10 +96,10 @@ def demo(context: click.Context, project: Project, detach: bool, plain: bool) ->
 
     On a terminal the app opens and shows it live; without one, or with --plain, lines tell how far it is.
     """
-    from explorer.app.opening import Opening, open_app, terminal_problem
+    from explorer.app.launch import Launch, open_app, terminal_problem
 
     if not plain and not detach and sys.stdin.isatty() and sys.stdout.isatty() and not terminal_problem():
-        return open_app(Opening(project=project, begin="engine.demo"))
+        return open_app(Launch(project=project, begin="engine.demo"))
     return context.invoke(run, source="demo", project=project, detach=detach, plain=plain)
 
 

@@ -62,7 +62,7 @@ class EngineLink(ABC):
     def changed(self) -> None:
         """Count a change."""
 
-    # Opening and closing
+    # Launch and closing
 
     async def open(self) -> None:
         """Join the engine, starting it where there are results or work; falls back to reading."""

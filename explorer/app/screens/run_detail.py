@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-from textual.app import ComposeResult
 from textual.screen import Screen
 
 from engine.run_states import RETRIED, WAITING
@@ -32,10 +31,6 @@ class RunDetail(SheetScreen, Screen):
         self.page = RunPage(run_id)
         self._looked_at: tuple[str, str, float] | None = None
         """Run, state and time when the folder was last looked at."""
-
-    def compose(self) -> ComposeResult:
-        """The page."""
-        yield self.page
 
     def pulse(self) -> None:
         """Draw where something changed, and look at the folder of a run at work now and then."""
@@ -145,7 +140,3 @@ class RunDetail(SheetScreen, Screen):
         words = "What it has saved stays; a retry goes on from there."
         if await self.app.push_screen_wait(Confirm(f"Cancel {name}?", words, "cancel it")):
             self.say(await run_commands.cancel(self.app.live, [run_id]))
-
-    def action_back(self) -> None:
-        """Where one came from."""
-        self.dismiss()

@@ -23,13 +23,13 @@ from explorer.project.access import EngineResults
 MIA = Path(sys.executable).with_name("mia-explore")
 CRASHING = """
 from explorer.app.screens.main import MainScreen
-from explorer.app.opening import Opening, open_app
+from explorer.app.launch import Launch, open_app
 from engine.service.project import Project
 import sys
 def broken(self):
     raise RuntimeError("a bug")
 MainScreen.pulse = broken
-sys.exit(open_app(Opening(project=Project.at(sys.argv[1]))))
+sys.exit(open_app(Launch(project=Project.at(sys.argv[1]))))
 """
 STARTER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
 STUCK = """

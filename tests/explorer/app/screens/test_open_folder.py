@@ -1,8 +1,8 @@
 import pytest
 
 from engine.service.project import Project
-from explorer.app import opening
-from explorer.app.opening import Opening, open_app
+from explorer.app import launch
+from explorer.app.launch import Launch, open_app
 from explorer.app.screens.open_folder import OpenFolder, completed, project_in, verdict
 
 
@@ -76,8 +76,8 @@ def test_an_app_that_ends_with_a_project_is_opened_again_on_it(monkeypatch, tmp_
         app.run = lambda: ends.pop(0)
         return app
 
-    monkeypatch.setattr(opening, "_app", made)
-    first = Opening(project=Project.at(tmp_path / "first"), read_only=True, begin="engine.demo")
+    monkeypatch.setattr(launch, "_app", made)
+    first = Launch(project=Project.at(tmp_path / "first"), read_only=True, begin="engine.demo")
     assert open_app(first) == 0
     assert [given.project.root.name for given in seen] == ["first", "second"]
     assert [given.read_only for given in seen] == [True, True]

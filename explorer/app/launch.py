@@ -26,7 +26,7 @@ HOPELESS = ("", "dumb", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class Launch:
     """How the app is opened."""
 
     project: Project
@@ -46,20 +46,20 @@ def terminal_problem() -> str:
     return f"TERM={name or '(not set)'} cannot show the app; set TERM=xterm-256color, or see mia-explore --help"
 
 
-def open_app(opening: Opening) -> int:
+def open_app(wanted: Launch) -> int:
     """Run the app until it is left, on one project after another; the exit code."""
     if problem := terminal_problem():
         print(f"error: {problem}", file=sys.stderr)
         return UNUSABLE
     terminal.end_without()
     while True:
-        with _skeleton(opening.project):
-            app = _app(opening)
+        with _skeleton(wanted.project):
+            app = _app(wanted)
         code = app.run()
         if not isinstance(code, Project):
             break
-        opening = replace(opening, project=code, begin="")
-    back = terminal.come_back(opening.project, opening.read_only)
+        wanted = replace(wanted, project=code, begin="")
+    back = terminal.come_back(wanted.project, wanted.read_only)
     if app.crash is not None:
         said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
         print(said, file=sys.stderr)
@@ -71,15 +71,15 @@ def open_app(opening: Opening) -> int:
     return code or 0
 
 
-def _app(opening: Opening) -> "ExploreApp":
+def _app(wanted: Launch) -> "ExploreApp":
     from explorer.app import settings
     from explorer.app.app import ExploreApp
 
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
     chosen, complaints = settings.load()
-    ascii = chosen.ascii or opening.ascii or not speaks_unicode()
-    chosen = replace(chosen, ascii=ascii, theme=opening.theme or chosen.theme)
-    app = ExploreApp(opening.project, chosen, opening.read_only, opening.begin)
+    ascii = chosen.ascii or wanted.ascii or not speaks_unicode()
+    chosen = replace(chosen, ascii=ascii, theme=wanted.theme or chosen.theme)
+    app = ExploreApp(wanted.project, chosen, wanted.read_only, wanted.begin)
     for line in complaints:
         app.live.note(line, "warn")
     return app
