@@ -11,8 +11,6 @@ from explorer.results import marks
 from explorer.results.lines import Line, bar, heading, sized, wrapped
 from explorer.results.table import MISSING, Block, Cell, Column, Table, header, line, needed
 
-TEXT_WIDTH = 100
-"""Cells of a line of words below a table in plain text."""
 LONGEST_BAR = 30
 BELOW = "▒"
 """What a bar of less than nothing is made of."""
@@ -104,8 +102,8 @@ def plain(table: Table, width: int | None = None) -> str:
         if not own.columns[0].heading:
             title, own = "", replace(own, columns=(replace(own.columns[0], long=block.title), *own.columns[1:]))
         blocks.append("\n\n".join(filter(None, [title, "\n".join(_plain_lines(own, width))])))
-    messages = marks.lines(table.messages, TEXT_WIDTH)
-    legend = [line for words in table.legend for line in textwrap.wrap(words, TEXT_WIDTH, break_on_hyphens=False)]
+    messages = marks.lines(table.messages, marks.LINE)
+    legend = [line for words in table.legend for line in textwrap.wrap(words, marks.LINE, break_on_hyphens=False)]
     return "\n\n".join(filter(None, [*blocks, "\n".join(messages), "\n".join(legend)]))
 
 

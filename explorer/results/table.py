@@ -38,7 +38,9 @@ class Column:
     behind: tuple[int, ...] = ()
     """Ranks of its cells' other parts; those of one rank give way in all columns together, those of 0 never."""
     narrowest: int | None = None
-    """To so many cells it is cut before any column of rank 0 goes."""
+    """To so many cells it may be cut."""
+    cut: int = 0
+    """The rank of that cut, which comes before a column of the same rank goes."""
     parts: tuple[int, ...] = ()
     """Cells of the other parts; 0 for one that gave way."""
     least: int = 0
@@ -191,11 +193,11 @@ def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
     """The columns that fit, in order; the first stretching one takes what is left."""
     kept = list(columns)
     while len(kept) > 1 and (over := needed(kept, gap) - width) > 0:
-        worst = max(max(column.rank, *column.yielding, 0) for column in kept)
         elastic = next((column for column in kept if column.room > (column.narrowest or column.room)), None)
+        worst = max(max(column.rank, *column.yielding, elastic.cut if elastic else 0) for column in kept)
         if any(worst in column.yielding for column in kept):
             kept = [column.without(worst) for column in kept]
-        elif worst == 0 and elastic:
+        elif elastic and elastic.cut == worst:
             narrow = max(elastic.narrowest, elastic.room - over)
             kept[kept.index(elastic)] = replace(elastic, width=narrow, parts=(), least=0)
         else:

@@ -213,7 +213,7 @@ def _table(rows: Sequence[ViewsRow], found: Sequence[Network], told: Sequence[st
     entries = [entry for network in found for entry in network.entries]
     own = {EPSILON, ATTACK} & set(told) if any(network.epsilon is None for network in found) else set()
     values = {
-        Column(DEFENSE, long="defense", narrowest=LONGEST_NAME): [
+        Column(DEFENSE, long="defense", narrowest=LONGEST_NAME, cut=3): [
             Cell(name) for network in found for name in labels(network, told)
         ]
     }
@@ -256,7 +256,7 @@ def _column(key: ViewKey, rule: str) -> Column:
     """Of a number: those of other views than the images themselves go before these, train before test."""
     view, kind = key
     if kind in SPLITS:
-        rank = 3 if kind == "train" else 2 if view != "benign" else 0
+        rank = 2 if kind == "train" else 1 if view != "benign" else 0
         title, group = kind.upper(), view.upper()
     else:
         rank = 0 if kind == rule else OF_OTHER_RULE

@@ -1,8 +1,8 @@
 import pytest
 from rows import typed
 
-from explorer.results import exposed_table
-from explorer.results.rendering import TEXT_WIDTH, plain
+from explorer.results import exposed_table, marks
+from explorer.results.rendering import plain
 from explorer.results.text import VIEWS
 
 
@@ -72,4 +72,4 @@ def test_one_view_is_not_told_twice():
 def test_the_legend_says_what_a_risk_is_in_short_lines(views):
     legend = plain(exposed_table.table([row(1)], views)).rpartition("\n\n")[2]
     assert "at 50 % the answer tells nothing" in " ".join(legend.split())
-    assert max(map(len, legend.splitlines())) <= TEXT_WIDTH
+    assert max(map(len, legend.splitlines())) <= marks.LINE

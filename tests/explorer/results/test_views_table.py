@@ -109,3 +109,10 @@ def test_what_gives_way_first_is_the_spread_then_the_other_rule(views_row):
     assert not any(9 in column.yielding for column in middle)
     assert {"ORACLE", "HELD-OUT"} <= {column.group for column in middle}
     assert "HELD-OUT" not in {column.group for column in narrow}
+
+
+def test_a_long_name_is_cut_before_an_accuracy_goes(views_row):
+    rows = [typed("views", views_row("ibp", setting=setting)) for setting in ("steps 200, temperature 10", None)]
+    columns = views_table.table(rows, 70).fitted(70)
+    assert columns[0].room < 30
+    assert [column.name for column in columns].count("TEST") == 3
