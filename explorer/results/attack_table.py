@@ -68,7 +68,7 @@ class Attack:
 
 
 @dataclass(frozen=True)
-class Number:
+class Statistic:
     """One number of every attack, whatever the rule under which the attack has it."""
 
     title: str
@@ -94,13 +94,15 @@ class Number:
 
 # A rule that chooses nothing is flattered by nothing: its accuracy stands beside those of held-out thresholds.
 _CHOSEN_ELSEWHERE = ("none", "heldout")
-ORACLE = Number("ORACLE", "oracle %", "oracle accuracy", "inference_accuracy", ("oracle",), interval=2)
-LUCK = Number("LUCK 95%", "luck 95 %", "luck, 95 %", "null_p95", ("oracle",), rank=3)
-HELD_OUT = Number("HELD-OUT", "held-out %", "held-out accuracy", "inference_accuracy", ("heldout", "none"), interval=2)
-AUC = Number("AUC", "AUC %", "AUC", "auc", _CHOSEN_ELSEWHERE, interval=3)
+ORACLE = Statistic("ORACLE", "oracle %", "oracle accuracy", "inference_accuracy", ("oracle",), interval=2)
+LUCK = Statistic("LUCK 95%", "luck 95 %", "luck, 95 %", "null_p95", ("oracle",), rank=3)
+HELD_OUT = Statistic(
+    "HELD-OUT", "held-out %", "held-out accuracy", "inference_accuracy", ("heldout", "none"), interval=2
+)
+AUC = Statistic("AUC", "AUC %", "AUC", "auc", _CHOSEN_ELSEWHERE, interval=3)
 LOW_RATES = (
-    Number("TPR@1%", "", "TPR at 1 % FPR", "tpr_at_fpr_0.01", _CHOSEN_ELSEWHERE),
-    Number("TPR@0.1%", "", "TPR at 0.1 % FPR", "tpr_at_fpr_0.001", _CHOSEN_ELSEWHERE),
+    Statistic("TPR@1%", "", "TPR at 1 % FPR", "tpr_at_fpr_0.01", _CHOSEN_ELSEWHERE),
+    Statistic("TPR@0.1%", "", "TPR at 0.1 % FPR", "tpr_at_fpr_0.001", _CHOSEN_ELSEWHERE),
 )
 NUMBERS = (ORACLE, LUCK, HELD_OUT, AUC, *LOW_RATES)
 """What is said of every attack first."""
@@ -202,7 +204,7 @@ def legend(attacks: Sequence[Attack]) -> str:
     return "; ".join([*said, marks.FLOOR])
 
 
-def _resolutions(shown: Number, attacks: Iterable[Attack]) -> list[str]:
+def _resolutions(shown: Statistic, attacks: Iterable[Attack]) -> list[str]:
     """How many false positives a low rate allows where that is not the rate asked for: their number is whole.
 
     Where attacks have different numbers of others, the count that most have comes first, the rest with their names.
@@ -224,7 +226,7 @@ def _resolutions(shown: Number, attacks: Iterable[Attack]) -> list[str]:
     return [f"{of}: {words}" for of, words in said.items() if words]
 
 
-def _resolution(shown: Number, others: int) -> str | None:
+def _resolution(shown: Statistic, others: int) -> str | None:
     """The same of one number of others; None where they can have the rate asked for."""
     allowed = _allowed(shown, others)
     if allowed == _rate(shown) * others:
@@ -233,10 +235,10 @@ def _resolution(shown: Number, others: int) -> str | None:
     return f"{allowed} of {others} others, {rate}"
 
 
-def _allowed(shown: Number, others: int) -> int:
+def _allowed(shown: Statistic, others: int) -> int:
     """How many of the others may be taken for members at a low rate."""
     return int(_rate(shown) * others)
 
 
-def _rate(shown: Number) -> Fraction:
+def _rate(shown: Statistic) -> Fraction:
     return Fraction(shown.metric.rpartition("_")[2])

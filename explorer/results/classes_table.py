@@ -73,13 +73,10 @@ class Reached:
 
     def cell(self, best: bool = False) -> Cell:
         """`▸62.5 ±10.9≈ (70.9)`: the best is bold, what is under another threshold rule steps back."""
-        behind = (
-            "" if self.spread is None else f" ±{100 * self.spread:.1f}",
-            marks.mark(self.leaks, self.warned),
-            "" if self.published is None else f" ({text.percent(self.published)})",
-        )
         tone = "dim" if not self.chosen else "bold" if best else ""
-        return Cell(f"{BEST if best else ''}{text.percent(self.value)}", behind, tone)
+        number, behind, _, _ = marks.share(self.value, self.spread, self.leaks, self.warned)
+        paper = "" if self.published is None else f" ({text.percent(self.published)})"
+        return Cell(f"{BEST if best else ''}{number}", (*behind, paper), tone)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from explorer.results import accuracy_table, attack_table, marks, run_words, text
 from explorer.results.accuracy_table import Accuracy
-from explorer.results.attack_table import Attack, Number
+from explorer.results.attack_table import Attack, Statistic
 from explorer.results.table import MISSING, Block, Cell, Column, Table
 from store.rows import AccuracyFact, LeakageFact, Run
 
@@ -96,7 +96,7 @@ def _attacks(by_run: Sequence[Sequence[Attack]]) -> Iterator[Block]:
         yield Block([*lines, sizes], f"{attack.attack} ({attack.view}) %")
 
 
-def _number(number: Number, found: Sequence[Attack | None]) -> list[Cell]:
+def _number(number: Statistic, found: Sequence[Attack | None]) -> list[Cell]:
     cells = [Cell(number.cell(own).whole) for own in found]
     if number == attack_table.LUCK:  # it belongs to the accuracy above; luck has no more or less of its own
         return _line(number.words, cells)

@@ -74,5 +74,4 @@ def _find(points: Sequence[CurvePoint], key: ViewKey) -> CurvePoint | None:
 
 def number(point: CurvePoint) -> Cell:
     """In percent with its spread over seeds and its marks."""
-    spread = "" if point.std is None else f" ±{100 * point.std:.1f}"
-    return Cell(text.percent(point.mean), (spread, marks.mark(point.leaks, bool(point.warnings))))
+    return marks.share(point.mean, point.std, point.leaks, bool(point.warnings))

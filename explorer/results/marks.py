@@ -4,6 +4,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from explorer.results import text
+from explorer.results.table import Cell
+
 NOT_TOLD_APART = "≈"
 """Behind a number that is not told apart from a guess."""
 LIKE_GUESS = "not told apart from a guess by this attack"
@@ -31,6 +34,12 @@ def is_warned(row: Any, view: str | None = None) -> bool:
 def mark(leaks: bool | None, is_warned: bool = False) -> str:
     """`≈` behind a number that is not told apart from a guess, `!` behind one that a warning speaks of."""
     return (NOT_TOLD_APART if leaks is False else "") + (WARNED if is_warned else "")
+
+
+def share(value: float, spread: float | None, leaks: bool | None, warned: bool, tone: str = "") -> Cell:
+    """A share in percent with its spread and its marks: `62.5 ±10.9≈`."""
+    behind = "" if spread is None else f" ±{100 * spread:.1f}"
+    return Cell(text.percent(value), (behind, mark(leaks, warned)), tone)
 
 
 def messages(rows: Iterable[Any]) -> list[str]:

@@ -31,4 +31,4 @@ def table(runs: Sequence[Run]) -> Table:
 
 
 def _cell(value: float | None, leaks: bool | None, warned: bool) -> Cell | None:
-    return None if value is None else Cell(text.percent(value), (marks.mark(leaks, warned),))
+    return None if value is None else marks.share(value, None, leaks, warned)

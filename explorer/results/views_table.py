@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 from engine.registry import VIEWS
 from engine.spec.recipes import NETWORK, VERIFIER
@@ -40,23 +39,6 @@ def words_of(key: ViewKey) -> str:
     return f"I_{text.LETTERS[view]}" + ("" if kind == "oracle" else f" {text.RULES[kind]}")
 
 
-class Number(NamedTuple):
-    """One number of a line."""
-
-    value: float
-    spread: float | None = None
-    """Standard deviation over seeds."""
-    leaks: bool | None = None
-    """Whether it is told apart from a guess in most of the seeds; None where that means nothing."""
-    warned: bool = False
-    """Whether a warning of one of its runs speaks of it."""
-
-    def cell(self, tone: str = "") -> Cell:
-        """In percent: number, spread and marks."""
-        spread = "" if self.spread is None else f" ±{100 * self.spread:.1f}"
-        return Cell(text.percent(self.value), (spread, marks.mark(self.leaks, self.warned)), tone)
-
-
 @dataclass(frozen=True)
 class Entry:
     """One line: a setting of ours, or what the paper prints of it."""
@@ -68,7 +50,7 @@ class Entry:
     n_seeds: int
     setting: str
     settings: str
-    numbers: Mapping[ViewKey, Number]
+    numbers: Mapping[ViewKey, Cell]
     papers: bool = False
 
 
@@ -130,14 +112,14 @@ def _entries(rows: Sequence[ViewsRow]) -> Iterator[Entry]:
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         shared = (row.defense, row.epsilon, row.evaluation_epsilon)
         numbers = {
-            key: Number(own.mean, own.std, row.leaks(key), key[0] in row.warned_views)
+            key: marks.share(own.mean, own.std, row.leaks(key), key[0] in row.warned_views)
             for key, own in row.numbers.items()
         }
         words = row.setting or "as the recipe"
         yield Entry(*shared, row.certification, row.n_seeds, words, row.settings, numbers)
         if row.papers and (following is None or _line(following) != _line(row)):
             method = VERIFIER.get(row.defense) if ("certified", "train") in row.papers else None
-            printed = {key: Number(value) for key, value in row.papers.items()}
+            printed = {key: Cell(text.percent(value)) for key, value in row.papers.items()}
             yield Entry(*shared, method, 1, "", "", printed, papers=True)
 
 
@@ -233,18 +215,16 @@ def _table(rows: Sequence[ViewsRow], found: Sequence[Network], told: Sequence[st
         Cell(str(entry.n_seeds)) for entry in entries
     ]
     values |= {_column(key, rule): [entry.numbers.get(key) for entry in entries] for key in NUMBERS}
-    cells = [
-        [value.cell() if isinstance(value, Number) else value for value in line]
-        for line in zip(*values.values(), strict=True)
-    ]
     lines = iter(
         [cell and cell._replace(tone="dim" if entry.papers else "") for cell in line]
-        for entry, line in zip(entries, cells, strict=True)
+        for entry, line in zip(entries, zip(*values.values(), strict=True), strict=True)
     )
     blocks = [
-        Block([next(lines) for _ in network.entries], network.title_with_epsilon, f"{PAPER}: {network.papers}")
-        if network.papers
-        else Block([next(lines) for _ in network.entries], network.title_with_epsilon)
+        Block(
+            [next(lines) for _ in network.entries],
+            network.title_with_epsilon,
+            f"{PAPER}: {network.papers}" if network.papers else "",
+        )
         for network in found
     ]
     methods = "" if CERTIFIED in told else certified_by(entries)

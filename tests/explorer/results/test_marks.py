@@ -56,7 +56,7 @@ def test_the_table_of_views_marks_the_warned_views_only(views_row):
     rows = [views_row("ibp", warnings=SAID, warned_views="adversarial targeted"), views_row("natural")]
     rows = [typed("views", row) for row in rows]
     numbers = views_table.networks(rows)[0].entries[0].numbers
-    marked = {key for key, number in numbers.items() if number.cell().whole.endswith("!")}
+    marked = {key for key, number in numbers.items() if number.whole.endswith("!")}
     assert marked == {("adversarial", kind) for kind in ("train", "test", "oracle", "heldout")}
     assert f"! {SAID}" in plain(views_table.table(rows))
 
