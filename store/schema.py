@@ -30,7 +30,7 @@ def check(connection: DuckDBPyConnection, path: Path) -> None:
     if version > VERSION:
         raise StoreError(f"{path}: written by a newer mia-explore (schema {version}, this one knows {VERSION})")
     if version < VERSION:
-        raise StoreError(f"{path}: schema {version} must become {VERSION} first; open it for writing once")
+        raise StoreError(f"{path}: schema {version} must become {VERSION} first: mia-explore engine start")
 
 
 def prepare(connection: DuckDBPyConnection, path: Path) -> None:
