@@ -14,8 +14,9 @@ RELEASE = importlib.metadata.version("auto-LiRPA")
 FIRST_USE = """
 import logging, os, sys, warnings
 import numpy, torch, appdirs, torch.onnx.symbolic_helper as helper
-from engine import bounds, networks
+from engine import bounds
 from engine.bounds import compat, lirpa
+from engine.models import networks
 
 assert "auto_LiRPA" not in sys.modules
 exporter = compat._exporter()

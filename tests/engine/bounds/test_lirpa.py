@@ -59,7 +59,7 @@ def check_sound(model, x, y, epsilon, margins_of, methods=lirpa.METHODS):
 
 
 @pytest.mark.parametrize("name", BOUNDED)
-@pytest.mark.parametrize("epsilon", [0.01, 0.1])
+@pytest.mark.parametrize("epsilon", [pytest.param(0.01, marks=pytest.mark.slow), 0.1])
 def test_no_point_of_the_box_breaks_a_bound(case, epsilon, margins_of):
     check_sound(*case, epsilon, margins_of)
 

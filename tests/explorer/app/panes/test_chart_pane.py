@@ -162,8 +162,14 @@ def inside(pane):
     return pane.x_range is None or whole[0] <= pane.x_range[0] < pane.x_range[1] <= whole[1]
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("kind", CHARTS)
+@pytest.mark.parametrize(
+    ("kind", "scale"),
+    [
+        pytest.param(kind, scale, marks=() if kind == "capacity" or scale == "linear" else pytest.mark.slow)
+        for kind in CHARTS
+        for scale in SCALES
+    ],
+)
 async def test_zooming_and_panning_never_leave_the_data(open_chart, chart_answers, fact, kind, scale):
     if kind == "setting":
         swept = [fact(0.5 + at / 100, setting=f"temperature {at}") for at in (2, 5, 10)]

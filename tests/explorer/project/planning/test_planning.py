@@ -238,6 +238,7 @@ def test_too_many_runs_are_refused_at_the_longest_list():
     assert errors(form) == {"seed": f"seed: 6000 runs are too many for one sweep; allowed: up to {RUNS_LIMIT}"}
 
 
+@pytest.mark.slow
 def test_as_many_runs_as_allowed_are_planned():
     form = draft(seed=f"1-{RUNS_LIMIT // 5}", epsilon="0.1 0.2 0.3 0.4")
     assert errors(form) == {}
@@ -295,13 +296,17 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(form=drafts)
-def test_a_drafts_file_gives_the_same_runs(form, file):
-    assert errors(form) == {}
-    planned = plan(form)
-    assert ids(reread(file, form)) == ids(planned)
-    assert len(set(ids(planned))) == len(planned.experiments)
+@pytest.mark.parametrize("examples", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_drafts_file_gives_the_same_runs(file, examples):
+    @settings(max_examples=examples, deadline=None)
+    @given(form=drafts)
+    def same(form):
+        assert errors(form) == {}
+        planned = plan(form)
+        assert ids(reread(file, form)) == ids(planned)
+        assert len(set(ids(planned))) == len(planned.experiments)
+
+    same()
 
 
 def test_text_of_every_kind_survives_the_file(file):
