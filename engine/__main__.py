@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 from engine import events
-from engine.experiment import Setting, choose_device, run
+from engine.experiment import RunContext, choose_device, run
 from engine.failures import in_one_line
-from engine.job_settings import Place, require_threads
+from engine.job_settings import RunOptions, require_threads
 from engine.spec import requirements, sweeps
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES
@@ -44,7 +44,7 @@ def main() -> int:
         if arguments.threads is not None:
             require_threads("--threads", arguments.threads)
             torch.set_num_threads(arguments.threads)
-        place = Place(data_root=str(arguments.data_root.absolute()), device=arguments.device)
+        options = RunOptions(data_root=str(arguments.data_root.absolute()), device=arguments.device)
         sweep = sweeps.plan(sweeps.read(arguments.sweep), arguments.scale, arguments.set, arguments.data_root)
         done = finished(arguments.events)
         for experiment in sweep.experiments:
@@ -59,14 +59,14 @@ def main() -> int:
         if sink.tell() and not ends_with_newline(arguments.events):
             sink.write("\n")
         states = [
-            compute(experiment, place, arguments.events.parent / "runs" / experiment.run_id, sink)
+            compute(experiment, options, arguments.events.parent / "runs" / experiment.run_id, sink)
             for experiment in sweep.experiments
             if experiment.run_id not in done
         ]
     return 1 if any(state != "done" for state in states) else 0
 
 
-def compute(experiment: Experiment, place: Place, folder: Path, sink) -> str:
+def compute(experiment: Experiment, options: RunOptions, folder: Path, sink) -> str:
     """Run one experiment into the sink; returns the state it ended in."""
     state = "failed"
 
@@ -90,7 +90,7 @@ def compute(experiment: Experiment, place: Place, folder: Path, sink) -> str:
 
     began, ticks = time.time(), time.monotonic()
     try:
-        run(experiment, Setting(folder, place, choose_device(place.device)), emit)
+        run(experiment, RunContext(folder, options, choose_device(options.device)), emit)
     except Exception as error:  # noqa: BLE001 - one failed run must not stop the sweep
         ended = began + time.monotonic() - ticks  # whatever becomes of the clock meanwhile
         emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=in_one_line(error)))

@@ -20,7 +20,7 @@ from engine.evaluation.prediction_files import PredictionsError
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.failures import in_one_line
 from engine.inference import risk
-from engine.job_settings import ANSWERS, Place
+from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import networks, pretrained, weights
 from engine.seeds import seed_of
@@ -35,18 +35,18 @@ Asked = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunContext:
     """The surroundings of one run."""
 
     folder: Path
     """Weights, checkpoints and predictions of this run."""
-    place: Place
+    options: RunOptions
     device: torch.device
 
 
 def run(
     experiment: Experiment,
-    setting: Setting,
+    context: RunContext,
     emit: Emit,
     should_stop: Callable[[], bool] = lambda: False,
     attacks: Asked | None = None,
@@ -58,22 +58,22 @@ def run(
     `queued`.
     """
     run_id = experiment.run_id
-    setting.folder.mkdir(parents=True, exist_ok=True)
+    context.folder.mkdir(parents=True, exist_ok=True)
     began, ticks = time.time(), time.monotonic()
     emit(
         events.RunStarted(
             run_id=run_id,
             experiment=experiment.to_dict(),
-            device=device_label(setting.device),
+            device=device_label(context.device),
             time=began,
             versions=versions(),
         )
     )
-    for event in weights.history(setting.folder):
+    for event in weights.history(context.folder):
         emit(event)
     state, error = "done", None
     try:
-        answers = answer(experiment, setting, emit, should_stop)
+        answers = answer(experiment, context, emit, should_stop)
         for words in soundness.check(answers):
             notice(emit, run_id, words)
         if collapsed(answers):
@@ -141,28 +141,28 @@ def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_
     return failed
 
 
-def answer(experiment: Experiment, setting: Setting, emit: Emit, should_stop: Callable[[], bool]) -> Predictions:
+def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop: Callable[[], bool]) -> Predictions:
     """The trained model's answers in every view, from the run's folder where they are already there."""
-    path = setting.folder / ANSWERS
+    path = context.folder / ANSWERS
     if path.exists():
         try:
             return prediction_files.load(path)
         except PredictionsError as error:
             notice(emit, experiment.run_id, f"predictions computed again: {error}")
-    data = datasets.load(experiment.data, Path(setting.place.data_root)).to(setting.device)
-    meter = Meter(experiment, data, setting.folder, emit, should_stop)
+    data = datasets.load(experiment.data, Path(context.options.data_root)).to(context.device)
+    meter = Meter(experiment, data, context.folder, emit, should_stop)
     for words in data.notes:
         meter.notice(words)
-    model = trained(experiment, data, setting, meter)
+    model = trained(experiment, data, context, meter)
     answers = views.predict(model, data, experiment.evaluation, meter.predicted)
     if (robust := robust_share.robust_images(experiment, len(data.train.labels))) is not None:
         answers = replace(answers, robust=robust.numpy())
-    exposed_images.keep(model, data, answers, experiment.evaluation, setting.folder)
+    exposed_images.keep(model, data, answers, experiment.evaluation, context.folder)
     predictions.save(path, answers)
     return answers
 
 
-def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: Meter) -> nn.Module:
+def trained(experiment: Experiment, data: Dataset, context: RunContext, meter: Meter) -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
     if sources.network_fingerprint(experiment.network) != experiment.network_fingerprint:
         raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
@@ -174,21 +174,21 @@ def trained(experiment: Experiment, data: Dataset, setting: Setting, meter: Mete
         num_classes=data.num_classes,
         capacity=experiment.capacity,
         initialisation=experiment.recipe.initialisation,
-    ).to(setting.device)
+    ).to(context.device)
     for method in experiment.bounded_by:
         bounds.require(model, datasets.pixels(data.train.images[0]), method)
     if isinstance(experiment.recipe, PretrainedRecipe):
         return pretrained.load(model, experiment.recipe, meter.notice)
-    if found := weights.take_over(setting.folder, experiment):
+    if found := weights.take_over(context.folder, experiment):
         meter.taken_over(found)
     try:
-        if weights.load(setting.folder, model):
+        if weights.load(context.folder, model):
             return model
     except (ValueError, RuntimeError) as error:
         meter.notice(f"model trained again: {error}")
-    train(model, data, experiment, setting.folder, meter, checkpoint_seconds=setting.place.checkpoint_seconds)
-    weights.save(setting.folder, model, experiment)
-    checkpoints.discard(setting.folder)
+    train(model, data, experiment, context.folder, meter, checkpoint_seconds=context.options.checkpoint_seconds)
+    weights.save(context.folder, model, experiment)
+    checkpoints.discard(context.folder)
     return model
 
 

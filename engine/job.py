@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from engine import events, experiment
-from engine.experiment import Setting
+from engine.experiment import RunContext
 from engine.failures import in_one_line
 from engine.job_settings import Assignment
 from engine.ownfiles import refuse_links
@@ -51,8 +51,8 @@ def run_job(job: Assignment, pipe: Connection) -> None:
 
 def _run(job: Assignment, emit: experiment.Emit, stop: threading.Event) -> None:
     torch.set_num_threads(job.threads)
-    if job.place.import_path and job.place.import_path not in sys.path:
-        sys.path.insert(0, job.place.import_path)
+    if job.options.import_path and job.options.import_path not in sys.path:
+        sys.path.insert(0, job.options.import_path)
     folder = Path(job.run_folder)
     refuse_links([folder])
     if job.job_id.stage == "answers":
@@ -65,8 +65,8 @@ def _run(job: Assignment, emit: experiment.Emit, stop: threading.Event) -> None:
         if job.job_id.stage == "facts":
             experiment.infer_more(job.run_id, folder, job.attacks, emit, stop.is_set)
             return
-        setting = Setting(folder, job.place, experiment.choose_device(job.device))
-        experiment.run(Experiment.from_dict(job.experiment), setting, emit, stop.is_set, job.attacks)
+        context = RunContext(folder, job.options, experiment.choose_device(job.device))
+        experiment.run(Experiment.from_dict(job.experiment), context, emit, stop.is_set, job.attacks)
 
 
 def _listen(pipe: Connection, stop: threading.Event) -> None:

@@ -16,7 +16,7 @@ ANSWERS = "predictions.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RunOptions:
     """The asker's side of a run's surroundings, kept with the run so that a later engine can go on with it."""
 
     data_root: str
@@ -64,7 +64,7 @@ class Assignment:
     """Of each inference attack to carry out its own settings."""
     run_folder: str
     """Checkpoints, weights and predictions of the run."""
-    place: Place
+    options: RunOptions
     device: str
     """The device given by the scheduler: `cpu`, `cuda:0`, `mps`."""
     threads: int = 1

@@ -18,8 +18,8 @@ import torch
 from waiting import patience
 
 from engine import events
-from engine.experiment import Setting, run
-from engine.job_settings import Place
+from engine.experiment import RunContext, run
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.launch import ensure_engine
@@ -38,7 +38,7 @@ SWEEP = {
     "evaluation": {"steps": 4},
     "inference": {"attacks": ["confidence", "model-class", "gap"], "restarts": 1},
 }
-PLACE = Place(data_root=".", checkpoint_seconds=0.1, device="cpu")
+PLACE = RunOptions(data_root=".", checkpoint_seconds=0.1, device="cpu")
 FACT = ("attack", "view", "class_label", "threshold_rule", "metric", "value", "ci_low", "ci_high", "leaks")
 
 
@@ -56,7 +56,7 @@ def uninterrupted(plan, tmp_path_factory):
     for experiment in plan.experiments:
         told = []
         where = folder / experiment.run_id
-        run(experiment, Setting(where, PLACE, torch.device("cpu")), told.append)
+        run(experiment, RunContext(where, PLACE, torch.device("cpu")), told.append)
         points = sum(len(event.metrics) for event in told if isinstance(event, events.History))
         facts = {tuple(getattr(event, name) for name in FACT) for event in told if isinstance(event, events.Leakage)}
         found[experiment.run_id] = ((where / "model.safetensors").read_bytes(), points, facts)

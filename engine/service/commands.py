@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import events
 from engine.events import Event, RunStarted
-from engine.job_settings import JobId, Place
+from engine.job_settings import JobId, RunOptions
 from engine.run_states import FINISHED
 from engine.service import protocol
 from engine.service.engine import Engine
@@ -120,8 +120,8 @@ class Commands:
     def _checked(self, run: RunRequest) -> NewRun:
         """The run under the name its content gives it; SpecError for one that is wrong or cannot run here."""
         experiment = Experiment.from_dict(run.experiment)
-        place = from_mapping(Place, run.place, "place")
-        if problem := self._engine.scheduler.problem(place):
+        options = from_mapping(RunOptions, run.place, "place")
+        if problem := self._engine.scheduler.problem(options):
             raise SpecError(problem)
         return NewRun(experiment.run_id, experiment.to_dict(), run.place)
 

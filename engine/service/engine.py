@@ -120,7 +120,7 @@ class Engine:
         for run in runs:
             try:
                 job = job_of(run, self.project)
-                if problem := self.scheduler.problem(job.place):
+                if problem := self.scheduler.problem(job.options):
                     raise SpecError(problem)
             except SpecError as error:
                 stage = "facts" if run.state == "done" else "answers"

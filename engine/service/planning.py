@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.job_settings import ANSWERS, JobId, Place
+from engine.job_settings import ANSWERS, JobId, RunOptions
 from engine.service.project import Project
 from engine.service.scheduler import Job
 from engine.spec.experiment import Experiment
@@ -25,8 +25,8 @@ def job_of(run: PendingRun, project: Project) -> Job:
         kept = project.run_folder(run.run_id) / ANSWERS
         if not kept.exists():
             raise SpecError(f"its answers are not kept here ({kept}), so no more can be inferred from them")
-        place = replace(from_mapping(Place, run.place or {"data_root": ""}, "place"), device="cpu")
-        return Job(job_id=JobId(run.run_id, "facts"), place=place, needs=(answers,), **common)
+        options = replace(from_mapping(RunOptions, run.place or {"data_root": ""}, "place"), device="cpu")
+        return Job(job_id=JobId(run.run_id, "facts"), options=options, needs=(answers,), **common)
     if not run.place:
         raise SpecError("it came in by import; submit its sweep to run it here")
     if experiment.run_id != run.run_id:
@@ -34,7 +34,7 @@ def job_of(run: PendingRun, project: Project) -> Job:
     weights = () if experiment.defense == FOREIGN else (f"weights:{experiment.training_id}",)
     return Job(
         job_id=JobId(run.run_id),
-        place=from_mapping(Place, run.place, "place"),
+        options=from_mapping(RunOptions, run.place, "place"),
         needs=weights,
         provides=(*weights, answers),
         crashes=run.attempts,

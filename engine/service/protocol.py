@@ -27,7 +27,7 @@ class GetStatus(Command):
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """An experiment (`Experiment.to_dict()`) and the place it runs in (the fields of `engine.job_settings.Place`)."""
+    """An experiment (`Experiment.to_dict()`) and how it is run (the fields of `engine.job_settings.RunOptions`)."""
 
     experiment: dict[str, Any]
     place: dict[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.job_settings import JobId, Place
+from engine.job_settings import JobId, RunOptions
 from engine.service.devices import Device, Machine
 
 MAX_STARTS = 3
@@ -22,7 +22,7 @@ class Job:
     """
 
     job_id: JobId
-    place: Place
+    options: RunOptions
     experiment: Mapping[str, Any] = field(default_factory=dict)
     """`Experiment.to_dict()`."""
     attacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -104,11 +104,11 @@ class Scheduler:
         """Device of each job that has a process."""
         return {job_id: entry.device for job_id, entry in self._entries.items() if entry.device}
 
-    def problem(self, place: Place) -> str | None:
-        """Why a job with this place could never start here, or None."""
-        if self.machine.suitable(place.device):
+    def problem(self, options: RunOptions) -> str | None:
+        """Why a job with these options could never start here, or None."""
+        if self.machine.suitable(options.device):
             return None
-        return f"device: {place.device!r} is not on this machine, which has {self.machine.names}"
+        return f"device: {options.device!r} is not on this machine, which has {self.machine.names}"
 
     def add(self, job: Job) -> bool:
         """Put a job at the end of its priority; whether it was not here. One that waits becomes as it is now asked."""
@@ -137,7 +137,7 @@ class Scheduler:
             own = set(entry.job.provides)
             if any(need in (at_work if need in own else coming) for need in entry.job.needs):
                 continue
-            suitable = self.machine.suitable(entry.job.place.device)
+            suitable = self.machine.suitable(entry.job.options.device)
             free = [device for device in suitable if device.name not in closed and self._has_room(device)]
             if free:
                 entry.device = min(free, key=lambda device: self._load(device) / device.slots).name

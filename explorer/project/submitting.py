@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.project import Project
 from engine.spec.experiment import Experiment
@@ -26,16 +26,16 @@ def data_folder(root: Path | None = None) -> Path:
     return Path(os.path.abspath((root or Path(os.environ.get("MIA_DATA") or "data")).expanduser()))
 
 
-def submission(sweep: Sweep, place: Place, priority: int = 0) -> protocol.Submit:
+def submission(sweep: Sweep, place: RunOptions, priority: int = 0) -> protocol.Submit:
     """The command that queues every run of a sweep."""
     at = asdict(place)
     runs = [protocol.RunRequest(experiment=experiment.to_dict(), place=at) for experiment in sweep.experiments]
     return protocol.Submit(sweep=sweep.name, runs=runs, priority=priority)
 
 
-def place_here(data_root: Path, device: str = "auto") -> Place:
+def place_here(data_root: Path, device: str = "auto") -> RunOptions:
     """Where runs asked for from this process find their data, and a network of one's own."""
-    return Place(data_root=os.path.abspath(data_root), import_path=str(Path.cwd()), device=device)
+    return RunOptions(data_root=os.path.abspath(data_root), import_path=str(Path.cwd()), device=device)
 
 
 def certified(spec: Mapping[str, Any], method: str) -> Experiment:

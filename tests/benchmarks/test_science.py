@@ -15,10 +15,10 @@ from engine.data import datasets
 from engine.evaluation import views
 from engine.evaluation.pgd import frozen
 from engine.evaluation.predictions import Answers, Predictions
-from engine.experiment import Setting, run
+from engine.experiment import RunContext, run
 from engine.inference import networks as inference_networks
 from engine.inference.networks import Task
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.models import networks
 from engine.seeds import permutation
 from engine.spec import sweeps
@@ -222,7 +222,11 @@ def bare_loop(found, _folder):
 
 def whole_run(found, folder):
     told = []
-    run(found, Setting(folder / str(time.monotonic_ns()), Place(data_root="."), torch.device("cpu")), told.append)
+    run(
+        found,
+        RunContext(folder / str(time.monotonic_ns()), RunOptions(data_root="."), torch.device("cpu")),
+        told.append,
+    )
     assert told[-1].state == "done"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.client import SyncClient
 from engine.service.launch import ensure_engine
@@ -49,7 +49,7 @@ def busy(tmp_path):
     project = Project.at(tmp_path / "busy")
     ensure_engine(project, EngineSettings(threads=1, cpu_jobs=2))
     plan = sweeps.plan(SWEEP, "quick", [], ".")
-    place = Place(data_root=".", device="cpu")
+    place = RunOptions(data_root=".", device="cpu")
     runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
     with SyncClient(project) as client:
         client.call(protocol.Submit(sweep="watched", runs=runs))

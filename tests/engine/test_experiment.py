@@ -14,9 +14,9 @@ from engine import __main__ as command
 from engine import events, inference
 from engine.data import datasets
 from engine.evaluation import prediction_files, predictions
-from engine.experiment import Setting, choose_device, run
+from engine.experiment import RunContext, choose_device, run
 from engine.inference import risk
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.models import networks, tensorfile
 from engine.spec import sweeps
 from engine.spec.experiment import INFERENCE_ATTACKS
@@ -48,7 +48,7 @@ def experiments():
 
 
 def setting(folder, **place):
-    return Setting(folder, Place(data_root=".", **place), torch.device("cpu"))
+    return RunContext(folder, RunOptions(data_root=".", **place), torch.device("cpu"))
 
 
 def collect(experiment, folder, **options):

@@ -8,7 +8,7 @@ from waiting import patience
 from engine import events
 from engine.failures import in_one_line
 from engine.job import run_job
-from engine.job_settings import Assignment, JobId, Place
+from engine.job_settings import Assignment, JobId, RunOptions
 from engine.spec import sweeps
 from engine.validation import SpecError
 
@@ -26,7 +26,7 @@ def job_of(experiment, folder, **place):
         experiment=experiment.to_dict(),
         attacks=experiment.inference.asked(),
         run_folder=str(folder),
-        place=Place(data_root=".", **place),
+        options=RunOptions(data_root=".", **place),
         device="cpu",
     )
 

@@ -50,7 +50,7 @@ class LocalExecutor:
             experiment=job.experiment,
             attacks=job.attacks,
             run_folder=str(folder),
-            place=job.place,
+            options=job.options,
             device=device,
             threads=self._threads,
         )

@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.app.terminal import come_back
@@ -51,7 +51,7 @@ class Leave(ModalScreen[None]):
             {
                 "d": ("Detach", "the engine goes on"),
                 "s": ("Stop after checkpoints", "jobs are queued for the next engine"),
-                "k": ("Stop now", f"loses at most about {Place.checkpoint_seconds:.0f} s of work"),
+                "k": ("Stop now", f"loses at most about {RunOptions.checkpoint_seconds:.0f} s of work"),
                 "escape": ("Stay", ""),
             },
             careful="k",

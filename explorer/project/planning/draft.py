@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import sources
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.spec import sweeps
 from engine.spec.experiment import DATASETS, Data
 from engine.spec.recipes import DEFENSES, SCALES, read_rule
@@ -229,7 +229,7 @@ READERS: dict[str, Callable[[Draft], Any]] = {
     ),
     "size": _size,
     "steps": _steps,
-    "device": lambda draft: Place(data_root="", device=draft.device.strip()).device,
+    "device": lambda draft: RunOptions(data_root="", device=draft.device.strip()).device,
 }
 """Field -> what it says, None where it is blank; `SpecError` names the field."""
 

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from engine import events
-from engine.experiment import Setting, run
-from engine.job_settings import Place
+from engine.experiment import RunContext, run
+from engine.job_settings import RunOptions
 from engine.spec import sweeps
 
 SETTINGS = [
@@ -24,7 +24,7 @@ def told_of(images, folder):
     table = {"name": images.name, "dataset": f"folder:{images}", "network": "small-cnn"}
     (experiment,) = sweeps.plan(table, "quick", SETTINGS, ".").experiments
     told = []
-    run(experiment, Setting(folder, Place(data_root="."), torch.device("cpu")), told.append)
+    run(experiment, RunContext(folder, RunOptions(data_root="."), torch.device("cpu")), told.append)
     assert told[-1].state == "done", told[-1].error
     return told
 

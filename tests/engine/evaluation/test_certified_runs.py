@@ -8,8 +8,8 @@ from torch import nn
 
 from engine import bounds, events
 from engine.evaluation import soundness
-from engine.experiment import Setting, run
-from engine.job_settings import Place
+from engine.experiment import RunContext, run
+from engine.job_settings import RunOptions
 from engine.models import networks
 from engine.spec import sweeps
 from engine.spec.recipes import VERIFIER
@@ -34,7 +34,7 @@ def plan(defense, *overrides):
 
 def collect(experiment, folder):
     told = []
-    run(experiment, Setting(folder / experiment.run_id, Place(data_root="."), torch.device("cpu")), told.append)
+    run(experiment, RunContext(folder / experiment.run_id, RunOptions(data_root="."), torch.device("cpu")), told.append)
     return told
 
 

@@ -8,9 +8,9 @@ from engine.data import datasets
 from engine.evaluation import exposed_images
 from engine.evaluation.predictions import Answers, Predictions
 from engine.events import RunEnded, Scores
-from engine.experiment import Setting, run
+from engine.experiment import RunContext, run
 from engine.inference import risk
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.models import networks, tensorfile
 from engine.spec import sweeps
 
@@ -37,7 +37,7 @@ def told_by(folder, *overrides):
     table = {"name": "tiny", "dataset": "digits", "grid": {"defense": ["natural"]}}
     (experiment,) = sweeps.plan(table, "quick", [*TINY, *overrides], ".").experiments
     told = []
-    run(experiment, Setting(folder, Place(data_root="."), torch.device("cpu")), told.append)
+    run(experiment, RunContext(folder, RunOptions(data_root="."), torch.device("cpu")), told.append)
     assert isinstance(told[-1], RunEnded)
     assert told[-1].state == "done", told[-1].error
     return experiment, {event.view: event for event in told if isinstance(event, Scores)}

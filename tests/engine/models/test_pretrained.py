@@ -8,8 +8,8 @@ import torch
 
 from engine import events
 from engine.evaluation import prediction_files, views
-from engine.experiment import Setting, run
-from engine.job_settings import Place
+from engine.experiment import RunContext, run
+from engine.job_settings import RunOptions
 from engine.models import networks, pretrained, tensorfile
 from engine.spec import sweeps, unusual_settings
 from engine.spec.experiment import Experiment
@@ -42,7 +42,7 @@ def weights(tmp_path):
 
 def collect(experiment, folder):
     told = []
-    run(experiment, Setting(folder, Place(data_root="."), torch.device("cpu")), told.append)
+    run(experiment, RunContext(folder, RunOptions(data_root="."), torch.device("cpu")), told.append)
     return told
 
 

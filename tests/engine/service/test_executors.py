@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.job_settings import JobId, Place
+from engine.job_settings import JobId, RunOptions
 from engine.service.executors import local, make, not_started
 from engine.service.scheduler import Job
 from engine.service.settings import EngineSettings
@@ -40,7 +40,7 @@ def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
     monkeypatch.setattr(local, "_JobProcess", Process)
     executor = make(EngineSettings(threads=3, entry="fake_job:run_job"))
     executor.open(begun.append, None)
-    job = Job(job_id=JobId("a"), place=Place(data_root="."))
+    job = Job(job_id=JobId("a"), options=RunOptions(data_root="."))
     executor.submit(job, executor.machine.devices[-1].name, Path("runs/a"))
     ((assignment, entry),) = begun
     assert (assignment.threads, assignment.device, assignment.run_folder) == (3, "cpu", "runs/a")

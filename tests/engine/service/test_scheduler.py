@@ -11,7 +11,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service.devices import Device, Machine
 from engine.service.scheduler import MAX_STARTS, Job, Outcome, Scheduler
 
@@ -22,10 +22,10 @@ CPU = Machine((Device("cpu", "", 2),), 1)
 
 def run(name, device="auto", priority=0, crashes=0, weights="", needs=(), provides=()):
     """A job; with weights one that trains them unless they are there."""
-    place = Place(data_root="", device=device)
+    place = RunOptions(data_root="", device=device)
     both = (f"weights:{weights}",) if weights else ()
     things = {"needs": (*both, *needs), "provides": (*both, *provides)}
-    return Job(job_id=name, place=place, priority=priority, crashes=crashes, **things)
+    return Job(job_id=name, options=place, priority=priority, crashes=crashes, **things)
 
 
 def started(scheduler):
@@ -84,8 +84,8 @@ def test_nothing_starts_while_paused():
 
 
 def test_a_device_that_is_not_here_is_a_problem_told_in_one_line():
-    assert Scheduler(GPUS).problem(Place(data_root="", device="cuda:1")) is None
-    problem = Scheduler(CPU).problem(Place(data_root="", device="cuda:1"))
+    assert Scheduler(GPUS).problem(RunOptions(data_root="", device="cuda:1")) is None
+    problem = Scheduler(CPU).problem(RunOptions(data_root="", device="cuda:1"))
     assert problem == "device: 'cuda:1' is not on this machine, which has cpu"
 
 
@@ -252,7 +252,7 @@ class SchedulerLaws(RuleBasedStateMachine):
     )
     def add(self, device, priority, weights):
         new = run(f"run-{self.count}", device, priority, weights=weights)
-        if self.scheduler.problem(new.place):
+        if self.scheduler.problem(new.options):
             return multiple()
         self.count += 1
         self.scheduler.add(new)

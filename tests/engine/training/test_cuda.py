@@ -6,8 +6,8 @@ import torch
 
 from engine.data import datasets
 from engine.evaluation import views
-from engine.experiment import Setting, run
-from engine.job_settings import Place
+from engine.experiment import RunContext, run
+from engine.job_settings import RunOptions
 from engine.models import networks, tensorfile
 from engine.spec import sweeps
 from engine.spec.experiment import Data, Evaluation
@@ -46,7 +46,7 @@ def test_float32_training_is_the_same_on_both(tmp_path):
     (experiment,) = sweeps.plan(table, "quick", ["recipe.steps=5"], ".").experiments
     weights = []
     for device in ("cpu", "cuda"):
-        run(experiment, Setting(tmp_path / device, Place(data_root="."), torch.device(device)), lambda _: None)
+        run(experiment, RunContext(tmp_path / device, RunOptions(data_root="."), torch.device(device)), lambda _: None)
         weights.append(tensorfile.read(tmp_path / device / "model.safetensors")[0])
         assert len(list((tmp_path / device / "exposed").glob("*.pgm"))) == 24
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-5) for name in weights[0])
@@ -60,7 +60,7 @@ def test_every_precision_learns(tmp_path, precision, network):
     table |= {"grid": {"defense": ["pgd"], "capacity": [1]}, "inference": {"attacks": ["gap"]}}
     (experiment,) = sweeps.plan(table, "quick", [], ".").experiments
     told = []
-    run(experiment, Setting(tmp_path, Place(data_root="."), torch.device("cuda")), told.append)
+    run(experiment, RunContext(tmp_path, RunOptions(data_root="."), torch.device("cuda")), told.append)
     assert told[-1].state == "done", told[-1].error
     accuracy = next(event.accuracy for event in told if event.kind == "accuracies" and event.view == "benign")
     assert accuracy > 0.6

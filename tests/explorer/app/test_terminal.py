@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import patience, wait_until
 
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.launch import ensure_engine
@@ -121,7 +121,7 @@ def work(project, request):
     """The engine at work on a run of this test's own, which goes on for good unless the test takes a short one."""
     ensure_engine(project, EngineSettings(threads=1))
     asked = experiment(next(SEEDS), getattr(request, "param", ENDLESS))
-    place = Place(data_root=".", device="cpu", checkpoint_seconds=0.2)
+    place = RunOptions(data_root=".", device="cpu", checkpoint_seconds=0.2)
     run = protocol.RunRequest(experiment=asked.to_dict(), place=asdict(place))
     with SyncClient(project) as client:
         client.call(protocol.Submit(sweep="terminal", runs=[run]))

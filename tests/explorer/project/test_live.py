@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 from waiting import eventually
 
-from engine.job_settings import Place
+from engine.job_settings import RunOptions
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.service.project import Project
@@ -25,7 +25,7 @@ SWEEP = {
 
 def submission(seed):
     plan = sweeps.plan(SWEEP | {"grid": SWEEP["grid"] | {"seed": [seed]}}, "quick", [], ".")
-    place = Place(data_root=".", device="cpu")
+    place = RunOptions(data_root=".", device="cpu")
     runs = [protocol.RunRequest(experiment=run.to_dict(), place=asdict(place)) for run in plan.experiments]
     return protocol.Submit(sweep="tiny", runs=runs)
 

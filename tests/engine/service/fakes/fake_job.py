@@ -27,7 +27,7 @@ def run_job(job, pipe):
     folder = Path(job.run_folder)
     with open(folder / "starts", "a") as stream:
         stream.write(f"{os.getpid()}\n")
-    behaviour, _, argument = job.place.data_root.partition(":")
+    behaviour, _, argument = job.options.data_root.partition(":")
     if job.job_id.stage == "facts":
         infer_more(job, pipe)
         return
