@@ -13,8 +13,8 @@ from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from engine.text import csv_text, printable
 from explorer.cli.audit_process import Audited, audited
 from explorer.cli.options import width
-from explorer.results import accuracy_table, attack_table, classes_table, marks, text
-from explorer.results.classes_table import PAPERS, Strategy
+from explorer.results import accuracy_table, attack_table, class_rows, classes_table, marks, text
+from explorer.results.class_rows import PAPERS, Strategy
 from explorer.results.rendering import plain
 from store.rows import BETWEEN_WARNINGS, LeakageFact
 
@@ -142,16 +142,16 @@ def strategies_table(facts: Iterable[LeakageFact], class_names: Sequence[str] = 
     """The strategies of Table 7 that were carried out, class by class; one line where none could be."""
     facts = [fact for fact in facts if fact.metric == "inference_accuracy" and fact.threshold_rule == "heldout"]
     facts = [fact for fact in facts if Strategy(fact.attack, fact.view) in PAPERS]
-    shown = classes_table.strategies(facts, "heldout")
+    shown = class_rows.strategies(facts, "heldout")
     if not shown:
         return "No class has enough examples for the strategies of the paper's Table 7."
     names = dict(enumerate(class_names))
-    rows = [replace(row, class_name=names.get(row.label)) for row in classes_table.of_run(facts, "heldout", shown)]
+    rows = [replace(row, class_name=names.get(row.label)) for row in class_rows.of_run(facts, "heldout", shown)]
     said = [STRATEGIES_WORDS]
-    if classes_table.marked(rows):
+    if class_rows.marked(rows):
         said += [f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}; {marks.AMONG_CLASSES}"]
-    said += [marks.LEGEND] if classes_table.warned(rows) else []
-    legend = tuple(filter(None, [classes_table.told_apart(rows), "; ".join(said)]))
+    said += [marks.LEGEND] if class_rows.warned(rows) else []
+    legend = tuple(filter(None, [class_rows.told_apart(rows), "; ".join(said)]))
     table = classes_table.table(rows, list(shown), on_screen=False)
     return f"{STRATEGIES_TITLE}\n\n{plain(replace(table, legend=legend), width())}"
 

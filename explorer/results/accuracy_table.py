@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from explorer.results import marks, text
-from explorer.results.classes_table import called
+from explorer.results.class_rows import called
 from explorer.results.table import MISSING, Cell, Column, Table, of
 from store.rows import SPLITS, AccuracyFact
 

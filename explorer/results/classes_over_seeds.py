@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from explorer.results import classes_table, marks, text
-from explorer.results.classes_table import PAPERS, called, over_seeds
+from explorer.results.class_rows import PAPERS, called, over_seeds
 from explorer.results.curve_table import number
 from explorer.results.rendering import plain
 from explorer.results.settings_apart import by_setting, differing, shown, telling

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 
-from explorer.results import classes_table, text
+from explorer.results import class_rows, text
 from explorer.results.table import MISSING, Cell, Column, Table, of
 from store.rows import ExposedExample
 
@@ -22,7 +22,7 @@ def views(rows: Sequence[ExposedExample]) -> list[str]:
 
 def class_of(row: ExposedExample) -> str:
     """The class of an image as tables write it."""
-    return classes_table.called(row.label, row.class_name)
+    return class_rows.called(row.label, row.class_name)
 
 
 def why_none(rows: Sequence[ExposedExample], state: str) -> str | None:

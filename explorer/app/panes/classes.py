@@ -7,8 +7,9 @@ from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.project import metrics, progress
-from explorer.results import classes_table, marks, text
-from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER, PAPERS, ClassRow, Strategy
+from explorer.results import class_rows, classes_table, marks, text
+from explorer.results.class_rows import PAPERS, ClassRow, Strategy
+from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER
 from explorer.results.lines import Line, plain
 from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
@@ -75,7 +76,7 @@ class ClassesPane(Pane):
 
     def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
-        there_are = classes_table.strategies(facts, self.choices.class_rule)
+        there_are = class_rows.strategies(facts, self.choices.class_rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
         scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
         return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
@@ -104,7 +105,7 @@ class ClassesPane(Pane):
         return f"No attack on {name}: {state}, {run.error or 'no reason given'}." + self._offer(" r retries it.")
 
     def _without(self, facts: list[LeakageFact], name: str) -> str:
-        if classes_table.strategies(facts, "oracle"):
+        if class_rows.strategies(facts, "oracle"):
             return f"No class of {name} has enough examples for a held-out threshold. T changes to oracle ones."
         attacks = ", ".join(sorted({fact.attack for fact in facts})) or "none"
         return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
@@ -116,7 +117,7 @@ class ClassesPane(Pane):
 
     def _strategies(self, run: Run, name: str, facts: list[LeakageFact], shown: Shown, width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
-        rows = classes_table.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
+        rows = class_rows.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
         columns = classes_table.table(rows, list(shown)).fitted(width)
         papers = any(own.published is not None for row in rows for own in row.reached.values())
         beside = papers and any(OF_PAPER in column.yielding for column in columns)
@@ -127,7 +128,7 @@ class ClassesPane(Pane):
         fitting = {column.name for column in table(rows).fitted(width)}
         hidden = sum(strategy.label not in fitting for strategy in shown)
         notes = [f"{hidden} more strategies: z zooms"] if hidden else []
-        notes += [*self._marks(rows), f"{classes_table.BEST} best"]
+        notes += [*self._marks(rows), f"{class_rows.BEST} best"]
         if papers:
             notes.append("(…) the paper's" if beside else "PAPER: the ▸ strategy's")
         notes += [f"v {self._next_view()}", "± 95 % over examples", FLOOR]
@@ -138,16 +139,16 @@ class ClassesPane(Pane):
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = classes_table.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
+        rows = class_rows.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
         return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
         """What the marks mean that are there."""
-        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if classes_table.marked(rows) else []
-        said += [f"{marks.WARNED} may mislead"] if classes_table.warned(rows) else []
+        said = [f"{NOT_TOLD_APART} {LIKE_GUESS}"] if class_rows.marked(rows) else []
+        said += [f"{marks.WARNED} may mislead"] if class_rows.warned(rows) else []
         said += ["models are held-out"] if any(not own.chosen for row in rows for own in row.reached.values()) else []
-        said += [f"* under {classes_table.FEW} a side"] if any(row.few for row in rows) else []
+        said += [f"* under {class_rows.FEW} a side"] if any(row.few for row in rows) else []
         return said
 
     def _natural(self, run: Run, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
@@ -158,7 +159,7 @@ class ClassesPane(Pane):
         budgets = {twin.evaluation_epsilon for twin in twins} - {run.evaluation_epsilon}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
-        return classes_table.natural_best(facts, self.choices.class_rule, shown), said
+        return class_rows.natural_best(facts, self.choices.class_rule, shown), said
 
     def _no_twin(self, run: Run, name: str) -> str:
         if run.defense == "natural":
@@ -181,7 +182,7 @@ class ClassesPane(Pane):
         """main: what rows are sorted by at first."""
         self.sorts = [main, *(own for own in table(rows).names if own not in (main, BY))]
         sort = self.choices.class_sort if self.choices.class_sort in self.sorts else main
-        rows = classes_table.ordered(rows, classes_table.sort_key(sort), self.choices.class_reverse)
+        rows = class_rows.ordered(rows, classes_table.sort_key(sort), self.choices.class_reverse)
         self.labels = [row.label for row in rows]
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "

@@ -20,7 +20,7 @@ from explorer.cli.audit_process import Audited, announced, finding
 from explorer.cli.auditing import COLUMNS
 from explorer.results import marks
 from explorer.results.accuracy_table import Accuracy
-from explorer.results.classes_table import PAPERS
+from explorer.results.class_rows import PAPERS
 from store.export import export
 from store.store import Store
 

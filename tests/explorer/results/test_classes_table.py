@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from rows import typed
 
 from explorer.results import classes_table
-from explorer.results.classes_table import (
+from explorer.results.class_rows import (
     FEW,
     PAPERS,
     ClassRow,

@@ -1,7 +1,7 @@
 import pytest
 from rows import typed
 
-from engine.service.executors import describe_exit
+from engine.service.executors.local import describe_exit
 from explorer.results.failures import explain
 
 

@@ -7,6 +7,7 @@ from rows import typed
 from explorer.reproduction import page
 from explorer.results import (
     attack_table,
+    class_rows,
     classes_table,
     comparison_table,
     curve_table,
@@ -14,7 +15,7 @@ from explorer.results import (
     text,
     views_table,
 )
-from explorer.results.classes_table import Strategy
+from explorer.results.class_rows import Strategy
 from explorer.results.comparison_table import Known
 from explorer.results.rendering import plain
 
@@ -64,8 +65,8 @@ def test_the_table_of_views_marks_the_warned_views_only(views_row):
 def test_a_class_whose_view_is_warned_of_is_marked():
     own = Strategy("confidence-class", "adversarial")
     fact = leak(attack=own.attack, view=own.view, class_label=3, warnings=SAID)
-    rows = classes_table.of_run([fact], "oracle", {own: "oracle"})
-    assert classes_table.warned(rows)
+    rows = class_rows.of_run([fact], "oracle", {own: "oracle"})
+    assert class_rows.warned(rows)
     assert "60.0 ±10.0!" in plain(classes_table.table(rows, [own]))
 
 
