@@ -24,6 +24,9 @@ from explorer.project import choices
 from explorer.project.live import Live
 from explorer.project.selection import Selection
 
+STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/check", "screens/new_sweep")
+"""Files of styles, each beside what it styles."""
+
 
 class ExploreApp(App[int | Project]):
     """The app; screens do the showing, `live` the knowing, `choices` the choosing.
@@ -32,7 +35,7 @@ class ExploreApp(App[int | Project]):
     """
 
     TITLE = "mia-explore"
-    CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in ("main", "dialogs", "run", "check", "new_sweep")]
+    CSS_PATH: ClassVar = [f"{place}.tcss" for place in STYLES]
     COMMANDS: ClassVar = {ActionProvider}
     BINDINGS: ClassVar = [Binding("ctrl+c", "interrupt", show=False, priority=True)]
 

@@ -20,7 +20,7 @@ ROWS = 8, 20
 
 
 @dataclass(frozen=True)
-class Look:
+class PictureStyle:
     """What the terminal can show of a picture."""
 
     plain: bool = False
@@ -35,7 +35,7 @@ def section(
     folder: RunFolder | None,
     chosen: int,
     size: tuple[int, int],
-    look: Look,
+    look: PictureStyle,
 ) -> list[Line]:
     """The chosen image beside its adversarial example, then all of them.
 
@@ -58,7 +58,7 @@ def picture_rows(height: int) -> int:
     return max(fewest, min(most, height * 2 // 5))
 
 
-def _pictures(folder: RunFolder | None, shown: ExposedExample, width: int, rows: int, look: Look) -> list[Line]:
+def _pictures(folder: RunFolder | None, shown: ExposedExample, width: int, rows: int, look: PictureStyle) -> list[Line]:
     if folder is None:
         return [plain(" reading …", "dim")]
     example = shown.example

@@ -155,7 +155,7 @@ class RunPage(Sheet):
 
     def _exposed(self, width: int, height: int) -> list[Line]:
         rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
-        look = exposed.Look(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
+        look = exposed.PictureStyle(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
         return exposed.section(rows, self.run.state, self.folder, self.image, (width, height), look)
 
     def _settings(self, width: int) -> list[Line]:

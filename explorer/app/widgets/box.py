@@ -12,7 +12,7 @@ from explorer.results.lines import Line
 
 
 class Box(Vertical):
-    """A bordered box in the middle of the dimmed screen; `styles/dialogs.tcss` says how it looks."""
+    """A bordered box in the middle of the dimmed screen; `dialogs.tcss` says how it looks."""
 
     def __init__(self, title: str, keys: str, *children: Widget, id: str | None = None) -> None:
         super().__init__(*children, id=id)

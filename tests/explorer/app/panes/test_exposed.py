@@ -4,7 +4,7 @@ import pytest
 from rows import typed
 
 from explorer.app.panes import exposed
-from explorer.app.panes.exposed import Look
+from explorer.app.panes.exposed import PictureStyle
 from explorer.results.lines import line_text
 from explorer.results.picture import Picture
 from explorer.results.run_folder import RunFolder
@@ -29,7 +29,7 @@ def folder(**pictures):
     return RunFolder(Path("r"), pictures={name.replace("_", "-"): each for name, each in pictures.items()})
 
 
-def text(*arguments, size=(78, 22), look=Look(), chosen=0, state="done"):  # noqa: B008
+def text(*arguments, size=(78, 22), look=PictureStyle(), chosen=0, state="done"):  # noqa: B008
     lines = exposed.section(arguments[0], state, arguments[1], chosen, size, look)
     return [line_text(line).rstrip() for line in lines]
 
@@ -81,7 +81,9 @@ def test_without_an_adversarial_view_the_image_stands_alone():
 
 
 def test_what_cannot_be_read_is_a_dim_line_beside_what_can():
-    found = exposed.section(rows(), "done", folder(**{"100-image": GREY, "100-adversarial": None}), 0, (78, 22), Look())
+    found = exposed.section(
+        rows(), "done", folder(**{"100-image": GREY, "100-adversarial": None}), 0, (78, 22), PictureStyle()
+    )
     line = next(line for line in found if "100-adversarial cannot be read" in line_text(line))
     assert ("100-adversarial cannot be read", "dim") in line
     assert any("▀" in line_text(line) for line in found)
@@ -105,7 +107,7 @@ def test_missing_pictures_are_said_above_the_list():
 
 
 def test_characters_stand_for_colours_where_there_are_none():
-    lines = text(rows(), folder(**PAIR), look=Look(plain=True))
+    lines = text(rows(), folder(**PAIR), look=PictureStyle(plain=True))
     assert not any("▀" in line for line in lines)
     assert any("@" in line for line in lines)
     assert all(line.isascii() for line in lines[2:10])
