@@ -1,68 +1,101 @@
-"""The canvas of a chart: values to places and back, round ticks, the frame around, and the cells that a path passes."""
+"""The ranges that a chart shows, their round ticks, the steps of a crosshair, and parts of an axis seen closer."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from rich.cells import cell_len
+from explorer.charts.chart import FAR, NEAR, Chart, Span, points_of, valued
 
-from explorer.charts.chart import NEAR, Chart, Span, Spans, scaled
-
-Cell = tuple[int, int]
-"""Column and row of the canvas, from its lower left corner."""
-Place = tuple[float, float]
-"""The same in parts of a cell."""
-
-EDGE = 1e-3  # of a cell: what rounding puts outside counts as inside
-NOWHERE = -10 * EDGE  # the place of zeros on log axes, just outside
+LEAST_SHARES = 0.04  # of a y axis of marked shares: less would make noise look like a finding
+TINY = 1e-90  # a range between such numbers is a range at nought
+CLOSEST = 0.002
+"""The share of the whole axis that is seen at least."""
+ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One axis: values to places in cells and back."""
+class Spans(NamedTuple):
+    """The ranges that a chart shows."""
 
-    low: float
-    high: float
-    log: bool
-    cells: int
-
-    @classmethod
-    def over(cls, span: Span, log: bool, cells: int) -> "Axis":
-        """The axis that shows the range in so many cells."""
-        return cls(scaled(span[0], log), scaled(span[1], log), log, cells)
-
-    def place(self, value: float) -> float:
-        """In cells from the start; what lies outside is below 0 or above `cells`, as zeros on log axes are."""
-        if self.log:
-            if value <= NEAR:
-                return NOWHERE
-            value = math.log10(value)
-        return (value - self.low) / (self.high - self.low) * self.cells
-
-    def shows(self, place: float) -> bool:
-        """Whether a place lies on the canvas."""
-        return -EDGE <= place <= self.cells + EDGE
-
-    def index(self, place: float) -> int:
-        """The cell of a place, the nearest one for places outside."""
-        return int(min(max(place, 0), self.cells - 1))
-
-    def value(self, place: float) -> float:
-        """The value that lies at a place."""
-        exponent = self.low + place / self.cells * (self.high - self.low)
-        return 10.0**exponent if self.log else exponent
+    x: Span
+    y: Span
 
 
-def _ticks(span: Span, log: bool, percent: bool, count: float) -> list[tuple[float, str]]:
-    """About so many round values of the range with their labels."""
+def scaled(value: float, log: bool) -> float:
+    """The value as its axis counts it; on a log axis nought lies infinitely far below."""
+    if not log:
+        return value
+    return math.log10(value) if value > NEAR else -math.inf
+
+
+def spans(chart: Chart) -> Spans:
+    """The ranges drawn: the wanted ones, else what holds all values, their intervals, and chance if it is close."""
+    points = [point for series in chart.series for point in valued(points_of(series))]
+    xs = [point.x for point in points] + [x for x, _ in chart.x_ticks if abs(x) < FAR]
+    ends = [(point.y,) if chart.interval == "off" else (point.y, point.low, point.high) for point in points]
+    ys = [y for of_point in ends for y in of_point if y is not None]
+    if chart.y_percent and all(0 <= point.y <= 1 for point in points):
+        ys = [min(1.0, max(0.0, y)) for y in ys]  # an interval over few seeds ends where no share can be
+    room = 0.05 if any(series.kind != "line" for series in chart.series) else 0.0
+    return Spans(
+        _wanted(chart.x_range, chart.x_log) or _holding(xs, chart.x_log, room, chart.x_percent, None),
+        _wanted(chart.y_range, chart.y_log)
+        or _holding(ys, chart.y_log, 0.05, chart.y_percent, chart.level, LEAST_SHARES if room else 0.0),
+    )
+
+
+def _wanted(span: Span | None, log: bool) -> Span | None:
+    """The range asked for, if it can be drawn."""
+    span = span or (1, 1)
+    low, high = (scaled(end, log) for end in span)
+    size = max(abs(low), abs(high), 1.0 if log else TINY)
+    return span if max(*map(abs, span), size) < FAR and high - low > ROUNDING * size else None
+
+
+def _holding(
+    values: Iterable[float], log: bool, room: float, share: bool, near: float | None, least: float = 0.0
+) -> Span:
+    """A range with all values and some room, and with `near` if it is close; the range of shares ends at 0 and 1.
+
+    Shares on a linear axis get a range of `least` at the least.
+    """
+    share = share and all(0 <= value <= 1 for value in values)
+    places = [scaled(value, log) for value in values if value > NEAR or not log] or [-3.0, 0.0]
+    low, high = min(places), max(places)
+    if share and not log and high - low < least:
+        low, high = (low + high - least) / 2, (low + high + least) / 2
+    if near is not None and low - (high - low) / 3 <= (level := scaled(near, log)) <= high + (high - low) / 3:
+        low, high = min(low, level), max(high, level)
+    size = max(abs(low), abs(high), 1.0 if log else TINY)
+    if high - low <= ROUNDING * size:
+        size = 1.0 if size == TINY else size
+        low, high = low - 0.05 * size, high + 0.05 * size
+    room *= high - low
+    low, high = (10.0 ** max(low - room, -99.9), 10.0 ** (high + room)) if log else (low - room, high + room)
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
+
+
+def nearest(chart: Chart, x: float | None, step: int) -> float | None:
+    """The x with a value that lies `step` such values from x, the first or last at the ends; the closest for step 0."""
+    found = {point.x for series in chart.series for point in valued(points_of(series))}
+    values = sorted(value for value in found if value > NEAR or not chart.x_log)
+    if not values:
+        return None
+    if x is None or math.isnan(x):
+        return values[-1 if step < 0 else 0]
+    if step == 0:
+        index, wanted = bisect_left(values, x), scaled(x, chart.x_log)
+        return min(values[max(0, index - 1) : index + 1], key=lambda value: abs(scaled(value, chart.x_log) - wanted))
+    index = bisect_right(values, x) + step - 1 if step > 0 else bisect_left(values, x) + step
+    return values[min(max(index, 0), len(values) - 1)]
+
+
+def ticks(span: Span, log: bool, percent: bool, count: float) -> list[tuple[float, str]]:
+    """About so many round values of the range with their labels: plotext's own divide it evenly, at 0.3162."""
     scale = 100 if percent else 1
     low, high = span[0] * scale, span[1] * scale
     if log and (decades := _decades(low, high, count)):
-        return [
-            (value / scale, f"{value:g}".replace("e-0", "e-").replace("e+", "e").replace("e0", "e"))
-            for value in decades
-        ]
+        return [(value / scale, f"{value:g}".replace("e-0", "e-").replace("e+", "e")) for value in decades]
     values: list[float] = []
     for more in (1, 2, 4, 8):
         step = _round_step((high - low) / count / more)
@@ -91,104 +124,50 @@ def _round_step(about: float) -> float:
 
 def _label(value: float, step: float) -> str:
     """A tick's value with the digits that tell it from its neighbours."""
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    digits = max(0, -math.floor(math.log10(step) + ROUNDING))
     if digits <= 6 and abs(value) < 1e6:
         return f"{round(value, digits) + 0.0:.{digits}f}"
     return f"{value:.{1 + max(0, math.ceil(math.log10(max(abs(value), step) / step)))}g}"
 
 
-@dataclass(frozen=True)
-class Frame:
-    """The canvas and what is written around it."""
-
-    x: Axis
-    y: Axis
-    left: int
-    """Columns of the y labels and the y axis."""
-    x_ticks: list[tuple[int, str]]
-    y_ticks: list[tuple[int, str]]
-
-    @classmethod
-    def around(cls, chart: Chart, within: Spans, width: int, rows: int) -> "Frame":
-        """A tick in about four rows and about twelve columns, or the given ones."""
-        y = Axis.over(within.y, chart.y_log, rows)
-        y_ticks: list[tuple[int, str]] = []
-        for value, label in _ticks(within.y, chart.y_log, chart.y_percent, max(2, rows / 4)):
-            row = y.index(y.place(value))
-            if not y_ticks or row - y_ticks[-1][0] >= 2:
-                y_ticks.append((row, label if len(label) < width // 2 else "…"))
-        left = 1 + max((len(label) for _, label in y_ticks), default=0)
-        x = Axis.over(within.x, chart.x_log, width - left)
-        given = [(x.place(value), word(label)) for value, label in chart.x_ticks if x.shows(x.place(value))]
-        round_ones = _ticks(within.x, chart.x_log, chart.x_percent, max(2, x.cells / 12))
-        places = given or [(x.place(value), label) for value, label in round_ones]
-        return cls(x, y, left, sorted((x.index(place), label) for place, label in places), y_ticks)
-
-    def shows(self, place: Place) -> bool:
-        """Whether a place lies on the canvas."""
-        return self.x.shows(place[0]) and self.y.shows(place[1])
-
-    def cell(self, place: Place) -> Cell:
-        """The cell of a place, at the border for places outside."""
-        return self.x.index(place[0]), self.y.index(place[1])
-
-    def tick_line(self) -> str:
-        """The x labels under their ticks, without those that would touch their left neighbour."""
-        line, width = "", self.left + self.x.cells
-        for column, label in self.x_ticks:
-            start = max(0, min(self.left + column - (len(label) - 1) // 2, width - len(label)))
-            if start + len(label) <= width and start >= (len(line) + 2 if line else 0):
-                line = line.ljust(start) + label
-        return line
+# Parts of an axis, never beyond the whole
 
 
-def reach(path: Sequence[Place | None], columns: int, rows: int) -> dict[int, tuple[int, int]]:
-    """The lowest and highest cell that a path passes in each column: no peak is lost, however many points it has."""
-    bottoms, tops = [float(rows)] * columns, [-1.0] * columns
-    for (x0, y0), (x1, y1) in shown(path, columns, rows):
-        first, last = min(int(x0), columns - 1), min(int(x1), columns - 1)
-        slope = (y1 - y0) / (x1 - x0) if first < last else 0.0
-        enter = y0
-        for column in range(first, last + 1):
-            leave = y1 if column == last else y0 + slope * (column + 1 - x0)
-            low, high = (enter, leave) if enter < leave else (leave, enter)
-            bottoms[column] = low if low < bottoms[column] else bottoms[column]
-            tops[column] = high if high > tops[column] else tops[column]
-            enter = leave
-    edges = enumerate(zip(bottoms, tops, strict=True))
-    return {column: (min(int(low), rows - 1), min(int(high), rows - 1)) for column, (low, high) in edges if high >= 0}
+def zoomed(span: Span, whole: Span, middle: float, share: float, log: bool = False) -> Span:
+    """That share of the span around a value; a share above 1 shows more."""
+    (low, high), ends, place = _places(span, whole, log), _places(whole, whole, log), _place(middle, whole, log)
+    half = max((high - low) * share, (ends[1] - ends[0]) * CLOSEST) / 2
+    return _values((place - half, place + half), whole, log)
 
 
-def shown(path: Sequence[Place | None], columns: int, rows: int) -> Iterator[tuple[Place, Place]]:
-    """What the canvas shows of the straight lines between neighbours; a point without any is a line to itself."""
-    for present, run in groupby(path, key=bool):
-        stretch = list(run) if present else []
-        for start, end in pairwise(stretch if len(stretch) != 1 else stretch * 2):
-            if start[0] >= 0 and end[0] <= columns and 0 <= start[1] <= rows and 0 <= end[1] <= rows:
-                yield start, end
-            elif clipped := _clip(start, end, columns, rows):
-                yield clipped
+def panned(span: Span, whole: Span, share: float, log: bool = False) -> Span:
+    """The span moved along by that share of itself."""
+    low, high = _places(span, whole, log)
+    step = (high - low) * share
+    return _values((low + step, high + step), whole, log)
 
 
-def _clip(start: Place, end: Place, columns: int, rows: int) -> tuple[Place, Place] | None:
-    """The part of a straight line that lies on the canvas (Liang and Barsky)."""
-    enter, leave = 0.0, 1.0
-    for origin, step, size in ((start[0], end[0] - start[0], columns), (start[1], end[1] - start[1], rows)):
-        if step == 0:
-            enter = enter if -EDGE <= origin <= size + EDGE else 2.0
-        else:
-            near, far = sorted((-origin / step, (size - origin) / step))
-            enter, leave = max(enter, near), min(leave, far)
-    if enter > leave:
-        return None
-
-    def at(share: float) -> Place:
-        x, y = (a + share * (b - a) for a, b in zip(start, end, strict=True))
-        return min(max(x, 0.0), columns), min(max(y, 0.0), rows)
-
-    return at(enter), at(leave)
+def showing(span: Span, whole: Span, value: float, log: bool = False) -> Span:
+    """The span moved along as little as brings the value into it."""
+    (low, high), place = _places(span, whole, log), _place(value, whole, log)
+    step = min(0.0, place - low) + max(0.0, place - high)
+    return _values((low + step, high + step), whole, log)
 
 
-def word(text: str) -> str:
-    """A text from outside in characters of one cell each."""
-    return "".join(c if c.isprintable() and cell_len(c) == 1 else "?" for c in text)
+def _place(value: float, whole: Span, log: bool) -> float:
+    """Where a value stands on the axis; what lies outside the whole stands at its end."""
+    return scaled(min(max(value, whole[0]), whole[1]), log)
+
+
+def _places(span: Span, whole: Span, log: bool) -> Span:
+    return _place(span[0], whole, log), _place(span[1], whole, log)
+
+
+def _values(span: Span, whole: Span, log: bool) -> Span:
+    """The values of two places, which are moved into the whole; at its ends exactly its own values."""
+    ends = _places(whole, whole, log)
+    size = min(span[1] - span[0], ends[1] - ends[0])
+    low = min(max(span[0], ends[0]), ends[1] - size)
+    near = ROUNDING * (ends[1] - ends[0])
+    first, last = (10.0**place if log else place for place in (low, low + size))
+    return whole[0] if low <= ends[0] + near else first, whole[1] if low + size >= ends[1] - near else last

@@ -1,34 +1,26 @@
-"""Every kind of chart by its name, and what stands in its place while nothing is on it. No Textual in here."""
+"""Every kind of chart by its name."""
 
 from collections.abc import Sequence
 
-from explorer.charts import curves, over_setting, trade_off
-from explorer.charts.curves import Drawing, Row
-from explorer.project.choices import View
+from explorer.charts import run_curves, summary_curves
+from explorer.charts.drawing import Drawing, nothing_on_chart
+from explorer.project.choices import Choices
 from explorer.project.live import Live
+from store.rows import Run
 
 TITLES = {"roc": "ROC"}
 DRAW = {
-    "capacity": curves.capacity,
-    "epsilon": curves.epsilon,
-    "history": curves.history,
-    "roc": curves.roc,
-    "trade-off": trade_off.trade_off,
-    "setting": over_setting.over_setting,
+    "capacity": summary_curves.capacity,
+    "epsilon": summary_curves.epsilon,
+    "history": run_curves.history,
+    "roc": run_curves.roc,
+    "trade-off": summary_curves.trade_off,
+    "setting": summary_curves.setting,
 }
 
 
-def draw_of(kind: str, live: Live, view: View, on_chart: Sequence[Row]) -> Drawing:
+def drawing_of(kind: str, live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The drawing of one kind for the runs on the chart."""
     if not on_chart:
-        return Drawing(TITLES.get(kind, kind.capitalize()), empty=_nothing_on_chart(live, view))
-    return DRAW[kind](live, view, on_chart)
-
-
-def _nothing_on_chart(live: Live, view: View) -> tuple[str, ...]:
-    adds = "{runs.overlay} on a run adds it; {runs.overlay-all} adds all visible."
-    if not live.runs:
-        return ("opening …" if live.link == "opening" else "No runs yet." + curves.plan_words(live),)
-    if view.filter or view.saved_filter != "all":
-        return ("Nothing on the chart of what the filter shows.", f"{{panes.back}} clears the filter; {adds}")
-    return ("Nothing on the chart.", adds)
+        return nothing_on_chart(TITLES.get(kind, kind.capitalize()), live, choices)
+    return DRAW[kind](live, choices, on_chart)

@@ -1,384 +1,175 @@
-"""Charts as lines of text: marked points with intervals, dense curves, a chance line and axes, drawn with plotext.
+"""A figure of plotext with a chart's rulers: places on it, what is drawn, and its lines of text and tone.
 
-`draw` depends on its arguments only. Values become places on the canvas here, in cells from its lower left corner, so
-that plotext, the dense curves and the search for overlaps agree on where a point lies, zeros on log axes included.
+Some things are done here and in `axes` because plotext 6.1 does not. Logarithms: its log ruler scales ticks of one's
+own but not the limits beside them. Round ticks: its own divide an axis evenly, at 0.3162. Cutting off what leaves the
+canvas: it walks a line of a thousand ranges cell by cell for a second, and a longer one for ever. And its picture is
+had as painted text only, or cell by cell in 12 microseconds each.
 """
 
 import math
 import re
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby, repeat
-from operator import itemgetter
-from threading import Lock
-from types import ModuleType
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
-from explorer.charts.canvas import NOWHERE, Cell, Frame, Place, reach, shown, word
-from explorer.charts.chart import MARKS, TONES, Chart, Look, Series, Spans, Trace, nearest, spans, spans_of, trace_of
-from explorer.results.marks import FLOOR, NOT_TOLD_APART
+from explorer.charts.axes import Spans, scaled, ticks
+from explorer.charts.chart import TONES, Chart, Span
+from explorer.charts.legend import word
+from explorer.results.lines import Line, Segment
 
-__all__ = ["MARKS", "TONES", "Chart", "Look", "Series", "draw", "nearest", "spans"]
+Place = tuple[float, ...]
+"""x, and y or two heights, on the figure's linear rulers: values, or on log axes their logarithms."""
 
-Segment = tuple[str, str]
-"""Text and its tone, one of `TONES`."""
-Line = tuple[Segment, ...]
-
-UNICODE = Look()
-PUBLISHED, OVERLAP = "×", "✱"
-LIKE_GUESS = f"{NOT_TOLD_APART} may be luck"
-FEWEST_COLUMNS, FEWEST_ROWS = 20, 5
-"""A smaller chart is told in words."""
-
-_BRAILLE = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))  # dots of the left and right column from below
+ROWS_FOR_NAME = 12
+"""A figure of so many lines has one for the name of x."""
+MARGINS = (0.0017585662, 0.0033747182)
+"""Of a cell: where plotext 6.1 begins a ruler, and by how much it is shorter than its cells; measured."""
 _PAINT = re.compile("\x1b\\[([0-9;]*)m")
 _FIRST_PAINT = 100  # the xterm colour that stands for the first tone on the way through plotext
-_FIGURE = Lock()  # plotext has one figure for the whole process
-_ASCII = {
-    **{ord(mark): letter for marks in MARKS for mark, letter in zip(marks[:2], marks[2:], strict=True)},
-    **{0x2800 + dots: "." for dots in range(256)},
-    **str.maketrans("·╌┊│┬┴┤└─┼░×✱…↓↑≤ε▸≈", ".-||||++-+:x%>v^<e>="),
-}
 
 
-def draw(chart: Chart, width: int, height: int, look: Look = UNICODE) -> list[Line]:
-    """The chart in exactly `height` lines of exactly `width` cells: the legend, then the canvas over its x axis."""
-    traces = [trace_of(series) for series in chart.series]
-    if width < FEWEST_COLUMNS or height < FEWEST_ROWS:
-        lines = [_entry(trace.series) + _newest(trace, chart.y_percent) for trace in traces]
-    elif any(value is not None for trace in traces for value in trace.y):
-        lines = _lines(chart, traces, width, height, look)
-    else:
-        lines = [*_wrapped(map(_entry, chart.series), width, 2), (), (("no values yet", "dim"),)]
-    lines = [_fit(line, width) for line in (lines + [()] * height)[: max(0, height)]]
-    return [tuple((_plain(text), tone) for text, tone in line) for line in lines] if look.ascii else lines
+class Figure:
+    """A plotext figure of its own, no part of the one that plotext keeps for everybody."""
+
+    def __init__(self, chart: Chart, within: Spans, width: int, height: int):
+        import plotext  # when a chart is drawn, not when the app starts
+
+        self.plotext, self.logs = plotext, (chart.x_log, chart.y_log)
+        self.spans = [tuple(scaled(end, log) for end in span) for span, log in zip(within, self.logs, strict=True)]
+        name = word(chart.x_label) if height >= ROWS_FOR_NAME else ""
+        rows = height - 2 - bool(name)
+        y_ticks = ticks(within.y, chart.y_log, chart.y_percent, max(2, rows / 4))
+        y_ticks = [(value, label if len(label) < width // 2 else "…") for value, label in y_ticks]
+        columns = width - 1 - max((len(label) for _, label in y_ticks), default=0)
+        given = [(x, word(label) or " ") for x, label in chart.x_ticks if within.x[0] <= x <= within.x[1]]
+        x_ticks = given or ticks(within.x, chart.x_log, chart.x_percent, max(2, columns / 12))
+        self.size = columns, rows
+        self.cell = [(high - low) / cells for (low, high), cells in zip(self.spans, self.size, strict=True)]
+        terminal = type(plotext.terminal)().limit(False, False)
+        self.figure = type(plotext.figure)(terminal).theme("colorless").plot_size(width, height)
+        self.figure.axes(False, side=1).axes(pixel=self._paint("dim"), side=0)
+        for axis, span, log, own in zip("xy", self.spans, self.logs, (x_ticks, y_ticks), strict=True):
+            ruler = self.figure.ruler(axis).lim(*span).alignment(lim="edge")
+            ruler.ticks([scaled(value, log) for value, _ in own], [label for _, label in own])
+        if name:
+            self.figure.label(self._words(name, "dim"), "x")
+
+    def _paint(self, tone: str) -> Any:
+        return self.plotext.pixel(_FIRST_PAINT + TONES.index(tone))
+
+    def _words(self, text: str, tone: str) -> Any:
+        return self.plotext.colorize(text).fill(self._paint(tone))
+
+    # Places
+
+    def place(self, x: float, *heights: float, to_edge: bool = False) -> Place | None:
+        """Where values stand; zeros on a log axis stand nowhere, or just outside the canvas."""
+        x_log, y_log = self.logs
+        found = (scaled(x, x_log), *(scaled(height, y_log) for height in heights))
+        if -math.inf not in found:
+            return found
+        edges = [self.spans[axis > 0][0] - self.cell[axis > 0] / 100 for axis in range(len(found))]
+        return tuple(max(pair) for pair in zip(found, edges, strict=True)) if to_edge else None
+
+    def cell_of(self, place: Place) -> tuple[int, int] | None:
+        """Column and row of a place, from the lower left corner; None outside the canvas."""
+        if not all(low <= at <= high for at, (low, high) in zip(place, self.spans, strict=True)):
+            return None
+        shares = [(at - low) / (high - low) for at, (low, high) in zip(place, self.spans, strict=True)]
+        from_corner = shares[0], 1 - shares[1]
+        first, room = MARGINS
+        column, row = (int(first + share * (of - room)) for share, of in zip(from_corner, self.size, strict=True))
+        return column, self.size[1] - 1 - row
+
+    # What is drawn, each thing over those before it
+
+    def curve(self, path: Sequence[Place | None], tone: str, character: str = "braille") -> None:
+        """Straight lines from place to place, none over a gap."""
+        self._join(path, self.plotext.marker(character, self._paint(tone)))
+
+    def upright(self, x: float, tone: str) -> None:
+        """A dotted line over the whole height."""
+        self._join([(x, end) for end in self.spans[1]], self.plotext.line(True, self._paint(tone), "dotted"))
+
+    def bars(self, intervals: Sequence[Place], tone: str) -> None:
+        """Error bars at (x, low, high), which plotext's own would centre; an end outside the canvas is open."""
+        stems = [place for x, low, high in intervals for place in ((x, low), (x, high), None)]
+        self._join(stems, self.plotext.line(True, self._paint(tone)))
+        for end, cap in ((1, "┴"), (2, "┬")):
+            self.marks([(interval[0], interval[end]) for interval in intervals], cap, tone)
+
+    def band(self, ends: Sequence[Place | None], tone: str) -> None:
+        """A shade between the heights of (x, low, high), from each to the next."""
+        bottom, top = self.spans[1]
+        for pair in pairwise(ends):
+            shown = _clipped(*pair, self.spans[:1]) if all(pair) else None
+            if shown and any(end[1] <= top for end in shown) and any(end[2] >= bottom for end in shown):
+                inside = [(x, *(min(max(height, bottom), top) for height in heights)) for x, *heights in shown]
+                xs, lows, highs = zip(*inside, strict=True)
+                marker = self.plotext.marker("░", self._paint(tone))
+                upper, lower = (self.figure.signal(xs, ys, marker=marker) for ys in (highs, lows))
+                self.figure.draw(upper.lines(True).density("full").fill(lower))
+
+    def marks(self, places: Sequence[Place], character: str, tone: str) -> None:
+        """One character at each place."""
+        if shown := [place for place in places if self.cell_of(place)]:
+            marker = self.plotext.marker(character, self._paint(tone))
+            self.figure.draw(self.figure.signal(*zip(*shown, strict=True), marker=marker))
+
+    def words(self, text: str, height: float, tone: str) -> None:
+        """A text that ends where the canvas does."""
+        self.figure.draw(self.figure.text(self.spans[0][1], height, self._words(text, tone), alignment="right"))
+
+    def _join(self, path: Sequence[Place | None], marker: Any) -> None:
+        (left, right), (bottom, top) = self.spans
+        inside = [bool(place) and left <= place[0] <= right and bottom <= place[1] <= top for place in path]
+        places: list[Place] = []
+        starts = []
+        for at, pair in enumerate(pairwise(path)):
+            shown = pair if inside[at] and inside[at + 1] else _clipped(*pair, self.spans) if all(pair) else None
+            if shown:
+                if not places or places[-1] != shown[0]:
+                    starts.append(len(places))
+                    places.append(shown[0])
+                places.append(shown[1])
+        if places:
+            signal = self.figure.signal(*zip(*places, strict=True), marker=marker).lines(True)
+            for index in starts:
+                signal.line(index, False)
+            self.figure.draw(signal)
+
+    def lines(self) -> list[Line]:
+        """What is drawn, as text and tones."""
+        return [tuple(_segments(line)) for line in self.figure.build().string().split("\n")]
 
 
-def _lines(chart: Chart, traces: Sequence[Trace], width: int, height: int, look: Look) -> list[Line]:
-    """A chart that has room: the legend, the canvas and what stands beneath it."""
-    within = spans_of(chart, traces)
-    likely = Counter(overlap=sum(trace.series.kind != "line" for trace in traces) > 1)
-    likely.update(hollow=any(any(trace.hollow) for trace in traces), cut=_is_cut(chart, within, traces))
-    legend_rows = len(_legend(chart, within, likely, look, True, width, 1 if height < 10 else 2))
-    frame, beneath = _framed(chart, within, width, height - legend_rows - 2)
-    picture = _picture(chart, frame, traces)
-    picture.found.update(cut=likely["cut"])
-    canvas = _plotted(picture)
-    named = _name_chance(canvas, picture, chart)
-    for (column, row), segment in (picture.behind | picture.curves).items():
-        line = canvas[frame.y.cells - 1 - row]
-        if line[frame.left + column][0] == " ":
-            line[frame.left + column] = segment
-    legend = _legend(chart, within, picture.found, look, named, width, legend_rows)
-    return [*legend, *[()] * (legend_rows - len(legend)), *map(_merged, canvas), *beneath]
-
-
-def _framed(chart: Chart, within: Spans, width: int, rows: int) -> tuple[Frame, list[Line]]:
-    """The frame, and beneath it the labels of x with its name beside them or, if there is room for a line, below."""
-    frame, name = Frame.around(chart, within, width, rows), word(chart.x_label)
-    labels = frame.tick_line()
-    if not name or len(labels) + 2 + len(name) <= width:
-        return frame, [((labels.ljust(width - len(name)), ""), (name, "dim"))]
-    if rows < 10:
-        return frame, [((labels, ""),)]
-    frame = Frame.around(chart, within, width, rows - 1)
-    return frame, [((frame.tick_line(), ""),), ((name.rjust(width), "dim"),)]
-
-
-def _is_cut(chart: Chart, within: Spans, traces: Sequence[Trace]) -> bool:
-    """Whether the y range asked for leaves values out."""
-    bottom, top = within.y
-    heights = (y for trace in traces for y in trace.heights(chart.interval))
-    return chart.y_range == within.y and not all(bottom <= y <= top for y in heights)
-
-
-@dataclass
-class _Picture:
-    """What lies on the canvas."""
-
-    frame: Frame
-    behind: dict[Cell, Segment] = field(default_factory=dict)
-    """Bands, chance line and crosshair; seen where nothing else is."""
-    curves: dict[Cell, Segment] = field(default_factory=dict)
-    """Dense curves; seen where plotext draws nothing."""
-    strokes: list[tuple[str, str, list[Cell]]] = field(default_factory=list)
-    """Character, tone and the ends of straight lines: joints of marks, and over them the stems of intervals."""
-    caps: dict[Cell, Segment] = field(default_factory=dict)
-    """Ends of intervals and signs beside marks, under the marks."""
-    marks: dict[Cell, Segment] = field(default_factory=dict)
-    owners: dict[Cell, int] = field(default_factory=dict)
-    """The series whose mark lies in a cell, -1 for several."""
-    found: Counter[str] = field(default_factory=Counter)
-    """What the legend has to explain: cells with an `overlap`, `hollow` marks, values `left out` by a log axis, ..."""
-
-
-def _picture(chart: Chart, frame: Frame, traces: Sequence[Trace]) -> _Picture:
-    picture = _Picture(frame)
-    for trace in traces if chart.interval == "band" else ():
-        _add_band(picture, trace)
-    _add_chance(picture, chart)
-    if chart.crosshair is not None and frame.x.shows(place := frame.x.place(chart.crosshair)):
-        picture.behind |= {(frame.x.index(place), row): ("┊", "") for row in range(frame.y.cells)}
-    for index, trace in enumerate(traces):
-        _add_series(picture, chart, trace, index, len(traces))
-    return picture
-
-
-def _add_series(picture: _Picture, chart: Chart, trace: Trace, index: int, count: int) -> None:
-    """One of so many series; marks too many to tell apart make a dense curve."""
-    frame, tone, kind = picture.frame, trace.series.tone, trace.series.kind
-    path = [None if y is None else (frame.x.place(x), frame.y.place(y)) for x, y in zip(trace.x, trace.y, strict=True)]
-    if kind == "line" or (kind == "points" and len(path) > frame.x.cells // 2):
-        _add_curve(picture, tone, path)
-        chosen = _spread(path, index, count, frame)
-    else:
-        picture.found["left out"] += sum(NOWHERE in place for place in path if place)
-        path = [None if place and NOWHERE in place else place for place in path]
-        chosen = [at for at, place in enumerate(path) if place]
-        if kind in ("points", "path"):
-            _add_joints(picture, tone, path)
-    if chart.interval == "bars":
-        _add_intervals(picture, trace, chosen)
-    _add_marks(picture, trace, index, {at: frame.cell(path[at]) for at in chosen if frame.shows(path[at])})
-
-
-def _add_joints(picture: _Picture, tone: str, path: Sequence[Place | None]) -> None:
-    """Dots from each mark to the next, none over a gap."""
-    frame = picture.frame
-    ends = [(frame.cell(a), frame.cell(b)) for a, b in shown(path, frame.x.cells, frame.y.cells)]
-    picture.strokes.append(("·", tone, [cell for line in ends if line[0] != line[1] for cell in line]))
-
-
-def _add_marks(picture: _Picture, trace: Trace, index: int, cells: Mapping[int, Cell]) -> None:
-    """Put marks on the canvas; where another series has one already, both become an overlap."""
-    filled, hollow = _marks(trace.series)
-    for at, cell in cells.items():
-        if picture.owners.setdefault(cell, index) == index:
-            picture.marks[cell] = (hollow if trace.hollow[at] else filled, trace.series.tone)
-        else:
-            picture.owners[cell], picture.marks[cell] = -1, (OVERLAP, "overlap")
-            picture.found["overlap"] += 1
-        picture.found["hollow"] += trace.hollow[at] and filled != hollow
-        if trace.like_guess[at]:
-            beside = cell[0] + (1 if cell[0] + 1 < picture.frame.x.cells else -1)
-            picture.caps[beside, cell[1]] = (NOT_TOLD_APART, "dim")
-            picture.found["like_guess"] += 1
-
-
-def _add_intervals(picture: _Picture, trace: Trace, chosen: Iterable[int]) -> None:
-    """A stem with two ends, `┬` and `┴`; an end outside the canvas is open, an interval within one cell is not seen."""
-    x, y, tone, stems = picture.frame.x, picture.frame.y, trace.series.tone, []
-    for at in chosen:
-        if trace.low[at] is None or trace.high[at] is None or not x.shows(place := x.place(trace.x[at])):
-            continue
-        column, low, high = x.index(place), y.place(trace.low[at]), y.place(trace.high[at])
-        bottom, top = (column, y.index(low)), (column, y.index(high))
-        if bottom < top and high >= 0 and low <= y.cells:
-            stems += [bottom, top]
-            picture.caps |= {bottom: ("┴", tone)} if y.shows(low) else {}
-            picture.caps |= {top: ("┬", tone)} if y.shows(high) else {}
-    picture.strokes.append(("│", tone, stems))
-
-
-def _add_band(picture: _Picture, trace: Trace) -> None:
-    """Shade the intervals and what lies between neighbours."""
-    x, y = picture.frame.x, picture.frame.y
-    whole = [None if None in row else row for row in zip(trace.x, trace.low, trace.high, trace.y, strict=True)]
-
-    def edge(end: int) -> dict[int, tuple[int, int]]:
-        path = [row and (x.place(row[0]), min(max(y.place(row[end]), 0.0), float(y.cells))) for row in whole]
-        return reach(path, x.cells, y.cells)
-
-    upper = edge(2)
-    for column, (bottom, _) in edge(1).items():
-        _, top = upper.get(column, (bottom, bottom))
-        picture.behind |= {(column, row): ("░", trace.series.tone) for row in range(bottom, top + 1)}
-
-
-def _add_chance(picture: _Picture, chart: Chart) -> None:
-    """The chance line: y = x on any scale, or a level."""
-    x, y = picture.frame.x, picture.frame.y
-    if chart.diagonal:
-        path = [(float(column), y.place(x.value(column))) for column in range(x.cells + 1)]
-        for column, (bottom, top) in reach(path, x.cells, y.cells).items():
-            picture.behind |= {(column, row): ("╌", "level") for row in range(bottom, top + 1)}
-    elif chart.level is not None and y.shows(place := y.place(chart.level)):
-        picture.behind |= {(column, y.index(place)): ("╌", "level") for column in range(x.cells)}
-
-
-def _add_curve(picture: _Picture, tone: str, path: Sequence[Place | None]) -> None:
-    """A curve in braille dots, two columns and four rows of them in a cell."""
-    fine = [place and (place[0] * 2, place[1] * 4) for place in path]
-    dots: dict[Cell, int] = {}
-    for column, (bottom, top) in reach(fine, picture.frame.x.cells * 2, picture.frame.y.cells * 4).items():
-        for row in range(bottom, top + 1):
-            cell = column // 2, row // 4
-            dots[cell] = dots.get(cell, 0x2800) | _BRAILLE[column % 2][row % 4]
-    for cell, bits in dots.items():
-        before = picture.curves.get(cell)
-        picture.curves[cell] = (chr(bits | ord(before[0]) if before else bits), tone)
-
-
-def _spread(path: Sequence[Place | None], index: int, count: int, frame: Frame) -> list[int]:
-    """Which points of a dense curve carry its mark: one in some columns, staggered between curves, or the last."""
-    known = [(place[0], at) for at, place in enumerate(path) if place]
-    pitch = max(24, 6 * count)
-    chosen = set()
-    for turn in range(frame.x.cells // pitch + 1):
-        column = pitch * (turn + (index + 0.5) / count)
-        after = bisect_left(known, (column, 0))
-        close = sorted((abs(place - column), at) for place, at in known[max(0, after - 1) : after + 1])
-        chosen |= {at for away, at in close[:1] if away < pitch / 2 and frame.shows(path[at])}
-    return sorted(chosen) or [at for _, at in known[-1:]]
-
-
-def _plotted(picture: _Picture) -> list[list[Segment]]:
-    """Axes, joints, intervals and marks as plotext draws them, cell by cell from the top."""
-    import plotext
-
-    frame, columns, rows = picture.frame, picture.frame.x.cells, picture.frame.y.cells
-    with _FIGURE:
-        plotext.terminal.limit(False, False)
-        figure = plotext.figure
-        figure.clear()
-        figure.theme("colorless")
-        figure.plot_size(frame.left + columns, rows + 2)
-        # Labels of x would be left out, ticks and all, where plotext finds no room; they are written by `Frame`.
-        x_ticks = [(column, " ") for column, _ in frame.x_ticks]
-        for axis, size, ticks in (("x", columns, x_ticks), ("y", rows, frame.y_ticks)):
-            figure.axes(True, axis=axis, side=0, pixel=_paint("dim"))
-            figure.axes(False, axis=axis, side=1)
-            ruler = figure.ruler(axis).lim(0.5, size - 0.5)
-            ruler.ticks([cell + 0.5 for cell, _ in ticks], [label for _, label in ticks])
-        for character, tone, cells in (stroke for stroke in picture.strokes if stroke[2]):
-            signal = _signal(plotext, character, tone, cells)
-            for end in range(1, len(cells), 2):
-                signal.line(end)
-            figure.draw(signal)
-        marks = sorted((segment, cell) for cell, segment in (picture.caps | picture.marks).items())
-        for (character, tone), group in groupby(marks, key=itemgetter(0)):
-            figure.draw(_signal(plotext, character, tone, [cell for _, cell in group]))
-        text = figure.build().string()
-    return [_read(line) for line in text.split("\n")[: rows + 1]]
-
-
-def _signal(plotext: ModuleType, character: str, tone: str, cells: Sequence[Cell]) -> Any:
-    """One character in the middle of many cells, where no rounding moves it to a neighbour."""
-    marker = plotext.marker(character, _paint(tone))
-    return plotext.figure.signal([column + 0.5 for column, _ in cells], [row + 0.5 for _, row in cells], marker=marker)
-
-
-def _paint(tone: str) -> int:
-    return _FIRST_PAINT + TONES.index(tone)
-
-
-def _read(line: str) -> list[Segment]:
-    """A painted line, cell by cell."""
-    cells: list[Segment] = []
+def _segments(painted: str) -> Iterator[Segment]:
     tone = ""
-    for index, part in enumerate(_PAINT.split(line)):
+    for index, part in enumerate(_PAINT.split(painted)):
         if index % 2 == 0:
-            cells += zip(part, repeat(tone))
-        elif part == "0":
-            tone = ""
+            if part:
+                yield part, tone
         elif part.startswith("38;5;"):
             tone = TONES[int(part[5:]) - _FIRST_PAINT]
-    return cells
+        elif part == "0":
+            tone = ""
 
 
-def _name_chance(canvas: list[list[Segment]], picture: _Picture, chart: Chart) -> bool:
-    """Write the level's name on its line, right or left, where nothing is in the way; whether there was room."""
-    frame, name = picture.frame, f" {word(chart.level_label)}"
-    place = frame.y.place(chart.level) if chart.level is not None and not chart.diagonal else math.nan
-    if not chart.level_label or not frame.y.shows(place) or len(name) > frame.x.cells // 2:
-        return False
-    row = frame.y.index(place)
-    line = canvas[frame.y.cells - 1 - row]
-    for start in (frame.x.cells - len(name), 0):
-        columns = range(start, start + len(name))
-        if all(line[frame.left + column][0] == " " and (column, row) not in picture.curves for column in columns):
-            picture.behind |= {(column, row): (c, "level") for column, c in zip(columns, name, strict=True)}
-            return True
-    return False
-
-
-def _legend(
-    chart: Chart, within: Spans, found: Counter[str], look: Look, named: bool, width: int, rows: int
-) -> list[Line]:
-    """The series, the signs in use, and what the chart does not show; `named` if the chance line bears its name."""
-    name, level, (bottom, top) = word(chart.level_label) or "chance", chart.level, within.y
-    outside = level is not None and not chart.diagonal and (level < bottom or level > top)
-    inside = chart.diagonal or (level is not None and bottom <= level <= top and not named)
-    notes = (
-        (any(series.kind == "published" for series in chart.series), f"{PUBLISHED} paper", "dim"),
-        (found["overlap"], f"{OVERLAP} overlap", "overlap"),
-        (found["hollow"], "small letter = unfinished" if look.ascii else "hollow = unfinished", "dim"),
-        (inside, f"╌ {name}", "level"),
-        (outside, f"{name} {'↑' if outside and level > top else '↓'}", "level"),
-        (found["left out"], f"{found['left out']} at ≤ 0 left out", "dim"),
-        (found["cut"], "y cut", "dim"),
-    )
-    said = [((text, tone),) for due, text, tone in notes if due]
-    own = [series for series in chart.series if series.kind != "published"]
-    entries = [*map(_entry, own), *said]
-    lines = _wrapped(entries, width, rows)
-    if found["like_guess"]:
-        entries.append(((LIKE_GUESS, "dim"),))
-        explained = _wrapped(entries, width, rows)
-        lines = explained if _length(explained[-1]) <= width else lines  # help says it too
-    if chart.of_leakage:
-        warned = _wrapped([*entries, ((FLOOR, "dim"),)], width, rows)
-        lines = warned if len(warned) == len(lines) and _length(warned[-1]) <= width else lines
-    return lines
-
-
-def _marks(series: Series) -> tuple[str, str]:
-    """The filled and the hollow mark of a series."""
-    return (PUBLISHED, PUBLISHED) if series.kind == "published" else MARKS[series.mark % len(MARKS)][:2]
-
-
-def _entry(series: Series) -> Line:
-    return (_marks(series)[0], series.tone), (f" {word(series.label)}", "")
-
-
-def _newest(trace: Trace, percent: bool) -> Line:
-    """The last value, for want of room to draw."""
-    valued = [(y, NOT_TOLD_APART * own) for y, own in zip(trace.y, trace.like_guess, strict=True) if y is not None]
-    return tuple((f" {100 * y:.1f}{sign}" if percent else f" {y:.4g}{sign}", "") for y, sign in valued[-1:])
-
-
-def _wrapped(entries: Iterable[Line], width: int, rows: int) -> list[Line]:
-    """Entries in at most so many lines; what does not fit stands beyond the last line's end."""
-    lines: list[Line] = [()]
-    for entry in entries:
-        longer = lines[-1] + (("  ", ""),) * bool(lines[-1]) + entry
-        if lines[-1] and _length(longer) > width and len(lines) < rows:
-            lines.append(entry)
+def _clipped(start: Place, end: Place, spans: Sequence[Span]) -> tuple[Place, Place] | None:
+    """The part of a straight line of which the first coordinates lie within spans (Liang and Barsky)."""
+    enter, leave = 0.0, 1.0
+    for first, last, (low, high) in zip(start, end, spans, strict=False):
+        if first == last:
+            enter = enter if low <= first <= high else 2.0
         else:
-            lines[-1] = longer
-    return lines
+            near, far = sorted(((low - first) / (last - first), (high - first) / (last - first)))
+            enter, leave = max(enter, near), min(leave, far)
+    if enter > leave:
+        return None
 
+    def at(share: float) -> Place:
+        place = [first + share * (last - first) for first, last in zip(start, end, strict=True)]
+        inside = [min(max(value, low), high) for value, (low, high) in zip(place, spans, strict=False)]
+        return (*inside, *place[len(spans) :])
 
-def _fit(line: Line, width: int) -> Line:
-    """The line filled to the width, or cut with `…`."""
-    missing = width - _length(line)
-    if missing < 0:
-        cells = [(character, tone) for text, tone in line for character in text][: max(0, width - 1)]
-        return _merged([*cells, ("…", "dim")] if width > 0 else [])
-    return _merged([*line, (" " * missing, "")])
-
-
-def _length(line: Line) -> int:
-    return sum(len(text) for text, _ in line)
-
-
-def _merged(parts: Iterable[Segment]) -> Line:
-    """Neighbours of one tone as one segment."""
-    runs = [(tone, "".join(text for text, _ in run)) for tone, run in groupby(parts, key=itemgetter(1))]
-    return tuple((text, tone) for tone, text in runs if text)
-
-
-def _plain(text: str) -> str:
-    return text.translate(_ASCII).encode("ascii", "replace").decode()
+    return (start if enter == 0 else at(enter)), (end if leave == 1 else at(leave))

@@ -1,17 +1,11 @@
 """The numbers that a sweep varies besides capacity and epsilon: `temperature 5` is 5 along the axis `temperature`."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 
+from engine.registry import NATURAL
 from engine.spec.experiment import Evaluation
 from engine.spec.recipes import NETWORK, SCALES, SETTINGS, recipe_for
-from explorer.charts import series
-
-Row = Mapping[str, Any]
-"""A row over seeds, as the query `capacity` gives it."""
-Model = tuple[series.Key, str | None, float, float, str, str]
-"""What is trained with which budget, image size, capacity, the attack's budget, certification, other words."""
+from store.summaries import CurvePoint
 
 UNSAID = {
     "temperature": Evaluation.temperature,
@@ -27,58 +21,35 @@ ATTACK = "attack eps"
 _SAID = re.compile(r"(?!weights )([a-z ]+) (\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
 
 
-def numbers(row: Row) -> dict[str, float]:
+def numbers(row: CurvePoint) -> dict[str, float]:
     """Axis -> where the row stands on it, of all axes that its words name."""
     said = (_SAID.fullmatch(part) for part in _parts(row))
-    return {found[1]: float(found[2]) for found in said if found} | {ATTACK: row["evaluation_epsilon"]}
+    return {found[1]: float(found[2]) for found in said if found} | {ATTACK: row.evaluation_epsilon}
 
 
-def place(row: Row, axis: str) -> float | None:
+def place(row: CurvePoint, axis: str) -> float | None:
     """Where the row stands on an axis; None where neither its words nor its recipe tell."""
-    if axis in (found := numbers(row)) or others(row, axis) != (row["setting"] or ""):
+    if axis in (found := numbers(row)) or others(row, axis) != (row.setting or ""):
         return found.get(axis)
-    if axis == SHARE and row["defense"] == series.NATURAL:
+    if axis == SHARE and row.defense == NATURAL:
         return 0.0
     return UNSAID[axis] if axis in UNSAID else _of_recipe(row, axis.replace(" ", "_"))
 
 
-def others(row: Row, axis: str) -> str:
+def others(row: CurvePoint, axis: str) -> str:
     """The row's words but for those about the axis."""
     return ", ".join(part for part in _parts(row) if not re.match(rf"{re.escape(axis)} \d", part))
 
 
-def model(row: Row, axis: str) -> Model:
-    """What all points of one curve along an axis have in common; along the attack's budget that one is 0."""
-    attacked = 0.0 if axis == ATTACK else row["evaluation_epsilon"]
-    certified = row["certification"] or ""
-    return (series.key(row), row["size"], row["capacity"], attacked, certified, others(row, axis))
-
-
-def axis_of(rows: Sequence[Row]) -> str | None:
-    """The axis along which one model has the most places, two at least; of several the first in the alphabet."""
-    axes = sorted({axis for row in rows for axis in numbers(row)})
-    most = {axis: _most_places(rows, axis) for axis in axes}
-    best = max(axes, key=lambda axis: most[axis], default=None)
-    return best if best is not None and most[best] > 1 else None
-
-
-def _of_recipe(row: Row, name: str) -> float | None:
+def _of_recipe(row: CurvePoint, name: str) -> float | None:
     """The recipe's own number, if it is the same at every scale: the row does not say at which it was trained."""
-    family = "folder" if row["dataset"].startswith("folder-") else row["dataset"]
-    if row["defense"] not in SETTINGS or family not in NETWORK:  # told of by another version
+    family = "folder" if row.dataset.startswith("folder-") else row.dataset
+    if row.defense not in SETTINGS or family not in NETWORK:  # told of by another version
         return None
-    values = {getattr(recipe_for(row["defense"], family, scale, {}), name, None) for scale in SCALES}
+    values = {getattr(recipe_for(row.defense, family, scale, {}), name, None) for scale in SCALES}
     value = values.pop() if len(values) == 1 else None
     return float(value) if isinstance(value, int | float) else None
 
 
-def _most_places(rows: Sequence[Row], axis: str) -> int:
-    models: dict[Model, set[float]] = {}
-    for row in rows:
-        if (at := place(row, axis)) is not None:
-            models.setdefault(model(row, axis), set()).add(at)
-    return max(map(len, models.values()), default=0)
-
-
-def _parts(row: Row) -> list[str]:
-    return row["setting"].split(", ") if row["setting"] else []
+def _parts(row: CurvePoint) -> list[str]:
+    return row.setting.split(", ") if row.setting else []

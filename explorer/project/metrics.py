@@ -1,17 +1,14 @@
-"""The numbers a chart can show: where each comes from, how it is written, and what a guess would reach."""
+"""The number of a model that a person chose: where it comes from, how it is written, what a guess would reach."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.spec.experiment import INFERENCE_ATTACKS
-from explorer.project.choices import View
+from engine.registry import ATTACKS, BENIGN, VIEWS
+from explorer.project.choices import Choices
 from explorer.project.live import Live
-from explorer.results import marks
-from explorer.results.text import RULES, VIEWS
-from store.statements import HEADLINE_VIEWS
-
-Row = Mapping[str, Any]
+from explorer.results.text import RULES
+from store.rows import Run
 
 
 @dataclass(frozen=True)
@@ -30,22 +27,28 @@ class Metric:
     """What guessing reaches."""
 
 
+def _inferred(measure: str, title: str, short: str, guess: float) -> Metric:
+    return Metric(measure, title, short, {"measure": measure}, guess=guess)
+
+
+def _accuracies() -> Iterable[Metric]:
+    """Of the views whose numbers every run has; of benign answers only those on the test images."""
+    for view in (view for view in VIEWS.values() if view.headline):
+        plain = view.name == BENIGN
+        title, short = ("", "") if plain else (f"{view.name} ", f"{view.short.upper()} ")
+        for split in ("test",) if plain else ("test", "train"):
+            facts = {"measure": "accuracy", "view": view.name, "split": split}
+            words = f"{title}{split} accuracy", f"{short}{split.upper()}"
+            yield Metric(f"{view.name}_{split}", *words, facts, inference=False)
+
+
 METRICS = (
-    Metric("inference_accuracy", "inference accuracy", "INF ACC", {"measure": "inference_accuracy"}, guess=0.5),
-    Metric("advantage", "advantage", "ADVANTAGE", {"measure": "advantage"}, guess=0.0),
-    Metric("auc", "AUC", "AUC", {"measure": "auc"}, guess=0.5),
-    Metric("tpr_at_fpr_0.01", "TPR at 1 % FPR", "TPR@1%", {"measure": "tpr_at_fpr_0.01"}, guess=0.01),
-    Metric("tpr_at_fpr_0.001", "TPR at 0.1 % FPR", "TPR@0.1%", {"measure": "tpr_at_fpr_0.001"}, guess=0.001),
-    *(
-        Metric(f"{view}_{split}", title, short, {"measure": "accuracy", "view": view, "split": split}, inference=False)
-        for view, split, title, short in (
-            ("benign", "test", "test accuracy", "TEST"),
-            ("adversarial", "test", "adversarial test accuracy", "ADV TEST"),
-            ("adversarial", "train", "adversarial train accuracy", "ADV TRAIN"),
-            ("certified", "test", "certified test accuracy", "CERT TEST"),
-            ("certified", "train", "certified train accuracy", "CERT TRAIN"),
-        )
-    ),
+    _inferred("inference_accuracy", "inference accuracy", "INF ACC", 0.5),
+    _inferred("advantage", "advantage", "ADVANTAGE", 0.0),
+    _inferred("auc", "AUC", "AUC", 0.5),
+    _inferred("tpr_at_fpr_0.01", "TPR at 1 % FPR", "TPR@1%", 0.01),
+    _inferred("tpr_at_fpr_0.001", "TPR at 0.1 % FPR", "TPR@0.1%", 0.001),
+    *_accuracies(),
     Metric(
         "calibration_error",
         "calibration error",
@@ -57,8 +60,6 @@ METRICS = (
 BY_ID = {metric.id: metric for metric in METRICS}
 CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 """Measures of all thresholds at once, for which none is chosen."""
-SHORT = {"benign": "ben", "adversarial": "adv", "targeted": "tgt", "certified": "cert"}
-"""Views in titles that have little room."""
 
 
 class Number(NamedTuple):
@@ -71,116 +72,111 @@ class Number(NamedTuple):
     """Whether a warning of the run speaks of it."""
 
 
-def like_guess(row: Row) -> bool:
-    """Whether a row over seeds counts as not told apart from a guess: it leaks in no more than half of them."""
-    return row["n_leaking"] is not None and 2 * row["n_leaking"] <= row["n_seeds"]
-
-
 def threshold_rule(attack: str, measure: str, chosen: str) -> str:
     """The rule under which an attack's measure is stored: the chosen one where there is a choice.
 
-    Inference networks are always reported on examples that they were not fitted on (`heldout`); the correctness rule
-    and measures of all thresholds choose nothing (`none`).
+    Measures of all thresholds choose none, unless the attack's only numbers are of examples it was not fitted on.
     """
-    if attack == "model-class":
-        return "heldout"
-    return "none" if attack == "gap" or measure in CURVES else chosen
+    rules = ATTACKS[attack].rules if attack in ATTACKS else (chosen,)
+    if "oracle" in rules and measure in CURVES:
+        return "none"
+    return chosen if chosen in rules else rules[0]
 
 
 def ordered(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Attacks with their views, the paper's attacks first; those that nobody here knows last."""
-    return sorted(set(pairs), key=lambda pair: (_place(pair[0], INFERENCE_ATTACKS), _place(pair[1], VIEWS)))
+    return sorted(set(pairs), key=lambda pair: (_place(pair[0], list(ATTACKS)), _place(pair[1], list(VIEWS))))
 
 
 def nearest_view(wanted: str, among: Sequence[str]) -> str:
     """The view itself, or the one nearest to it in the order of `VIEWS`; of two the first."""
-    return min(among, key=lambda view: abs(_place(view, VIEWS)[0] - _place(wanted, VIEWS)[0]))
+    order = list(VIEWS)
+    return min(among, key=lambda view: abs(_place(view, order)[0] - _place(wanted, order)[0]))
 
 
 def _place(name: str, order: Sequence[str]) -> tuple[int, str]:
     return (order.index(name), "") if name in order else (len(order), name)
 
 
-def of(view: View) -> Metric:
+def of(choices: Choices) -> Metric:
     """The metric chosen."""
-    return BY_ID.get(view.metric, METRICS[0])
+    return BY_ID.get(choices.metric, METRICS[0])
 
 
-def rule_of(view: View) -> str:
+def rule_of(choices: Choices) -> str:
     """The threshold rule of the chosen number."""
-    return threshold_rule(view.attack, of(view).facts["measure"], view.rule)
+    return threshold_rule(choices.attack, of(choices).facts["measure"], choices.rule)
 
 
-def wanted(view: View) -> dict[str, str]:
+def wanted(choices: Choices) -> dict[str, str]:
     """The columns of a `capacity` row that show what was chosen."""
-    metric = of(view)
+    metric = of(choices)
     if not metric.inference:
         return {**metric.facts}
-    return {**metric.facts, "attack": view.attack, "view": view.leak_view, "threshold_rule": rule_of(view)}
+    return {**metric.facts, "attack": choices.attack, "view": choices.leak_view, "threshold_rule": rule_of(choices)}
 
 
-def titles(view: View) -> tuple[str, ...]:
+def titles(choices: Choices) -> tuple[str, ...]:
     """What the numbers are, complete: metric, attack, view and threshold rule; then the same in ever fewer cells.
 
     Where no threshold was chosen, nothing is said of a rule.
     """
-    metric = of(view)
+    metric = of(choices)
     names = (f"{metric.title} %", f"{metric.short.lower()} %")
     if not metric.inference:
         return names
-    long, short = view.leak_view, SHORT.get(view.leak_view, view.leak_view)
+    attack, long = choices.attack, choices.leak_view
+    short = VIEWS[long].short if long in VIEWS else long
     spoken = (
-        (names[0], view.attack, long),
-        (names[1], view.attack, long),
-        (names[1], view.attack, short),
-        (names[1], view.attack.replace("confidence", "conf").replace("entropy", "entr"), short),
+        (names[0], attack, long),
+        (names[1], attack, long),
+        (names[1], attack, short),
+        (names[1], ATTACKS[attack].short if attack in ATTACKS else attack, short),
     )
-    rule = RULES.get(rule_of(view))
+    rule = RULES.get(rule_of(choices))
     about = f" · {rule}" if rule else ""
     return tuple(f"{name} · {attack} ({which}){about}" for name, attack, which in spoken)
 
 
-def title(view: View) -> str:
-    """The complete one."""
-    return titles(view)[0]
+# Of single runs
 
 
-def of_run(row: Row, view: View) -> Number:
+def of_run(run: Run, choices: Choices) -> Number:
     """The chosen number of one run where its row has it: an accuracy, or what an oracle's confidence attack infers."""
-    metric = of(view)
+    metric = of(choices)
+    if not in_rows(choices):
+        return Number()
     if not metric.inference:
-        value = row.get(f"{metric.id}_accuracy") if in_rows(view) else None
-        return Number(value, warned=marks.is_warned(row, metric.facts.get("view")))
-    found = row.get(f"{view.leak_view}_inference_accuracy") if in_rows(view) else None
+        which = metric.facts["view"]
+        return Number(run.accuracy(which, metric.facts["split"]), warned=which in run.warned_views)
+    found = run.inference_accuracy(choices.leak_view)
     if found is None:
         return Number()
     value = 2 * found - 1 if metric.id == "advantage" else found  # Eq 16
-    return Number(value, row[f"{view.leak_view}_leaks"], marks.is_warned(row, view.leak_view))
+    return Number(value, run.leaks.get(choices.leak_view), choices.leak_view in run.warned_views)
 
 
-def in_rows(view: View) -> bool:
+def in_rows(choices: Choices) -> bool:
     """Whether the list of runs has the chosen number."""
-    metric = of(view)
+    metric = of(choices)
     if not metric.inference:
         return metric.facts["measure"] == "accuracy"
-    of_attack = (view.attack, view.rule) == ("confidence", "oracle") and view.leak_view in HEADLINE_VIEWS
-    return of_attack and metric.id in ("inference_accuracy", "advantage")
+    of_attack = (choices.attack, choices.rule) == ("confidence", "oracle")
+    in_list = choices.leak_view in VIEWS and VIEWS[choices.leak_view].headline
+    return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
 
 
-def of_runs(live: Live, view: View) -> Callable[[Row], Number]:
+def of_runs(live: Live, choices: Choices) -> Callable[[Run], Number]:
     """The chosen number of each run, from its row or else asked for; one without a value where there is none yet."""
-    if in_rows(view):
-        return lambda row: of_run(row, view)
-    if not of(view).inference:
-        of_answers = {name: value for name, value in wanted(view).items() if name != "measure"}
-        found = live.rows("accuracies", **of_answers) or []
-        errors = {row["run_id"]: Number(row["calibration_error"], warned=marks.is_warned(row)) for row in found}
-        return lambda row: errors.get(row["run_id"], Number())
-    chosen = {("metric" if name == "measure" else name): value for name, value in wanted(view).items()}
-    rows = live.rows("leakage", **chosen) or []
-    numbers = {
-        row["run_id"]: Number(row["value"], row["leaks"], marks.is_warned(row))
-        for row in rows
-        if row["class_label"] is None
-    }
-    return lambda row: numbers.get(row["run_id"], Number())
+    if in_rows(choices):
+        return lambda run: of_run(run, choices)
+    asked: dict[str, Any] = wanted(choices)
+    measure = asked.pop("measure")
+    if not of(choices).inference:
+        rows = live.rows("accuracies", **asked) or []
+        found = {row.run_id: Number(row.calibration_error, warned=bool(row.warnings)) for row in rows}
+    else:
+        rows = live.rows("leakage", metric=measure, **asked) or []
+        rows = [row for row in rows if row.class_label is None]
+        found = {row.run_id: Number(row.value, row.leaks, bool(row.warnings)) for row in rows}
+    return lambda run: found.get(run.run_id, Number())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.spec.recipes import SETTINGS
 from engine.validation import require
-from explorer.charts import swept
+from explorer.charts import setting_axis
+from explorer.charts.series import along, place, swept_axis
 from explorer.results import text
 from store.summaries import CurvePoint
 
@@ -66,32 +67,20 @@ def axis_of(rows: Sequence[CurvePoint]) -> str:
         return "capacity"
     if len({row.epsilon for row in rows if row.epsilon}) > 1:
         return "epsilon"
-    return swept.axis_of(rows) or "defense"
-
-
-def place(row: CurvePoint, by: str) -> float | None:
-    """Where a row stands along a numeric axis; None where neither its words nor its recipe tell."""
-    return getattr(row, by) if by in COLUMNS else swept.place(row, by)
+    return swept_axis(rows) or "defense"
 
 
 def curves(rows: Sequence[CurvePoint], by: str) -> Iterator[tuple[str, str, list[CurvePoint]]]:
     """Label, defense and points of each curve; over epsilon a natural model, which has none, is a point of its own."""
-    in_words = by not in (*COLUMNS, "defense")
-    held = ["dataset", "network", "train_fraction", "defense", "settings", *(name for name in COLUMNS if name != by)]
-    found: dict[tuple, list[CurvePoint]] = {}
-    for row in rows:
-        found.setdefault(swept.model(row, by) if in_words else tuple(getattr(row, name) for name in held), []).append(
-            row
-        )
+    found = along(rows, "capacity" if by == "defense" else by)
     sizes = {row.size for row in rows}
     for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0].epsilon)):
         first = points[0]
         budget = f" {text.epsilon(first.epsilon)}" if first.epsilon and by != "epsilon" else ""
         words = [f"{first.defense}{budget}"]
-        words += [swept.others(first, by)] if in_words else []
+        words += [setting_axis.others(first, by)] if by not in (*COLUMNS, "defense") else []
         words += [first.size or "full size"] if len(sizes) > 1 else []
-        label = ", ".join(filter(None, words))
-        yield label, first.defense, sorted(points, key=lambda row: place(row, by) or 0)
+        yield ", ".join(filter(None, words)), first.defense, points
 
 
 def _rank(row: CurvePoint) -> int:

@@ -17,6 +17,7 @@ _PLAIN = {
     **{"↓": "v", "▶": ">", "▸": ">", "✔": "v", "✗": "x", "◷": ".", "◌": "?", "Δ": "d", "╳": "X", "⚠": "!", "°": " "},
     **{"≥": ">", "≤": "<", "“": '"', "”": '"', "’": "'", "▾": "v", "▴": "^", "☐": "-", "☑": "x", "•": "*", "⏸": "="},
     **{"≈": "=", "\N{REPLACEMENT CHARACTER}": "?"},
+    **dict.fromkeys(map(chr, range(0x2800, 0x2900)), "."),  # braille, of which curves are made
 }
 _TO_ASCII = str.maketrans(_PLAIN)
 

@@ -9,8 +9,11 @@ from explorer.app import clipboard
 from explorer.app.panes.chart_choices import ChartChoices
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
-from explorer.charts import kinds, plot, zooming
-from explorer.charts.curves import Drawing
+from explorer.charts import axes, chart_lines
+from explorer.charts.chart import Chart as Picture
+from explorer.charts.chart import Span
+from explorer.charts.drawing import Drawing
+from explorer.charts.drawings import drawing_of
 from explorer.charts.read_out import read_out, table_text
 from explorer.project.choices import Choices
 from explorer.results.lines import Line, plain
@@ -41,10 +44,10 @@ class Chart(ChartChoices, Pane):
     def __init__(self, number: str = "2") -> None:
         super().__init__(number)
         self.crosshair: float | None = None
-        self.x_range: zooming.Span | None = None
+        self.x_range: Span | None = None
         self.drawing = Drawing("")
         self._drawn_kind = ""
-        self._picture: tuple[tuple[plot.Chart, int, int], list[Line]] | None = None
+        self._picture: tuple[tuple[Picture, int, int], list[Line]] | None = None
 
     @property
     def view(self) -> Choices:
@@ -71,7 +74,7 @@ class Chart(ChartChoices, Pane):
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
-        drawing = kinds.draw_of(self.kind, self.live, self.view, self.selection.on_chart())
+        drawing = drawing_of(self.kind, self.live, self.view, self.selection.on_chart())
         if self.kind != self._drawn_kind:
             self.crosshair = self.x_range = None
         elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:
@@ -87,23 +90,23 @@ class Chart(ChartChoices, Pane):
         ]
         return [*[plain("")] * max(0, (height - len(words)) // 3), *words]
 
-    def _lines(self, chart: plot.Chart, width: int, height: int) -> list[Line]:
+    def _lines(self, chart: Picture, width: int, height: int) -> list[Line]:
         """The chart drawn, which takes long, so not again where nothing changed."""
         wanted = (chart, width, height)
         if self._picture is None or self._picture[0] != wanted:
-            self._picture = wanted, plot.draw(chart, width, height, plot.Look(self.app.settings.ascii))
+            self._picture = wanted, chart_lines.draw(chart, width, height, self.host.settings.ascii)
         return self._picture[1]
 
-    def _seen(self, chart: plot.Chart) -> plot.Chart:
+    def _seen(self, chart: Picture) -> Picture:
         """The chart with crosshair, zoom and the other chart's axis where they are to match."""
         if self.crosshair is not None:
-            self.crosshair = plot.nearest(chart, self.crosshair, 0)
+            self.crosshair = axes.nearest(chart, self.crosshair, 0)
         if self.x_range is not None:
-            self._see(zooming.panned(self.x_range, self._whole(), 0.0, chart.x_log))
+            self._see(axes.panned(self.x_range, self._whole(), 0.0, chart.x_log))
         y_range = self._shared_y_range(chart) if self.view.same_axes else None
         return replace(chart, crosshair=self.crosshair, x_range=self.x_range, y_range=y_range)
 
-    def _shared_y_range(self, chart: plot.Chart) -> zooming.Span | None:
+    def _shared_y_range(self, chart: Picture) -> Span | None:
         """One y axis for the pair of charts, so that heights can be compared."""
         other = self.companion
         if not other.display:
@@ -111,7 +114,7 @@ class Chart(ChartChoices, Pane):
         other.look_up()
         if other.drawing.chart is None or other.drawing.chart.y_percent != chart.y_percent:
             return None
-        spans = [plot.spans(one).y for one in (chart, other.drawing.chart)]
+        spans = [axes.spans(one).y for one in (chart, other.drawing.chart)]
         return min(low for low, _ in spans), max(high for _, high in spans)
 
     def _note(self) -> str:
@@ -140,9 +143,9 @@ class Chart(ChartChoices, Pane):
     def _move(self, step: int) -> None:
         if (chart := self.drawing.chart) is None:
             return
-        self.crosshair = plot.nearest(chart, self.crosshair, step * self._stride())
+        self.crosshair = axes.nearest(chart, self.crosshair, step * self._stride())
         if self.x_range is not None and self.crosshair is not None:
-            self._see(zooming.showing(self.x_range, self._whole(), self.crosshair, chart.x_log))
+            self._see(axes.showing(self.x_range, self._whole(), self.crosshair, chart.x_log))
 
     def _stride(self) -> int:
         """A dense curve is walked in a hundred steps."""
@@ -169,10 +172,10 @@ class Chart(ChartChoices, Pane):
         """Along the x axis to larger values."""
         self._pan(0.25)
 
-    def _whole(self) -> zooming.Span:
-        return plot.spans(self.drawing.chart).x
+    def _whole(self) -> Span:
+        return axes.spans(self.drawing.chart).x
 
-    def _see(self, span: zooming.Span) -> None:
+    def _see(self, span: Span) -> None:
         self.x_range = None if span == self._whole() or span[0] >= span[1] else span
 
     def _zoom(self, share: float) -> None:
@@ -180,13 +183,13 @@ class Chart(ChartChoices, Pane):
         if (chart := self.drawing.chart) is None:
             return
         span = self.x_range or self._whole()
-        middle = plot.nearest(chart, (span[0] + span[1]) / 2, 0) if self.crosshair is None else self.crosshair
+        middle = axes.nearest(chart, (span[0] + span[1]) / 2, 0) if self.crosshair is None else self.crosshair
         if middle is not None:
-            self._see(zooming.zoomed(span, self._whole(), middle, share, chart.x_log))
+            self._see(axes.zoomed(span, self._whole(), middle, share, chart.x_log))
 
     def _pan(self, share: float) -> None:
         if (chart := self.drawing.chart) is not None and self.x_range is not None:
-            self._see(zooming.panned(self.x_range, self._whole(), share, chart.x_log))
+            self._see(axes.panned(self.x_range, self._whole(), share, chart.x_log))
 
     def action_read(self) -> None:
         """The chart's numbers as text."""

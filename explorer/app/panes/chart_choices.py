@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.charts import curves
+from explorer.charts.run_curves import HISTORY_TITLES
 from explorer.project import metrics
 from explorer.project.choices import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
@@ -41,20 +41,20 @@ class ChartChoices:
 
     def available(self) -> list[dict]:
         """What is stored about the latest run of each defense: the facts to choose from; empty while unknown."""
-        latest = {run["defense"]: run["run_id"] for run in self.live.runs.values() if run["state"] == "done"}
+        latest = {run.defense: run.run_id for run in self.live.runs.values() if run.state == "done"}
         return (self.live.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
 
     def choices_metric(self) -> list[tuple[str, str]]:
         """Numbers that are stored: of an attack's those of the chosen one, if it is stored at all."""
         if self.kind == "history":
-            return [(curves.HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
+            return [(HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
         rows, chosen = self.available(), (self.view.attack, self.view.leak_view)
-        own = [row for row in rows if (row["attack"], row["view"]) == chosen] or rows
+        own = [row for row in rows if (row.attack, row.view) == chosen] or rows
         return [
             (metric.title, metric.id)
             for metric in metrics.METRICS
             if any(
-                all(row[key] == value for key, value in metric.facts.items())
+                all(getattr(row, key) == value for key, value in metric.facts.items())
                 for row in (own if metric.inference else rows)
             )
         ]
@@ -66,9 +66,9 @@ class ChartChoices:
 
     def _pairs(self) -> list[tuple[str, str]]:
         """Attacks with their views that have the chosen number stored; all of them where it is no attack's."""
-        rows, metric = [row for row in self.available() if row["attack"]], metrics.of(self.view)
-        own = [row for row in rows if row["measure"] == metric.facts["measure"]]
-        return metrics.ordered((row["attack"], row["view"]) for row in own or rows)
+        rows, metric = [row for row in self.available() if row.attack], metrics.of(self.view)
+        own = [row for row in rows if row.measure == metric.facts["measure"]]
+        return metrics.ordered((row.attack, row.view) for row in own or rows)
 
     def choices_attack(self) -> list[tuple[str, str]]:
         """Attacks, the paper's first."""

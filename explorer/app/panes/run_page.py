@@ -4,8 +4,8 @@ from explorer.app.panes import exposed, leakage_section, run_sections
 from explorer.app.panes.runs import TONES
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
-from explorer.charts import plot
-from explorer.charts.curves import HISTORY_AGE
+from explorer.charts import chart_lines
+from explorer.charts.run_curves import HISTORY_AGE
 from explorer.project.board import MARKS, RunBoard
 from explorer.results import accuracy_table, attack_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
@@ -150,7 +150,7 @@ class RunPage(Sheet):
         chosen = [f"smoothed {self.choices.smooth:g}"] if self.choices.smooth else []
         chosen += ["log y"] if self.log_y else []
         title = " · ".join([f"{name.replace('_', ' ')}{unit}", *chosen, f"m: {len(groups)} metrics"])
-        drawn = plot.draw(chart, width - 1, height, plot.Look(self.host.settings.ascii))
+        drawn = chart_lines.draw(chart, width - 1, height, self.host.settings.ascii)
         return [heading("History", width, title), *(((" ", ""), *line) for line in drawn)]
 
     def _exposed(self, width: int, height: int) -> list[Line]:

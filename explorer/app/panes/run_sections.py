@@ -1,10 +1,11 @@
 """The sections of a run's page as lines: accuracies, settings, history, files and log. Pure functions."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from explorer.app.panes.leakage_section import ASKING
-from explorer.charts.curves import HISTORY_TITLES, smoothed
-from explorer.charts.plot import Chart, Series
+from explorer.charts.chart import Chart
+from explorer.charts.run_curves import HISTORY_TITLES, dense, smoothed
 from explorer.results import accuracy_table, text
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
@@ -75,8 +76,8 @@ def history_chart(rows: Sequence[HistoryPoint], metrics: Sequence[str], smooth: 
         steps, values = zip(*points, strict=True)
         name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
         if smooth:
-            curves.insert(index, Series("measured", index + 2, "dim", steps, values, kind="line"))
-        curves.append(Series(name, index, str(index + 1), steps, smoothed(values, smooth), kind="line"))
+            curves.insert(index, replace(dense("measured", index + 2, steps, values), tone="dim"))
+        curves.append(dense(name, index, steps, smoothed(values, smooth)))
     shares = all(metric.endswith("accuracy") for metric in metrics)
     return Chart(tuple(curves), y_percent=shares, y_log=log_y, x_label="step")
 

@@ -12,7 +12,8 @@ from explorer.app.panes.run_summary import summary
 from explorer.app.widgets.page import LazyLines, Page
 from explorer.app.widgets.pane import Pane
 from explorer.charts import series
-from explorer.charts.plot import LIKE_GUESS, MARKS
+from explorer.charts.chart import MARKS
+from explorer.charts.legend import LIKE_GUESS
 from explorer.project import metrics
 from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
@@ -138,7 +139,7 @@ class RunsPane(Pane):
 
     def _lines(self, columns: list[Column], datasets: int) -> Callable[[Run], Line]:
         """What makes a run's line."""
-        view, styles = self.choices, series.styles(self.live.runs.values())
+        view, styles = self.choices, series.looks(self.live.runs.values())
         chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
         told = any(run.warnings for run in self.live.runs.values())

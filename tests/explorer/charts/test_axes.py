@@ -2,7 +2,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from explorer.charts.zooming import CLOSEST, panned, showing, zoomed
+from explorer.charts.axes import CLOSEST, panned, showing, zoomed
 
 numbers = st.floats(1e-3, 1e3)
 shares = st.floats(0.05, 20)

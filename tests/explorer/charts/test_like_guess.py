@@ -2,10 +2,10 @@
 
 import pytest
 
-from explorer.charts import kinds, read_out
-from explorer.charts.plot import Chart, Look, Series, draw
-from explorer.project import metrics
-from explorer.project.choices import View
+from explorer.charts import drawings, read_out
+from explorer.charts.chart import Chart, Series
+from explorer.charts.chart_lines import draw
+from explorer.project.choices import Choices
 from explorer.results.marks import FLOOR
 
 SIGN, WORDS = "≈", "≈ may be luck"
@@ -14,8 +14,9 @@ SIGN, WORDS = "≈", "≈ may be luck"
 @pytest.mark.parametrize(
     ("n_leaking", "n_seeds", "marked"), [(None, 3, False), (0, 1, True), (1, 2, True), (2, 3, False), (1, 1, False)]
 )
-def test_a_setting_is_like_a_guess_where_half_of_its_seeds_are(n_leaking, n_seeds, marked):
-    assert metrics.like_guess({"n_leaking": n_leaking, "n_seeds": n_seeds}) is marked
+def test_a_setting_is_like_a_guess_where_half_of_its_seeds_are(drawing, fact, n_leaking, n_seeds, marked):
+    (curve,) = drawing("capacity", [fact(0.6, n_leaking=n_leaking, n_seeds=n_seeds)]).chart.series
+    assert curve.like_guess == (marked,)
 
 
 # Read out
@@ -29,7 +30,7 @@ def drawing(make_live, fact):
 
     def drawn(kind, facts=facts, **chosen):
         live = make_live(None, {"capacity": facts})
-        return kinds.draw_of(kind, live, View(**chosen), list(live.runs.values()))
+        return drawings.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -90,7 +91,7 @@ def test_the_legend_of_leakage_says_that_it_is_a_floor_where_that_takes_no_line_
 
 
 def test_in_ascii_it_is_a_sign_of_its_own():
-    drawn = text(draw(chart(True), 100, 18, Look(ascii=True)))
+    drawn = text(draw(chart(True), 100, 18, True))
     assert "D=" in drawn
     assert "= may be luck" in drawn
 

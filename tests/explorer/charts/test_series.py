@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import typed
 
 from explorer.charts import series
 from explorer.results import text
@@ -13,7 +14,7 @@ rows = st.lists(
             "defense": st.sampled_from(["natural", "pgd", "trades"]),
             "epsilon": st.sampled_from([0.0, 8 / 255, 0.0314, 0.1]),
         }
-    ),
+    ).map(lambda columns: typed("capacity", columns)),
     min_size=1,
     max_size=12,
 )
@@ -29,12 +30,12 @@ def test_labels_tell_all_curves_apart(found):
 def test_styles_depend_on_the_curves_and_not_on_their_order(found, random):
     shuffled = list(found)
     random.shuffle(shuffled)
-    assert series.styles(found) == series.styles(shuffled)
+    assert series.looks(found) == series.looks(shuffled)
 
 
 @given(rows)
 def test_marks_and_tones_together_tell_curves_apart(found):
-    styles = series.styles(found)
+    styles = series.looks(found)
     robust = [style for key, style in styles.items() if key[3] != "natural"]
     natural = [style for key, style in styles.items() if key[3] == "natural"]
     assert len(set(robust)) == len(robust)
@@ -44,8 +45,9 @@ def test_marks_and_tones_together_tell_curves_apart(found):
 
 
 def test_the_natural_baseline_is_a_grey_diamond():
-    row = {"dataset": "digits", "network": "n", "train_fraction": 1.0, "defense": "natural", "epsilon": 0.0}
-    assert series.styles([row]) == {series.key(row): (series.NATURAL_SHAPE, "dim")}
+    columns = {"dataset": "digits", "network": "n", "train_fraction": 1.0, "defense": "natural", "epsilon": 0.0}
+    row = typed("capacity", columns)
+    assert series.looks([row]) == {series.key(row): (series.NATURAL_SHAPE, "dim")}
 
 
 def test_labels_are_as_short_as_they_can_be():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from explorer.charts import kinds, plot, read_out, swept
-from explorer.project.choices import View
+from explorer.charts import chart_lines, drawings, read_out, setting_axis
+from explorer.project.choices import Choices
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def draw(make_live, fact):
     def drawn(*rows, **chosen):
         given = [fact(mean, settings=f"{at}bcd1234", **fields) for at, (mean, fields) in enumerate(rows)]
         live = make_live(None, {"capacity": given})
-        return kinds.draw_of("setting", live, View(**chosen), list(live.runs.values()))
+        return drawings.drawing_of("setting", live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -38,7 +38,7 @@ def test_each_model_is_a_curve_over_the_setting_and_the_recipes_own_value_has_it
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("scale", ["linear", "log x"])
 def test_it_can_be_drawn(draw, ascii_only, scale):
-    lines = plot.draw(draw(*TEMPERATURES, scale=scale).chart, 80, 20, plot.Look(ascii_only))
+    lines = chart_lines.draw(draw(*TEMPERATURES, scale=scale).chart, 80, 20, ascii_only)
     assert "temperature" in "\n".join("".join(part for part, _ in line) for line in lines)
 
 
@@ -47,8 +47,8 @@ def test_what_else_differs_makes_other_curves(draw):
         (0.6 + index / 100, {"setting": f"{first}temperature {at}"})
         for index, (first, at) in enumerate((first, at) for first in ("", "dropout 0.5, ") for at in (2, 5, 10))
     ]
-    labels = [curve.label for curve in draw(*rows).chart.series]
-    assert labels == ["pgd 0.1 as the recipe", "pgd 0.1 dropout 0.5"]
+    labels = {curve.label for curve in draw(*rows).chart.series}
+    assert labels == {"pgd 0.1 as the recipe", "pgd 0.1 dropout 0.5"}
 
 
 def test_image_sizes_make_other_curves(draw):
@@ -81,7 +81,9 @@ def test_without_a_swept_setting_it_says_how_to_sweep_one(draw):
 
 def test_nothing_finished_is_said(make_live):
     live = make_live()
-    drawing = kinds.draw_of("setting", live, View(), [run for run in live.runs.values() if run["state"] != "done"])
+    drawing = drawings.drawing_of(
+        "setting", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
+    )
     assert drawing.chart is None
     assert drawing.empty
 
@@ -102,4 +104,4 @@ def test_nothing_finished_is_said(make_live):
     ],
 )
 def test_where_a_row_stands(fact, fields, axis, place):
-    assert swept.place(fact(0.5, **fields), axis) == place
+    assert setting_axis.place(fact(0.5, **fields), axis) == place

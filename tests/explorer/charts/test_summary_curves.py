@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.charts import curves, kinds, read_out
+from explorer.charts import drawings, read_out, run_curves
+from explorer.charts.chart import is_number
 from explorer.charts.series import NATURAL_SHAPE
-from explorer.project.choices import CHARTS, View
+from explorer.project.choices import CHARTS, Choices
 from explorer.results.marks import FLOOR
 
 values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size=30)
@@ -18,7 +19,7 @@ def draw(make_live):
 
     def drawn(kind, answers=None, rows=None, live=None, **chosen):
         live = live or make_live(rows, answers)
-        return kinds.draw_of(kind, live, View(**chosen), list(live.runs.values()))
+        return drawings.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -158,11 +159,11 @@ def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
 def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_live, swept):
     live = make_live(None, {"capacity": swept})
     some = list(live.runs.values())[:3]
-    drawing = kinds.draw_of("capacity", live, View(), some)
-    ids = sorted(run["run_id"] for run in some)
+    drawing = drawings.drawing_of("capacity", live, Choices(), some)
+    ids = sorted(run.run_id for run in some)
     assert live.asked[-1][1]["run_id"] == ids
     assert drawing.filters == {"run_id": ids}
-    assert kinds.draw_of("capacity", live, View(), list(live.runs.values())).filters == {}
+    assert drawings.drawing_of("capacity", live, Choices(), list(live.runs.values())).filters == {}
 
 
 # Epsilon
@@ -253,8 +254,10 @@ def test_the_run_under_the_cursor_and_marked_ones_are_among_the_few(run, make_li
     rows = [run(f"digits-pgd-s{seed}-{seed:04x}", seed=seed) for seed in range(20)]
     live = make_live(rows)
     last, marked = rows[-1]["run_id"], rows[15]["run_id"]
-    shown = [one["run_id"] for one in curves.shown_runs(View(current=last, marked=[marked]), list(live.runs.values()))]
-    assert len(shown) == curves.HISTORY_RUNS
+    shown = [
+        one.run_id for one in run_curves.shown_runs(Choices(current=last, marked=[marked]), list(live.runs.values()))
+    ]
+    assert len(shown) == run_curves.MOST
     assert {last, marked} <= set(shown)
     assert shown == sorted(shown, key=list(live.runs).index)
 
@@ -279,20 +282,20 @@ def test_a_history_without_steps_says_so(draw):
 
 @given(st.floats(-100, 100), st.integers(1, 20), st.sampled_from([0.0, 0.6, 0.9, 0.99]))
 def test_smoothing_leaves_a_constant_as_it_is(value, count, weight):
-    assert curves.smoothed([value] * count, weight) == pytest.approx((value,) * count)
+    assert run_curves.smoothed([value] * count, weight) == pytest.approx((value,) * count)
 
 
 @given(values)
 def test_without_weight_nothing_is_smoothed(given_values):
-    assert curves.smoothed(given_values, 0.0) is not None
-    assert str(curves.smoothed(given_values, 0.0)) == str(tuple(given_values))
+    assert run_curves.smoothed(given_values, 0.0) is not None
+    assert str(run_curves.smoothed(given_values, 0.0)) == str(tuple(given_values))
 
 
 @given(values, st.sampled_from([0.6, 0.9]))
 def test_smoothed_values_lie_among_those_seen_and_gaps_stay_gaps(given_values, weight):
     seen = []
-    for value, smooth in zip(given_values, curves.smoothed(given_values, weight), strict=True):
-        if not read_out.is_number(value):
+    for value, smooth in zip(given_values, run_curves.smoothed(given_values, weight), strict=True):
+        if not is_number(value):
             assert smooth is None
             continue
         seen.append(value)
@@ -333,12 +336,14 @@ def test_a_roc_curve_needs_scores(draw, run):
 @pytest.mark.parametrize("kind", CHARTS)
 def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_live):
     live = make_live()
-    assert kinds.draw_of(kind, live, View(), []).empty[0] == "Nothing on the chart."
-    assert "{runs.overlay}" in kinds.draw_of(kind, live, View(), []).empty[1]
-    assert "{panes.back} clears the filter" in kinds.draw_of(kind, live, View(filter="x"), []).empty[1]
-    assert kinds.draw_of(kind, make_live([]), View(), []).empty == ("No runs yet. {engine.new} plans a sweep.",)
-    assert kinds.draw_of(kind, make_live([], read_only=True), View(), []).empty == ("No runs yet.",)
-    assert kinds.draw_of(kind, make_live([], link="opening"), View(), []).empty == ("opening …",)
+    assert drawings.drawing_of(kind, live, Choices(), []).empty[0] == "Nothing on the chart."
+    assert "{runs.overlay}" in drawings.drawing_of(kind, live, Choices(), []).empty[1]
+    assert "{panes.back} clears the filter" in drawings.drawing_of(kind, live, Choices(filter="x"), []).empty[1]
+    assert drawings.drawing_of(kind, make_live([]), Choices(), []).empty == (
+        "No runs yet. {engine.new} plans a sweep.",
+    )
+    assert drawings.drawing_of(kind, make_live([], read_only=True), Choices(), []).empty == ("No runs yet.",)
+    assert drawings.drawing_of(kind, make_live([], link="opening"), Choices(), []).empty == ("opening …",)
 
 
 @pytest.mark.parametrize("kind", CHARTS)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from explorer.charts import kinds, plot, read_out
-from explorer.project.choices import View
+from explorer.charts import chart_lines, drawings, read_out
+from explorer.charts.chart import points_of
+from explorer.project.choices import Choices
 
 SETTINGS = ("temperature 10", None, "temperature 2")
 
@@ -21,7 +22,7 @@ def draw(make_live, fact):
                 of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
                 rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
         live = make_live(None, {"capacity": rows})
-        return kinds.draw_of("trade-off", live, View(**chosen), list(live.runs.values()))
+        return drawings.drawing_of("trade-off", live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -32,8 +33,7 @@ def test_each_model_is_a_path_from_setting_to_setting_in_their_order(draw):
     assert pgd.names == ("pgd 0.1 as the recipe", "pgd 0.1 temperature 2", "pgd 0.1 temperature 10")
     assert pgd.label == "pgd 0.1 as the recipe → temperature 10"
     assert (natural.tone, pgd.tone) == ("dim", "1")
-    trace = plot.trace_of(pgd)
-    assert (trace.x, trace.y) == (list(pgd.x), list(pgd.y))
+    assert [point[:2] for point in points_of(pgd)] == list(zip(pgd.x, pgd.y, strict=True))
 
 
 def test_the_read_out_names_the_setting_and_all_settings_of_one_accuracy(draw):
@@ -61,7 +61,7 @@ def test_models_of_small_images_have_a_path_of_their_own(draw):
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_it_can_be_drawn(draw, interval, ascii_only):
     drawing = draw(accuracies=(0.9, 0.9, 0.9), interval=interval)
-    lines = plot.draw(drawing.chart, 80, 20, plot.Look(ascii_only))
+    lines = chart_lines.draw(drawing.chart, 80, 20, ascii_only)
     words = "\n".join("".join(part for part, _ in line) for line in lines)
     assert "test accuracy %" in words
     assert "temperature 10" in words
@@ -69,6 +69,8 @@ def test_it_can_be_drawn(draw, interval, ascii_only):
 
 def test_nothing_finished_is_said(make_live):
     live = make_live()
-    drawing = kinds.draw_of("trade-off", live, View(), [run for run in live.runs.values() if run["state"] != "done"])
+    drawing = drawings.drawing_of(
+        "trade-off", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
+    )
     assert drawing.chart is None
     assert drawing.empty

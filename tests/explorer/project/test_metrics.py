@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from rows import typed
 
 from engine import inference
 from engine.evaluation.predictions import Answers, Predictions
 from engine.service.project import Project
 from engine.spec.experiment import INFERENCE_ATTACKS, Inference
 from explorer.project import metrics
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.live import Live
 from explorer.project.metrics import Number
 
@@ -47,31 +48,31 @@ def row(run):
     ],
 )
 def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
-    assert metrics.of_run(row, View(**chosen)) == Number(*value)
-    assert metrics.in_rows(View(**chosen))
+    assert metrics.of_run(row, Choices(**chosen)) == Number(*value)
+    assert metrics.in_rows(Choices(**chosen))
 
 
 @pytest.mark.parametrize(
     "chosen", [{"rule": "heldout"}, {"attack": "confidence-class"}, {"leak_view": "targeted"}, {"metric": "auc"}]
 )
 def test_another_number_is_never_passed_off_as_the_chosen_one(row, chosen):
-    assert metrics.of_run(row, View(**chosen)) == Number()
-    assert not metrics.in_rows(View(**chosen))
+    assert metrics.of_run(row, Choices(**chosen)) == Number()
+    assert not metrics.in_rows(Choices(**chosen))
 
 
 def test_a_view_without_a_number_has_none_even_where_another_view_has_one(run):
-    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), View()) == Number()
+    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), Choices()) == Number()
 
 
-def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
+def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row):
     facts = [
-        {"run_id": "a", "class_label": None, "value": 0.58, "leaks": True},
-        {"run_id": "a", "class_label": 3, "value": 0.7, "leaks": True},
-        {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False, "warnings": "w"},
+        typed("leakage", {"run_id": "a", "class_label": None, "value": 0.58, "leaks": True}),
+        typed("leakage", {"run_id": "a", "class_label": 3, "value": 0.7, "leaks": True}),
+        typed("leakage", {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False, "warnings": "w"}),
     ]
     live = Asked(tmp_path, facts)
-    number_of = metrics.of_runs(live, View(rule="heldout"))
-    found = [number_of({"run_id": name}) for name in "abc"]
+    number_of = metrics.of_runs(live, Choices(rule="heldout"))
+    found = [number_of(run(name)) for name in "abc"]
     assert found == [Number(0.58, True), Number(0.52, False, warned=True), Number()]
     wanted = {
         "metric": "inference_accuracy",
@@ -80,26 +81,28 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, row):
         "threshold_rule": "heldout",
     }
     assert live.asked == [("leakage", wanted)]
-    assert metrics.of_runs(live, View())(row) == Number(0.6, True)
+    assert metrics.of_runs(live, Choices())(row) == Number(0.6, True)
     assert len(live.asked) == 1
 
 
-def test_calibration_errors_are_asked_for_among_the_accuracies(tmp_path, row):
-    live = Asked(tmp_path, [{"run_id": "a", "calibration_error": 0.04}, {"run_id": "b", "calibration_error": None}])
-    chosen = View(metric="calibration_error")
+def test_calibration_errors_are_asked_for_among_the_accuracies(tmp_path, run, row):
+    errors = {"a": 0.04, "b": None}
+    rows = [typed("accuracies", {"run_id": name, "calibration_error": error}) for name, error in errors.items()]
+    live = Asked(tmp_path, rows)
+    chosen = Choices(metric="calibration_error")
     number_of = metrics.of_runs(live, chosen)
-    assert [number_of({"run_id": name}).value for name in "abc"] == [0.04, None, None]
+    assert [number_of(run(name)).value for name in "abc"] == [0.04, None, None]
     assert live.asked == [("accuracies", {"view": "benign", "split": "test"})]
     assert metrics.of_run(row, chosen) == Number()
 
 
 def test_nothing_is_known_before_the_answer(tmp_path, row):
-    assert metrics.of_runs(Asked(tmp_path, None), View(rule="heldout"))(row) == Number()
+    assert metrics.of_runs(Asked(tmp_path, None), Choices(rule="heldout"))(row) == Number()
 
 
 def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
-    assert metrics.wanted(View(metric="benign_test")) == {"measure": "accuracy", "view": "benign", "split": "test"}
-    assert metrics.wanted(View(rule="heldout", leak_view="benign")) == {
+    assert metrics.wanted(Choices(metric="benign_test")) == {"measure": "accuracy", "view": "benign", "split": "test"}
+    assert metrics.wanted(Choices(rule="heldout", leak_view="benign")) == {
         **{"measure": "inference_accuracy", "attack": "confidence", "view": "benign", "threshold_rule": "heldout"},
     }
 
@@ -108,9 +111,8 @@ def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
 @pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
 @pytest.mark.parametrize("rule", ["oracle", "heldout"])
 def test_titles_name_the_rule_where_a_threshold_was_chosen_and_shrink(metric, attack, rule):
-    view = View(metric=metric, attack=attack, rule=rule, leak_view="targeted")
+    view = Choices(metric=metric, attack=attack, rule=rule, leak_view="targeted")
     titles = metrics.titles(view)
-    assert metrics.title(view) == titles[0]
     assert [len(title) for title in titles] == sorted((len(title) for title in titles), reverse=True)
     if not metrics.BY_ID[metric].inference:
         return

@@ -1,7 +1,8 @@
 import pytest
 
 from explorer.app.panes.chart import COMPANIONS
-from explorer.charts import plot
+from explorer.charts import chart_lines
+from explorer.charts.axes import spans
 from explorer.project.choices import CHARTS, SCALES
 from explorer.results.lines import line_text
 
@@ -109,8 +110,8 @@ async def test_another_chart_never_shows_the_picture_of_the_one_before(open_char
 
 async def test_an_unchanged_chart_is_not_drawn_again(open_chart, monkeypatch):
     async with open_chart() as (pilot, pane):
-        drawn, draw = [], plot.draw
-        monkeypatch.setattr(plot, "draw", lambda *args: drawn.append(args) or draw(*args))
+        drawn, draw = [], chart_lines.draw
+        monkeypatch.setattr(chart_lines, "draw", lambda *args: drawn.append(args) or draw(*args))
         pilot.app.screen.draw()
         await pilot.press("1", "j", "2")
         assert drawn == []
@@ -158,7 +159,7 @@ async def test_a_dense_curve_is_walked_in_a_hundred_steps(open_chart):
 
 
 def inside(pane):
-    whole = plot.spans(pane.drawing.chart).x
+    whole = spans(pane.drawing.chart).x
     return pane.x_range is None or whole[0] <= pane.x_range[0] < pane.x_range[1] <= whole[1]
 
 

@@ -8,19 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from explorer.charts.plot import (
-    FEWEST_COLUMNS,
-    FEWEST_ROWS,
-    MARKS,
-    OVERLAP,
-    TONES,
-    Chart,
-    Look,
-    Series,
-    draw,
-    nearest,
-    spans,
-)
+from explorer.charts.axes import nearest, spans
+from explorer.charts.chart import MARKS, OVERLAP, TONES, Chart, Series
+from explorer.charts.chart_lines import FEWEST_COLUMNS, FEWEST_ROWS, draw
+from explorer.results.ascii_text import to_ascii
 
 NUMBERS = st.one_of(
     st.floats(),
@@ -119,21 +110,21 @@ ROC = Chart(
 @example(CAPACITY, FEWEST_COLUMNS, FEWEST_ROWS, False)
 @example(replace(ROC, x_log=False), 140, 30, True)
 def test_a_chart_fills_its_size_exactly_whatever_it_holds(chart, width, height, plain):
-    lines = draw(chart, width, height, Look(ascii=plain))
+    lines = draw(chart, width, height, plain)
     assert len(lines) == max(0, height)
     for line in lines:
         written = "".join(part for part, _ in line)
         assert cell_len(written) == len(written) == max(0, width)
         assert written.isascii() or not plain
-        assert all(part and tone in TONES for part, tone in line)
+        assert all(tone in TONES for _, tone in line)
 
 
 @fuzz
 @given(CHARTS, CHARTS, st.booleans())
 def test_a_chart_depends_on_nothing_drawn_before(chart, other, plain):
-    before = draw(chart, 60, 16, Look(ascii=plain))
+    before = draw(chart, 60, 16, plain)
     draw(other, 90, 20)
-    assert draw(chart, 60, 16, Look(ascii=plain)) == before
+    assert draw(chart, 60, 16, plain) == before
 
 
 def test_neither_the_terminal_nor_a_used_figure_changes_a_chart(monkeypatch):
@@ -174,6 +165,10 @@ def test_the_crosshair_snaps_to_the_closest_x_on_the_axis_drawn():
     assert nearest(chart, 0.2, 1) == 1.0
 
 
+def braille(written):
+    return {c for c in written if "⠀" < c <= "⣿"}
+
+
 def canvas(lines):
     """Cells of the canvas by column and row from below, and the columns left of it."""
     written = text(lines).splitlines()
@@ -191,14 +186,21 @@ SHARES = st.lists(
 @fuzz
 @given(SHARES, SHARES, st.integers(40, 120), st.integers(8, 40))
 def test_every_mark_lies_in_the_cell_of_its_value_over_all_else_and_shared_cells_are_overlaps(one, two, width, height):
-    series = [Series("", mark, "1", *zip(*points, strict=True)) for mark, points in enumerate((one, two))]
+    series = [
+        Series("", mark, "1", *map(tuple, zip(*points, strict=True)), kind="path")
+        for mark, points in enumerate((one, two))
+    ]
     series = [replace(s, low=tuple(y - 0.3 for y in s.y), high=tuple(y + 0.3 for y in s.y)) for s in series]
     chart = Chart(tuple(series), x_range=(0, 1), y_range=(0, 1), crosshair=one[0][0], level=one[0][1])
     seen, left, rows = canvas(draw(chart, width, height))
     columns = width - left
-    first, second = (
-        {(min(int(x * columns), columns - 1), min(int(y * rows), rows - 1)) for x, y in points} for points in (one, two)
-    )
+
+    def cell(x, y):
+        """Where plotext puts it: from the left and from above."""
+        across, down = (0.0017585662 + share * (cells - 0.0033747182) for share, cells in ((x, columns), (1 - y, rows)))
+        return int(across), rows - 1 - int(down)
+
+    first, second = ({cell(*point) for point in points} for points in (one, two))
     marks = {cell: c for cell, c in seen.items() if c in ("●", "■", OVERLAP)}
     assert marks == {
         **dict.fromkeys(first, "●"),
@@ -219,7 +221,7 @@ def test_no_peak_of_a_dense_curve_is_lost(peak, down):
 def test_too_many_marks_become_a_dense_curve_that_still_carries_its_mark():
     steps = tuple(range(500))
     lines = draw(Chart((Series("run", 0, "1", steps, tuple(s / 500 for s in steps)),)), 80, 20)
-    assert "·" not in text(lines)
+    assert braille(text(lines))
     assert 2 < text(lines).count("●") < 10
 
 
@@ -228,8 +230,8 @@ def test_a_missing_value_is_a_gap_and_sets_no_axis():
     holed = replace(whole, y=(0.5, math.nan, math.inf, 0.5), low=(0.5, -math.inf, None, math.nan))
     chart = Chart((holed,), level=math.nan, crosshair=math.nan, x_ticks=((math.nan, "nan"),))
     assert spans(chart) == spans(Chart((replace(holed, y=(0.5, None, None, 0.5), low=()),)))
-    assert "·" in text(draw(Chart((whole,)), 40, 10))
-    assert "·" not in text(draw(chart, 40, 10))
+    assert braille(text(draw(Chart((whole,)), 40, 10)))
+    assert not braille(text(draw(chart, 40, 10)))
     assert nearest(chart, 0, 1) == 3
 
 
@@ -278,12 +280,14 @@ def test_paper_numbers_are_crosses_and_not_joined():
     lines = draw(Chart((paper,)), 60, 14)
     assert text(lines).count("×") == 4
     assert tones(lines, "×") == {"1", "dim"}  # the legend's is that of all of them
-    assert not {"·", "●", "○"} & set(text(lines))
+    assert not {"●", "○"} & set(text(lines))
+    assert not braille(text(lines))
     assert "unfinished" not in text(lines)
 
 
 def test_tones_tell_series_chance_and_overlap_apart():
-    lines = draw(CAPACITY, 74, 18)
+    shared = Series("dual", 3, "3", (0, 4), (0.6, 0.69), kind="path")
+    lines = draw(replace(CAPACITY, series=(*CAPACITY.series, shared, replace(shared, mark=4))), 74, 18)
     assert [tones(lines, c) for c in "◆●■○"] == [{"dim"}, {"1"}, {"2"}, {"1"}]
     assert (tones(lines, OVERLAP), tones(lines, "╌"), tones(lines, "┊")) == ({"overlap"}, {"level"}, {""})
 
@@ -296,15 +300,15 @@ def test_intervals_are_bars_or_bands_or_nothing(interval):
 
 def test_marks_are_single_cells_and_all_distinct():
     marks = [mark for shape in MARKS for mark in shape]
-    assert len(set(marks)) == 4 * len(MARKS)
+    assert len(set(marks)) == len(set(to_ascii("".join(marks)))) == 2 * len(MARKS)
     assert all(cell_len(mark) == len(mark) == 1 for mark in marks)
-    assert all(ascii.isascii() and not mark.isascii() for *fine, a, b in MARKS for mark in fine for ascii in (a, b))
 
 
 def test_plotext_is_imported_for_the_first_chart_and_nothing_heavy_with_it():
     code = """
 import sys
-from explorer.charts.plot import Chart, Series, draw
+from explorer.charts.chart import Chart, Series
+from explorer.charts.chart_lines import draw
 assert "plotext" not in sys.modules
 draw(Chart((Series("a", 0, "1", (1, 2), (1, 2)),)), 40, 10)
 print(*{"plotext", "numpy", "torch", "duckdb", "matplotlib"} & set(sys.modules))
@@ -323,58 +327,58 @@ def test_a_roc_on_log_axes_as_it_looks():
 
 def test_ascii_as_it_looks():
     plain = replace(CAPACITY, interval="off", crosshair=None)
-    assert text(draw(plain, 50, 12, Look(ascii=True))) == ASCII_DRAWN.strip("\n")
+    assert text(draw(plain, 50, 12, True)) == ASCII_DRAWN.strip("\n")
 
 
 CAPACITY_DRAWN = """
-◆ natural  ● pgd  ■ trades  ✱ overlap  hollow = unfinished
-  │                                                    ┬
-  │                                                ····○
-70┤                                   ┬    ········    ┴        ·······■
-  │                                 ··●····        ····■········       ┴
-  │                           ······  ┴    ········    ┴
-  │                  ┬  ······    ····■····            ┊
-  │  ┬        ·······●··  ········                     ┊
-60┤  ✱···············■····                             ┊
-  │  ┴                                ┬        ········◆···············◆
-  │                  ┬        ········◆········        ┴               ┴
-  │  ◆···············◆········                         ┊
-  │  ┴                                                 ┊
-  │                                                    ┊
-50┤╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┊╌ random guess 50%
-  └──┬───────────────┬────────────────┬────────────────┬───────────────┬──
-     w1              w2               w4               w8             w10
-                                                                  capacity
+◆ natural  ● pgd  ■ trades  hollow = unfinished
+  │                                                   ┬
+  │                                                  ⣀○
+70┤                                   ┬      ⣀⣀⠤⠤⠒⠒⠉⠉ ┴               ⣀⣀■
+  │                                  ⢀●⡠⠤⠔⠒⠊⠉         ⢀⣀■⡠⠤⠤⠤⠔⠒⠒⠒⠒⠉⠉⠉⠉  ┴
+  │                           ⢀⣀⠤⠤⠒⠒⠉⠁┴      ⣀⣀⡠⠤⠤⠒⠒⠊⠉⠁ ┴
+  │                   ┬⣀⣀⠤⠔⠒⠊⠉⠁     ⣀⣀⠤⠤■⠒⠊⠉⠉         ┊
+  │   ┬      ⣀⣀⡠⠤⠤⠒⠒⠒⠉● ┬  ⣀⣀⠤⠤⠔⠒⠊⠉⠉                  ┊
+60┤   ●⠔■⠶⠭⠭⠭⠔⠒⠒⠒⠒⠒⠒⠒⠒┴⠒■⠉⠉                           ┊
+  │   ┴                             ┬        ⢀⣀⣀⣀⣀⣀⣀◆⣀⣀⡠⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤◆
+  │                 ┬⣀⣀⣀⣀⣀⡠⠤⠤⠤⠤⠤⠒⠒⠒⠒◆⠊⠉⠉⠉⠉⠉⠉⠉⠁      ┴ ┊             ┴
+  │ ◆⣀⡠⠤⠤⠤⠤⠔⠒⠒⠒⠒⠊⠉⠉⠉◆                                 ┊
+  │ ┴                                                 ┊
+  │                                                   ┊
+50┤╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┊╌╌ random guess 50%
+  └───┬───────────────┬───────────────┬───────────────┬───────────────┬───
+      w1              w2              w4              w8             w10
+                                  capacity
 """
 
 ROC_DRAWN = """
 ● pgd  ◆ natural  ╌ random guess
-100┤                  ┊                           ⢀⣀⣠⠤⣤⣶⠶⠞●◆
-   │                  ┊                  ⣀⣀⣠⠤⠴⠒⠒⣋⣩⠭⠖⠚⠉⠁╌
-   │                  ┊        ⢀⣀●⡤⠤⠖⠒⠚⠉⠉⠁⣀⣠⠤⠖◆⠉⠁╌╌
- 10┤                  ⣀⣀⣠⠤⠤⠖⠒⠋⠉⠉    ⣀⣠⠤⠖⠚⠉⠁╌╌╌
-   │        ⢀⣀⣀⡤⠤⠴⠒⠒⠋⠉⠁       ⢀⣀⡤⠴⠒⠋⠁╌╌╌╌╌
-   │⣀⣠⠤⠤⠖●⠚⠉⠉         ┊ ⢀⣀⡤⠴⠒⠋⠉╌╌╌╌╌╌
-   │              ⢀⣀⡤◆⠒⠋⠉  ╌╌╌╌╌
-  1┤        ⢀⣀⡤⠴⠒⠋⠉   ┊╌╌╌╌╌
-   │   ⣀⣠⠤⠖⠋⠉    ╌╌╌╌╌┊
-   │⠖⠚⠉⠁    ╌╌╌╌╌╌    ┊
+100┤                  ┊                           ⢀⣀⣀⠤⣤⡲⠶⠚●◆
+   │                  ┊                  ⣀⣀⡠⠤⠤⠒⠒⣉⡩⠥⠒⠊⠉╌
+   │                  ┊         ⣀●⠤⠤⠔⠒⠒⠉⠉ ⢀⡠⠤◆⠊⠉╌╌
+ 10┤                  ⢀⣀⣀⠤⠤⠒⠒⠊⠉⠉    ⢀⣀⠤⠔⠒⠉⠁╌╌
+   │         ⣀⣀⡠⠤⠤⠒⠒⠉⠉⠁       ⢀⣀⠤⠔⠒⠉⠁╌╌╌╌
+   │⣀⣀⠤⠤⠔●⠒⠉⠉         ┊  ⣀⠤⠔⠒⠉⠁╌╌╌╌╌
+   │               ⣀⡠◆⠒⠊⠉  ╌╌╌╌
+  1┤         ⣀⡠⠤⠒⠊⠉   ┊╌╌╌╌
+   │   ⢀⣀⠤⠒⠊⠉    ╌╌╌╌╌┊
+   │⠔⠒⠉⠁    ╌╌╌╌╌     ┊
    └┬─────────────────┬──────────────────┬─────────────────┬
-   0.1                1                  10              100
-                                           false positives %
+    0.1               1                  10              100
+                      false positives %
 """
 
 ASCII_DRAWN = """
-D natural  O pgd  B trades  % overlap
+D natural  O pgd  B trades
 small letter = unfinished
 70+                             .....o
-  |                     ..O..........B..........B
-  |               ........B.....
-  |       .....%.....
-60+ %.....                      .....D..........D
-  |       .....D..........D.....
-  | D.....
+  |                     ..O.....   ....B.........B
+  |             ............B.......
+  |  ..........O.B........
+60+  O B.                  ........D.........D
+  |  ........D..........D..
+  |D.
 50+------------------------------ random guess 50%
-  +-|----------|----------|----------|----------|-
-    w1         w2         w4         w8        w10
+  +--+---------+----------+----------+---------+--
+     w1        w2         w4         w8       w10
 """

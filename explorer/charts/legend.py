@@ -1,0 +1,79 @@
+"""The legend of a chart: its series and signs in one line or two, and what to say where there is no room to draw."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.cells import cell_len
+
+from explorer.charts.chart import OVERLAP, PUBLISHED, Chart, Point, Series, valued
+from explorer.results.lines import Line, line_text, plain
+from explorer.results.marks import FLOOR, NOT_TOLD_APART
+
+LIKE_GUESS = f"{NOT_TOLD_APART} may be luck"
+
+
+def legend(chart: Chart, shown: Mapping[str, int], width: int, rows: int, ascii_only: bool) -> list[Line]:
+    """The series and what is `shown`, in so many lines; where that takes no line more, that leakage is a floor.
+
+    What does not fit stands beyond the last line's end; only the sign of luck, which help explains too, is left out.
+    """
+    entries = [_entry(series) for series in chart.series if series.kind != "published"]
+    entries += _notes(chart, shown, ascii_only)
+    lines = _wrapped(entries, width, rows)
+    if shown["like a guess"]:
+        entries.append(plain(LIKE_GUESS, "dim"))
+        longer = _wrapped(entries, width, rows)
+        lines = longer if cell_len(line_text(longer[-1])) <= width else lines
+    if chart.of_leakage:
+        longer = _wrapped([*entries, plain(FLOOR, "dim")], width, rows)
+        lines = longer if len(longer) == len(lines) and cell_len(line_text(longer[-1])) <= width else lines
+    return lines
+
+
+def _notes(chart: Chart, shown: Mapping[str, int], ascii_only: bool) -> list[Line]:
+    name = word(chart.level_label) or "chance"
+    said = (
+        (any(series.kind == "published" for series in chart.series), f"{PUBLISHED} paper", "dim"),
+        (shown["overlap"], f"{OVERLAP} overlap", "overlap"),
+        (shown["hollow"], "small letter = unfinished" if ascii_only else "hollow = unfinished", "dim"),
+        (shown["chance"], f"╌ {name}", "level"),
+        (shown["above"], f"{name} ↑", "level"),
+        (shown["below"], f"{name} ↓", "level"),
+        (shown["left out"], f"{shown['left out']} at ≤ 0 left out", "dim"),
+        (shown["cut"], "y cut", "dim"),
+    )
+    return [plain(text, tone) for due, text, tone in said if due]
+
+
+def newest(series: Series, points: Sequence[Point], percent: bool) -> Line:
+    """A series with its last value, for want of room to draw."""
+    values = [
+        (f" {100 * point.y:.1f}" if percent else f" {point.y:.4g}") + NOT_TOLD_APART * point.like_guess
+        for point in valued(points)[-1:]
+    ]
+    return (*_entry(series), *((value, "") for value in values))
+
+
+def without_values(chart: Chart, width: int) -> list[Line]:
+    """The series, and that there is nothing to draw yet."""
+    return [*_wrapped(map(_entry, chart.series), width, 2), (), plain("no values yet", "dim")]
+
+
+def word(text: str) -> str:
+    """A text from outside in characters of one cell each."""
+    return "".join(c if c.isprintable() and cell_len(c) == 1 else "?" for c in text)
+
+
+def _entry(series: Series) -> Line:
+    return (series.sign(), series.tone), (f" {word(series.label)}", "")
+
+
+def _wrapped(entries: Iterable[Line], width: int, rows: int) -> list[Line]:
+    """Entries in at most so many lines; what does not fit stands beyond the last line's end."""
+    lines: list[Line] = [()]
+    for each in entries:
+        longer = lines[-1] + (("  ", ""),) * bool(lines[-1]) + each
+        if lines[-1] and cell_len(line_text(longer)) > width and len(lines) < rows:
+            lines.append(each)
+        else:
+            lines[-1] = longer
+    return lines
