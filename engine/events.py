@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from engine import registry
 from engine.run_states import FINISHED
-from engine.spec.recipes import ALL_VIEWS
 from engine.text import is_printable, one_line
 
 
@@ -231,7 +231,7 @@ SCORE_TYPES = {
     "risk": np.float32,
 }
 CLOSED = {
-    "view": ALL_VIEWS,
+    "view": registry.VIEWS,
     "split": ("train", "test"),
     "threshold_rule": ("oracle", "heldout", "none"),
     "state": ("queued", *FINISHED),

@@ -23,6 +23,7 @@ from engine.inference import risk
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import networks, pretrained, weights
+from engine.registry import BENIGN
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment, Inference
 from engine.spec.recipes import PretrainedRecipe
@@ -221,7 +222,7 @@ def told_by(answers: Predictions, experiment: Experiment) -> list[events.Event]:
 
 def collapsed(answers: Predictions) -> bool:
     """Whether the model gives one and the same class to all of its training images."""
-    guesses = answers.views["benign"]["train"].probabilities.argmax(axis=1)
+    guesses = answers.views[BENIGN]["train"].probabilities.argmax(axis=1)
     return bool((guesses == guesses[0]).all()) and len(np.unique(answers.labels["train"])) > 1
 
 

@@ -21,6 +21,10 @@ NATURAL = "natural"
 """The defense that is none: what others are compared with."""
 BENIGN = "benign"
 """The view of the images themselves, which every run has."""
+CERTIFIED = "certified"
+"""The view of verified bounds, which verifiable defenses have."""
+HEADLINE = "confidence"
+"""The attack behind the headline numbers, I_B, I_A and I_V."""
 
 DATASETS = Table(
     "datasets",
@@ -45,6 +49,7 @@ DATASETS = Table(
         network="yale-cnn",
         capacity=8.0,
         epsilon=8 / 255,
+        in_paper=True,
         examples=(1900, 514),
         image_size=(192, 168),
         classes=38,
@@ -59,6 +64,7 @@ DATASETS = Table(
         network="fashion-cnn",
         capacity=16.0,
         epsilon=0.1,
+        in_paper=True,
         examples=(60_000, 10_000),
         image_size=(28, 28),
         classes=10,
@@ -73,6 +79,7 @@ DATASETS = Table(
         network="wide-resnet",
         capacity=10.0,
         epsilon=8 / 255,
+        in_paper=True,
         examples=(50_000, 10_000),
         image_size=(32, 32),
         classes=10,
@@ -208,7 +215,7 @@ VIEWS = Table(
         of_each_wrong_class=True,
     ),
     ViewRow(
-        name="certified",
+        name=CERTIFIED,
         words="the worst answers in a whole box, by a verified bound",
         code="engine.evaluation.views:certified",
         short="cert",
@@ -220,7 +227,7 @@ VIEWS = Table(
 ATTACKS = Table(
     "attacks",
     AttackRow(
-        name="confidence",
+        name=HEADLINE,
         words="a threshold on the confidence in the true class",
         short="conf",
         score="engine.evaluation.predictions:Answers.confidence",
@@ -286,6 +293,21 @@ ATTACKS = Table(
 """The paper's first."""
 
 
+def written_datasets() -> list[str]:
+    """Data sets as a sweep file names them: those at a path as NAME:PATH."""
+    return [row.written for row in DATASETS.values()]
+
+
+def training_defenses() -> list[str]:
+    """Defenses that train; the others' weights come trained."""
+    return [name for name, row in DEFENSES.items() if row.code]
+
+
+def headline_views() -> tuple[str, ...]:
+    """Views whose numbers stand in the list of runs."""
+    return tuple(view for view, row in VIEWS.items() if row.headline)
+
+
 def code_of_network(name: str) -> str:
     """The `module:callable` that makes it: of its row, or the name itself."""
     return name if ":" in name else NETWORKS[name].code
@@ -306,8 +328,10 @@ __all__ = [
     "ATTACKS",
     "BENIGN",
     "CERTIFICATIONS",
+    "CERTIFIED",
     "DATASETS",
     "DEFENSES",
+    "HEADLINE",
     "LEFT_OUT",
     "NATURAL",
     "NETWORKS",
@@ -321,5 +345,8 @@ __all__ = [
     "Table",
     "ViewRow",
     "code_of_network",
+    "headline_views",
     "load",
+    "training_defenses",
+    "written_datasets",
 ]

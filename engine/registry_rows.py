@@ -50,6 +50,8 @@ class DatasetRow(RegistryRow):
     """`module:function` of (data, root) that fetches it; empty where it cannot be fetched."""
     recipes: str = ""
     """The data set whose numbers it is trained with; empty: those under its own name in `recipes.numbers`."""
+    in_paper: bool = False
+    """The paper prints numbers of it, with the network and the capacity above."""
     at_path: bool = False
     """It is written NAME:PATH and counts by its content, wherever that lies; the numbers above are guesses."""
 
@@ -97,6 +99,10 @@ class ViewRow(RegistryRow):
     """A model is asked once for each wrong class, the target; else once for an image."""
     bounds: bool = False
     """It bounds all other answers from below, by the certification asked for."""
+
+    def questions(self, num_classes: int) -> int:
+        """How often a model is asked about one image."""
+        return num_classes - 1 if self.of_each_wrong_class else 1
 
     def __post_init__(self) -> None:
         """Refuse names that are no part of a column's name."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from engine.spec.recipes import ALL_VIEWS
+from engine.registry import VIEWS
 from store.rows import (
     BETWEEN_WARNINGS,
     HEADLINE_VIEWS,
@@ -73,8 +73,8 @@ _ALL = _ORACLE | {(view, "heldout"): column_of(view, "heldout") for view in HEAD
 WIDE: dict[tuple[type[Any], str], Mapping[Any, str]] = {
     (Run, "numbers"): _ORACLE,
     (Run, "leaks"): {view: f"{view}_leaks" for view in HEADLINE_VIEWS},
-    (ExposedExample, "confidences"): {view: f"{view}_confidence" for view in ALL_VIEWS},
-    (ExposedExample, "risks"): {view: f"{view}_risk" for view in ALL_VIEWS},
+    (ExposedExample, "confidences"): {view: f"{view}_confidence" for view in VIEWS},
+    (ExposedExample, "risks"): {view: f"{view}_risk" for view in VIEWS},
     (ViewsRow, "numbers"): _ALL,
     (ViewsRow, "papers"): {key: f"paper_{column}" for key, column in _ORACLE.items()},
 }

@@ -2,14 +2,15 @@
 
 import json
 
-from engine.spec.recipes import CERTIFICATIONS, NETWORK, SETTINGS, STEP_NUMBERS, VERIFIER
+from engine.registry import CERTIFICATIONS, CERTIFIED, DATASETS, DEFENSES, HEADLINE, NATURAL
+from engine.spec.recipes import STEP_NUMBERS
 from store.rows import HEADLINE_VIEWS, RULES, SPLITS, column_of
 from store.statements import TOLD, TOLD_OF_T, all_of, certification, joined
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
 # `papers` marks those with the paper's own network and image size: only beside them do its numbers stand.
-_PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{NETWORK[name]}'" for name in ("yale", "fashion-mnist", "cifar10"))
+_PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{row.network}'" for name, row in DATASETS.items() if row.in_paper)
 # Steps that follow a rule of the capacity differ along one curve, and so does all that is counted in steps: there the
 # rule counts, and the words of what else departs from the recipe.
 _COUNTED_IN_STEPS = json.dumps({"recipe": dict.fromkeys(("steps", "milestones", "factors", *STEP_NUMBERS))})
@@ -52,14 +53,18 @@ def _near(budget: str, tolerance: float = 0.002) -> str:
 # Natural models are printed under the budget they were attacked with.
 _SAME_DEFENSE = (
     "p.dataset = g.dataset AND p.defense = g.defense "
-    f"AND {_near('evaluation_epsilon')} AND (g.defense = 'natural' OR {_near('epsilon')})"
+    f"AND {_near('evaluation_epsilon')} AND (g.defense = '{NATURAL}' OR {_near('epsilon')})"
 )
-_SAME_METHOD = " OR ".join(f"(g.defense, g.certification) = ('{name}', '{own}')" for name, own in VERIFIER.items())
+_SAME_METHOD = " OR ".join(
+    f"(g.defense, g.certification) = ('{name}', '{row.certification}')"
+    for name, row in DEFENSES.items()
+    if row.certification
+)
 _SAME_SETTING = (
     f"g.papers AND {_SAME_DEFENSE} AND p.train_fraction = g.train_fraction AND p.capacity = g.capacity "
     "AND p.metric = g.measure AND p.view = g.view "
     "AND p.attack IS NOT DISTINCT FROM g.attack AND p.threshold_rule IS NOT DISTINCT FROM g.threshold_rule "
-    f"AND (g.view != 'certified' OR {_SAME_METHOD})"
+    f"AND (g.view != '{CERTIFIED}' OR {_SAME_METHOD})"
 )
 """Condition that a published fact speaks of a row's setting; certified answers are the defense's own method's."""
 
@@ -205,7 +210,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     {_ACCURACIES.strip()}
     UNION ALL
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, ci_low, ci_high, leaks FROM leakage
-    WHERE attack = 'confidence' AND metric = 'inference_accuracy' AND class_label IS NULL
+    WHERE attack = '{HEADLINE}' AND metric = 'inference_accuracy' AND class_label IS NULL
 ), grouped AS (
     SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         c.settings, {all_of("t.messages")} AS messages
@@ -221,7 +226,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT dataset, defense, epsilon, train_fraction AS paper_train_fraction, capacity AS paper_capacity,
         {_PUBLISHED_OF}
     FROM paper
-    WHERE class_label IS NULL AND (metric = 'accuracy' OR (metric, attack) = ('inference_accuracy', 'confidence'))
+    WHERE class_label IS NULL AND (metric = 'accuracy' OR (metric, attack) = ('inference_accuracy', '{HEADLINE}'))
     GROUP BY ALL
 )
 SELECT g.* EXCLUDE (number, setting, settings, warnings, warned_views), p.* EXCLUDE (dataset, defense, epsilon),
@@ -244,7 +249,7 @@ _SETTING_IN_ORDER = (
 """Numbers in words by their size: temperature 2 before temperature 10."""
 VIEWS_ORDER = (
     "dataset, network, size NULLS FIRST, train_fraction, capacity, "
-    f"list_position({list(SETTINGS)}, defense), epsilon, evaluation_epsilon, "
+    f"list_position({list(DEFENSES)}, defense), epsilon, evaluation_epsilon, "
     f"list_position({list(CERTIFICATIONS)}, certification) NULLS FIRST, {_SETTING_IN_ORDER} NULLS FIRST, settings"
 )
 """Defenses in the paper's order."""

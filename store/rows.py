@@ -8,9 +8,9 @@ was chosen on the very examples or on others. Shares are between 0 and 1; None: 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from engine.spec.recipes import ALL_VIEWS
+from engine.registry import headline_views
 
-HEADLINE_VIEWS = tuple(view for view in ALL_VIEWS if view != "targeted")
+HEADLINE_VIEWS = headline_views()
 """Views whose numbers stand in the list of runs and in the table of views; `accuracies` and `leakage` have all."""
 SPLITS = ("train", "test")
 RULES = {"oracle": "inference_accuracy", "heldout": "heldout_inference_accuracy"}

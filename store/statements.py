@@ -1,9 +1,9 @@
 """The SQL behind `store.queries` about single runs; each SELECT has one `{where}` for conditions on its aliases."""
 
-from engine.spec.recipes import ALL_VIEWS
+from engine.registry import CERTIFIED, HEADLINE, VIEWS
 from store.rows import BETWEEN_WARNINGS, HEADLINE_VIEWS, SPLITS, column_of
 
-_VIEWS = ", ".join(f"('{view}')" for view in ALL_VIEWS)
+_VIEWS = ", ".join(f"('{view}')" for view in VIEWS)
 TOLD = f"""(
     SELECT w.run_id, v.view, list(w.message) AS messages
     FROM warnings w JOIN (VALUES {_VIEWS}) v(view) ON w.view IS NULL OR w.view = v.view
@@ -26,7 +26,7 @@ def all_of(lists: str) -> str:
 
 def certification(alias: str) -> str:
     """The method behind a run's certified view; NULL where the run has none."""
-    has_view = f"list_contains(CAST(json_extract({alias}.spec, '$.evaluation.views') AS VARCHAR[]), 'certified')"
+    has_view = f"list_contains(CAST(json_extract({alias}.spec, '$.evaluation.views') AS VARCHAR[]), '{CERTIFIED}')"
     return f"CASE WHEN {has_view} THEN json_extract_string({alias}.spec, '$.evaluation.certification') END"
 
 
@@ -70,7 +70,7 @@ FROM runs r
 LEFT JOIN (SELECT run_id, {_ACCURACIES} FROM accuracies GROUP BY run_id) a ON a.run_id = r.run_id
 LEFT JOIN (
     SELECT run_id, {_INFERENCE}, {_LEAKS} FROM leakage
-    WHERE attack = 'confidence' AND threshold_rule = 'oracle' AND metric = 'inference_accuracy' AND class_label IS NULL
+    WHERE attack = '{HEADLINE}' AND threshold_rule = 'oracle' AND metric = 'inference_accuracy' AND class_label IS NULL
     GROUP BY run_id
 ) l ON l.run_id = r.run_id
 LEFT JOIN (
@@ -141,7 +141,7 @@ FROM scores s
 
 _EXPOSED = ",\n".join(
     f"CAST(max(s.{number}) FILTER (s.view = '{view}') AS DOUBLE) AS {view}_{number}"
-    for view in ALL_VIEWS
+    for view in VIEWS
     for number in ("confidence", "risk")
 )
 EXPOSED = f"""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from engine.bounds import graphs, interval, walk, zonotope
 from engine.bounds.box import BoundError, box, worst_logits
 from engine.evaluation import pgd
-from engine.spec.recipes import CERTIFICATIONS
+from engine.registry import CERTIFICATIONS
 from engine.validation import SpecError
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference import ranking
 from engine.inference.intervals import area_error, wilson_interval
@@ -51,7 +52,7 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
         train, test = (whole[view, split] for split in SPLITS)
         said = []
         guess = float(np.bincount(predictions.labels["train"]).max() / train.n)
-        if view == "benign" and guess < 1 and train.ci_low <= guess:
+        if view == registry.BENIGN and guess < 1 and train.ci_low <= guess:
             said.append(
                 f"train accuracy {_percent(train)} % is not told apart from a guess ({100 * guess:.1f} %): are the "
                 "columns in the order of the labels, and the labels those of these rows?"
@@ -61,7 +62,7 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
                 f"train accuracy {_percent(train)} % lies below test accuracy {_percent(test)} %: are train and test "
                 "swapped?"
             )
-        elif view == "benign":
+        elif view == registry.BENIGN:
             said += _less_sure(predictions, view)
         if said:
             yield RunWarning("accuracy", "; ".join(said), view)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import registry
 from engine.ownfiles import replacing
 from engine.run_warnings import RunWarning
 from engine.text import printable
@@ -147,7 +148,7 @@ def save(path: Path, predictions: Predictions) -> None:
         arrays[f"{split}_label"] = predictions.labels[split]
         arrays[f"{split}_index"] = predictions.index[split]
         for view, answers in predictions.views.items():
-            if view != "targeted":
+            if not registry.VIEWS[view].of_each_wrong_class:
                 arrays[f"output_{split}_{view}"] = answers[split].probabilities
             if answers[split].logits is not None:
                 arrays[f"logits_{split}_{view}"] = answers[split].logits

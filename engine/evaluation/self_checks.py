@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine import registry
 from engine.data.datasets import Split, pixels
 from engine.evaluation.attack import Tally
 from engine.evaluation.predictions import Answers, Predictions
@@ -53,15 +54,14 @@ def _differing(model: nn.Module, split: Split) -> tuple[int, int]:
 def of_attacks(answers: Predictions, tallies: Mapping[str, Mapping[str, Tally]]) -> list[RunWarning]:
     """What the attacks behind the adversarial and the targeted view left undone; one warning for each of them."""
     said = {
-        view: "; ".join(_of_attack(answers, view, tallies[view]))
-        for view in ("adversarial", "targeted")
-        if view in tallies
+        view: "; ".join(_of_attack(answers, view, tallies[view])) for view in tallies if registry.VIEWS[view].attacks
     }
     return [RunWarning("attack", words, view) for view, words in said.items() if words]
 
 
 def _of_attack(answers: Predictions, view: str, tally: Mapping[str, Tally]) -> list[str]:
-    what = "images" if view == "adversarial" else "pairs of image and target"
+    targeted = registry.VIEWS[view].of_each_wrong_class
+    what = "pairs of image and target" if targeted else "images"
 
     def counted(number: Callable[[Tally], int]) -> str:
         """The words for a count; empty where it is 0."""
@@ -78,16 +78,16 @@ def _of_attack(answers: Predictions, view: str, tally: Mapping[str, Tally]) -> l
         said.append(f"cross-entropy was flat at {words}: attacked by the log-odds there{more}")
     kept = {split: (max(0, _kept(answers, view, split) - own.unmoved), own.asked) for split, own in tally.items()}
     if any(own.asked and n > HONEST * asked for own, (n, asked) in zip(tally.values(), kept.values(), strict=True)):
-        lost = "took no confidence from" if view == "adversarial" else "gained no confidence for the target at"
+        lost = "gained no confidence for the target at" if targeted else "took no confidence from"
         said.append(f"PGD {lost} {_of(kept, what)} that it moved: {view} numbers may overstate robustness")
     return said
 
 
 def _kept(answers: Predictions, view: str, split: str) -> int:
     """Images whose log-odds the attack did not lower; of the targeted view pairs whose target's it did not raise."""
-    before, after = (answers.views[name][split] for name in ("benign", view))
+    before, after = (answers.views[name][split] for name in (registry.BENIGN, view))
     labels = answers.labels[split]
-    if view == "adversarial":
+    if not registry.VIEWS[view].of_each_wrong_class:
         return int((after.margin(labels) >= _less(before.margin(labels))).sum())
     gained = 0
     for place in range(answers.num_classes - 1):

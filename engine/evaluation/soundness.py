@@ -1,9 +1,11 @@
 """What must hold whatever the model: nothing an attack finds lies below a certified bound."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.predictions import SPLITS, Answers, Predictions, of_class
 from engine.validation import SpecError
 
@@ -29,10 +31,10 @@ def check(predictions: Predictions) -> list[str]:
 
 
 def _certified(split: str, views: Mapping[str, Mapping[str, Answers]], labels: np.ndarray) -> None:
-    bound = views["certified"][split] if "certified" in views else None
-    for view in views:
-        answers = views[view][split]
-        if bound is None or bound.logits is None or view == "certified" or answers.logits is None:
+    bounds = [view for view in views if registry.VIEWS[view].bounds and views[view][split].logits is not None]
+    for bounding, view in itertools.product(bounds, views):
+        bound, answers = views[bounding][split], views[view][split]
+        if view in bounds or answers.logits is None:
             continue
         rooms = _wrong_over_true(bound.logits, labels).reshape(len(labels), *[1] * (answers.logits.ndim - 2), -1)
         over = _wrong_over_true(answers.logits, labels) - rooms - ROUNDING * (1 + np.abs(answers.logits).max())
@@ -52,7 +54,7 @@ def _wrong_over_true(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _raised(split: str, views: Mapping[str, Mapping[str, Answers]], labels: np.ndarray) -> Iterator[str]:
-    benign, adversarial = views["benign"][split], views["adversarial"][split]
+    benign, adversarial = views[registry.BENIGN][split], views["adversarial"][split]
     count = int((adversarial.margin(labels) > benign.margin(labels)).sum())
     if count:
         yield f"PGD left {count} of {len(labels)} {split} images with more confidence than it found"

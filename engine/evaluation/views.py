@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine import bounds
+from engine import bounds, registry
 from engine.data.datasets import Dataset, Split, pixels
 from engine.evaluation import self_checks
 from engine.evaluation.attack import Tally, attack
@@ -21,7 +21,7 @@ from engine.evaluation.pgd import frozen, tile_size
 from engine.evaluation.predictions import SPLITS, Answers, Predictions
 from engine.models import memory
 from engine.models.precision import arithmetic
-from engine.spec.experiment import Evaluation, questions_per_image
+from engine.spec.experiment import Evaluation
 from engine.training.loop import DivergedError
 
 
@@ -50,14 +50,6 @@ def certified(model: nn.Module, x: Tensor, y: Tensor, _target: Tensor, evaluatio
     """Worst-case logits (batch, classes) that the certified margins of a whole box allow: 0 for the true class."""
     low, high = bounds.box(x, evaluation.epsilon)
     return bounds.worst_logits(bounds.margins(model, low, high, y, evaluation.certification), y)
-
-
-VIEWS: dict[str, Callable[[nn.Module, Tensor, Tensor, Tensor, Evaluation, Tally], Tensor]] = {
-    "benign": benign,
-    "adversarial": adversarial,
-    "targeted": targeted,
-    "certified": certified,
-}
 
 
 def predict(
@@ -96,7 +88,8 @@ def ask(
     The targeted view's answers have the shape (examples, classes - 1, classes): wrong classes in their order.
     tally: counts how the attack went.
     """
-    each = questions_per_image(view, num_classes)
+    row = registry.VIEWS[view]
+    each = row.questions(num_classes)
     tile = _tile_size(model, split.images[0], view, evaluation, num_classes)
     logits, start, end = [], 0, each * len(split.labels)
     while start < end:
@@ -117,7 +110,7 @@ def ask(
     if not np.isfinite(whole).all():
         raise DivergedError(f"diverged: the trained model's {view} answers are not finite")
     whole /= np.float32(evaluation.temperature)
-    return Answers.from_logits(whole.reshape(-1, each, num_classes) if view == "targeted" else whole)
+    return Answers.from_logits(whole.reshape(-1, each, num_classes) if row.of_each_wrong_class else whole)
 
 
 def _answers(
@@ -127,12 +120,12 @@ def _answers(
     image, wrong = question // each, question % each
     labels = split.labels[image]
     target = wrong + (wrong >= labels)  # the true class is skipped
-    answer = VIEWS[view](model, pixels(split.images[image]), labels, target, evaluation, tally)
+    answer = registry.load(registry.VIEWS[view])(model, pixels(split.images[image]), labels, target, evaluation, tally)
     return answer.detach().float().cpu().numpy()
 
 
 def _tile_size(model: nn.Module, image: Tensor, view: str, evaluation: Evaluation, num_classes: int) -> int:
     """Questions that a view asks at once."""
-    if view == "certified":
+    if registry.VIEWS[view].bounds:
         return bounds.tile_size(model, image, num_classes, evaluation.certification)
     return tile_size(model, image)

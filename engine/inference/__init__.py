@@ -1,37 +1,28 @@
 """Membership inference: telling from a model's answer whether an image was in its training set.
 
-Each attack is one file with `audit(predictions, view, settings, generator) -> tested facts`; members are the training
-images, non-members the test images.
+Each attack is one row of `engine.registry` with its `audit(predictions, view, settings, generator, row)`, which gives
+tested facts; members are the training images, non-members the test images.
 """
 
 import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
 from engine.evaluation.predictions import SPLITS, Predictions
-from engine.inference import gap, model_class, threshold, threshold_class
-from engine.inference.facts import Fact, Tested
+from engine.inference.facts import Fact
 from engine.inference.many_classes import corrected
-from engine.inference.scores import SCORES, fitting_size
+from engine.inference.scores import fitting_size
+from engine.registry import ATTACKS, AttackRow, load
 from engine.spec.experiment import Inference
-
-ATTACKS: dict[str, Callable[[Predictions, str, Inference, np.random.Generator], Iterator[Tested]]] = {
-    **{score: partial(threshold.audit, attack=score, score=score) for score in SCORES},
-    **{f"{score}-class": partial(threshold_class.audit, attack=f"{score}-class", score=score) for score in SCORES},
-    "model-class": partial(model_class.audit, attack="model-class"),
-    "gap": partial(gap.audit, attack="gap"),
-}
-FITTING = ("model-class",)
-"""Attacks that fit networks, which takes long where classes are many."""
 
 
 def scarcity(predictions: Predictions, settings: Inference) -> str | None:
     """A warning where inference networks see fewer of a class than they are meant to; None where they see enough."""
     counts = [np.bincount(predictions.labels[split], minlength=predictions.num_classes) for split in SPLITS]
     sizes = [fitting_size(*sides, settings.per_class) for sides in zip(*counts, strict=True)]
-    if "model-class" not in settings.attacks or min(sizes) >= settings.per_class:
+    if not any(ATTACKS[attack].slow for attack in settings.attacks) or min(sizes) >= settings.per_class:
         return None
     return (
         f"inference networks see {min(sizes) or 'no'} members and as many non-members of the smallest class "
@@ -54,21 +45,22 @@ def audit(
     for view in predictions.views:
         for attack in settings.attacks:
             on_attack(attack, view)
-            asking = {"go_on": go_on} if attack in FITTING else {}
-            generator = _generator(settings, attack, view)
-            yield from corrected(ATTACKS[attack](predictions, view, settings, generator, **asking))
-            if attack in SCORES and predictions.robust is not None:
-                yield from _groups_apart(predictions, view, settings, attack)
+            row = ATTACKS[attack]
+            yield from _audit(predictions, view, settings, row, **({"go_on": go_on} if row.slow else {}))
+            if row.score and not row.by_class and predictions.robust is not None:
+                yield from _groups_apart(predictions, view, settings, row)
 
 
-def _groups_apart(predictions: Predictions, view: str, settings: Inference, score: str) -> Iterator[Fact]:
+def _groups_apart(predictions: Predictions, view: str, settings: Inference, attack: AttackRow) -> Iterator[Fact]:
     """`SCORE-robust` and `SCORE-plain`: the members that were trained robustly, and the others, against all others."""
     for group, chosen in (("robust", predictions.robust), ("plain", ~predictions.robust)):
         if chosen.any():
-            attack = f"{score}-{group}"
-            part, generator = predictions.of_members(chosen), _generator(settings, attack, view)
-            yield from corrected(threshold.audit(part, view, settings, generator, attack=attack, score=score))
+            own = replace(attack, name=f"{attack.name}-{group}")
+            yield from _audit(predictions.of_members(chosen), view, settings, own)
 
 
-def _generator(settings: Inference, attack: str, view: str) -> np.random.Generator:
-    return np.random.default_rng([settings.seed, zlib.crc32(f"{attack} {view}".encode())])
+def _audit(
+    predictions: Predictions, view: str, settings: Inference, attack: AttackRow, **asking: Callable[[int, int], bool]
+) -> Iterator[Fact]:
+    generator = np.random.default_rng([settings.seed, zlib.crc32(f"{attack.name} {view}".encode())])
+    return corrected(load(attack)(predictions, view, settings, generator, attack, **asking))

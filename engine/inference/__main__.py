@@ -19,7 +19,8 @@ from engine.evaluation import plausibility, prediction_files, repeated_answers
 from engine.evaluation.prediction_files import Reading
 from engine.evaluation.predictions import Predictions
 from engine.inference.facts import Fact
-from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.registry import ATTACKS
+from engine.spec.experiment import Inference
 from engine.validation import SpecError, require
 
 MINUTES = 10.0
@@ -30,7 +31,7 @@ def main() -> int:
     """Print what is found; 2 with one line where the file or a setting is of no use."""
     parser = argparse.ArgumentParser(prog="python -m engine.inference", description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--attacks", default=",".join(INFERENCE_ATTACKS), help="comma between them")
+    parser.add_argument("--attacks", default=",".join(ATTACKS), help="comma between them")
     parser.add_argument("--per-class", type=int, default=Inference.per_class)
     parser.add_argument("--seed", type=int, default=Inference.seed)
     parser.add_argument("--time-limit", type=float, default=MINUTES, help="minutes for all networks")
@@ -58,7 +59,7 @@ def opening(reading: Reading, settings: Inference) -> dict[str, Any]:
     warnings = [*predictions.warnings, *plausibility.warnings(predictions)]
     if not any(each.topic == "membership" for each in warnings):
         warnings += repeated_answers.warnings(predictions)
-    fitting = any(attack in inference.FITTING for attack in settings.attacks)
+    fitting = any(ATTACKS[attack].slow for attack in settings.attacks)
     each_class = settings.network_splits * settings.restarts if fitting else 0
     return {
         "kind": "file",
@@ -86,12 +87,12 @@ class Audit:
         """All that is to be said after the opening."""
         views = list(self._predictions.views)
         for place, view in enumerate(views):
-            for attack in sorted(self._settings.attacks, key=lambda attack: attack in inference.FITTING):
+            for attack in sorted(self._settings.attacks, key=lambda attack: ATTACKS[attack].slow):
                 yield {"kind": "begin", "attack": attack, "view": view}
                 share, begun = self._left / (len(views) - place), time.monotonic()
                 facts = [asdict(fact) for fact in self._facts(attack, view, begun + share)]
                 took = time.monotonic() - begun
-                if attack in inference.FITTING:
+                if ATTACKS[attack].slow:
                     self._left = max(0.0, self._left - took)
                 yield {"kind": "found", "attack": attack, "view": view, "seconds": took, "facts": facts}
         yield {"kind": "end", "warnings": self._cut}

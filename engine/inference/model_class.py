@@ -17,6 +17,7 @@ from engine.inference.facts import About, Repeated, Tested
 from engine.inference.networks import Task
 from engine.inference.ranking import Ranking
 from engine.inference.scores import by_class, fitting_size
+from engine.registry import AttackRow
 from engine.spec.experiment import Inference
 
 LOWEST = -10.0
@@ -57,8 +58,7 @@ def audit(
     view: str,
     settings: Inference,
     generator: np.random.Generator,
-    *,
-    attack: str,
+    attack: AttackRow,
     go_on: Callable[[int, int], bool] = lambda *_: True,
 ) -> Iterator[Tested]:
     """Facts per class and for all classes together; a class with under two of a kind to fit on is left out.
@@ -74,13 +74,13 @@ def audit(
     for own, odds in _answered(classes, settings, seed, go_on):
         found = repeated_of(own, odds)
         repeated.append(found)
-        about, ranked = About(attack, view, own.label), _ranked([(own, odds)])
+        about, ranked = About(attack.name, view, own.label), _ranked([(own, odds)])
         yield from about.held_out(found)
         yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
         everything.append((own, odds))
     if not everything:
         return
-    about, ranked = About(attack, view, None), _ranked(everything)
+    about, ranked = About(attack.name, view, None), _ranked(everything)
     yield from about.held_out(sum(repeated[1:], repeated[0]))
     yield from about.curve(ranked, resampling.bootstrap(ranked, generator), rule="heldout")
 

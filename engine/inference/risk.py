@@ -8,7 +8,7 @@ that speaks of him: the examples are dealt into five parts, and each part is jud
 import numpy as np
 
 from engine.evaluation.predictions import SPLITS, Predictions
-from engine.inference.scores import ViewScores, by_class
+from engine.inference.scores import ViewScores, by_class, modified_entropy
 
 PARTS = 5
 BIN = 40
@@ -20,7 +20,7 @@ SEED = 0
 
 def risks(predictions: Predictions, view: str) -> dict[str, np.ndarray]:
     """Split -> float32 (examples,), above one half where membership is the likelier."""
-    scores = ViewScores.of(predictions, view, "entropy")
+    scores = ViewScores.of(predictions, view, modified_entropy)
     everybody = _posteriors(scores.member, scores.nonmember)
     for _, *rows in by_class(scores.member_label, scores.nonmember_label):
         if min(map(len, rows)) * (PARTS - 1) >= 2 * BIN * PARTS:  # the other parts alone must fill two bins

@@ -38,12 +38,8 @@ def _log_complements(logs: np.ndarray, top: np.ndarray) -> np.ndarray:
     return found
 
 
-SCORES: dict[str, Callable[[Answers, np.ndarray], np.ndarray]] = {
-    "confidence": Answers.confidence,
-    "entropy": modified_entropy,
-    "margin": Answers.margin,
-}
-"""Scores by name: of answers and true classes (examples,)."""
+Score = Callable[[Answers, np.ndarray], np.ndarray]
+"""Of answers and true classes: (examples,), higher for members."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,11 @@ class ViewScores:
     """int64 (non-members,)."""
 
     @classmethod
-    def of(cls, predictions: Predictions, view: str, score: str) -> "ViewScores":
+    def of(cls, predictions: Predictions, view: str, score: Score) -> "ViewScores":
         """One score of one view."""
         answers, labels = predictions.views[view], predictions.labels
         return cls(
-            *(SCORES[score](answers[split], labels[split]) for split in ("train", "test")),
+            *(score(answers[split], labels[split]) for split in ("train", "test")),
             labels["train"],
             labels["test"],
         )

@@ -8,20 +8,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.predictions import Predictions
 from engine.inference import ranking, resampling
 from engine.inference.facts import About, Outcome, Repeated, Tested
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores
+from engine.registry import AttackRow
 from engine.spec.experiment import Inference
 
 
 def audit(
-    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str, score: str
+    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
 ) -> Iterator[Tested]:
     """Facts of one threshold for all classes."""
-    scores = ViewScores.of(predictions, view, score)
-    ranked, about = Ranking.of(scores.member, scores.nonmember), About(attack, view, None)
+    scores = ViewScores.of(predictions, view, registry.load(attack, "score"))
+    ranked, about = Ranking.of(scores.member, scores.nonmember), About(attack.name, view, None)
     true, false = ranked.positives()
     place = int(ranking.best(true, false))
     luck = accuracy(ranked, *resampling.best_by_luck(ranked, generator))

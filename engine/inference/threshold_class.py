@@ -9,24 +9,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.predictions import Predictions
 from engine.inference import ranking, resampling
 from engine.inference.facts import About, Outcome, Repeated, Tested
 from engine.inference.ranking import Ranking
 from engine.inference.scores import ViewScores, by_class, fitting_size
 from engine.inference.threshold import accuracy
+from engine.registry import AttackRow
 from engine.spec.experiment import Inference
 
 
 def audit(
-    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, *, attack: str, score: str
+    predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
 ) -> Iterator[Tested]:
     """Facts per class and for all classes together; a class with no example on one side is left out."""
-    scores = ViewScores.of(predictions, view, score)
+    scores = ViewScores.of(predictions, view, registry.load(attack, "score"))
     outcomes, lucky, repeated, areas = [], [], [], []
     for label, members, nonmembers in by_class(scores.member_label, scores.nonmember_label):
         ranked = Ranking.of(scores.member[members], scores.nonmember[nonmembers])
-        about = About(attack, view, label)
+        about = About(attack.name, view, label)
         true, false = ranked.positives()
         place = int(ranking.best(true, false))
         outcomes.append(Outcome.at(true, false, place))
@@ -39,7 +41,7 @@ def audit(
         resampled = resampling.bootstrap(ranked, generator)
         areas.append((ranked.n_member * ranked.n_nonmember, ranking.auc(true, false), resampled[0]))
         yield from about.curve(ranked, resampled)
-    about = About(attack, view, None)
+    about = About(attack.name, view, None)
     if outcomes:
         pooled = sum(outcomes[1:], outcomes[0])
         true, false = (np.sum(counts, axis=0) for counts in zip(*lucky, strict=True))

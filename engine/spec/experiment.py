@@ -13,18 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from engine.registry import ATTACKS
+from engine import registry
 from engine.spec.parameters import require_capacity
-from engine.spec.recipes import ALL_VIEWS, CERTIFICATIONS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
+from engine.spec.recipes import Recipe, settings_of
 from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
-
-DATASETS = ("digits", "yale", "fashion-mnist", "cifar10")
-INFERENCE_ATTACKS = (
-    *("confidence", "confidence-class", "model-class"),
-    *("gap", "entropy", "entropy-class", "margin", "margin-class"),
-)
-"""Membership-inference attacks: the paper's first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +25,7 @@ class Data:
     """Which images, in which split."""
 
     name: str
-    """`digits`, `yale`, `fashion-mnist`, `cifar10` or `folder:PATH` (an image folder of one's own)."""
+    """A data set of `engine.registry`, or `folder:PATH` (an image folder of one's own)."""
     size: str | None = None
     """`HEIGHTxWIDTH` to shrink to by area averaging; none keeps the images as they are."""
     train_fraction: float = 1.0
@@ -49,8 +42,9 @@ class Data:
     def __post_init__(self) -> None:
         """Refuse data sets that do not exist and shares that leave nothing."""
         coerce_fields(self)
-        if self.family != "folder":
-            require_known("name", self.name, (*DATASETS, "folder:PATH"))
+        row = registry.DATASETS.get(self.family)
+        if row is None or row.at_path != (":" in self.name):
+            require_known("name", self.name, registry.written_datasets())
         if self.size is not None:
             match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", self.size)
             require(match is not None, "size", self.size, "HEIGHTxWIDTH such as 48x42")
@@ -61,15 +55,22 @@ class Data:
 
     @property
     def family(self) -> str:
-        """The data set's kind: its name, or `folder`."""
-        return "folder" if self.name.startswith("folder:") else self.name
+        """The name of its row: without the path of a folder."""
+        return self.name.partition(":")[0]
+
+    @property
+    def path(self) -> str:
+        """The PATH of `folder:PATH`; empty for a data set that lies in the data root."""
+        return self.name.partition(":")[2]
 
     @property
     def label(self) -> str:
         """What tables call it; a folder goes by its last name, wherever it lies."""
-        if self.family != "folder":
-            return self.name
-        return printable(f"folder-{PurePath(self.name.removeprefix('folder:')).name}")
+        return printable(f"{self.family}-{PurePath(self.path).name}") if self._at_path else self.name
+
+    @property
+    def _at_path(self) -> bool:
+        return registry.DATASETS[self.family].at_path
 
     @property
     def image_size(self) -> tuple[int, int] | None:
@@ -79,15 +80,11 @@ class Data:
     def identity(self) -> dict[str, Any]:
         """What changes the images; a folder counts by content, not by the place it lies in."""
         settings = dataclasses.asdict(self) | {"name": self.family}
-        if self.family != "folder":
+        if not self._at_path:
             del settings["test_share"]
             if self.train_fraction == self.test_fraction == 1:
                 del settings["split_seed"]
         return settings
-
-
-_CERTIFICATION_PASSES = {"ibp": 3.0, "crown-ibp": 100.0, "dual": 1000.0, "crown": 8000.0, "alpha-crown": 10000.0}
-"""Work of a certificate in passes, roughly, as measured on faces of 24x21 and 48x42; the last three grow with size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +99,7 @@ class Evaluation:
     steps: int = 20
     step_size: float = 0.125
     """As a multiple of epsilon."""
-    views: tuple[str, ...] = ("benign", "adversarial")
+    views: tuple[str, ...] = (registry.BENIGN, "adversarial")
     certification: str = "ibp"
     """The method behind the certified view; its box has this epsilon."""
     temperature: float = 1.0
@@ -119,28 +116,29 @@ class Evaluation:
         require(self.step_size > 0, "step_size", self.step_size, "above 0")
         require(self.temperature > 0, "temperature", self.temperature, "above 0")
         for view in self.views:
-            require_known("views", view, ALL_VIEWS)
-        require_known("certification", self.certification, CERTIFICATIONS)
-        require("benign" in self.views, "views", self.views, "a list with benign in it")
+            require_known("views", view, registry.VIEWS)
+        require_known("certification", self.certification, registry.CERTIFICATIONS)
+        require(registry.BENIGN in self.views, "views", self.views, f"a list with {registry.BENIGN} in it")
         require(len(set(self.views)) == len(self.views), "views", self.views, "each view once")
 
     def passes_per_image(self, view: str, num_classes: int) -> float:
         """Forward and backward passes that one image costs in a view."""
-        if view == "certified":
-            return _CERTIFICATION_PASSES[self.certification]
-        return questions_per_image(view, num_classes) * (1.0 if view == "benign" else 2.0 * self.steps + 1.0)
+        row = registry.VIEWS[view]
+        if row.bounds:
+            return registry.CERTIFICATIONS[self.certification].passes
+        return row.questions(num_classes) * (2.0 * self.steps + 1.0 if row.attacks else 1.0)
 
-
-def questions_per_image(view: str, num_classes: int) -> int:
-    """How often a view asks a model about one image: the targeted one once for each wrong class."""
-    return num_classes - 1 if view == "targeted" else 1
+    @property
+    def certifies(self) -> bool:
+        """Whether a view is asked for that bounds all others."""
+        return any(registry.VIEWS[view].bounds for view in self.views)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
     """The membership-inference attacks and how their thresholds are drawn."""
 
-    attacks: tuple[str, ...] = INFERENCE_ATTACKS
+    attacks: tuple[str, ...] = field(default_factory=lambda: tuple(registry.ATTACKS))
     per_class: int = 500
     """Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer."""
     splits: int = 20
@@ -156,14 +154,16 @@ class Inference:
         """Refuse unknown attacks."""
         coerce_fields(self)
         for attack in self.attacks:
-            require_known("attacks", attack, INFERENCE_ATTACKS)
+            require_known("attacks", attack, registry.ATTACKS)
         for name in ("per_class", "splits", "network_splits", "restarts"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
 
     def asked(self) -> dict[str, dict[str, Any]]:
         """Each attack with the settings that change its numbers, which with it and the run name what it finds."""
-        return {attack: {name: getattr(self, name) for name in ATTACKS[attack].settings} for attack in self.attacks}
+        return {
+            attack: {name: getattr(self, name) for name in registry.ATTACKS[attack].settings} for attack in self.attacks
+        }
 
 
 _NEUTRAL = {
@@ -188,7 +188,7 @@ class Experiment:
 
     data: Data
     network: str
-    """A family of `engine.models.networks`, or `module:callable` of one's own."""
+    """A family of `engine.registry`, or `module:callable` of one's own."""
     capacity: float
     """Scale of the network's width, in the family's own unit (protocol C)."""
     defense: str
@@ -203,18 +203,23 @@ class Experiment:
 
     def __post_init__(self) -> None:
         """Refuse combinations that mean nothing."""
-        require_known("defense", self.defense, SETTINGS)
+        require_known("defense", self.defense, registry.DEFENSES)
+        settings = settings_of(self.defense)
         if isinstance(self.recipe, Mapping):
-            object.__setattr__(self, "recipe", from_mapping(SETTINGS[self.defense], self.recipe, "recipe"))
+            object.__setattr__(self, "recipe", from_mapping(settings, self.recipe, "recipe"))
         coerce_fields(self)
         require(self.capacity > 0, "capacity", self.capacity, "above 0")
         require_capacity(self.network, self.capacity, math.prod(self.data.image_size or (0,)))
         require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1]; write 8/255, not 8)")
-        unbudgeted = self.defense in UNBUDGETED
+        unbudgeted = self._row.budget == "none"
         require(not unbudgeted or self.epsilon == 0, "epsilon", self.epsilon, f"0 for the {self.defense} defense")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
-        if type(self.recipe) is not SETTINGS[self.defense]:
-            refuse("recipe", type(self.recipe).__name__, SETTINGS[self.defense].__name__)
+        if type(self.recipe) is not settings:
+            refuse("recipe", type(self.recipe).__name__, settings.__name__)
+
+    @property
+    def _row(self) -> registry.DefenseRow:
+        return registry.DEFENSES[self.defense]
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> "Experiment":
@@ -234,9 +239,9 @@ class Experiment:
         """Canonical JSON of all that changes the model's answers; what is inferred from them is named apart."""
         content = self._content()
         del content["inference"]
-        if "certified" not in self.evaluation.views:
+        if not self.evaluation.certifies:
             del content["evaluation"]["certification"]
-        if self.evaluation.views == ("benign",):
+        if self.evaluation.views == (registry.BENIGN,):
             # Nothing is attacked, so the attack's settings do not count.
             kept = ("views", "temperature")
             content["evaluation"] = {name: value for name, value in content["evaluation"].items() if name in kept}
@@ -253,15 +258,14 @@ class Experiment:
         """Hash of all that the trained weights depend on: runs that share it differ in what is asked of the model."""
         content = self._content()
         del content["evaluation"], content["inference"]
-        if self.defense == "distributional":
+        if self._row.budget == "evaluated":
             del content["epsilon"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
 
     @property
     def bounded_by(self) -> tuple[str, ...]:
         """The methods that have to bound its network, in training and for a certified view."""
-        certified = "certified" in self.evaluation.views
-        wanted = (VERIFIER.get(self.defense), self.evaluation.certification if certified else None)
+        wanted = (self._row.certification, self.evaluation.certification if self.evaluation.certifies else "")
         return tuple(dict.fromkeys(method for method in wanted if method))
 
     def _content(self) -> dict[str, Any]:
@@ -273,7 +277,7 @@ class Experiment:
     @property
     def slug(self) -> str:
         """Data set, defense, capacity, epsilon and seed, short enough for a table's column and safe as a file name."""
-        trained = self.epsilon and self.defense != "distributional"
+        trained = self.epsilon and self._row.budget == "trained"
         epsilon = f"-e{self.epsilon:.4g}" if trained else ""
         label = re.sub(r"[^A-Za-z0-9]+", "-", self.data.label).strip("-")[:32]
         return f"{label}-{self.defense}-c{self.capacity:g}{epsilon}-s{self.seed}"
@@ -283,13 +287,4 @@ def _canonical(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
-__all__ = [
-    "CERTIFICATIONS",
-    "DATASETS",
-    "INFERENCE_ATTACKS",
-    "Data",
-    "Evaluation",
-    "Experiment",
-    "Inference",
-    "SpecError",
-]
+__all__ = ["Data", "Evaluation", "Experiment", "Inference", "SpecError"]

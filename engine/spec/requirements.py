@@ -5,15 +5,15 @@ auto-LiRPA 0.3 runs on current releases of torch but pins old ones, so that pip 
 
 import importlib.util
 
+from engine.registry import CERTIFICATIONS
 from engine.spec.experiment import Experiment
-from engine.spec.recipes import CERTIFICATIONS
 from engine.validation import SpecError
 
-OWN = ("ibp", "dual")
+OWN = tuple(method for method, row in CERTIFICATIONS.items() if not row.needs)
 """Methods that are code of our own."""
-THROUGH_LIRPA = tuple(method for method in CERTIFICATIONS if method not in OWN)
+THROUGH_LIRPA = tuple(method for method, row in CERTIFICATIONS.items() if row.needs)
 """Methods of auto_LiRPA."""
-MODULES = ("auto_LiRPA", "appdirs", "tqdm")
+MODULES = CERTIFICATIONS[THROUGH_LIRPA[0]].needs
 """It, and what it imports besides what we depend on ourselves."""
 REMEDY = "pip install appdirs tqdm && pip install --no-deps auto-LiRPA==0.3"
 
@@ -28,6 +28,6 @@ def missing() -> str:
 def require_certifier(experiment: Experiment) -> None:
     """Refuse, with the remedy, an experiment whose certified answers need what is not installed here."""
     method = experiment.evaluation.certification
-    if "certified" in experiment.evaluation.views and method in THROUGH_LIRPA and (words := missing()):
+    if experiment.evaluation.certifies and method in THROUGH_LIRPA and (words := missing()):
         others = " or ".join(OWN)
         raise SpecError(f"evaluation.certification: {method} {words}; {REMEDY}, or certify by {others}")

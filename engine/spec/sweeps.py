@@ -29,16 +29,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from engine import registry
 from engine.data import sources
 from engine.spec.experiment import Data, Evaluation, Experiment, Inference
 from engine.spec.recipes import (
-    CAPACITY,
-    EPSILON,
-    NETWORK,
     SCALES,
-    SETTINGS,
-    UNBUDGETED,
-    VERIFIER,
     PretrainedRecipe,
     Recipe,
     at_capacity,
@@ -50,7 +45,7 @@ from engine.validation import SpecError, as_number, from_mapping, refuse, requir
 
 GRID = ("defense", "capacity", "epsilon", "seed", "train_fraction")
 SECTIONS = ("data", "grid", "recipe", "evaluation", "inference")
-SWEPT = {"recipe": known_overrides(), "evaluation": {field.name for field in fields(Evaluation)}}
+SWEPT = ("recipe", "evaluation")
 """Sections whose settings may stand in the grid, as `SECTION.SETTING`."""
 LABELS = ("name", "description", "dataset", "network")
 RUNS_LIMIT = 5000
@@ -114,8 +109,8 @@ def settle(table: Mapping[str, Any], scale: str, overrides: Sequence[str] = ()) 
     require(re.fullmatch(r"\w[\w.-]*", name) is not None, "name", name, allowed)
     require("dataset" in merged, "dataset", None, "the name of a data set")
     data = from_mapping(Data, {"name": merged["dataset"], **merged.get("data", {})}, "data")
-    if data.family == "folder":
-        data = replace(data, name=f"folder:{_resolved('dataset', data.name.removeprefix('folder:'))}")
+    if registry.DATASETS[data.family].at_path:
+        data = replace(data, name=f"{data.family}:{_resolved('dataset', data.path)}")
     return merged, data
 
 
@@ -173,7 +168,8 @@ def check_tables(table: Any, where: str = "") -> None:
         if dot and section in SECTIONS and section not in SWEPT:
             raise SpecError(f"{where}grid.{key}: {section} has one value for all runs; write `{name}` in [{section}]")
         if dot and section in SWEPT:
-            require_known(f"{where}grid.{key}", name, sorted(SWEPT[section]))
+            known = known_overrides() if section == "recipe" else {field.name for field in fields(Evaluation)}
+            require_known(f"{where}grid.{key}", name, sorted(known))
         else:
             require_known(f"{where}grid.{key}", key, [*GRID, *(f'"{section}.SETTING"' for section in SWEPT)])
         require(values != [], f"{where}grid.{key}", values, "a value or a list of values")
@@ -190,10 +186,11 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
     Natural training has no epsilon, so it appears once for all epsilons of the grid; its adversarial view is made with
     `evaluation.epsilon`, or else with the largest epsilon of the grid.
     """
+    usual = registry.DATASETS[data.family]
     defaults = {
-        "defense": ["natural", "pgd"],
-        "capacity": [CAPACITY[data.family]],
-        "epsilon": [EPSILON[data.family]],
+        "defense": [registry.NATURAL, "pgd"],
+        "capacity": [usual.capacity],
+        "epsilon": [usual.epsilon],
         "seed": [0],
         "train_fraction": [data.train_fraction],
     }
@@ -201,13 +198,13 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         key: values if isinstance(values, list) else [values] for key, values in table.get("grid", {}).items()
     }
     for defense in grid["defense"]:
-        require_known("grid.defense", defense, SETTINGS)
+        require_known("grid.defense", defense, registry.DEFENSES)
     epsilons = [as_number(epsilon) for epsilon in grid["epsilon"]]
     for epsilon in epsilons:
         number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
         require(number and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
     _require_few(grid)
-    network = table.get("network", NETWORK[data.family])
+    network = table.get("network", usual.network)
     network_fingerprint = sources.network_fingerprint(network)
     inference = from_mapping(Inference, table.get("inference", {}), "inference")
     weights: dict[str, Recipe] = {}
@@ -215,7 +212,7 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"]
     ):
         seed = grid["seed"][0] if defense == "pretrained" else drawn  # a seed draws nothing there: no replicates
-        unbudgeted = defense in UNBUDGETED
+        unbudgeted = registry.DEFENSES[defense].budget == "none"
         for epsilon, capacity in itertools.product([max(epsilons)] if unbudgeted else epsilons, grid["capacity"]):
             overrides = at_capacity(chosen["recipe"], as_number(capacity))
             yield Experiment(
@@ -236,7 +233,7 @@ def _require_few(grid: Mapping[str, list]) -> None:
     """Refuse more runs than can be asked for at once before any is made, naming the longest list."""
     lengths = {key: len(values) for key, values in grid.items()}
     others = math.prod(length for key, length in lengths.items() if key not in ("defense", "epsilon"))
-    budgeted = sum(defense not in UNBUDGETED for defense in grid["defense"])
+    budgeted = sum(registry.DEFENSES[defense].budget != "none" for defense in grid["defense"])
     runs = others * (budgeted * lengths["epsilon"] + lengths["defense"] - budgeted)
     if runs > RUNS_LIMIT:
         longest = max(lengths, key=lengths.__getitem__)
@@ -286,15 +283,15 @@ def _swept(table: Mapping[str, Any], grid: Mapping[str, list]) -> list[dict[str,
 
 def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Evaluation:
     """What is asked of one defense's models; certified views are for verifiable defenses and foreign weights."""
-    verifiable = defense in VERIFIER
+    verifiable = registry.DEFENSES[defense].certification
     defaults = {
         "epsilon": epsilon,
-        "views": ("benign", "adversarial", "certified") if verifiable else ("benign", "adversarial"),
-        "certification": VERIFIER.get(defense, Evaluation.certification),
+        "views": (*Evaluation.views, registry.CERTIFIED) if verifiable else Evaluation.views,
+        "certification": verifiable or Evaluation.certification,
     }
     found = from_mapping(Evaluation, {**defaults, **wanted}, "evaluation")
     return (
         found
         if verifiable or defense == "pretrained"
-        else replace(found, views=tuple(view for view in found.views if view != "certified"))
+        else replace(found, views=tuple(view for view in found.views if not registry.VIEWS[view].bounds))
     )

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from engine import registry
 from engine.seeds import permutation
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import Recipe
-from engine.training.defenses import LOSSES
 
 
 def robust_images(experiment: Experiment, count: int) -> Tensor | None:
@@ -34,11 +34,12 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, robust: Tensor | None, experime
 
     robust: bool (batch,), or None if all are. A BatchNorm layer sees the two kinds one after the other.
     """
+    own, plain = (registry.load(registry.DEFENSES[name]) for name in (experiment.defense, registry.NATURAL))
     if robust is None:
-        return LOSSES[experiment.defense](model, x, y, experiment.recipe, experiment.epsilon, step)
+        return own(model, x, y, experiment.recipe, experiment.epsilon, step)
     total = x.new_zeros(())
-    for defense, chosen in ((experiment.defense, robust), ("natural", ~robust)):
+    for part, chosen in ((own, robust), (plain, ~robust)):
         if count := int(chosen.sum()):
-            own = LOSSES[defense](model, x[chosen], y[chosen], experiment.recipe, experiment.epsilon, step)
-            total = total + own * (count / len(x))
+            mean = part(model, x[chosen], y[chosen], experiment.recipe, experiment.epsilon, step)
+            total = total + mean * (count / len(x))
     return total

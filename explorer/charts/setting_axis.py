@@ -2,9 +2,9 @@
 
 import re
 
-from engine.registry import NATURAL
+from engine.registry import DATASETS, DEFENSES, NATURAL
 from engine.spec.experiment import Evaluation
-from engine.spec.recipes import NETWORK, SCALES, SETTINGS, recipe_for
+from engine.spec.recipes import SCALES, recipe_for
 from store.summaries import CurvePoint
 
 UNSAID = {
@@ -44,7 +44,7 @@ def others(row: CurvePoint, axis: str) -> str:
 def _of_recipe(row: CurvePoint, name: str) -> float | None:
     """The recipe's own number, if it is the same at every scale: the row does not say at which it was trained."""
     family = "folder" if row.dataset.startswith("folder-") else row.dataset
-    if row.defense not in SETTINGS or family not in NETWORK:  # told of by another version
+    if row.defense not in DEFENSES or family not in DATASETS:  # told of by another version
         return None
     values = {getattr(recipe_for(row.defense, family, scale, {}), name, None) for scale in SCALES}
     value = values.pop() if len(values) == 1 else None

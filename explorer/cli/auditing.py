@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 import click
 
-from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.registry import ATTACKS
+from engine.spec.experiment import Inference
 from engine.text import csv_text, printable
 from explorer.cli.audit_process import Audited, audited
 from explorer.cli.options import width
@@ -42,7 +43,7 @@ BY_CLASS_TITLE = "Accuracy class by class, in percent of train/test examples"
     "--attack",
     "attacks",
     multiple=True,
-    type=click.Choice(INFERENCE_ATTACKS),
+    type=click.Choice(ATTACKS),
     help="Only this attack; may be given several times.  [default: all of them]",
 )
 @click.option(
@@ -99,7 +100,7 @@ def audit(
     p0, p1, ...    a column for each class, or p_NAME; of raw logits logit0, logit1, ... or logit_NAME
     view           optional; each view has the same examples in the same order
     """  # noqa: D301
-    wanted = tuple(dict.fromkeys(attacks)) or INFERENCE_ATTACKS
+    wanted = tuple(dict.fromkeys(attacks)) or tuple(ATTACKS)
     found = audited(path, wanted, per_class, seed, time_limit)
     if csv_path != "-":
         click.echo("\n\n".join(report(found, wanted, by_class)))

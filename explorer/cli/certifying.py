@@ -2,10 +2,10 @@
 
 import click
 
+from engine.registry import CERTIFICATIONS
 from engine.service import protocol
 from engine.service.client import SyncClient
 from engine.service.project import Project
-from engine.spec.recipes import CERTIFICATIONS
 from explorer.cli import options
 from explorer.cli.watching import come_back, wait
 from explorer.project.access import EngineResults, ensure, find_run, results

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from engine.registry import DATASETS
 from engine.service.client import EngineUnreachable, socket_of
 from engine.service.project import Project
 from engine.spec import sweeps
-from engine.spec.experiment import DATASETS, Data
+from engine.spec.experiment import Data
 from engine.text import printable
 from explorer.cli import options
 from explorer.machine import checks
@@ -47,7 +48,7 @@ def _tell(finding: checks.CheckFinding) -> None:
 
 def _data(name: str) -> Data:
     """A data set by its own name or by that of a sweep, whose size and shares then count."""
-    if name in DATASETS or name.startswith("folder:"):
+    if name.partition(":")[0] in DATASETS:
         return Data(name=name)
     return sweeps.settle(sweeps.read(name), "quick", ())[1]
 

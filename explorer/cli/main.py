@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.printing import PrintableStream
+from engine.registry import LEFT_OUT
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project, ProjectError
 from engine.text import one_line, said_of_file
@@ -118,4 +119,7 @@ def run(arguments: "Sequence[str]") -> int:
     except (SpecError, StoreError, ProjectError, EngineRefused) as error:
         click.echo(f"error: {one_line(str(error))}", err=True)
         code = USAGE
+    finally:
+        for line in LEFT_OUT:
+            click.echo(f"warning: {line}", err=True)
     return code

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.registry import DATASETS
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
@@ -23,6 +24,7 @@ from explorer.results.table import of_rows
 from store.errors import StoreError
 from store.rows import Run
 
+FETCHED = " or ".join(name for name, row in DATASETS.items() if row.download)
 EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "leakage")
 """Tables written as CSV at the end of a watched sweep."""
 
@@ -33,7 +35,7 @@ EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "le
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; see the examples.")
 @options.project
 @options.data_root
-@click.option("--download", is_flag=True, help="Fetch fashion-mnist or cifar10 into the data root first.")
+@click.option("--download", is_flag=True, help=f"Fetch {FETCHED} into the data root first.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
 @click.option(
     "--threads", default=1, show_default=True, help="CPU threads of each job, if this call starts the engine."

@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from engine.data import sources
+from engine.registry import DATASETS
 from engine.service.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.spec import requirements
-from engine.spec.experiment import DATASETS, Data
+from engine.spec.experiment import Data
 from engine.text import printable
 from engine.validation import SpecError
 from explorer.results import text
@@ -140,7 +141,7 @@ def engine_at_work(project: Project) -> Iterator[CheckFinding]:
 
 def data_sets(root: Path) -> Iterator[CheckFinding]:
     """Every data set that has files of its own."""
-    for name in DATASETS:
+    for name in (name for name, row in DATASETS.items() if not row.at_path):
         try:
             count = len(sources.files(Data(name=name), root))
             place = f" in {root}" if name != "digits" else ""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.registry import ATTACKS, BENIGN, VIEWS
+from engine.registry import ATTACKS, BENIGN, HEADLINE, VIEWS
 from explorer.project.choices import Choices
 from explorer.project.live import Live
 from explorer.results.text import RULES
@@ -161,7 +161,7 @@ def in_rows(choices: Choices) -> bool:
     metric = of(choices)
     if not metric.inference:
         return metric.facts["measure"] == "accuracy"
-    of_attack = (choices.attack, choices.rule) == ("confidence", "oracle")
+    of_attack = (choices.attack, choices.rule) == (HEADLINE, "oracle")
     in_list = choices.leak_view in VIEWS and VIEWS[choices.leak_view].headline
     return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
 

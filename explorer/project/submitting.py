@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.job_settings import RunOptions
+from engine.registry import CERTIFIED, VIEWS
 from engine.service import protocol
 from engine.service.project import Project
 from engine.spec.experiment import Experiment
-from engine.spec.recipes import ALL_VIEWS
 from engine.spec.sweeps import Sweep
 from engine.text import printable
 from engine.validation import SpecError
@@ -40,7 +40,7 @@ def place_here(data_root: Path, device: str = "auto") -> RunOptions:
 
 def certified(spec: Mapping[str, Any], method: str) -> Experiment:
     """A run's experiment with certified answers by that method: the same training, other questions afterwards."""
-    views = [view for view in ALL_VIEWS if view in (*spec["evaluation"]["views"], "certified")]
+    views = [view for view in VIEWS if view in (*spec["evaluation"]["views"], CERTIFIED)]
     return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
 
 

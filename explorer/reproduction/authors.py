@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from engine import registry
 from engine.spec.experiment import Evaluation, Experiment
-from engine.spec.recipes import CAPACITY, NETWORK, VERIFIER, PretrainedRecipe, recipe_for
+from engine.spec.recipes import PretrainedRecipe, recipe_for
 
-DATASETS = ("yale", "fashion-mnist", "cifar10")
+DATASETS = {name: row for name, row in registry.DATASETS.items() if row.in_paper}
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "trades": {name: {"clean_gradient": False} for name in DATASETS},  # B3: none through the clean answers
     "distributional": {name: {"gamma_rule": "batch-mean"} for name in DATASETS},  # B2: the mean |gradient|
@@ -47,7 +48,7 @@ def departures(experiment: Experiment) -> list[str]:
 
 def certifies(experiment: Experiment) -> bool:
     """Whether certified answers are by the method that the authors certified this defense's models with."""
-    return experiment.evaluation.certification == VERIFIER.get(experiment.defense)
+    return experiment.evaluation.certification == registry.DEFENSES[experiment.defense].certification
 
 
 def _of_data(experiment: Experiment) -> Iterator[str]:
@@ -58,9 +59,9 @@ def _of_data(experiment: Experiment) -> Iterator[str]:
 
 def _of_network(experiment: Experiment) -> Iterator[str]:
     family = experiment.data.family
-    if experiment.network != NETWORK[family] or (experiment.defense, family) in OTHER_NETWORKS:
+    if experiment.network != DATASETS[family].network or (experiment.defense, family) in OTHER_NETWORKS:
         yield "network"
-    if experiment.capacity != CAPACITY[family]:
+    if experiment.capacity != DATASETS[family].capacity:
         yield "capacity"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.spec.recipes import VERIFIER
+from engine.registry import DEFENSES
 from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import natural_beside
@@ -79,7 +79,7 @@ def label(setting: Setting) -> str:
 def _claimed(setting: Setting) -> bool:
     """Of verifiable models the paper says so on Yale alone: those of its Fashion-MNIST hardly leak."""
     return setting.experiment.defense in TRAINED_ON_EXAMPLES or (
-        setting.experiment.defense in VERIFIER and setting.row.dataset == "yale"
+        setting.experiment.defense in _VERIFIABLE and setting.row.dataset == "yale"
     )
 
 
@@ -148,7 +148,7 @@ def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
             yield _within(setting, strongest, max(rest, key=lambda number: number.value, default=None))
 
 
-_VERIFIABLE = tuple(VERIFIER)
+_VERIFIABLE = tuple(name for name, row in DEFENSES.items() if row.certification)
 _ROBUST = (*TRAINED_ON_EXAMPLES, *_VERIFIABLE)
 _I_B, _I_A, _I_V = (("benign", "oracle"), ("adversarial", "oracle"), ("certified", "oracle"))
 CLAIMS = (

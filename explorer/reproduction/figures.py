@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.spec.recipes import SETTINGS
+from engine.registry import DEFENSES
 from engine.validation import require
 from explorer.charts import setting_axis
 from explorer.charts.series import along, place, swept_axis
@@ -84,7 +84,7 @@ def curves(rows: Sequence[CurvePoint], by: str) -> Iterator[tuple[str, str, list
 
 
 def _rank(row: CurvePoint) -> int:
-    return list(SETTINGS).index(row.defense)
+    return list(DEFENSES).index(row.defense)
 
 
 def _styles(rows: Sequence[CurvePoint], by: str) -> dict[str, tuple[str, str]]:
@@ -97,7 +97,7 @@ def _styles(rows: Sequence[CurvePoint], by: str) -> dict[str, tuple[str, str]]:
 
 
 def _panel(panel: "Axes", rows: Sequence[CurvePoint], by: str, styles: Mapping[str, tuple[str, str]]) -> None:
-    names = sorted({row.defense for row in rows}, key=list(SETTINGS).index)
+    names = sorted({row.defense for row in rows}, key=list(DEFENSES).index)
     for label, defense, points in curves(rows, by):
         colour, mark = styles[label]
         if defense == "natural" and by == "epsilon":

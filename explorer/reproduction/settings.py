@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.registry import DEFENSES
 from engine.spec.experiment import Experiment
-from engine.spec.recipes import SCALES, SETTINGS, recipe_for
+from engine.spec.recipes import SCALES, recipe_for
 from explorer.project.access import Results
 from explorer.reproduction import authors
 from explorer.reproduction.numbers import SEEDS, Number
@@ -121,5 +122,5 @@ def gather(results: Results, preset: str) -> list[Setting]:
 def _place(setting: Setting) -> tuple:
     row = setting.row
     model = (row.dataset, row.size or "", row.train_fraction, row.capacity)
-    budgets = (list(SETTINGS).index(row.defense), row.epsilon, row.evaluation_epsilon)
+    budgets = (list(DEFENSES).index(row.defense), row.epsilon, row.evaluation_epsilon)
     return *model, *budgets, text.natural_order(row.setting or ""), row.settings

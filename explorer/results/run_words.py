@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from engine.registry import DEFENSES
 from engine.spec.experiment import Data, Evaluation, Inference
-from engine.spec.recipes import OF_WEIGHTS, SETTINGS, UNBUDGETED, VERIFIER, Recipe
+from engine.spec.recipes import OF_WEIGHTS, Recipe, settings_of
 from explorer.results import text
 from store.rows import Run
 
@@ -27,12 +28,12 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     data = _in_order(spec["data"], Data)
     if not data["name"].startswith("folder:"):
         data.pop("test_share", None)
-    recipe = _in_order(spec["recipe"], SETTINGS.get(spec["defense"], Recipe))
+    recipe = _in_order(spec["recipe"], settings_of(spec["defense"]) if spec["defense"] in DEFENSES else Recipe)
     if spec["defense"] == "pretrained":
         recipe = {name: recipe[name] for name in OF_WEIGHTS}
     network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
     training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}
-    if spec["defense"] in UNBUDGETED:
+    if spec["defense"] in DEFENSES and DEFENSES[spec["defense"]].budget == "none":
         del training["epsilon"]
     evaluation = _in_order(spec["evaluation"], Evaluation)
     if "certified" not in evaluation["views"]:
@@ -100,7 +101,8 @@ def short_name(run: Run, among: int) -> str:
     Certified by another method than its defense's own, it is told from the run beside it by that method.
     """
     name = run.name.replace(f"-e{run.epsilon:.4g}-", f"-e{text.epsilon(run.epsilon)}-")
-    if run.certification not in (None, VERIFIER.get(run.defense)):
+    own = DEFENSES[run.defense].certification if run.defense in DEFENSES else None
+    if run.certification not in (None, own):
         name += f" {run.certification}"
     prefix = name.partition(f"-{run.defense}-")[0] + "-"
     return name.removeprefix(prefix) if among < 2 else name

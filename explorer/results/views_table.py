@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from engine.registry import VIEWS
-from engine.spec.recipes import NETWORK, VERIFIER
+from engine.registry import DATASETS, DEFENSES, VIEWS
 from explorer.results import marks, text
 from explorer.results.table import Block, Cell, Column, Table
 from store.rows import HEADLINE_VIEWS, SPLITS, ViewKey
@@ -84,7 +83,8 @@ def networks(rows: Iterable[ViewsRow]) -> list[Network]:
 
 def _network(rows: Sequence[ViewsRow]) -> Network:
     first = rows[0]
-    words = [first.dataset] + ([] if first.network == NETWORK.get(first.dataset) else [first.network])
+    usual = DATASETS[first.dataset].network if first.dataset in DATASETS else None
+    words = [first.dataset] + ([] if first.network == usual else [first.network])
     words += [f"capacity {first.capacity:g}"]
     words += [first.size] if first.size else []
     words += [] if first.train_fraction == 1 else [f"{100 * first.train_fraction:.4g} % of the data"]
@@ -95,7 +95,7 @@ def _network(rows: Sequence[ViewsRow]) -> Network:
 
 def _papers_model(row: ViewsRow) -> str:
     """In what the paper's model differs from a row's, as far as that is known."""
-    capacity, fraction, network = row.paper_capacity, row.paper_train_fraction, NETWORK[row.dataset]
+    capacity, fraction, network = row.paper_capacity, row.paper_train_fraction, DATASETS[row.dataset].network
     words = [f"capacity {capacity:g}"] if capacity not in (None, row.capacity) else []
     if capacity is None:
         words.append("network unknown")
@@ -118,7 +118,7 @@ def _entries(rows: Sequence[ViewsRow]) -> Iterator[Entry]:
         words = row.setting or "as the recipe"
         yield Entry(*shared, row.certification, row.n_seeds, words, row.settings, numbers)
         if row.papers and (following is None or _line(following) != _line(row)):
-            method = VERIFIER.get(row.defense) if ("certified", "train") in row.papers else None
+            method = DEFENSES[row.defense].certification if ("certified", "train") in row.papers else None
             printed = {key: Cell(text.percent(value)) for key, value in row.papers.items()}
             yield Entry(*shared, method, 1, "", "", printed, papers=True)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from engine import inference
+from engine import inference, registry
 from engine.data import datasets
 from engine.evaluation import views
 from engine.evaluation.pgd import frozen
@@ -20,10 +20,10 @@ from engine.inference import networks as inference_networks
 from engine.inference.networks import Task
 from engine.job_settings import RunOptions
 from engine.models import networks
+from engine.registry import DEFENSES, load
 from engine.seeds import permutation
 from engine.spec import sweeps
-from engine.spec.experiment import INFERENCE_ATTACKS, Evaluation, Inference
-from engine.training.defenses import LOSSES
+from engine.spec.experiment import Evaluation, Inference
 from engine.training.loop import accuracy
 
 EVALUATION = Evaluation(epsilon=0.1, views=("benign", "adversarial"))
@@ -60,7 +60,7 @@ def answers_of(n_member, n_nonmember, classes=10):
     return Predictions(labels, {}, {"benign": split_answers})
 
 
-@pytest.mark.parametrize("attack", [attack for attack in INFERENCE_ATTACKS if attack != "model-class"])
+@pytest.mark.parametrize("attack", [attack for attack in registry.ATTACKS if attack != "model-class"])
 def test_one_attack_on_60000_and_10000(benchmark, attack):
     """All thresholds, held out 20 times, 400 shuffles and 1000 resamples; goal: global and by class under 3 s."""
     found, settings = answers_of(60_000, 10_000), Inference(attacks=(attack,))
@@ -209,7 +209,7 @@ def bare_loop(found, _folder):
             order = permutation(len(data.train), 0, step // batches)
         rows = order[step % batches * batch :][:batch]
         x, y = data.train.images[rows], data.train.labels[rows]
-        loss = LOSSES[found.defense](model, x, y, found.recipe, found.epsilon, step)
+        loss = load(DEFENSES[found.defense])(model, x, y, found.recipe, found.epsilon, step)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine import __main__ as command
-from engine import events, inference
+from engine import events, inference, registry
 from engine.data import datasets
 from engine.evaluation import prediction_files, predictions
 from engine.experiment import RunContext, choose_device, run
@@ -19,8 +19,7 @@ from engine.inference import risk
 from engine.job_settings import RunOptions
 from engine.models import networks, tensorfile
 from engine.spec import sweeps
-from engine.spec.experiment import INFERENCE_ATTACKS
-from engine.training.defenses import LOSSES
+from engine.training.defenses import natural
 from engine.validation import SpecError
 
 TINY = [
@@ -86,9 +85,9 @@ def lines(told):
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     """A run that is asked for every view and inference attack: its experiment, what it told, and its folder."""
-    experiment = plan(f"evaluation.views={json.dumps(VIEWS)}", f"inference.attacks={json.dumps(INFERENCE_ATTACKS)}")[
-        "pgd"
-    ]
+    experiment = plan(
+        f"evaluation.views={json.dumps(VIEWS)}", f"inference.attacks={json.dumps(list(registry.ATTACKS))}"
+    )["pgd"]
     folder = tmp_path_factory.mktemp("everything")
     return experiment, collect(experiment, folder), folder
 
@@ -128,7 +127,7 @@ def test_a_run_with_every_view_and_attack_tells_all_of_each(everything):
     )
     assert [one.view for one in of(told, events.Scores)] == list(VIEWS)
     found = {(one.view, one.attack) for one in of(told, events.Leakage)}
-    assert found == set(itertools.product(VIEWS, INFERENCE_ATTACKS))
+    assert found == set(itertools.product(VIEWS, tuple(registry.ATTACKS)))
     classes = {(one.view, one.class_label) for one in of(told, events.Leakage) if one.attack == "model-class"}
     assert classes == set(itertools.product(VIEWS, (None, *range(10))))
     assert {one.leaks for one in of(told, events.Leakage) if one.metric == "inference_accuracy"} <= {True, False}
@@ -242,14 +241,14 @@ def test_history_that_an_engine_lost_is_told_again_on_resuming(experiments, tmp_
 
 
 def test_divergence_is_an_end_with_a_reason(experiments, tmp_path, monkeypatch):
-    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: model(x).sum() * float("inf"))
+    monkeypatch.setattr(natural, "loss", lambda model, x, *_: model(x).sum() * float("inf"))
     told = collect(experiments["natural"], tmp_path)
     assert told[-1].state == "diverged"
     assert told[-1].error.startswith("diverged at step 1:")
 
 
 def test_training_that_ended_at_chance_is_said(experiments, tmp_path, monkeypatch):
-    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: 0 * model(x).sum())
+    monkeypatch.setattr(natural, "loss", lambda model, x, *_: 0 * model(x).sum())
     monkeypatch.setattr(networks, "build", lambda *_, **__: Constant())
     told = collect(experiments["natural"], tmp_path)
     assert "one class to every image" in of(told, events.Notice)[0].message
@@ -260,7 +259,7 @@ def test_answers_that_are_not_finite_are_no_result(experiments, tmp_path, monkey
     network = Constant()
     network.logits.data[3] = float("nan")
     monkeypatch.setattr(networks, "build", lambda *_, **__: network)
-    monkeypatch.setitem(LOSSES, "natural", lambda model, x, *_: model(x)[:, 0].sum())
+    monkeypatch.setattr(natural, "loss", lambda model, x, *_: model(x)[:, 0].sum())
     told = collect(experiments["natural"], tmp_path)
     assert told[-1].state == "diverged"
     assert "not finite" in told[-1].error

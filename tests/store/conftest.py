@@ -17,8 +17,9 @@ from engine.events import (
     Scores,
     Warnings,
 )
+from engine.registry import DATASETS
 from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import NETWORK, recipe_for
+from engine.spec.recipes import recipe_for
 from store.store import NewRun, Store
 
 FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage", "inferences")
@@ -40,7 +41,7 @@ def _experiment(
 ):
     return Experiment(
         data=Data(name=dataset, size=size, train_fraction=train_fraction),
-        network=network or NETWORK[dataset],
+        network=network or DATASETS[dataset].network,
         capacity=capacity,
         defense=defense,
         epsilon=0.0 if defense == "natural" else epsilon,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rows import records
 
+from engine import registry
 from engine.events import SCORE_TYPES, ClassNames
-from engine.spec.recipes import ALL_VIEWS
 from store.export import export
 from store.store import NewRun, StoreError
 
-NUMBERS = [f"{view}_{number}" for view in ALL_VIEWS for number in ("confidence", "risk")]
+NUMBERS = [f"{view}_{number}" for view in registry.VIEWS for number in ("confidence", "risk")]
 
 
 def expected(*told):
@@ -56,7 +56,7 @@ def test_it_has_a_column_for_every_view_there_can_be(store):
     )
 
 
-@pytest.mark.parametrize("views", [("benign",), ("benign", "adversarial"), ALL_VIEWS])
+@pytest.mark.parametrize("views", [("benign",), ("benign", "adversarial"), tuple(registry.VIEWS)])
 def test_each_member_is_one_row_with_what_every_view_says(store, telling, views):
     """Non-members bear the same numbers as members do in their own split, and are not among them."""
     told = telling("a", *views)

@@ -7,8 +7,8 @@ import pytest
 from rows import records
 from scipy import stats
 
+from engine import registry
 from engine.events import Accuracies
-from engine.spec.recipes import VERIFIER
 from store.queries import QUERIES
 
 VIEWS = ("benign", "adversarial", "certified")
@@ -22,6 +22,7 @@ TABLE8 = {
 NAMES = tuple(f"{view}_{split}_accuracy" for view in VIEWS for split in ("train", "test")) + tuple(
     f"{view}_inference_accuracy" for view in VIEWS
 )
+VERIFIABLE = tuple(name for name, row in registry.DEFENSES.items() if row.certification)
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def yale(experiment):
     """A function making a run of Table 8 that is certified by its defense's own method."""
 
     def make(defense, evaluation=(), **settings):
-        views = VIEWS if defense in VERIFIER else VIEWS[:2]
-        own = {"views": views, "certification": VERIFIER.get(defense, "ibp")} | dict(evaluation)
+        views = VIEWS if defense in VERIFIABLE else VIEWS[:2]
+        own = {"views": views, "certification": registry.DEFENSES[defense].certification or "ibp"} | dict(evaluation)
         given = {"dataset": "yale", "capacity": 8.0, "epsilon": EPSILON} | settings
         return experiment(defense, evaluation=own, **given)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.prediction_files import archive, labels, rows, table
 from engine.evaluation.prediction_files.faults import PredictionFile, PredictionsError, listed
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.run_warnings import RunWarning
-from engine.spec.recipes import ALL_VIEWS
 from engine.text import printable
 
 
@@ -36,13 +36,13 @@ def read(path: Path) -> Reading:
     file = (table if path.suffix.lower() in table.SUFFIXES else archive).read(path)
     names = labels.class_names(file)
     of_split = {split: labels.of_split(file, split, names) for split in SPLITS}
-    views = {view: found for view in ALL_VIEWS if (found := rows.of_view(file, view, of_split))}
+    views = {view: found for view in registry.VIEWS if (found := rows.of_view(file, view, of_split))}
     if not views:
         others = f"; it holds {listed(file.unused)}" if file.unused else ""
         objects = f"; {file.objects[0]} is an array of Python objects, never unpickled" if file.objects else ""
         file.refuse(
             "holds no output_train_VIEW and output_test_VIEW (softmax) nor logits_train_VIEW and "
-            f"logits_test_VIEW, VIEW one of {ALL_VIEWS}{others}{objects}"
+            f"logits_test_VIEW, VIEW one of {tuple(registry.VIEWS)}{others}{objects}"
         )
     classes = _classes(file, views, names)
     for split in SPLITS:

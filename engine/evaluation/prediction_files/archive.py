@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.prediction_files.faults import PredictionFile, PredictionsError, listed
 from engine.evaluation.predictions import SPLITS
-from engine.spec.recipes import ALL_VIEWS
 
 KINDS = ("output", "logits")
 KEYS = (
-    *(f"{kind}_{split}_{view}" for view in ALL_VIEWS for split in SPLITS for kind in KINDS),
+    *(f"{kind}_{split}_{view}" for view in registry.VIEWS for split in SPLITS for kind in KINDS),
     *(f"{split}_{name}" for split in SPLITS for name in ("label", "index")),
     *("class_names", "train_robust", "warnings"),
 )

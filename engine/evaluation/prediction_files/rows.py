@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.prediction_files.archive import KINDS
 from engine.evaluation.prediction_files.faults import PredictionFile
 from engine.evaluation.predictions import SPLITS, Answers, are_probabilities
@@ -47,10 +48,11 @@ def stored(file: PredictionFile, split: str, view: str) -> list[str]:
 def _values(file: PredictionFile, key: str, kind: str, view: str, examples: int) -> np.ndarray:
     """Refuse anything but floats of one row (targeted: one row for each wrong class) for each label."""
     values = file.arrays[key]
-    if view != "targeted" and np.issubdtype(values.dtype, np.floating) and values.shape in ((examples,), (examples, 1)):
+    several = registry.VIEWS[view].of_each_wrong_class
+    if not several and np.issubdtype(values.dtype, np.floating) and values.shape in ((examples,), (examples, 1)):
         values = _two_columns(file, key, kind, values.reshape(-1, 1))
     right, wanted = values.ndim == 2, "(examples, classes)"
-    if view == "targeted":
+    if several:
         right, wanted = values.ndim == 3 and values.shape[1] == values.shape[2] - 1, "(examples, classes - 1, classes)"
     if not right or values.shape[-1] < 2 or not np.issubdtype(values.dtype, np.floating):
         file.refuse(f"{key} must be floats {wanted}, is {values.dtype} {values.shape}")

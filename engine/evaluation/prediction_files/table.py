@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import registry
 from engine.evaluation.prediction_files.faults import PredictionFile, PredictionsError, listed
 from engine.evaluation.predictions import SPLITS
-from engine.spec.recipes import ALL_VIEWS
 from engine.text import printable
 
 CSV, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
@@ -61,7 +61,7 @@ def read(path: Path) -> PredictionFile:
         names = listed(name or "one without a name" for name in layout.skipped)
         file.notes.append(f"skipped, for they are no columns of classes: {names}")
     member = _members(file, layout.split, words[layout.split])
-    views = _views(file, layout.view, words[layout.view]) if layout.view else np.full(len(values), "benign")
+    views = _views(file, layout.view, words[layout.view]) if layout.view else np.full(len(values), registry.BENIGN)
     labels, names = _labels(file, words["label"], list(layout.classes.values()))
     arrays = {"class_names": np.array(names, str)} if names else {}
     for split, chosen in zip(SPLITS, (member, ~member), strict=True):
@@ -182,9 +182,9 @@ def _members(file: PredictionFile, column: str, words: Sequence[str]) -> np.ndar
 
 def _views(file: PredictionFile, column: str, words: Sequence[str]) -> np.ndarray:
     views = np.char.lower(np.array(words))
-    if (views == "targeted").any():
+    if any(row.of_each_wrong_class for name, row in registry.VIEWS.items() if name in views):
         file.refuse(TARGETED)
-    file.refuse_row(column, ~np.isin(views, ALL_VIEWS), f"is none of {', '.join(ALL_VIEWS)}")
+    file.refuse_row(column, ~np.isin(views, list(registry.VIEWS)), f"is none of {', '.join(registry.VIEWS)}")
     return views
 
 

@@ -4,14 +4,13 @@ The settings of a defense are one frozen dataclass (`settings`); a data set's nu
 (`numbers`). A sweep file may override any field under `[recipe]`.
 """
 
+import contextlib
 import dataclasses
 from typing import Any
 
-from engine.spec.recipes.numbers import CAPACITY, EPSILON, NETWORK, OWN, RECIPES
+from engine import registry
+from engine.spec.recipes.numbers import OWN, RECIPES
 from engine.spec.recipes.settings import (
-    DEFENSES,
-    SETTINGS,
-    UNBUDGETED,
     AbstractRecipe,
     DistributionalRecipe,
     DualRecipe,
@@ -24,19 +23,18 @@ from engine.spec.recipes.settings import (
     VerifiableRecipe,
 )
 from engine.spec.recipes.steps_rule import at_capacity, read_rule
-from engine.validation import coerce, from_mapping
+from engine.validation import SpecError, coerce, from_mapping, require_known
 
 SCALES = tuple(RECIPES)
 OF_WEIGHTS = ("weights", "fingerprint")
 """All that the recipe of a model that comes trained says."""
 STEP_NUMBERS = ("epsilon_warmup", "ramp_start", "ramp_end", "robust_start")
 """Settings counted in steps, besides the milestones of the learning rate."""
-ALL_VIEWS = ("benign", "adversarial", "targeted", "certified")
-"""What a model can be asked for, in the order of tables."""
-CERTIFICATIONS = ("ibp", "crown-ibp", "dual", "crown", "alpha-crown")
-"""Methods that bound a model's answers in a whole box, cheapest first."""
-VERIFIER = {"dual": "dual", "abstract": "ibp", "ibp": "ibp"}
-"""The verifiable defenses, with the method that certifies their models where a sweep names none."""
+
+
+def settings_of(defense: str) -> type[Recipe]:
+    """The class of a defense's settings."""
+    return registry.load(registry.DEFENSES[defense], "recipe")
 
 
 def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]) -> Recipe:
@@ -45,10 +43,12 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
     Overriding `steps` alone keeps the schedule's shape: milestones, warm-up and ramp shrink or grow in proportion.
     Overrides that this defense has no use for are left to the defenses of the same sweep that have.
     """
-    cls = SETTINGS[defense]
+    cls, row = settings_of(defense), registry.DEFENSES[defense]
     if cls is PretrainedRecipe:
         return from_mapping(cls, {name: overrides[name] for name in OF_WEIGHTS if name in overrides}, "recipe")
-    values = {**RECIPES[scale][dataset], **OWN[scale][dataset].get(defense, {})}
+    numbers = registry.DATASETS[dataset].recipes or dataset
+    require_known(f"the recipes of {dataset}", numbers, RECIPES[scale])
+    values = {**RECIPES[scale][numbers], **OWN[scale][numbers].get(defense, row.defaults)}
     if isinstance(overrides.get("steps"), int):
         ratio = coerce("recipe.steps", overrides["steps"], int) / values["steps"]
         values["milestones"] = tuple(dict.fromkeys(round(step * ratio) for step in values["milestones"]))
@@ -60,23 +60,18 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
 
 def known_overrides() -> set[str]:
     """Every key that `[recipe]` may hold for some defense."""
-    return {field.name for cls in SETTINGS.values() for field in dataclasses.fields(cls)} - {"steps_rule"}
+    found = {"steps_rule"}
+    for defense in registry.DEFENSES:
+        with contextlib.suppress(SpecError):  # another package's that cannot be imported: said where it is asked for
+            found |= {field.name for field in dataclasses.fields(settings_of(defense))}
+    return found - {"steps_rule"}
 
 
 __all__ = [
-    "ALL_VIEWS",
-    "CAPACITY",
-    "CERTIFICATIONS",
-    "DEFENSES",
-    "EPSILON",
-    "NETWORK",
     "OF_WEIGHTS",
     "RECIPES",
     "SCALES",
-    "SETTINGS",
     "STEP_NUMBERS",
-    "UNBUDGETED",
-    "VERIFIER",
     "AbstractRecipe",
     "DistributionalRecipe",
     "DualRecipe",
@@ -91,4 +86,5 @@ __all__ = [
     "known_overrides",
     "read_rule",
     "recipe_for",
+    "settings_of",
 ]

@@ -6,21 +6,6 @@ Source of every `paper` number: the authors' code, protocol B0 to B6.
 from collections.abc import Mapping
 from typing import Any
 
-EPSILON = {"digits": 0.1, "yale": 8 / 255, "fashion-mnist": 0.1, "cifar10": 8 / 255, "folder": 8 / 255}
-"""The l-infinity budget used where a sweep names none; pixels are in [0, 1]."""
-
-NETWORK = {
-    "digits": "small-cnn",
-    "yale": "yale-cnn",
-    "fashion-mnist": "fashion-cnn",
-    "cifar10": "wide-resnet",
-    "folder": "wide-resnet",
-}
-"""The network family used where a sweep names none."""
-
-CAPACITY = {"digits": 2.0, "yale": 8.0, "fashion-mnist": 16.0, "cifar10": 10.0, "folder": 1.0}
-"""The capacity used where a sweep names none: the original scale of the paper's networks."""
-
 _YALE = {
     "steps": 20001,
     "batch_size": 20,
@@ -75,7 +60,7 @@ _DIGITS = {
 _QUICK = {"learning_rate": 1e-3, "attack_steps": 5, "attack_step_size": 0.3, "weight_decay": 0.0}
 
 RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
-    "paper": {"digits": _DIGITS, "yale": _YALE, "fashion-mnist": _FASHION, "cifar10": _CIFAR, "folder": _CIFAR},
+    "paper": {"digits": _DIGITS, "yale": _YALE, "fashion-mnist": _FASHION, "cifar10": _CIFAR},
     "quick": {
         "digits": _DIGITS,
         "yale": _YALE | _QUICK | {"steps": 2000, "milestones": (1600,), "factors": (0.1,), "epsilon_warmup": 1200},
@@ -88,7 +73,6 @@ RECIPES: dict[str, dict[str, Mapping[str, Any]]] = {
         | {"augmentation": "none", "epsilon_warmup": 500},
     },
 }
-RECIPES["quick"]["folder"] = RECIPES["quick"]["cifar10"]
 
 # What distributional training pays for moving a pixel. With these the mean pixel moves by .086 on digits and .032 on
 # Yale (36x32) when quick training ends, about their epsilon, and by .017 on Fashion-MNIST after a short one; CIFAR-10's
@@ -176,14 +160,12 @@ OWN: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {
         "yale": _YALE_OWN,
         "fashion-mnist": _FASHION_OWN,
         "cifar10": _CIFAR_OWN,
-        "folder": _CIFAR_OWN,
     },
     "quick": {
         "digits": _DIGITS_OWN,
         "yale": _YALE_QUICK,
         "fashion-mnist": _FASHION_QUICK,
         "cifar10": _CIFAR_QUICK,
-        "folder": _CIFAR_QUICK,
     },
 }
 """What a defense has of its own, by scale, data set and defense; it overlays the row of the data set."""

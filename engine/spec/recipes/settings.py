@@ -341,20 +341,3 @@ class PretrainedRecipe(Recipe):
         """Refuse settings of a training that does not happen."""
         coerce_fields(self)
         require(bool(self.weights), "weights", self.weights, 'a file, such as weights = "model.pt" under [recipe]')
-
-
-DEFENSES: dict[str, type[Recipe]] = {
-    "natural": Recipe,
-    "pgd": PGDRecipe,
-    "distributional": DistributionalRecipe,
-    "trades": TRADESRecipe,
-    "dual": DualRecipe,
-    "abstract": AbstractRecipe,
-    "ibp": IBPRecipe,
-}
-"""Training methods by name, with the settings each one takes."""
-
-SETTINGS: dict[str, type[Recipe]] = DEFENSES | {"pretrained": PretrainedRecipe}
-"""The same with models that come trained."""
-UNBUDGETED = ("natural", "pretrained")
-"""Trained with no epsilon, or with one that nobody here knows."""

@@ -11,9 +11,9 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from engine.registry import training_defenses, written_datasets
 from engine.service.client import EngineRefused, EngineUnreachable
-from engine.spec.experiment import DATASETS
-from engine.spec.recipes import DEFENSES, SCALES
+from engine.spec.recipes import SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
 from explorer.app.widgets.box import Box, Toned
@@ -24,10 +24,10 @@ from explorer.results import text
 
 FIELDS = {
     "name": ("name", "what tables call the sweep"),
-    "dataset": ("data set", f"{', '.join(DATASETS)}, folder:PATH"),
+    "dataset": ("data set", ", ".join(written_datasets())),
     "data_root": ("data root", "the folder with the data sets"),
     "network": ("network", "blank: the data set's own; or module:callable"),
-    "defenses": ("defenses", ", ".join(DEFENSES)),
+    "defenses": ("defenses", ", ".join(training_defenses())),
     "capacity": ("capacity", "such as 1, 2, 4; blank: the data set's own"),
     "epsilon": ("epsilon", "such as 2/255, 8/255 or 0.1"),
     "seed": ("seeds", "such as 0-2; intervals need two or more"),

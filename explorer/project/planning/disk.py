@@ -2,9 +2,9 @@
 
 import math
 
-from engine.registry import DATASETS
+from engine.registry import DATASETS, VIEWS
 from engine.spec import parameters
-from engine.spec.experiment import Data, Experiment, questions_per_image
+from engine.spec.experiment import Data, Experiment
 
 
 def images(data: Data) -> float:
@@ -29,7 +29,8 @@ def kept_bytes(experiment: Experiment) -> float:
     """
     count, classes = images(experiment.data), DATASETS[experiment.data.family].classes
     views = experiment.evaluation.views
-    numbers = sum(questions_per_image(view, classes) * (1 if view == "targeted" else 2) for view in views)
+    asked = [VIEWS[view] for view in views]
+    numbers = sum(row.questions(classes) * (1 if row.of_each_wrong_class else 2) for row in asked)
     predictions = count * (12 + 4 * classes * numbers)
     rows = len(views) * (25 * count + 2_200 * classes)
     return weight_bytes(experiment) + predictions + rows + 80_000

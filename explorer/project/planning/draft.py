@@ -9,9 +9,10 @@ from typing import Any
 
 from engine.data import sources
 from engine.job_settings import RunOptions
+from engine.registry import training_defenses, written_datasets
 from engine.spec import sweeps
-from engine.spec.experiment import DATASETS, Data
-from engine.spec.recipes import DEFENSES, SCALES, read_rule
+from engine.spec.experiment import Data
+from engine.spec.recipes import SCALES, read_rule
 from engine.spec.sweeps import RUNS_LIMIT, Sweep
 from engine.validation import SpecError, refuse, require, require_known
 from explorer.project.planning import lists
@@ -158,7 +159,7 @@ def _name(draft: Draft) -> str:
 def _dataset(draft: Draft) -> str:
     name = draft.dataset.strip()
     if not name.startswith("folder:"):
-        require_known("dataset", name, (*DATASETS, "folder:PATH"))
+        require_known("dataset", name, written_datasets())
         return name
     path = name.removeprefix("folder:")
     require(bool(path), "dataset", name, "folder:PATH with the folder's path")
@@ -181,9 +182,9 @@ def _network(draft: Draft) -> str | None:
 
 
 def _defenses(draft: Draft) -> list[str]:
-    require(bool(draft.defenses), "defenses", list(draft.defenses), f"one or more of {', '.join(DEFENSES)}")
+    require(bool(draft.defenses), "defenses", list(draft.defenses), f"one or more of {', '.join(training_defenses())}")
     for defense in draft.defenses:
-        require_known("defenses", defense, DEFENSES)
+        require_known("defenses", defense, training_defenses())
     return list(dict.fromkeys(draft.defenses))
 
 

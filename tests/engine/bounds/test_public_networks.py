@@ -10,7 +10,7 @@ from engine.bounds import dual, interval, lirpa, zonotope
 from engine.bounds.box import BoundError, box, difference_rows
 from engine.evaluation.pgd import frozen, pgd
 from engine.models import probability_outputs
-from engine.spec.recipes import CERTIFICATIONS
+from engine.registry import CERTIFICATIONS
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, -0.3, 0.25]  # a negative one: a division by it turns an interval round
 

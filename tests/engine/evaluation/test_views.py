@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from engine import registry
 from engine.data.datasets import Dataset, Split, pixels
 from engine.evaluation import views
 from engine.evaluation.pgd import frozen, pgd, tile_size
@@ -75,7 +76,7 @@ def test_the_benign_view_is_the_model_itself(model, split):
     assert np.allclose(ask(model, split, "benign").logits, model(split.images).detach().numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("view", views.VIEWS)
+@pytest.mark.parametrize("view", registry.VIEWS)
 @pytest.mark.parametrize("tile", [1, 3, 5, 1000])
 def test_tiles_change_no_answer(model, split, view, tile, monkeypatch):
     whole = ask(model, split, view)
@@ -90,7 +91,7 @@ def test_targets_are_the_wrong_classes_in_their_order(model, split, monkeypatch)
         asked.extend(zip(x[:, 0, 0, 0].tolist(), y.tolist(), target.tolist(), strict=True))
         return torch.zeros(len(x), CLASSES)
 
-    monkeypatch.setitem(views.VIEWS, "targeted", spy)
+    monkeypatch.setattr(views, "targeted", spy)
     monkeypatch.setattr(views, "tile_size", lambda *_: 4)
     ask(model, split, "targeted")
     corners = split.images[:, 0, 0, 0].tolist()
@@ -102,7 +103,7 @@ def test_targets_are_the_wrong_classes_in_their_order(model, split, monkeypatch)
     ]
 
 
-@pytest.mark.parametrize("view", views.VIEWS)
+@pytest.mark.parametrize("view", registry.VIEWS)
 @pytest.mark.parametrize("tile", [1, 2, 4, 7, 100])
 def test_told_images_add_up_to_those_answered(model, split, view, tile, monkeypatch):
     monkeypatch.setattr(views, "tile_size", lambda *_: tile)
@@ -190,7 +191,7 @@ def test_the_answers_are_float32_with_their_softmax(model, split):
 
 def test_the_tile_of_a_model_is_the_attacks(model, split, monkeypatch):
     sizes = []
-    monkeypatch.setitem(views.VIEWS, "benign", lambda _m, x, *_: sizes.append(len(x)) or torch.zeros(len(x), CLASSES))
+    monkeypatch.setattr(views, "benign", lambda _m, x, *_: sizes.append(len(x)) or torch.zeros(len(x), CLASSES))
     ask(model, split, "benign")
     assert sizes == [min(11, tile_size(model, split.images[0]))]
 

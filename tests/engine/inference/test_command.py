@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import inference
+from engine import inference, registry
 from engine.evaluation import prediction_files, predictions
 from engine.inference import __main__ as command
-from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import Inference
 
 
 @pytest.fixture
@@ -51,11 +51,11 @@ def test_it_tells_each_attacks_facts_as_it_ends_the_slow_one_last(call, file):
     kinds = [json.loads(line)["kind"] for line in printed.splitlines()]
     assert [kind for kind in kinds if kind != "progress"] == [
         "file",
-        *["begin", "found"] * len(INFERENCE_ATTACKS),
+        *["begin", "found"] * len(registry.ATTACKS),
         "end",
     ]
     told = [message["attack"] for message in messages(printed, "found")]
-    assert told == [*(attack for attack in INFERENCE_ATTACKS if attack != "model-class"), "model-class"]
+    assert told == [*(attack for attack in registry.ATTACKS if attack != "model-class"), "model-class"]
     wanted = [asdict(fact) for fact in inference.audit(prediction_files.load(file), Inference())]
     assert in_order(facts(printed)) == in_order(wanted)
 

@@ -7,12 +7,12 @@ import pytest
 from chance import fewest, most
 from scipy.stats import norm
 
-from engine import inference
+from engine import inference, registry
 from engine.evaluation.predictions import Answers, Predictions
 from engine.inference.facts import About
 from engine.inference.ranking import Ranking
 from engine.inference.resampling import LOW_RATES, found_at
-from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import Inference
 
 CLASSES = 10
 EACH = 1000
@@ -40,7 +40,7 @@ def test_the_answers_are_of_realistic_size():
 
 
 @pytest.mark.parametrize("repeats", [10, pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
+@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
 def test_intervals_hold_one_half_without_leakage(attack, repeats):
     """50 repeats: 44 at least; 10 repeats: 8."""
     found, flagged = defaultdict(list), defaultdict(set)

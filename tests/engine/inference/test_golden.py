@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine import inference
+from engine.evaluation.predictions import Answers
 from engine.inference import resampling
 from engine.inference.facts import Repeated
 from engine.inference.ranking import Ranking
@@ -25,7 +26,7 @@ def facts(golden):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_exact_number_of_the_reference_is_reached(golden, facts, strategy):
     view, labels = STRATEGIES[strategy], golden.answers.labels
-    scores = ViewScores.of(golden.answers, view, "confidence")
+    scores = ViewScores.of(golden.answers, view, Answers.confidence)
     sides = {"train": scores.member, "test": scores.nonmember}
     rules = {
         **dict.fromkeys(("inference_accuracy", "advantage", "tpr", "fpr", "threshold"), "oracle"),
@@ -88,7 +89,7 @@ def test_held_out_accuracy_is_the_references(golden, facts, strategy):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_held_out_accuracy_by_class_is_the_references(golden, strategy):
-    scores = ViewScores.of(golden.answers, STRATEGIES[strategy], "confidence")
+    scores = ViewScores.of(golden.answers, STRATEGIES[strategy], Answers.confidence)
     generator, repeated = np.random.default_rng(0), []
     for _, *rows in by_class(scores.member_label, scores.nonmember_label):
         # The reference fits on half of either side, our attack on as many members as non-members.

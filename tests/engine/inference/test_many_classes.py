@@ -6,6 +6,7 @@ import pytest
 from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import resampling, threshold_class
 from engine.inference.many_classes import corrected, holm
+from engine.registry import ATTACKS
 from engine.spec.experiment import Inference
 
 CLASSES = 38
@@ -45,7 +46,7 @@ def flags(predictions, seed):
     """(rule, metric) -> the classes that are told apart from a guess."""
     generator, found = np.random.default_rng(seed), {}
     settings = Inference(attacks=("margin-class",))
-    tested = threshold_class.audit(predictions, "benign", settings, generator, attack="margin-class", score="margin")
+    tested = threshold_class.audit(predictions, "benign", settings, generator, ATTACKS["margin-class"])
     for fact in corrected(tested):
         if fact.class_label is not None and fact.leaks is not None:
             found.setdefault((fact.threshold_rule, fact.metric), set())

@@ -6,11 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from engine import registry
 from engine.evaluation.predictions import Answers, Predictions
-from engine.inference.scores import SCORES, ViewScores, by_class, fitting_size, modified_entropy
+from engine.inference.scores import ViewScores, by_class, fitting_size, modified_entropy
 
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-9, 9, width=32))
 LABELS = arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 4))
+
+SCORES = {name: registry.load(registry.ATTACKS[name], "score") for name in ("confidence", "entropy", "margin")}
 
 
 def modified_entropy_by_hand(row, label):
@@ -91,7 +94,9 @@ def test_the_confidence_is_compared_as_stored():
     answers = Answers.from_logits(np.float32([[40, 0], [1, 0]]))
     assert SCORES["confidence"](answers, np.array([0, 0])).dtype == np.float32
     labels = {"train": np.array([0, 1]), "test": np.array([1, 0])}
-    found = ViewScores.of(Predictions(labels, {}, {"benign": dict.fromkeys(labels, answers)}), "benign", "confidence")
+    found = ViewScores.of(
+        Predictions(labels, {}, {"benign": dict.fromkeys(labels, answers)}), "benign", SCORES["confidence"]
+    )
     assert found.member.tolist() == [1.0, answers.probabilities[1, 1]]
     assert found.nonmember.tolist() == [answers.probabilities[0, 1], answers.probabilities[1, 0]]
 

@@ -12,9 +12,10 @@ from engine import __main__ as node
 from engine import bounds
 from engine.bounds import BoundError, compat
 from engine.models import networks
+from engine.registry import CERTIFICATIONS
 from engine.spec import requirements
 from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import CERTIFICATIONS, recipe_for
+from engine.spec.recipes import recipe_for
 from engine.validation import SpecError
 
 ROOT = Path(__file__).resolve().parents[3]

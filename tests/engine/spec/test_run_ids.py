@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine import registry
 from engine.data import sources
-from engine.spec import experiment as spec
 from engine.spec import sweeps
 from engine.spec.experiment import Inference
 from engine.spec.recipes import SCALES
@@ -31,7 +31,7 @@ def test_the_first_run_of_every_preset_keeps_its_id(first):
 
 def test_a_new_attack_and_other_settings_of_attacks_leave_the_id(first, monkeypatch):
     pinned = json.loads(PINNED.read_text())["demo"]["quick"]
-    monkeypatch.setattr(spec, "INFERENCE_ATTACKS", (*spec.INFERENCE_ATTACKS, "toy"))
+    monkeypatch.setitem(registry.ATTACKS.rows, "toy", registry.AttackRow(name="toy", words="a toy", short="toy"))
     run = first(sweeps.presets()["demo"], "quick", "inference.splits=2", 'inference.attacks=["toy", "gap"]')
     assert run.inference == replace(run.inference, splits=2, attacks=("toy", "gap"))
     assert run.run_id == pinned

@@ -10,7 +10,7 @@ from engine.models import tensorfile
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from engine.training import checkpoints, loop
-from engine.training.defenses import LOSSES
+from engine.training.defenses import pgd
 from engine.training.loop import DivergedError, Stopped, Watcher, build_optimizer, crop_flip, train
 
 
@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_naming_the_step(tmp_path, monkey
     def explode(model, x, y, recipe, epsilon, step):
         return model(x).sum() * (float("nan") if step >= 12 else 0.0)
 
-    monkeypatch.setitem(LOSSES, "pgd", explode)
+    monkeypatch.setattr(pgd, "loss", explode)
     with pytest.raises(DivergedError, match="diverged at step 13: the loss is nan"):
         train(network(), data(), experiment(steps=2000), tmp_path, Recorder())
 

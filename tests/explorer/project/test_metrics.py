@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from rows import typed
 
-from engine import inference
+from engine import inference, registry
 from engine.evaluation.predictions import Answers, Predictions
 from engine.service.project import Project
-from engine.spec.experiment import INFERENCE_ATTACKS, Inference
+from engine.spec.experiment import Inference
 from explorer.project import metrics
 from explorer.project.choices import Choices
 from explorer.project.live import Live
@@ -108,7 +108,7 @@ def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
 
 
 @pytest.mark.parametrize("metric", [metric.id for metric in metrics.METRICS])
-@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
+@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
 @pytest.mark.parametrize("rule", ["oracle", "heldout"])
 def test_titles_name_the_rule_where_a_threshold_was_chosen_and_shrink(metric, attack, rule):
     view = Choices(metric=metric, attack=attack, rule=rule, leak_view="targeted")
@@ -139,7 +139,7 @@ def found():
     return [fact for fact in facts if fact.class_label is None]
 
 
-@pytest.mark.parametrize("attack", INFERENCE_ATTACKS)
+@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
 @pytest.mark.parametrize("chosen", ["oracle", "heldout"])
 def test_every_number_that_an_attack_has_is_found_under_its_rule(found, attack, chosen):
     rules = {}

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine import registry
 from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import CAPACITY, NETWORK, VERIFIER, recipe_for
+from engine.spec.recipes import recipe_for
 from explorer.reproduction import authors
 
 EPSILON = 8 / 255
@@ -14,13 +15,13 @@ EPSILON = 8 / 255
 def experiment(defense, dataset="yale", **recipe):
     return Experiment(
         data=Data(name=dataset),
-        network=NETWORK[dataset],
-        capacity=CAPACITY[dataset],
+        network=registry.DATASETS[dataset].network,
+        capacity=registry.DATASETS[dataset].capacity,
         defense=defense,
         epsilon=0.0 if defense == "natural" else EPSILON,
         seed=0,
         recipe=recipe_for(defense, dataset, "paper", recipe),
-        evaluation=Evaluation(epsilon=EPSILON, certification=VERIFIER.get(defense, "ibp")),
+        evaluation=Evaluation(epsilon=EPSILON, certification=registry.DEFENSES[defense].certification or "ibp"),
     )
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from engine import registry
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
 from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import VERIFIER, recipe_for
+from engine.spec.recipes import recipe_for
 from explorer.project.access import FileResults
 from explorer.reproduction import claims, page, settings, verdicts
 from store.records import NewRun
@@ -38,7 +39,9 @@ def experiment(defense, scale="paper", seed=0, capacity=8.0, size=None, epsilon=
         epsilon=0.0 if defense == "natural" else epsilon,
         seed=seed,
         recipe=recipe_for(defense, "yale", scale, recipe),
-        evaluation=Evaluation(epsilon=EPSILON, views=views, certification=VERIFIER.get(defense, "ibp")),
+        evaluation=Evaluation(
+            epsilon=EPSILON, views=views, certification=registry.DEFENSES[defense].certification or "ibp"
+        ),
     )
 
 

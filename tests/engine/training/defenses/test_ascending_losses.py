@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from engine.registry import DEFENSES, load
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
-from engine.training.defenses import LOSSES, distributional, trades
+from engine.training.defenses import distributional, trades
 from engine.validation import SpecError
 
 
@@ -62,7 +63,7 @@ def test_trades_is_its_formula(model, batch, beta, clean_gradient):
     torch.manual_seed(5)
     value, slopes, _ = trades_by_the_book(model, x, y, beta, 0.1, 0.1 * recipe.attack_step_size, 3, clean_gradient)
     torch.manual_seed(5)
-    loss = LOSSES["trades"](model, x, y, recipe, 0.1, 1000)
+    loss = load(DEFENSES["trades"])(model, x, y, recipe, 0.1, 1000)
     loss.backward()
     assert loss.item() == pytest.approx(value, rel=1e-5)
     found = torch.cat([weight.grad.flatten() for weight in model.parameters()]).double()
@@ -76,7 +77,7 @@ def test_the_authors_variant_has_the_same_value_and_other_gradients(model, batch
         network = copy.deepcopy(model)
         recipe = recipe_for("trades", "digits", "quick", {"beta": 6, "clean_gradient": clean_gradient})
         torch.manual_seed(5)
-        loss = LOSSES["trades"](network, x, y, recipe, 0.3, 1000)
+        loss = load(DEFENSES["trades"])(network, x, y, recipe, 0.3, 1000)
         loss.backward()
         values.append(loss.item())
         slopes.append(network[0].weight.grad)
@@ -116,7 +117,8 @@ def test_distributional_is_its_formula(model, batch, rule):
     assert (found - x).abs().max() > 0.01
     network.train()
     expected = -softmax(network(moved)).log()[rows, y].mean()
-    assert LOSSES["distributional"](model, x, y, recipe, 0.1, 0).item() == pytest.approx(expected.item(), rel=1e-5)
+    found = distributional.loss(model, x, y, recipe, 0.1, 0)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_a_price_above_every_gradient_leaves_images_within_that_price(model, batch):

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from engine.spec.experiment import INFERENCE_ATTACKS
+from engine import registry
 from explorer.app import palette
 from explorer.app.panes.chart_choices import HISTORIES
 from explorer.project import metrics
@@ -115,7 +115,7 @@ async def test_no_title_is_cut_however_long_its_names_are(open_chart, size, fact
     async with open_chart(size=size, given={"capacity": stored}) as (pilot, pane):
         view = pilot.app.choices
         view.rule = "heldout"
-        for chosen in itertools.product(INFERENCE_ATTACKS, VIEWS, ("inference_accuracy", "advantage", "auc")):
+        for chosen in itertools.product(tuple(registry.ATTACKS), VIEWS, ("inference_accuracy", "advantage", "auc")):
             view.attack, view.leak_view, view.metric = chosen
             pilot.app.screen.draw()
             for found in (pane, pane.companion):

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from engine.spec.experiment import INFERENCE_ATTACKS
+from engine import registry
 from explorer.project import metrics
 from explorer.project.selection import SORTS
 from explorer.results.lines import line_text
@@ -333,7 +333,7 @@ async def test_the_title_says_what_the_numbers_are_however_long_that_is(open_run
         view = pilot.app.choices
         view.rule = "heldout"
         for view.attack, view.leak_view, view.metric in itertools.product(
-            INFERENCE_ATTACKS, VIEWS, ("advantage", "auc")
+            tuple(registry.ATTACKS), VIEWS, ("advantage", "auc")
         ):
             pilot.app.screen.draw()
             assert (

@@ -5,14 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.registry import DATASETS as ROWS
+from engine.registry import training_defenses
 from engine.spec import sweeps
-from engine.spec.experiment import DATASETS
-from engine.spec.recipes import DEFENSES, NETWORK, SCALES
+from engine.spec.recipes import SCALES
 from engine.validation import SpecError, as_number
 from explorer.project.planning import Draft, errors, lists, plan
 from explorer.project.planning.draft import LISTS, READERS, RUNS_LIMIT
 
 DIGITS = Draft(name="mine", dataset="digits", data_root=".")
+DATASETS = [name for name, row in ROWS.items() if not row.at_path]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -283,9 +285,9 @@ drafts = st.builds(
         .map("folder:{}".format),
     ),
     data_root=st.just("."),
-    network=st.sampled_from(["", *sorted(set(NETWORK.values()))]),
+    network=st.sampled_from(["", *sorted({row.network for row in ROWS.values()})]),
     scale=st.sampled_from(SCALES),
-    defenses=st.lists(st.sampled_from(list(DEFENSES)), min_size=1, max_size=3).map(tuple),
+    defenses=st.lists(st.sampled_from(training_defenses()), min_size=1, max_size=3).map(tuple),
     capacity=joined(st.one_of(st.floats(1e-6, 90).map(str), st.integers(1, 90).map(str))),
     epsilon=joined(shares),
     seed=joined(st.one_of(st.integers(0, 10**12).map(str), st.integers(0, 9).map(lambda n: f"{n}-{n + 2}"))),

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from rows import typed
 
 from engine.models import networks
-from engine.registry import DATASETS
+from engine.registry import DATASETS, training_defenses
 from engine.spec.experiment import Data
-from engine.spec.recipes import DEFENSES
 from explorer.project.planning import Draft, cost, disk, plan
 from explorer.project.planning.cost import kind_of
 
@@ -113,7 +112,7 @@ pool = st.lists(
         lambda capacity, seed, defense, dataset: (capacity, seed, defense, dataset),
         st.sampled_from(["0.5", "1", "4"]),
         st.integers(0, 3),
-        st.sampled_from(list(DEFENSES)),
+        st.sampled_from(training_defenses()),
         st.sampled_from(["digits", "yale"]),
     ),
     max_size=6,
