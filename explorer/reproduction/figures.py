@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.registry import DEFENSES
+from engine.registry import DEFENSES, headline_views
 from engine.validation import require
 from explorer.charts import setting_axis
 from explorer.charts.series import along, place, swept_axis
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("svg", "pdf", "png")
-VIEWS = ("benign", "adversarial", "certified")
+VIEWS = headline_views()
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 NATURAL = "#777777"

@@ -10,13 +10,11 @@ from store.rows import ViewKey
 from store.summaries import CurvePoint
 
 NUMBERS: dict[str, ViewKey] = {
-    f"{short}{split}": (view, split)
-    for view, short in (("benign", ""), ("adversarial", "adv-"), ("certified", "cert-"))
-    for split in ("train", "test")
+    f"{short}{split}": (view, split) for view, short in text.PREFIXES.items() for split in ("train", "test")
 } | {
     f"I_{text.LETTERS[view]}{held}": (view, rule)
     for rule, held in (("oracle", ""), ("heldout", " held"))
-    for view in ("benign", "adversarial", "certified")
+    for view in text.PREFIXES
 }
 """Heading -> view and kind."""
 MEASURES = ["accuracy", "inference_accuracy"]

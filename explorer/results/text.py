@@ -9,6 +9,10 @@ VIEWS = tuple(registry.VIEWS)
 """In the order of showing."""
 LETTERS = {name: row.letter for name, row in registry.VIEWS.items()}
 """Views as the paper writes them; V are verified bounds."""
+PREFIXES = {
+    view: "" if view == registry.BENIGN else f"{registry.VIEWS[view].short}-" for view in registry.headline_views()
+}
+"""Before `train` and `test` in headers: `adv-test`."""
 RULES = {"oracle": "oracle", "heldout": "held-out"}
 """Threshold rules in words."""
 

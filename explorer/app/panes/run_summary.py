@@ -3,7 +3,7 @@
 from explorer.results import text
 from explorer.results.lines import Line, sized
 from explorer.results.marks import WARNED, mark
-from store.rows import Run
+from store.rows import HEADLINE_VIEWS, Run
 
 NAMES = 13
 """Cells of the names in front of the facts."""
@@ -14,7 +14,7 @@ def summary(run: Run, took: float | None, width: int) -> list[Line]:
     facts = [
         ("data set", f"{run.dataset}  {run.network}" + _fraction(run.train_fraction)),
         ("defense", f"{run.defense}  capacity {run.capacity:g}" + _epsilon(run) + f"  seed {run.seed}"),
-        *((view, _accuracies(run, view, width - NAMES)) for view in ("benign", "adversarial", "certified")),
+        *((view, _accuracies(run, view, width - NAMES)) for view in HEADLINE_VIEWS),
         ("time", _time(run, took)),
         (f"warning {WARNED}", " ".join(run.warnings[:1])),
     ]
