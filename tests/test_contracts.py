@@ -32,7 +32,7 @@ def test_format():
     [
         ("explorer.cli.main", "torch duckdb sklearn numpy"),
         ("explorer.app.app", "torch duckdb sklearn numpy plotext"),
-        ("explorer.project.reading", "torch duckdb sklearn numpy"),
+        ("explorer.project.reader_process", "torch duckdb sklearn numpy"),
         ("engine.service.client", "torch duckdb"),
         ("engine.service.reader", "torch textual"),
         ("engine.service.engine", "torch textual"),

@@ -21,7 +21,7 @@ from explorer.machine.checks import Check, Checkup, all_checks
 from explorer.machine.gauges import MachineReading
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project import choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.project.selection import Selection
 
 STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/check", "screens/new_sweep")
@@ -48,7 +48,7 @@ class ExploreApp(App[int | Project]):
     ):
         """`begin` is an action to carry out once the project is open."""
         self.settings = chosen or settings.AppSettings()
-        self.live = Live(project, read_only)
+        self.live = OpenProject(project, read_only)
         self.choices = choices.load(project)
         self.machine_watch = MachineWatch(project.root, self._working, self._redraw)
         self.checkup = Checkup(self._checks)
@@ -129,7 +129,7 @@ class ExploreApp(App[int | Project]):
         return self.machine_watch.latest
 
     def _working(self) -> bool:
-        return self.live.link == "engine" and self.live.board.count("running") > 0
+        return self.live.link == "engine" and self.live.tracker.count("running") > 0
 
     def _redraw(self) -> None:
         self.live.touch()

@@ -10,7 +10,7 @@ from explorer.machine.checks import Checkup
 from explorer.machine.gauges import MachineReading
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.project.selection import Selection
 
 
@@ -18,7 +18,7 @@ class Host(Protocol):
     """The app as seen from below, beside what Textual's own `App` offers."""
 
     settings: AppSettings
-    live: Live
+    live: OpenProject
     """The project and the way to its engine."""
     choices: Choices
     """What the person has chosen to look at."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.printing import within
+from engine.run_states import WAITING
 from engine.service.project import Project
 from engine.text import printable
 from explorer.app import terminal
@@ -64,7 +65,7 @@ def open_app(wanted: Launch) -> int:
         said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
         print(said, file=sys.stderr)
         return CRASHED
-    if app.live.board.count("running", "queued") and not code:
+    if app.live.tracker.count(*WAITING) and not code:
         at_work = app.live.link == "engine" and not app.engine_stopped
         said = "The engine goes on" if at_work else "The work waits for the next engine"
         print(f"{said}. Back in: {back}", file=sys.stderr)

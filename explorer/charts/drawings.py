@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from explorer.charts import run_curves, summary_curves
 from explorer.charts.drawing import Drawing, nothing_on_chart
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from store.rows import Run
 
 TITLES = {"roc": "ROC"}
@@ -19,7 +19,7 @@ DRAW = {
 }
 
 
-def drawing_of(kind: str, live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def drawing_of(kind: str, live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The drawing of one kind for the runs on the chart."""
     if not on_chart:
         return nothing_on_chart(TITLES.get(kind, kind.capitalize()), live, choices)

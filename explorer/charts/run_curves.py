@@ -7,7 +7,7 @@ from explorer.charts.chart import MARKS, Chart, Series, is_number
 from explorer.charts.drawing import Drawing, asking
 from explorer.charts.series import TONES
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results import text
 from store.rows import Run
 
@@ -29,7 +29,7 @@ def shown_runs(choices: Choices, on_chart: Sequence[Run]) -> list[Run]:
     return [run for run in begun if run.run_id in chosen]
 
 
-def history(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def history(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One training metric over steps, a curve for each run."""
     runs = shown_runs(choices, on_chart)
     title = HISTORY_TITLES.get(choices.history, choices.history.replace("_", " "))
@@ -52,7 +52,7 @@ def history(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     return _drawn(drawing, Chart(tuple(curves), y_percent=shares, x_label="step"), live, choices, waits, empty)
 
 
-def roc(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def roc(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """True over false positive rate of the confidence attack at every threshold, for each view of the run."""
     runs = [run for run in shown_runs(choices, on_chart) if run.state == "done"]
     runs = [run for run in runs if run.run_id in {choices.current, *choices.marked}] or runs[:1]
@@ -79,7 +79,7 @@ def dense(label: str, index: int, xs: Sequence[float], ys: Sequence[float | None
     return Series(label, index % len(MARKS), str(1 + index % TONES), tuple(xs), tuple(ys), kind="line")
 
 
-def _drawn(drawing: Drawing, chart: Chart, live: Live, choices: Choices, waits: bool, empty: str) -> Drawing:
+def _drawn(drawing: Drawing, chart: Chart, live: OpenProject, choices: Choices, waits: bool, empty: str) -> Drawing:
     if not chart.series:
         drawing = replace(drawing, empty=(empty,))
         return asking(drawing, live) if waits else drawing

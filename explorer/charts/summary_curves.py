@@ -23,7 +23,7 @@ from explorer.charts.series import (
 )
 from explorer.project import metrics
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results import text
 from store.rows import Run
 from store.summaries import CurvePoint
@@ -32,7 +32,7 @@ ACCURACY = "benign_test"
 """The metric along x of the trade-off."""
 
 
-def facts(live: Live, choices: Choices, on_chart: Sequence[Run]) -> list[CurvePoint] | None:
+def facts(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> list[CurvePoint] | None:
     """The chosen number of every finished setting on the chart, over its seeds; None while it is being asked for."""
     wanted = metrics.wanted(choices)
     params: dict[str, Any] = {name: value for name, value in wanted.items() if name != "split"}
@@ -40,7 +40,7 @@ def facts(live: Live, choices: Choices, on_chart: Sequence[Run]) -> list[CurvePo
     return None if rows is None else [row for row in rows if all(getattr(row, name) == wanted[name] for name in wanted)]
 
 
-def capacity(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def capacity(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each defense and epsilon, natural training in grey."""
     drawing = titled(Drawing("Capacity", x_name="capacity", filters=filters(live, on_chart)), choices)
     rows = facts(live, choices, on_chart)
@@ -49,7 +49,7 @@ def capacity(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     return _over("capacity", drawing, rows, live, choices, on_chart)
 
 
-def epsilon(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def epsilon(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each defense at the capacity of the run under the cursor; natural training as a grey line."""
     current = live.runs.get(choices.current, on_chart[0])
     at = f"{current.capacity:g}"
@@ -67,7 +67,7 @@ def epsilon(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     return _over("epsilon", drawing, rows, live, choices, on_chart)
 
 
-def setting(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def setting(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each model over the setting that varies most."""
     drawing = Drawing("Setting", filters=filters(live, on_chart))
     rows = facts(live, choices, on_chart)
@@ -81,7 +81,12 @@ def setting(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
 
 
 def _over(
-    axis: str, drawing: Drawing, rows: Sequence[CurvePoint], live: Live, choices: Choices, on_chart: Sequence[Run]
+    axis: str,
+    drawing: Drawing,
+    rows: Sequence[CurvePoint],
+    live: OpenProject,
+    choices: Choices,
+    on_chart: Sequence[Run],
 ) -> Drawing:
     """The rows' curves along an axis, hollow where seeds are not done, with the paper's points if they are wanted."""
     over_epsilon = axis == "epsilon"
@@ -108,7 +113,7 @@ def _model(row: Run | CurvePoint) -> tuple[Any, ...]:
     return key(row), row.capacity, row.size, row.evaluation_epsilon, row.certification, row.setting
 
 
-def trade_off(live: Live, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def trade_off(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The chosen number over benign test accuracy: a path for each model, from setting to setting in their order."""
     drawing = titled(Drawing("Trade-off", x_name="test accuracy", filters=filters(live, on_chart)), choices)
     rows, accuracies = facts(live, choices, on_chart), facts(live, replace(choices, metric=ACCURACY), on_chart)

@@ -17,7 +17,7 @@ from engine.text import printable
 from engine.validation import SpecError, require, require_known
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, wait
-from explorer.project.access import ensure, results
+from explorer.project.result_source import ensure, results
 from explorer.project.submitting import data_folder, place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
 from explorer.results.marks import FLOOR

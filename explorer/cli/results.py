@@ -13,8 +13,8 @@ from engine.run_states import RETRIED
 from engine.service.project import Project
 from engine.text import printable
 from explorer.cli import options
-from explorer.project.access import Results, find_run, results
-from explorer.project.board import unfinished_attacks
+from explorer.project.result_source import ResultSource, find_run, results
+from explorer.project.run_tracking import unfinished_attacks
 from explorer.results import (
     accuracy_table,
     attack_table,
@@ -81,7 +81,7 @@ def show(what: str, project: Project) -> None:
     click.echo("\n\n".join(words))
 
 
-def _show_run(asked: Results, run: Run, project: Project) -> None:
+def _show_run(asked: ResultSource, run: Run, project: Project) -> None:
     accuracies = accuracy_table.of_run(asked.query("accuracies", run_id=run.run_id), run.run_id)
     attacks = attack_table.attacks(asked.query("leakage", run_id=run.run_id))
     took = "-" if run.duration is None else text.duration(run.duration)

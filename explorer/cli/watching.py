@@ -11,15 +11,15 @@ from rich.live import Live
 from rich.text import Text
 
 from engine.printing import within
-from engine.run_states import FINISHED
+from engine.run_states import FAILED, FINISHED, RETRIED
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.spec.experiment import Experiment
 from engine.text import printable
-from explorer.project.access import EngineResults
-from explorer.project.board import Board, unfinished_attacks
 from explorer.project.planning.cost import kind_of
+from explorer.project.result_source import EngineSource
+from explorer.project.run_tracking import RunTracker, unfinished_attacks
 
 PLAIN_SECONDS = 5.0
 """A plain progress report at most this often, apart from the ends of runs."""
@@ -32,19 +32,19 @@ def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment]
 
     client: subscribed before the runs were asked for. EngineUnreachable where the engine goes away meanwhile.
     """
-    board = _board(client, experiments)
+    tracker = _tracker(client, experiments)
     try:
-        (_watch_plain if plain or not sys.stderr.isatty() else _watch_live)(client, board)
+        (_watch_plain if plain or not sys.stderr.isatty() else _watch_live)(client, tracker)
     except KeyboardInterrupt:
         click.echo(f"\n{come_back(project)}", err=True)
         return INTERRUPTED
-    if not board.over:
+    if not tracker.over:
         raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
-    click.echo(board.headline(), err=True)
-    for ended in board.runs.values():
-        if ended.state in ("failed", "diverged", "cancelled"):
-            click.echo(f"{board.line(ended)}\n  again: mia-explore retry {ended.run_id}", err=True)
-    return 1 if board.count("failed", "diverged", "cancelled") else 0
+    click.echo(tracker.headline(), err=True)
+    for ended in tracker.runs.values():
+        if ended.state in RETRIED:
+            click.echo(f"{tracker.line(ended)}\n  again: mia-explore retry {ended.run_id}", err=True)
+    return 1 if tracker.count(*RETRIED) else 0
 
 
 def come_back(project: Project) -> str:
@@ -56,51 +56,53 @@ def come_back(project: Project) -> str:
     )
 
 
-def _board(client: SyncClient, experiments: Sequence[Experiment]) -> Board:
+def _tracker(client: SyncClient, experiments: Sequence[Experiment]) -> RunTracker:
     """Every run's state as it is now; pushes keep it up to date from here on."""
     kinds = {run.run_id: kind_of(run) for run in experiments}
     status = client.call(protocol.GetStatus())
     if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)
-    board = Board(kinds, sum(device.slots for device in status.devices))
-    for row in EngineResults(client).query("runs", run_id=list(kinds)):
-        board.put_state(row.run_id, row.state, row.error)
+    tracker = RunTracker(kinds, sum(device.slots for device in status.devices))
+    for row in EngineSource(client).query("runs", run_id=list(kinds)):
+        tracker.put_state(row.run_id, row.state, row.error)
     asked = {run.run_id: run.inference.attacks for run in experiments}
-    found = EngineResults(client).query("inferences", run_id=list(kinds))
+    found = EngineSource(client).query("inferences", run_id=list(kinds))
     for run_id, (state, error) in unfinished_attacks(one for one in found if one.attack in asked[one.run_id]).items():
-        board.put_attacks(run_id, state, error)
-    return board
+        tracker.put_attacks(run_id, state, error)
+    return tracker
 
 
-def _take(board: Board, push: protocol.Push) -> str | None:
+def _take(tracker: RunTracker, push: protocol.Push) -> str | None:
     """Note what the engine tells; a line worth printing, if it is one."""
     if isinstance(push, protocol.StateChange):
-        if board.put_state(push.run_id, push.state, push.error) and push.state in ("done", "failed", "diverged"):
-            return board.line(board.runs[push.run_id])
+        if tracker.put_state(push.run_id, push.state, push.error) and push.state in ("done", *FAILED):
+            return tracker.line(tracker.runs[push.run_id])
     elif isinstance(push, protocol.AttacksChange):
-        if board.put_attacks(push.run_id, push.state, push.error) and push.state in FINISHED:
-            return board.line(board.runs[push.run_id])
+        if tracker.put_attacks(push.run_id, push.state, push.error) and push.state in FINISHED:
+            return tracker.line(tracker.runs[push.run_id])
     elif isinstance(push, protocol.RunProgress):
-        board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
+        tracker.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
     elif isinstance(push, protocol.Note) and push.warning:
-        board.put_warning(push.run_id, push.message)
-    elif isinstance(push, protocol.Note) and (push.run_id is None or push.run_id in board.runs):
+        tracker.put_warning(push.run_id, push.message)
+    elif isinstance(push, protocol.Note) and (push.run_id is None or push.run_id in tracker.runs):
         return f"! {push.run_id or 'engine'}: {push.message}"
     return None
 
 
-def _watch(client: SyncClient, board: Board, on_line: Callable[[str], None], on_push: Callable[[], None]) -> None:
-    if board.over:
+def _watch(
+    client: SyncClient, tracker: RunTracker, on_line: Callable[[str], None], on_push: Callable[[], None]
+) -> None:
+    if tracker.over:
         return
     for push in client.pushes():
-        if line := _take(board, push):
+        if line := _take(tracker, push):
             on_line(line)
         on_push()
-        if board.over:
+        if tracker.over:
             return
 
 
-def _watch_plain(client: SyncClient, board: Board) -> None:
+def _watch_plain(client: SyncClient, tracker: RunTracker) -> None:
     """A line for each end of a run, and every few seconds how far the others are."""
     said = -PLAIN_SECONDS
 
@@ -109,21 +111,21 @@ def _watch_plain(client: SyncClient, board: Board) -> None:
         if time.monotonic() - said < PLAIN_SECONDS:
             return
         said = time.monotonic()
-        running = [board.line(run) for run in board.runs.values() if run.state == "running" and run.label]
-        click.echo("\n".join([board.headline(), *(f"  {line}" for line in running)]), err=True)
+        running = [tracker.line(run) for run in tracker.runs.values() if run.state == "running" and run.label]
+        click.echo("\n".join([tracker.headline(), *(f"  {line}" for line in running)]), err=True)
 
-    _watch(client, board, lambda line: click.echo(line, err=True), report)
+    _watch(client, tracker, lambda line: click.echo(line, err=True), report)
 
 
-def _watch_live(client: SyncClient, board: Board) -> None:
+def _watch_live(client: SyncClient, tracker: RunTracker) -> None:
     """The same lines above a display of the running runs that is drawn in place."""
     console = Console(file=within(sys.stderr))
 
     def display() -> Group:
         running = [
-            Text(printable(board.line(run, console.width))) for run in board.runs.values() if run.state == "running"
+            Text(printable(tracker.line(run, console.width))) for run in tracker.runs.values() if run.state == "running"
         ]
-        return Group(*running, Text(board.headline(), style="bold"))
+        return Group(*running, Text(tracker.headline(), style="bold"))
 
     with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:
-        _watch(client, board, lambda line: live.console.print(Text(printable(line))), lambda: None)
+        _watch(client, tracker, lambda line: live.console.print(Text(printable(line))), lambda: None)

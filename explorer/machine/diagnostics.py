@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results import text
 
 PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
 
 
-def report(live: Live, screen: str, settings: Path) -> str:
+def report(live: OpenProject, screen: str, settings: Path) -> str:
     """All of it; names of files, nothing from the environment but what concerns the terminal.
 
     screen: size and looks of the app. settings: the file they may be set in.
@@ -42,7 +42,7 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _engine(live: Live) -> Iterator[str]:
+def _engine(live: OpenProject) -> Iterator[str]:
     yield f"project {live.project.root}{', read-only' if live.read_only else ''}"
     yield f"link {live.link}{': ' + live.trouble if live.trouble else ''}"
     if (status := live.status) is None:
@@ -65,7 +65,7 @@ def _terminal(screen: str, settings: Path) -> Iterator[str]:
     yield f"settings {settings}{'' if settings.exists() else ' (not there)'}"
 
 
-def _sizes(live: Live) -> Iterator[str]:
+def _sizes(live: OpenProject) -> Iterator[str]:
     states = Counter(run.state for run in live.runs.values())
     yield f"{len(live.runs)} runs: {', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}"
     files = {"database": live.project.database, "engine's log": live.project.log}

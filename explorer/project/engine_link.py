@@ -13,9 +13,9 @@ from typing import Any, Literal
 from engine.service import protocol
 from engine.service.client import Client, EngineRefused, EngineUnreachable
 from engine.service.project import Project, suspended
-from explorer.project.access import ensure
 from explorer.project.engine_log import Level
-from explorer.project.reading import open_reader
+from explorer.project.reader_process import open_reader
+from explorer.project.result_source import ensure
 
 Link = Literal["opening", "empty", "engine", "files", "lost"]
 """`empty`: nothing was ever run here. `files`: results without an engine. `lost`: the engine went away under us."""

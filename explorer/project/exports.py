@@ -10,7 +10,7 @@ from typing import Any
 from engine.service import protocol
 from engine.service.project import Project
 from engine.validation import SpecError
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results import text
 from store.queries import QUERIES, TABLES
 
@@ -75,13 +75,13 @@ def takes(table: str, filters: Mapping[str, Any]) -> bool:
     return filters.keys() <= QUERIES[table].filters.keys()
 
 
-async def columns_of(live: Live, table: str) -> list[str]:
+async def columns_of(live: OpenProject, table: str) -> list[str]:
     """The header of a table's file, from a question that no row answers."""
     params = {next(iter(QUERIES[table].filters)): []} | {name: [] for name in QUERIES[table].required}
     return list((await live.call(protocol.Query(name=table, params=params))).columns)
 
 
-async def rows_of(live: Live, table: str, filters: Mapping[str, Any]) -> int | None:
+async def rows_of(live: OpenProject, table: str, filters: Mapping[str, Any]) -> int | None:
     """How many rows a table has under these filters; None where counting is not cheap."""
     if table == "published":
         return len(await live.query(table))
@@ -94,14 +94,14 @@ async def rows_of(live: Live, table: str, filters: Mapping[str, Any]) -> int | N
     return len(await live.query(table, **{**filters, **needed}))
 
 
-async def _runs_of(live: Live, filters: Mapping[str, Any]) -> list[str]:
+async def _runs_of(live: OpenProject, filters: Mapping[str, Any]) -> list[str]:
     """The runs that the filters choose; a run may belong to more sweeps than its row names."""
     if not filters:
         return list(live.runs)
     return filters.get("run_id") or [run.run_id for run in await live.query("runs", **filters)]
 
 
-async def write(live: Live, export: TableExport) -> WrittenFile:
+async def write(live: OpenProject, export: TableExport) -> WrittenFile:
     """Write the file, its folder too; EngineRefused, EngineUnreachable or OSError in one line."""
     path = Path(export.path)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ async def write(live: Live, export: TableExport) -> WrittenFile:
     return WrittenFile(path, rows, len(columns), path.stat().st_size)
 
 
-async def write_everything(live: Live) -> str:
+async def write_everything(live: OpenProject) -> str:
     """Every table as CSV into the project's own folder; the folder, then the sums."""
     place = folder(live.project)
     written = [await write(live, TableExport(table, "csv", str(place / f"{table}.csv"))) for table in TABLES]

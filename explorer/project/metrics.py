@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from engine.registry import ATTACKS, BENIGN, HEADLINE, VIEWS
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results.text import RULES
 from store.rows import Run
 
@@ -166,7 +166,7 @@ def in_rows(choices: Choices) -> bool:
     return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
 
 
-def of_runs(live: Live, choices: Choices) -> Callable[[Run], Number]:
+def of_runs(live: OpenProject, choices: Choices) -> Callable[[Run], Number]:
     """The chosen number of each run, from its row or else asked for; one without a value where there is none yet."""
     if in_rows(choices):
         return lambda run: of_run(run, choices)

@@ -10,10 +10,10 @@ from engine.run_states import FAILED, FINISHED, WAITING
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project
-from explorer.project.answers import Answers
-from explorer.project.board import Board, unfinished_attacks
 from explorer.project.engine_link import EngineLink
 from explorer.project.engine_log import Level, LogLine, recall
+from explorer.project.query_cache import QueryCache
+from explorer.project.run_tracking import RunTracker, unfinished_attacks
 from store.decoding import decode
 from store.rows import InferenceState, Run
 
@@ -23,14 +23,14 @@ LOG_LINES = 2000
 QUIET_SECONDS = 15.0
 
 
-class Live(EngineLink):
+class OpenProject(EngineLink):
     """What is known of one project: its runs, how far they are, answers to questions, and the log."""
 
     def __init__(self, project: Project, read_only: bool = False):
         super().__init__(project, read_only)
         self.runs: dict[str, Run] = {}
         """Rows of the store's `runs` by run id, in the order of submission."""
-        self.board = Board({})
+        self.tracker = RunTracker({})
         self.seen: dict[str, float] = {}
         """When a running run was last heard of, on the monotonic clock."""
         self.log: deque[LogLine] = deque(maxlen=LOG_LINES)
@@ -40,7 +40,7 @@ class Live(EngineLink):
         """Grows with every change; whoever draws compares it with the count drawn last."""
         self.news = 0
         """Grows with those of them that concern the project."""
-        self.answers = Answers(self.ask, self.changed)
+        self.query_cache = QueryCache(self.ask, self.changed)
         self._stale: set[str] = set()
         self._opened = time.monotonic()
         self._silences: dict[str, float | None] = {}
@@ -61,7 +61,7 @@ class Live(EngineLink):
 
         Every end of a run makes all answers stale; `max_age` seconds do so too.
         """
-        return self.answers.get(name, params, max_age)
+        return self.query_cache.get(name, params, max_age)
 
     async def ask(self, name: str, params: dict[str, Any]) -> list[Any]:
         """The same with filters as a mapping."""
@@ -98,7 +98,7 @@ class Live(EngineLink):
 
     def watch_silence(self) -> None:
         """Count it as a change where a run fell silent, or has been for 5 seconds more."""
-        now = {run_id: self.silence(run_id) for run_id, run in self.board.runs.items() if run.state == "running"}
+        now = {run_id: self.silence(run_id) for run_id, run in self.tracker.runs.items() if run.state == "running"}
         if now != self._silences:
             self._silences = now
             self.changed()
@@ -115,22 +115,22 @@ class Live(EngineLink):
     def _put(self, runs: Iterable[Run], asked: Iterable[InferenceState]) -> None:
         for run in runs:
             self.runs[run.run_id] = run
-            self.board.add(run.run_id, run.kind)
-            self.board.put_state(run.run_id, run.state, run.error)
+            self.tracker.add(run.run_id, run.kind)
+            self.tracker.put_state(run.run_id, run.state, run.error)
             if run.state == "done" and run.duration:
-                self.board.runs[run.run_id].took = run.duration
+                self.tracker.runs[run.run_id].took = run.duration
         for run_id, (state, error) in unfinished_attacks(asked).items():
             self._show_attacks(run_id, state, error)
         self.changed()
 
     def _count_slots(self) -> None:
         if self.status is not None:
-            self.board.slots = sum(device.slots for device in self.status.devices)
+            self.tracker.slots = sum(device.slots for device in self.status.devices)
 
     def take(self, push: protocol.Push) -> None:
         """Note what the engine tells."""
         if isinstance(push, protocol.RunProgress):
-            self.board.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
+            self.tracker.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
             self.seen[push.run_id] = time.monotonic()
         elif isinstance(push, protocol.StateChange):
             self._take_state(push)
@@ -142,7 +142,7 @@ class Live(EngineLink):
         self.changed()
 
     def _take_state(self, change: protocol.StateChange) -> None:
-        news = self.board.put_state(change.run_id, change.state, change.error)
+        news = self.tracker.put_state(change.run_id, change.state, change.error)
         known = self.runs.get(change.run_id)
         if known is not None:
             self.runs[change.run_id] = known._replace(state=change.state, error=change.error)
@@ -156,7 +156,7 @@ class Live(EngineLink):
         self._log_change(change, f"attacks {change.state}")
 
     def _show_attacks(self, run_id: str, state: str, error: str | None) -> None:
-        self.board.put_attacks(run_id, state, error)
+        self.tracker.put_attacks(run_id, state, error)
         if state in WAITING and (known := self.runs.get(run_id)):
             self.runs[run_id] = known._replace(state=state)
 
@@ -180,8 +180,8 @@ class Live(EngineLink):
             await self.refresh_status()
         except (EngineUnreachable, EngineRefused):
             return  # the engine has gone; joining the next one asks for everything again
-        self.answers.expire()
+        self.query_cache.expire()
 
     def answerer_changed(self) -> None:
         """Questions under way are given up."""
-        self.answers.forget()
+        self.query_cache.forget()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.run_states import FINISHED
-from explorer.project.board import Board
+from explorer.project.run_tracking import RunTracker
 from explorer.results import text
 from store.rows import Run
 
@@ -32,15 +32,15 @@ class Work:
         return f"ETA {text.duration(self.left)} ({clock(self.left)}){' rough' if self.rough else ''}"
 
 
-def work(runs: Mapping[str, Run], board: Board) -> Work | None:
+def work(runs: Mapping[str, Run], tracker: RunTracker) -> Work | None:
     """The work in hand, None where there is none; `runs` by id."""
-    known = [(runs[run_id].sweep, run) for run_id, run in board.runs.items() if run_id in runs]
+    known = [(runs[run_id].sweep, run) for run_id, run in tracker.runs.items() if run_id in runs]
     pending = {sweep for sweep, run in known if run.state not in FINISHED}
     if not pending:
         return None
     members = [run for sweep, run in known if sweep in pending]
     done = [1.0 if run.state in FINISHED else run.fraction for run in members]
-    left, rough = board.sweep_left()
+    left, rough = tracker.sweep_left()
     return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, rough)
 
 

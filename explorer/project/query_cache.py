@@ -17,7 +17,7 @@ KEPT = 48
 
 
 @dataclass
-class Answer:
+class CachedAnswer:
     """What is known of one question."""
 
     rows: list[Any] | None = None
@@ -27,12 +27,12 @@ class Answer:
     task: asyncio.Task | None = field(default=None, repr=False)
 
 
-class Answers:
+class QueryCache:
     """Questions with their latest answers."""
 
     def __init__(self, ask: Ask, on_answer: Callable[[], None]):
         self._ask, self._on_answer = ask, on_answer
-        self._known: OrderedDict[str, Answer] = OrderedDict()
+        self._known: OrderedDict[str, CachedAnswer] = OrderedDict()
         self._generation = 0
         self.trouble = ""
         """Why the latest question had no answer; empty if it had one. It is asked again once answers expire."""
@@ -40,7 +40,7 @@ class Answers:
     def get(self, name: str, params: dict[str, Any], max_age: float | None = None) -> list[Any] | None:
         """The latest rows, None before the first answer; asks again in the background where they are stale."""
         key = json.dumps([name, params], sort_keys=True)
-        answer = self._known.setdefault(key, Answer())
+        answer = self._known.setdefault(key, CachedAnswer())
         self._known.move_to_end(key)
         while len(self._known) > KEPT:
             self._drop(self._known.popitem(last=False)[1])
@@ -60,21 +60,21 @@ class Answers:
         for answer in self._known.values():
             self._drop(answer)
 
-    def held(self, on_answer: Callable[[], None]) -> "Answers":
+    def held(self, on_answer: Callable[[], None]) -> "QueryCache":
         """The same answers, which no longer grow stale; what is not among them is asked for."""
-        still = Answers(self._ask, on_answer)
+        still = QueryCache(self._ask, on_answer)
         for key, answer in self._known.items():
             if answer.rows is not None:
                 still._known[key] = replace(answer, generation=still._generation, asked_at=math.inf, task=None)
         return still
 
     @staticmethod
-    def _drop(answer: Answer) -> None:
+    def _drop(answer: CachedAnswer) -> None:
         if answer.task is not None:
             answer.task.cancel()
             answer.task = None
 
-    async def _fetch(self, answer: Answer, name: str, params: dict[str, Any]) -> None:
+    async def _fetch(self, answer: CachedAnswer, name: str, params: dict[str, Any]) -> None:
         generation = self._generation
         try:
             rows = await self._ask(name, params)

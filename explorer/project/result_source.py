@@ -24,7 +24,7 @@ def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
         raise EngineUnreachable(str(error)) from None
 
 
-class Results(Protocol):
+class ResultSource(Protocol):
     """What both ways of asking can do."""
 
     def query(self, name: str, **params: Any) -> list[Any]:
@@ -34,7 +34,7 @@ class Results(Protocol):
         """Write a whole table to a file; the number of rows."""
 
 
-class EngineResults:
+class EngineSource:
     """Asked of the running engine."""
 
     def __init__(self, client: SyncClient):
@@ -51,7 +51,7 @@ class EngineResults:
         return self.client.call(command).rows
 
 
-class FileResults:
+class FileSource:
     """Read from the database itself."""
 
     def __init__(self, store: Any):
@@ -70,7 +70,7 @@ class FileResults:
 
 
 @contextmanager
-def results(project: Project) -> Iterator[Results]:
+def results(project: Project) -> Iterator[ResultSource]:
     """The project's results; `StoreError` in one line if there are none."""
     try:
         client = SyncClient(project)
@@ -84,13 +84,13 @@ def results(project: Project) -> Iterator[Results]:
         from store.store import Store
 
         with Store(project.database, read_only=True) as store:
-            yield FileResults(store)
+            yield FileSource(store)
         return
     with client:
-        yield EngineResults(client)
+        yield EngineSource(client)
 
 
-def find_run(results: Results, name: str) -> Run:
+def find_run(results: ResultSource, name: str) -> Run:
     """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one."""
     require(name != "", "run", name, "a run's name or a part of it")
     runs = results.query("runs")

@@ -10,24 +10,24 @@ from engine.registry import ATTACKS
 from engine.service import protocol
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.project.submitting import TIGHTER, certified, inferred, request_like, trained_anew
 from store.rows import Run
 
 
-async def retry(live: Live, run_ids: Sequence[str]) -> str:
+async def retry(live: OpenProject, run_ids: Sequence[str]) -> str:
     """Queue failed, diverged and cancelled runs again; they go on from what they have saved."""
     queued = (await live.call(protocol.Retry(run_ids=list(run_ids)))).run_ids
     return _said(live, run_ids, queued, "queued again", "nothing to retry: only failed and cancelled runs can be")
 
 
-async def cancel(live: Live, run_ids: Sequence[str]) -> str:
+async def cancel(live: OpenProject, run_ids: Sequence[str]) -> str:
     """Take runs out of the queue and end those at work."""
     ended = (await live.call(protocol.Cancel(run_ids=list(run_ids)))).run_ids
     return _said(live, run_ids, ended, "cancelled", "nothing to cancel: it neither waits nor runs")
 
 
-async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
+async def prioritise(live: OpenProject, run_ids: Sequence[str]) -> str:
     """Let queued runs start before all others that wait."""
     waiting = [run for run in live.runs.values() if run.state == "queued"]
     priority = min(max((run.priority for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
@@ -37,7 +37,7 @@ async def prioritise(live: Live, run_ids: Sequence[str]) -> str:
     return _said(live, run_ids, known, "next to start", "not in the queue")
 
 
-async def half_batch(live: Live, run_id: str) -> str:
+async def half_batch(live: OpenProject, run_id: str) -> str:
     """Queue a run's experiment with half of its batch size: another experiment, with its own id, in the same sweep."""
     row = await _whole(live, run_id)
     spec = row.spec
@@ -56,7 +56,7 @@ def halved(spec: Mapping[str, Any]) -> int | None:
     return spec["recipe"].get("batch_size", 0) // 2 or None
 
 
-async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
+async def certify(live: OpenProject, run_id: str, method: str = TIGHTER) -> str:
     """Queue a run's experiment with certified answers by that method: another run beside it, with its own id."""
     row = await _whole(live, run_id)
     other = certified(row.spec, method)
@@ -66,7 +66,7 @@ async def certify(live: Live, run_id: str, method: str = TIGHTER) -> str:
     return f"{other.run_id}: {row.name} certified by {method}, is known already"
 
 
-async def attack(live: Live, run_id: str) -> str:
+async def attack(live: OpenProject, run_id: str) -> str:
     """Ask all inference attacks of a run; those that it lacks are computed from the answers it has kept."""
     run = await _whole(live, run_id)
     if await _submit(live, run.sweep or run.name, [(inferred(run, tuple(ATTACKS), {}), run)]):
@@ -74,7 +74,7 @@ async def attack(live: Live, run_id: str) -> str:
     return f"{run.name} has all attacks already"
 
 
-async def repeat_sweep(live: Live, run_id: str) -> str:
+async def repeat_sweep(live: OpenProject, run_id: str) -> str:
     """Queue every experiment of a run's sweep again with seeds that the sweep does not have yet."""
     sweep = live.runs[run_id].sweep
     if not sweep:
@@ -90,20 +90,20 @@ async def repeat_sweep(live: Live, run_id: str) -> str:
     return f"{sweep}: {len(queued)} {'run' if len(queued) == 1 else 'runs'} queued with {seeds_of}"
 
 
-async def _submit(live: Live, sweep: str, asked: Sequence[tuple[Experiment, Run]]) -> list[str]:
+async def _submit(live: OpenProject, sweep: str, asked: Sequence[tuple[Experiment, Run]]) -> list[str]:
     """Queue experiments in the places of the runs they are made from; those newly queued."""
     requests = [request_like(experiment, row) for experiment, row in asked]
     return (await live.call(protocol.Submit(sweep=sweep, runs=requests))).run_ids
 
 
-async def _whole(live: Live, run_id: str) -> Run:
+async def _whole(live: OpenProject, run_id: str) -> Run:
     rows = await live.query("run", run_id=run_id)
     if not rows:
         raise SpecError(f"{run_id}: no such run")
     return rows[0]
 
 
-def _said(live: Live, asked: Sequence[str], changed: Sequence[str], done: str, nothing: str) -> str:
+def _said(live: OpenProject, asked: Sequence[str], changed: Sequence[str], done: str, nothing: str) -> str:
     """The notice for some runs of which only some were changed."""
     if len(asked) == 1:
         name = live.runs[asked[0]].name if asked[0] in live.runs else asked[0]

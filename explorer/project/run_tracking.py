@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.run_states import FAILED, FINISHED
+from engine.run_states import FAILED, FINISHED, WAITING
 from explorer.results import text
 from store.rows import InferenceState, Kind
 
@@ -28,7 +28,7 @@ def unfinished_attacks(asked: Iterable[InferenceState]) -> dict[str, tuple[str, 
 
 
 @dataclass
-class RunBoard:
+class TrackedRun:
     """One run as seen from here."""
 
     run_id: str
@@ -48,7 +48,7 @@ class RunBoard:
 
 
 @dataclass
-class Board:
+class RunTracker:
     """All runs of a sweep."""
 
     kinds: Mapping[str, Kind]
@@ -56,16 +56,16 @@ class Board:
     slots: int = 1
     """Runs at work at once."""
     clock: Callable[[], float] = time.monotonic
-    runs: dict[str, RunBoard] = field(init=False)
+    runs: dict[str, TrackedRun] = field(init=False)
 
     def __post_init__(self) -> None:
         """All runs begin as queued."""
-        self.runs = {run_id: RunBoard(run_id, kind) for run_id, kind in self.kinds.items()}
+        self.runs = {run_id: TrackedRun(run_id, kind) for run_id, kind in self.kinds.items()}
 
     def add(self, run_id: str, kind: Kind) -> None:
         """Watch one more run."""
         if run_id not in self.runs:
-            self.runs[run_id] = RunBoard(run_id, kind)
+            self.runs[run_id] = TrackedRun(run_id, kind)
 
     def put_state(self, run_id: str, state: str, error: str | None = None) -> bool:
         """Note a run's state; whether that is news about a run of this sweep."""
@@ -75,7 +75,7 @@ class Board:
         if state == "done" and run.seen:
             began, share = run.seen
             run.took = (self.clock() - began) / max(1 - share, LEAST_SHARE)
-        if state in ("queued", "running"):
+        if state in WAITING:
             run.seen, run.warnings = None, ()
             if run.state == "done":
                 run.fraction = 0.0  # all of it again; others go on from their checkpoints
@@ -112,7 +112,7 @@ class Board:
         """Runs in any of the states."""
         return sum(run.state in states for run in self.runs.values())
 
-    def time_left(self, run: RunBoard) -> float | None:
+    def time_left(self, run: TrackedRun) -> float | None:
         """Seconds until a running run ends at its present speed, or None while that is unknown."""
         whole = self._whole(run)
         return None if whole is None else whole * (1 - run.fraction)
@@ -136,7 +136,7 @@ class Board:
         longest = max(lefts, default=0.0)
         return max(longest, sum(lefts) / max(1, self.slots)), any(run.kind not in means for run in waiting)
 
-    def _whole(self, run: RunBoard) -> float | None:
+    def _whole(self, run: TrackedRun) -> float | None:
         """Seconds of the run's whole work, measured or extrapolated."""
         if run.took is not None:
             return run.took
@@ -156,7 +156,7 @@ class Board:
         parts += [f"ETA {text.duration(left)}{' (rough)' if rough and left else ''}"] if not self.over else []
         return " · ".join(parts)
 
-    def line(self, run: RunBoard, columns: int = 120) -> str:
+    def line(self, run: TrackedRun, columns: int = 120) -> str:
         """One run in one line of a terminal that is so wide; a narrow one goes without bar and rate."""
         name = run.run_id.ljust(max(map(len, self.runs)))
         if run.state != "running":

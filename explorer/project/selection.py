@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from engine.run_states import FAILED, FINISHED
+from engine.run_states import FAILED, FINISHED, WAITING
 from explorer.project import metrics
 from explorer.project.choices import SAVED_FILTERS, View
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from store.rows import Run
 
 CHOSEN = "LEAKAGE"
@@ -37,7 +37,7 @@ DOWNWARD = (CHOSEN, "STARTED")
 class Selection:
     """The choices of a person applied to the runs of a project; it keeps nothing itself."""
 
-    live: Live
+    live: OpenProject
     choices: View
 
     @property
@@ -68,7 +68,7 @@ class Selection:
 
     def _passes(self, run: Run) -> bool:
         saved = self.choices.saved_filter
-        if saved == "running" and run.state not in ("running", "queued"):
+        if saved == "running" and run.state not in WAITING:
             return False
         if saved == "failed" and run.state not in FAILED:
             return False

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from engine.registry import DEFENSES
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES, recipe_for
-from explorer.project.access import Results
+from explorer.project.result_source import ResultSource
 from explorer.reproduction import authors
 from explorer.reproduction.numbers import SEEDS, Number
 from explorer.results import text
@@ -99,7 +99,7 @@ def day(run: Run) -> str:
     return datetime.fromtimestamp(run.ended, UTC).date().isoformat()
 
 
-def gather(results: Results, preset: str) -> list[Setting]:
+def gather(results: ResultSource, preset: str) -> list[Setting]:
     """The settings of the finished runs that were asked for under a preset's name, in the order of the paper's tables.
 
     A sweep of that name with other settings counts as well: each setting says which recipe and network it has.

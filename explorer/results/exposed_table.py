@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 
+from engine.run_states import WAITING
 from explorer.results import class_rows, text
 from explorer.results.table import MISSING, Cell, Column, Table, of
 from store.rows import ExposedExample
@@ -28,7 +29,7 @@ def class_of(row: ExposedExample) -> str:
 def why_none(rows: Sequence[ExposedExample], state: str) -> str | None:
     """Why there is nothing to rank, in one line; None where there is."""
     if not rows:
-        return "none yet: risks are measured after training" if state in ("queued", "running") else "no risk is stored"
+        return "none yet: risks are measured after training" if state in WAITING else "no risk is stored"
     if rows[0].risk is None:
         return "no risk is stored: the run was audited before risks were measured"
     return None

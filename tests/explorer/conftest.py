@@ -9,7 +9,7 @@ from rows import typed
 from engine.service.project import Project
 from explorer.app.app import ExploreApp
 from explorer.app.settings import AppSettings
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 
 
 def run_row(run_id, **fields):
@@ -70,7 +70,7 @@ def small_project():
     return rows
 
 
-class FakeLive(Live):
+class FakeLive(OpenProject):
     """A project whose rows and answers are put in by hand; `asked` and `told` say what the app wanted."""
 
     def __init__(self, project, rows=(), answers=None, link="files", read_only=False):
@@ -85,8 +85,8 @@ class FakeLive(Live):
     def put(self, rows):
         for run in (typed("runs", row) for row in rows):
             self.runs[run.run_id] = run
-            self.board.add(run.run_id, run.defense)
-            self.board.put_state(run.run_id, run.state, run.error)
+            self.tracker.add(run.run_id, run.defense)
+            self.tracker.put_state(run.run_id, run.state, run.error)
             self.seen[run.run_id] = time.monotonic()
         self.changed()
 

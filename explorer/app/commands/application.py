@@ -1,5 +1,6 @@
 """The app itself: help, commands, colours, checks and the ways out."""
 
+from engine.run_states import WAITING
 from explorer.app.screens.main import MainScreen
 from explorer.app.settings import THEMES
 
@@ -32,7 +33,7 @@ class ApplicationCommands:
         from explorer.app.screens.leave import Leave
 
         app = self.main.app
-        at_work = app.live.link == "engine" and app.live.board.count("running", "queued")
+        at_work = app.live.link == "engine" and app.live.tracker.count(*WAITING)
         if app.live.read_only or not at_work or not app.settings.confirm_quit:
             app.exit(0)
         elif not self._open(Leave):

@@ -7,7 +7,7 @@ from engine.service import protocol
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.main import MainScreen
 from explorer.project import run_commands
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from store.rows import Run
 
 
@@ -18,7 +18,7 @@ class EngineCommands:
         self.main = main
 
     @property
-    def live(self) -> Live:
+    def live(self) -> OpenProject:
         """The project."""
         return self.main.app.live
 
@@ -151,7 +151,7 @@ class EngineCommands:
         if self.live.link != "engine":
             self._say("no engine runs here", "warning")
             return
-        count = self.live.board.count("running")
+        count = self.live.tracker.count("running")
         detail = (
             f"{count} running {'job writes a checkpoint' if count == 1 else 'jobs write checkpoints'} and "
             f"{'is' if count == 1 else 'are'} queued for the next engine. The app stays and shows the results."

@@ -92,9 +92,9 @@ class ClassesPane(Pane):
     # Why there is no table
 
     def _unfinished(self, run: Run, name: str) -> str:
-        state, board = run.state, self.live.board
+        state, tracker = run.state, self.live.tracker
         if state == "running":
-            left = board.time_left(board.runs[run.run_id])
+            left = tracker.time_left(tracker.runs[run.run_id])
             return f"No attack on {name} yet — it runs after training{f' ({text.duration(left)})' if left else ''}."
         if state == "queued":
             ahead = [other.run_id for other in progress.waiting(self.live.runs.values())].index(run.run_id)

@@ -4,12 +4,13 @@ import time
 
 from rich.cells import cell_len
 
+from engine.run_states import FAILED
 from explorer.app import actions
 from explorer.app.host import Host
 from explorer.app.widgets.box import Toned
 from explorer.machine import machine_text
 from explorer.project import progress
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.results.lines import Line, bar, sized
 
 LEAST = (60, 15)
@@ -19,7 +20,7 @@ COUNTED = {
     "running": (("running",), "busy"),
     "queued": (("queued",), ""),
     "done": (("done",), ""),
-    "failed": (("failed", "diverged"), "bad"),
+    "failed": (FAILED, "bad"),
     "cancelled": (("cancelled",), "dim"),
 }
 """States by the word that counts them, and its tone."""
@@ -36,16 +37,16 @@ class Header(Toned):
         """The app."""
         return self.app
 
-    def draw(self, held: Live | None = None) -> None:
+    def draw(self, held: OpenProject | None = None) -> None:
         """Bring the lines up to date; `held` is the project as it was when the view was paused."""
         self.show([self._first(held), self._second()])
 
-    def _first(self, held: Live | None) -> Line:
-        live, board = self.host.live, self.host.live.board
+    def _first(self, held: OpenProject | None) -> Line:
+        live, tracker = self.host.live, self.host.live.tracker
         name = live.project.root.name
         said = f"PAUSED · {live.news - held.news} new  " if held is not None else ""
         left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
-        counts = {name: board.count(*states) for name, (states, _) in COUNTED.items()}
+        counts = {name: tracker.count(*states) for name, (states, _) in COUNTED.items()}
         parts = [(f"{count} {name}", COUNTED[name][1]) for name, count in counts.items() if count]
         right = [part for pair in zip(parts, [(" · ", "dim")] * len(parts), strict=True) for part in pair][:-1]
         return spread(left, (*right, (" ", "")) if live.runs else (), self.size.width)
@@ -67,12 +68,12 @@ class Header(Toned):
         return spread(((words, ""),), right, self.size.width)
 
     def _sweep(self) -> Line:
-        board, live = self.host.live.board, self.host.live
+        tracker, live = self.host.live.tracker, self.host.live
         if live.status is not None and (live.status.paused or live.status.hold):
             return (("engine: " + (live.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
-        if trouble := live.answers.trouble or (live.trouble if live.link == "files" else ""):
+        if trouble := live.query_cache.trouble or (live.trouble if live.link == "files" else ""):
             return (("⚠ " + trouble, "bad"), (" ", ""))
-        work = progress.work(live.runs, board)
+        work = progress.work(live.runs, tracker)
         if work is None or live.link == "files":
             words = {
                 "empty": "no engine",

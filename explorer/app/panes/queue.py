@@ -63,7 +63,7 @@ class QueuePane(Pane):
     # Around the lines
 
     def _title(self, width: int) -> str:
-        work = progress.work(self.live.runs, self.live.board)
+        work = progress.work(self.live.runs, self.live.tracker)
         if work is None:
             return ""
         status = self.live.status
@@ -113,7 +113,7 @@ class QueuePane(Pane):
     # The lines
 
     def _lines(self, shown: list[Run], names: dict[str, str], columns: list[Column], width: int) -> list[Line]:
-        lengths, lines = self.live.board.lengths(), []
+        lengths, lines = self.live.tracker.lengths(), []
         widths = {column.name: column.width for column in columns}
         for run in shown:
             name = names[run.run_id]
@@ -131,36 +131,36 @@ class QueuePane(Pane):
             return self._at_work(run)
         if run.state == "done":
             return self._ended_well(run)
-        whole = lengths.get(self.live.board.runs[run.run_id].kind)
+        whole = lengths.get(self.live.tracker.runs[run.run_id].kind)
         priority = f"priority {run.priority:+d}" if run.priority else ""
         length = "?" if whole is None else f"~{text.duration(whole)}"
         return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (priority, "dim"), "LEFT": (length, "dim")}
 
     def _at_work(self, run: Run) -> dict[str, Segment]:
-        board = self.live.board.runs[run.run_id]
+        tracked = self.live.tracker.runs[run.run_id]
         if self.live.link != "engine":
             return {"": ("◌", "warn"), "PHASE": ("no engine", "warn")}
-        silence, left = self.live.silence(run.run_id), self.live.board.time_left(board)
+        silence, left = self.live.silence(run.run_id), self.live.tracker.time_left(tracked)
         quiet = silence is not None
         return {
             "": ("◌", "warn") if quiet else ("▶", "busy"),
-            "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (board.phase or "start", "busy"),
+            "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (tracked.phase or "start", "busy"),
             "LEFT": (text.duration(left), ""),
             "ENDS": ("" if left is None else progress.clock(left), "dim"),
             "DEVICE": ((run.device or "").partition(" ")[0], "dim"),
-            "IMG/S": (f"{board.rate:,.0f}" if board.rate else "", "dim"),
+            "IMG/S": (f"{tracked.rate:,.0f}" if tracked.rate else "", "dim"),
         }
 
     def _how_far(self, run: Run, widths: dict[str, int]) -> dict[str, Segment]:
         """Step and bar, which take the room there is; a step's numbers go before its words."""
-        board, room = self.live.board.runs[run.run_id], widths.get("STEP", 0)
-        word, space, count = board.label.partition(" ")
-        label = board.label if len(board.label) <= room else word[: max(1, room - len(count) - 1)] + space + count
-        share = f"{bar(board.fraction, max(1, widths.get('PROGRESS', 0) - 5))} {board.fraction:4.0%}"
+        tracked, room = self.live.tracker.runs[run.run_id], widths.get("STEP", 0)
+        word, space, count = tracked.label.partition(" ")
+        label = tracked.label if len(tracked.label) <= room else word[: max(1, room - len(count) - 1)] + space + count
+        share = f"{bar(tracked.fraction, max(1, widths.get('PROGRESS', 0) - 5))} {tracked.fraction:4.0%}"
         return {"STEP": (label, ""), "PROGRESS": (share, "busy")}
 
     def _ended_well(self, run: Run) -> dict[str, Segment]:
-        took = self.live.board.runs[run.run_id].took
+        took = self.live.tracker.runs[run.run_id].took
         return {
             "": ("✔", "good"),
             "PHASE": ("done", "good"),

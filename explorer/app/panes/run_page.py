@@ -1,12 +1,13 @@
 """Everything about one run on one page that is scrolled."""
 
+from engine.run_states import FAILED, WAITING
 from explorer.app.panes import exposed, leakage_section, run_sections
 from explorer.app.panes.runs import TONES
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.charts import chart_lines
 from explorer.charts.run_curves import HISTORY_AGE
-from explorer.project.board import MARKS, RunBoard
+from explorer.project.run_tracking import MARKS, TrackedRun
 from explorer.results import accuracy_table, attack_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_folder import RunFolder
@@ -14,7 +15,6 @@ from store.rows import HistoryPoint, Run
 
 TWO_COLUMNS = 150
 """Cells from which numbers and pictures stand side by side."""
-OF_RUNNING = ("running", "queued")
 
 
 class RunPage(Sheet):
@@ -91,7 +91,7 @@ class RunPage(Sheet):
     def _head(self, width: int) -> list[Line]:
         run, whole = self.run, self.whole
         times = [f"started {run_words.moment(run.started)}"] if run.started else []
-        times += [f"ended {run_words.moment(run.ended)}"] if run.ended and run.state not in OF_RUNNING else []
+        times += [f"ended {run_words.moment(run.ended)}"] if run.ended and run.state not in WAITING else []
         sweeps = ", ".join(whole.sweeps if whole else ()) or run.sweep
         places = [f"on {run.device}"] if run.device else []
         places += [f"sweep {sweeps}" if sweeps else "came in by import", *times]
@@ -104,25 +104,25 @@ class RunPage(Sheet):
         return [*lines, ()]
 
     def _state(self, width: int) -> list[Line]:
-        run, board = self.run, self.live.board.runs.get(self.run_id)
+        run, tracked = self.run, self.live.tracker.runs.get(self.run_id)
         state = run.state
         words = f" {MARKS[state]} {state}"
-        if state == "running" and board is not None:
-            return [self._progress(board, width)]
-        if state in ("failed", "diverged"):
+        if state == "running" and tracked is not None:
+            return [self._progress(tracked, width)]
+        if state in FAILED:
             return wrapped(run.error or "no reason is known", width, "bad", first=words + ":", hang=len(words) + 2)
         if state == "queued":
-            before = sum(other["state"] == "queued" for other in self.live.runs.values()) - 1
+            before = sum(other.state == "queued" for other in self.live.runs.values()) - 1
             return [plain(f"{words} with {before} others" if before else words, "dim")]
         took = run_words.took(run)
         return [plain(words + (f", took {text.duration(took)}" if took is not None else ""), TONES[state])]
 
-    def _progress(self, run: RunBoard, width: int) -> Line:
+    def _progress(self, run: TrackedRun, width: int) -> Line:
         """How far a run at work is; one that says nothing must not look alive."""
         silence = self.live.silence(self.run_id)
         if silence is not None:
             return plain(f" ◌ quiet for {text.duration(silence)}: nothing was heard of it", "warn")
-        left = self.live.board.time_left(run)
+        left = self.live.tracker.time_left(run)
         behind = f" {run.fraction:.0%}" + (f"  {text.duration(left)} left" if left is not None else "")
         behind += f"  {run.rate:,.0f} img/s" if run.rate else ""
         words = f" ▶ {run.phase or 'starting'}  {run.label}  "
@@ -130,7 +130,7 @@ class RunPage(Sheet):
 
     def _numbers(self, width: int) -> list[list[Line]]:
         attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
-        running = self.run.state in OF_RUNNING
+        running = self.run.state in WAITING
         return [
             leakage_section.section(None if attacks is None else attack_table.attacks(attacks), width, running),
             run_sections.accuracies(

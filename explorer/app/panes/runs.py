@@ -15,9 +15,9 @@ from explorer.charts import series
 from explorer.charts.chart import MARKS
 from explorer.charts.legend import LIKE_GUESS
 from explorer.project import metrics
-from explorer.project.board import MARKS as MARKS_OF_STATE
 from explorer.project.choices import SAVED_FILTERS, expression
 from explorer.project.metrics import Number
+from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
 from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain
@@ -99,7 +99,7 @@ class RunsPane(Pane):
         run = self.selection.current
         if run is None:
             return []
-        lines = summary(run, self.live.board.runs[run.run_id].took, width)
+        lines = summary(run, self.live.tracker.runs[run.run_id].took, width)
         return lines if len(lines) <= room else []
 
     def _sorted_by(self) -> str:
@@ -173,19 +173,19 @@ class RunsPane(Pane):
             silence = self.live.silence(run.run_id)
             if silence is not None:
                 return (f"◌ quiet {text.duration(silence)}", "warn")
-            return (f"▶ {self.live.board.runs[run.run_id].phase or 'start'}", "busy")
+            return (f"▶ {self.live.tracker.runs[run.run_id].phase or 'start'}", "busy")
         if state == "failed" and run.error and "memory" in run.error:
             return ("✗ OOM", "bad")
         return (f"{MARKS_OF_STATE[state]} {state}", TONES[state])
 
     def _progress(self, run: Run) -> Segment:
-        board = self.live.board.runs[run.run_id]
+        tracked = self.live.tracker.runs[run.run_id]
         if run.state == "running":
-            left = text.duration(self.live.board.time_left(board)) if self.live.link == "engine" else ""
-            return (f"{bar(board.fraction, 6)} {board.fraction:4.0%} {left:>5s}", "busy")
+            left = text.duration(self.live.tracker.time_left(tracked)) if self.live.link == "engine" else ""
+            return (f"{bar(tracked.fraction, 6)} {tracked.fraction:4.0%} {left:>5s}", "busy")
         if run.state in FAILED:
             return (self.keyed("{runs.open}: see why"), "dim")
-        took = board.took
+        took = tracked.took
         return (f"took {text.duration(took)}" if run.state == "done" and took else "", "dim")
 
     def _empty(self, width: int) -> list[Line]:

@@ -15,7 +15,7 @@ from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.app.terminal import come_back
 from explorer.app.widgets.box import Box
 from explorer.app.widgets.menu import Menu
-from explorer.project.board import Board, RunBoard
+from explorer.project.run_tracking import RunTracker, TrackedRun
 from explorer.results import text
 
 PHASES = {"load": "loading data", "train": "training", "predict": "predicting", "infer": "attacking"}
@@ -23,20 +23,20 @@ GRACE = {"s": None, "k": 0.0}
 """Seconds that running jobs get for a last checkpoint; None: the engine's own setting."""
 
 
-def at_work(board: Board) -> str:
+def at_work(tracker: RunTracker) -> str:
     """The work in progress in one line: `1 training (31m left), 1 predicting, 5 queued`."""
-    by_phase: dict[str, list[RunBoard]] = {}
-    for run in board.runs.values():
+    by_phase: dict[str, list[TrackedRun]] = {}
+    for run in tracker.runs.values():
         if run.state == "running":
             by_phase.setdefault(PHASES.get(run.phase, "starting"), []).append(run)
-    parts = [f"{len(runs)} {phase}{_left(board, runs)}" for phase, runs in by_phase.items()]
-    waiting = board.count("queued")
+    parts = [f"{len(runs)} {phase}{_left(tracker, runs)}" for phase, runs in by_phase.items()]
+    waiting = tracker.count("queued")
     return ", ".join(parts + ([f"{waiting} queued"] if waiting else []))
 
 
-def _left(board: Board, runs: Iterable[RunBoard]) -> str:
+def _left(tracker: RunTracker, runs: Iterable[TrackedRun]) -> str:
     """How long the last of them takes, where that is known of all."""
-    times = [board.time_left(run) for run in runs]
+    times = [tracker.time_left(run) for run in runs]
     return "" if None in times else f" ({text.duration(max(times))} left)"
 
 
@@ -62,7 +62,7 @@ class Leave(ModalScreen[None]):
         yield Box(
             "Leave mia-explore?",
             "d s k  ↑↓ enter choose  esc stay",
-            Static(f"{at_work(self.app.live.board)}.", id="work", markup=False),
+            Static(f"{at_work(self.app.live.tracker)}.", id="work", markup=False),
             self.menu,
             Static(self._words(), id="words", markup=False),
             id="leave",

@@ -88,15 +88,15 @@ class MainScreen(Screen):
         long = [run for run in runs if run.state == "done" and self._seconds(run) >= LONG_SECONDS]
         if failed:
             self._tell(failed, "error")
-        elif runs and live.board.over:
-            self.notify(f"all {len(live.board.runs)} runs have ended", markup=False)
+        elif runs and live.tracker.over:
+            self.notify(f"all {len(live.tracker.runs)} runs have ended", markup=False)
         elif long:
             self._tell(long, "information")
         if runs and self.app.settings.bell:
             self.app.bell()
 
     def _seconds(self, run: Run) -> float:
-        return self.host.live.board.runs[run.run_id].took or 0.0
+        return self.host.live.tracker.runs[run.run_id].took or 0.0
 
     def _tell(self, runs: list[Run], severity: str) -> None:
         said = [f"{run.name} {run.state}" for run in runs[:TOLD]]

@@ -8,7 +8,7 @@ from explorer.app.screens.body import Body
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 
 KEPT = ("1", "2")
 """Panes that are never put away."""
@@ -19,7 +19,7 @@ class PaneActions:
 
     def __init__(self, body: Body, prompt: Prompt):
         self.body, self.prompt = body, prompt
-        self.held: Live | None = None
+        self.held: OpenProject | None = None
         """The project as it was when the view was paused; None while it is not."""
 
     @property
@@ -118,17 +118,17 @@ class PaneActions:
         self.prompt.ask(self.focused or self.body.pane("1"))
 
 
-def held(live: Live) -> Live:
+def held(live: OpenProject) -> OpenProject:
     """The project as it is known now: news do not reach it; what was not asked for yet still can be."""
-    still, now = copy.copy(live), live.board.clock()
+    still, now = copy.copy(live), live.tracker.clock()
     still.runs = dict(live.runs)
-    still.board = copy.copy(live.board)
-    still.board.runs = {run_id: copy.copy(run) for run_id, run in live.board.runs.items()}
-    still.board.clock = lambda: now
+    still.tracker = copy.copy(live.tracker)
+    still.tracker.runs = {run_id: copy.copy(run) for run_id, run in live.tracker.runs.items()}
+    still.tracker.clock = lambda: now
     still.log, still.seen = live.log.copy(), dict(live.seen)
 
     def count() -> None:
         still.changes += 1
 
-    still.answers = live.answers.held(count)
+    still.query_cache = live.query_cache.held(count)
     return still

@@ -12,7 +12,7 @@ from explorer.app import actions
 from explorer.app.host import Host
 from explorer.app.widgets.page import Lines
 from explorer.project.choices import Choices
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from explorer.project.selection import Selection
 from explorer.results.lines import line_text
 
@@ -39,7 +39,7 @@ class Pane(Lines):
         self.NUMBER = number or self.NUMBER
         self.search = ""
         """Text typed after `/` into a pane that is searched rather than filtered."""
-        self.held: Live | None = None
+        self.held: OpenProject | None = None
         """The project as it was when the view was paused; None while it is not."""
 
     def cursor_moved(self, index: int) -> None:
@@ -53,7 +53,7 @@ class Pane(Lines):
         return self.app
 
     @property
-    def live(self) -> Live:
+    def live(self) -> OpenProject:
         """The project, held still where the view is paused."""
         return self.held or self.host.live
 

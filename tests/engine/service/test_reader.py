@@ -14,8 +14,8 @@ from engine import events
 from engine.service import launch, protocol, reader
 from engine.service.client import Client, EngineRefused, EngineUnreachable
 from engine.service.project import EngineBusy, ProjectLock
-from explorer.project import reading
-from explorer.project.reading import open_reader
+from explorer.project import reader_process
+from explorer.project.reader_process import open_reader
 from store.export import FORMATS, export
 from store.queries import QUERIES
 from store.store import Store
@@ -76,7 +76,7 @@ def spawned(monkeypatch):
         processes.append(popen(*arguments, **settings))
         return processes[-1]
 
-    monkeypatch.setattr(reading.subprocess, "Popen", spawn)
+    monkeypatch.setattr(reader_process.subprocess, "Popen", spawn)
     return processes
 
 
@@ -237,7 +237,7 @@ import asyncio, subprocess, sys
 from pathlib import Path
 from engine.service import protocol
 from engine.service.project import Project
-from explorer.project import reading
+from explorer.project import reader_process
 popen = subprocess.Popen
 def spawn(*arguments, **settings):
     process = popen(*arguments, **settings)
@@ -245,7 +245,7 @@ def spawn(*arguments, **settings):
     return process
 reading.subprocess.Popen = spawn
 async def main():
-    client = await reading.open_reader(Project.at({str(results.project.root)!r}))
+    client = await reader_process.open_reader(Project.at({str(results.project.root)!r}))
     print(len((await client.call(protocol.Query(name="runs"))).rows), flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
@@ -266,7 +266,10 @@ def test_a_standard_input_that_is_no_socket_is_one_line():
 
 @pytest.mark.parametrize(
     ("module", "forbidden"),
-    [("engine.service.reader", "torch textual sklearn"), ("explorer.project.reading", "torch duckdb sklearn numpy")],
+    [
+        ("engine.service.reader", "torch textual sklearn"),
+        ("explorer.project.reader_process", "torch duckdb sklearn numpy"),
+    ],
 )
 def test_nothing_heavy_is_imported(module, forbidden):
     code = f"import sys, {module}; print(*sorted(set({forbidden.split()}) & set(sys.modules)))"

@@ -53,7 +53,7 @@ async def test_plan_watch_filter_overlay_and_export(project):
             app.screen.query_one(f"#{field}", Input).value = value
         await until(pilot, lambda: app.screen.cost is not None and app.screen.cost.runs == 4)
         await pilot.press("enter", "enter")
-        await until(pilot, lambda: app.live.board.count("done") == 4)
+        await until(pilot, lambda: app.live.tracker.count("done") == 4)
 
         runs, chart = app.screen.query_one("#runs"), app.screen.query_one("#chart")
         await until(pilot, lambda: points(chart) == [2, 2])

@@ -18,7 +18,7 @@ from engine.service.launch import ensure_engine
 from engine.service.project import Project, suspended
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
-from explorer.project.access import EngineResults
+from explorer.project.result_source import EngineSource
 
 MIA = Path(sys.executable).with_name("mia-explore")
 CRASHING = """
@@ -72,7 +72,7 @@ class Work:
         """Wait for the end of the run; its state."""
         with SyncClient(self.project, timeout=patience(60.0)) as client:
             client.call(protocol.Subscribe())
-            asked = EngineResults(client)
+            asked = EngineSource(client)
             pushes = client.pushes()
             while self.state(asked) in ("queued", "running"):
                 next(pushes)
@@ -95,7 +95,7 @@ class Work:
         """Leave the engine to others."""
         with SyncClient(self.project, timeout=patience(60.0)) as client:
             client.call(protocol.Cancel(run_ids=[self.run_id]))
-            asked = EngineResults(client)
+            asked = EngineSource(client)
             wait_until(lambda: self.state(asked) not in ("queued", "running"))
 
 

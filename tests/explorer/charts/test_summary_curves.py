@@ -352,7 +352,7 @@ def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_live, d
     asking = draw(kind, live=live)
     assert asking.asking
     assert asking.empty == ("asking …",)
-    live.answers.trouble = "the engine is gone"
+    live.query_cache.trouble = "the engine is gone"
     failed = draw(kind, live=live)
     assert not failed.asking
     assert failed.empty == ("No answer.", "the engine is gone")
@@ -361,14 +361,14 @@ def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_live, d
 def test_before_the_first_run_ends_the_chart_says_when_it_will(make_live, draw, run):
     live = make_live([run("a-0001", state="running", ended=None), run("b-0002", state="queued")])
     now = [0.0]
-    live.board.clock = lambda: now[0]
+    live.tracker.clock = lambda: now[0]
     assert draw("capacity", live=live).empty == (
         "No finished run on the chart yet (1 running, 2 in all).",
         "Points appear as runs end.",
     )
-    live.board.put_progress("a-0001", "train", "", 0.0, 0.0)
+    live.tracker.put_progress("a-0001", "train", "", 0.0, 0.0)
     now[0] = 50.0
-    live.board.put_progress("a-0001", "train", "", 0.5, 0.0)
+    live.tracker.put_progress("a-0001", "train", "", 0.5, 0.0)
     assert draw("capacity", live=live).empty[1] == "The first ends in 50s."
 
 

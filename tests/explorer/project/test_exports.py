@@ -11,7 +11,7 @@ from engine.spec.recipes import recipe_for
 from engine.validation import SpecError
 from explorer.project import exports
 from explorer.project.exports import TableExport
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 from store import export as engine_export
 from store.queries import TABLES
 from store.store import Store
@@ -52,7 +52,7 @@ def project(tmp_path):
 
 @pytest.fixture
 async def live(project):
-    live = Live(project, read_only=True)
+    live = OpenProject(project, read_only=True)
     await live.open()
     yield live
     await live.close()

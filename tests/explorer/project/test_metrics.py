@@ -8,11 +8,11 @@ from engine.service.project import Project
 from engine.spec.experiment import Inference
 from explorer.project import metrics
 from explorer.project.choices import Choices
-from explorer.project.live import Live
 from explorer.project.metrics import Number
+from explorer.project.open_project import OpenProject
 
 
-class Asked(Live):
+class Asked(OpenProject):
     def __init__(self, tmp_path, rows):
         super().__init__(Project.at(tmp_path))
         self.given, self.asked = rows, []

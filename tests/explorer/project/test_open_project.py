@@ -10,7 +10,7 @@ from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.spec import sweeps
-from explorer.project.live import Live
+from explorer.project.open_project import OpenProject
 
 SWEEP = {
     "name": "tiny",
@@ -43,7 +43,7 @@ def project(tmp_path_factory):
 
 
 async def test_an_empty_project_is_left_alone(tmp_path):
-    live = Live(Project.at(tmp_path / "nothing"))
+    live = OpenProject(Project.at(tmp_path / "nothing"))
     await live.open()
     assert live.link == "empty"
     assert not (tmp_path / "nothing").exists()
@@ -51,13 +51,13 @@ async def test_an_empty_project_is_left_alone(tmp_path):
 
 
 async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_their_end(project):
-    live = Live(project)
+    live = OpenProject(project)
     await live.open()
     (run_id,) = (await live.call(submission(0))).run_ids
     assert live.link == "engine"
     await eventually(lambda: run_id in live.ended)
     await eventually(lambda: live.runs[run_id]["benign_inference_accuracy"] is not None)
-    assert live.board.runs[run_id].state == live.runs[run_id]["state"] == "done"
+    assert live.tracker.runs[run_id].state == live.runs[run_id]["state"] == "done"
     assert any(line.run_id == run_id and "done" in line.message for line in live.log)
     await eventually(lambda: live.rows("capacity", measure="accuracy") is not None)
     assert live.rows("capacity", measure="accuracy") == await live.query("capacity", measure="accuracy")
@@ -65,7 +65,7 @@ async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_th
 
 
 async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_is_joined(project):
-    live = Live(project)
+    live = OpenProject(project)
     await live.open()
     os.kill(live.status.pid, signal.SIGKILL)
     await eventually(lambda: live.link == "lost")
@@ -79,9 +79,9 @@ async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_i
 
 
 async def test_an_engine_started_by_somebody_else_is_joined(project):
-    live = Live(project)
+    live = OpenProject(project)
     await live.open()
-    other = Live(project)
+    other = OpenProject(project)
     await other.open()
     await other.call(protocol.Stop(grace=0.0))
     await eventually(lambda: live.link == "lost" and other.link == "lost")
@@ -93,12 +93,12 @@ async def test_an_engine_started_by_somebody_else_is_joined(project):
 
 
 async def test_reading_only_starts_nothing_and_changes_nothing(project):
-    before = Live(project)
+    before = OpenProject(project)
     await before.open()
     await before.call(protocol.Stop(grace=0.0))
     await eventually(lambda: before.link == "lost")
     await before.close()
-    live = Live(project, read_only=True)
+    live = OpenProject(project, read_only=True)
     await live.open()
     assert live.link == "files"
     assert len(live.runs) == 1
@@ -109,7 +109,7 @@ async def test_reading_only_starts_nothing_and_changes_nothing(project):
 
 
 async def test_a_suspended_engine_is_told_within_moments_and_joined_again_when_it_goes_on(project):
-    live = Live(project)
+    live = OpenProject(project)
     await live.open()
     pid = live.status.pid
     os.kill(pid, signal.SIGSTOP)

@@ -3,29 +3,29 @@ import time
 import pytest
 from rows import typed
 
-from explorer.project.board import Board
 from explorer.project.progress import Work, clock, waiting, work
+from explorer.project.run_tracking import RunTracker
 
 
 def project(states):
-    """Rows and a board of runs given as name -> (sweep, state)."""
-    board = Board(dict.fromkeys(states, "x"), clock=lambda: 0.0)
+    """Rows and a tracker of runs given as name -> (sweep, state)."""
+    tracker = RunTracker(dict.fromkeys(states, "x"), clock=lambda: 0.0)
     for name, (_, state) in states.items():
-        board.put_state(name, state)
-    return {name: typed("runs", {"run_id": name, "sweep": sweep}) for name, (sweep, _) in states.items()}, board
+        tracker.put_state(name, state)
+    return {name: typed("runs", {"run_id": name, "sweep": sweep}) for name, (sweep, _) in states.items()}, tracker
 
 
 def test_nothing_is_in_hand_where_every_run_has_ended():
-    assert work({}, Board({})) is None
+    assert work({}, RunTracker({})) is None
     assert work(*project({"a": ("s", "done"), "b": ("s", "failed")})) is None
 
 
 def test_only_sweeps_with_runs_to_do_count_and_ended_runs_of_them_count_whole():
-    rows, board = project(
+    rows, tracker = project(
         {"a": ("old", "done"), "b": ("new", "failed"), "c": ("new", "queued"), "d": ("new", "queued")}
     )
-    board.put_progress("c", "train", "step", 0.5, 1.0)
-    found = work(rows, board)
+    tracker.put_progress("c", "train", "step", 0.5, 1.0)
+    found = work(rows, tracker)
     assert (found.ended, found.total, found.share) == (1, 3, pytest.approx(0.5))
     assert found.eta == "ETA —"
 
@@ -51,17 +51,17 @@ def test_runs_wait_by_priority_then_as_submitted():
 
 
 def test_the_length_of_a_kind_is_the_mean_of_its_runs():
-    board = Board({"a": "x", "b": "x", "c": "y"})
-    board.runs["a"].took, board.runs["b"].took = 10.0, 20.0
-    assert board.lengths() == {"x": 15.0}
+    tracker = RunTracker({"a": "x", "b": "x", "c": "y"})
+    tracker.runs["a"].took, tracker.runs["b"].took = 10.0, 20.0
+    assert tracker.lengths() == {"x": 15.0}
 
 
 def test_a_run_at_work_counts_with_its_own_speed_where_others_of_its_kind_were_faster():
     now = [0.0]
-    board = Board({"a": "x", "b": "x"}, clock=lambda: now[0])
-    board.put_state("a", "done")
-    board.runs["a"].took = 2.0
-    board.put_progress("b", "train", "step", 0.0, 1.0)
+    tracker = RunTracker({"a": "x", "b": "x"}, clock=lambda: now[0])
+    tracker.put_state("a", "done")
+    tracker.runs["a"].took = 2.0
+    tracker.put_progress("b", "train", "step", 0.0, 1.0)
     now[0] = 10.0
-    board.put_progress("b", "train", "step", 0.25, 1.0)
-    assert board.sweep_left() == (pytest.approx(board.time_left(board.runs["b"])), False)
+    tracker.put_progress("b", "train", "step", 0.25, 1.0)
+    assert tracker.sweep_left() == (pytest.approx(tracker.time_left(tracker.runs["b"])), False)

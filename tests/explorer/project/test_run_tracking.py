@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from engine.run_states import FINISHED
 from engine.service.protocol import Note, StateChange
 from explorer.cli.watching import _take
-from explorer.project.board import Board
+from explorer.project.run_tracking import RunTracker
 
 
 class Clock:
@@ -20,16 +20,16 @@ def clock():
     return Clock()
 
 
-def board(clock, **kinds):
-    return Board(kinds, slots=2, clock=clock)
+def tracker(clock, **kinds):
+    return RunTracker(kinds, slots=2, clock=clock)
 
 
-def progress(board, run, fraction):
-    board.put_progress(run, "train", "step", fraction, 10.0)
+def progress(tracker, run, fraction):
+    tracker.put_progress(run, "train", "step", fraction, 10.0)
 
 
 def test_no_time_is_guessed_before_a_run_has_shown_its_speed(clock):
-    sweep = board(clock, a="x")
+    sweep = tracker(clock, a="x")
     progress(sweep, "a", 0.0)
     clock.now = 0.5
     progress(sweep, "a", 0.1)
@@ -38,7 +38,7 @@ def test_no_time_is_guessed_before_a_run_has_shown_its_speed(clock):
 
 
 def test_time_left_follows_the_speed_of_this_attempt_only(clock):
-    sweep = board(clock, a="x")
+    sweep = tracker(clock, a="x")
     progress(sweep, "a", 0.5)
     clock.now = 10.0
     progress(sweep, "a", 0.75)
@@ -46,7 +46,7 @@ def test_time_left_follows_the_speed_of_this_attempt_only(clock):
 
 
 def test_waiting_runs_count_as_others_of_their_kind_over_all_slots(clock):
-    sweep = board(clock, a="x", b="x", c="x", d="x")
+    sweep = tracker(clock, a="x", b="x", c="x", d="x")
     progress(sweep, "a", 0.0)
     clock.now = 10.0
     progress(sweep, "a", 0.5)
@@ -58,7 +58,7 @@ def test_waiting_runs_count_as_others_of_their_kind_over_all_slots(clock):
 
 
 def test_kinds_never_seen_make_the_guess_rough(clock):
-    sweep = board(clock, a="x", b="y")
+    sweep = tracker(clock, a="x", b="y")
     progress(sweep, "a", 0.0)
     clock.now = 10.0
     progress(sweep, "a", 0.5)
@@ -67,7 +67,7 @@ def test_kinds_never_seen_make_the_guess_rough(clock):
 
 
 def test_a_narrow_terminal_gets_one_line_that_fits(clock):
-    sweep = board(clock, **{"digits-pgd-c4-e0.05-s0-7b3c2d6611": "x"})
+    sweep = tracker(clock, **{"digits-pgd-c4-e0.05-s0-7b3c2d6611": "x"})
     (run,) = sweep.runs.values()
     sweep.put_progress(run.run_id, "train", "step 1267/1500", 0.84, 1609.0)
     assert "1,609 img/s" in sweep.line(run)
@@ -77,7 +77,7 @@ def test_a_narrow_terminal_gets_one_line_that_fits(clock):
 
 
 def test_states_are_news_once_and_ends_are_final_for_progress(clock):
-    sweep = board(clock, a="x", b="x")
+    sweep = tracker(clock, a="x", b="x")
     assert sweep.put_state("a", "failed", "out of memory")
     assert not sweep.put_state("a", "failed")
     assert not sweep.put_state("stranger", "done")
@@ -99,9 +99,9 @@ steps = st.tuples(
 
 
 def lived(steps, slots):
-    """A board that saw these steps; what became of it is a function of the slots only."""
+    """A tracker that saw these steps; what became of it is a function of the slots only."""
     clock = Clock()
-    sweep = Board(dict(zip("abcde", "xxyyz", strict=True)), slots=slots, clock=clock)
+    sweep = RunTracker(dict(zip("abcde", "xxyyz", strict=True)), slots=slots, clock=clock)
     for run, step, fraction, seconds in steps:
         clock.now += seconds
         if step == "progress":
@@ -141,7 +141,7 @@ def test_a_sweep_that_is_over_has_no_time_left(steps):
 @given(st.floats(10, 1e6), st.floats(0, 0.5), st.lists(st.floats(0.05, 0.999), min_size=1, max_size=5))
 def test_a_run_at_constant_speed_is_foretold_exactly(seconds, began, moments):
     clock = Clock()
-    sweep = Board({"a": "x"}, clock=clock)
+    sweep = RunTracker({"a": "x"}, clock=clock)
     progress(sweep, "a", began)
     for share in sorted(moments):
         clock.now = share * seconds
@@ -153,7 +153,7 @@ def test_a_run_at_constant_speed_is_foretold_exactly(seconds, began, moments):
 
 
 def test_a_finished_run_that_is_asked_for_again_begins_at_nothing(clock):
-    sweep = board(clock, a="x")
+    sweep = tracker(clock, a="x")
     progress(sweep, "a", 0.0)
     clock.now = 10.0
     progress(sweep, "a", 1.0)
@@ -163,7 +163,7 @@ def test_a_finished_run_that_is_asked_for_again_begins_at_nothing(clock):
 
 
 def test_a_failed_run_that_is_retried_goes_on_from_its_checkpoint(clock):
-    sweep = board(clock, a="x")
+    sweep = tracker(clock, a="x")
     progress(sweep, "a", 0.5)
     sweep.put_state("a", "failed")
     sweep.put_state("a", "queued")
@@ -172,7 +172,7 @@ def test_a_failed_run_that_is_retried_goes_on_from_its_checkpoint(clock):
 
 
 def test_a_runs_warnings_stand_on_its_line_until_it_is_run_again(clock):
-    sweep = board(clock, a="x", b="x")
+    sweep = tracker(clock, a="x", b="x")
     assert _take(sweep, Note(message="moved nowhere", time=0.0, run_id="a", warning=True)) is None
     assert _take(sweep, StateChange(run_id="a", state="done")) == "✔ a  done  ! moved nowhere"
     sweep.put_state("a", "running")

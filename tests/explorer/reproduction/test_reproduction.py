@@ -12,7 +12,7 @@ from engine import registry
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
-from explorer.project.access import FileResults
+from explorer.project.result_source import FileSource
 from explorer.reproduction import claims, page, settings, verdicts
 from store.records import NewRun
 from store.store import Store
@@ -79,7 +79,7 @@ def told(tmp_path):
             store.enqueue(preset, [NewRun(experiment=run.to_dict(), place={}, run_id=run.run_id) for run in runs])
             for run in runs:
                 store.apply(list(events(run, shift=apart * run.seed)))
-            return settings.gather(FileResults(store), preset)
+            return settings.gather(FileSource(store), preset)
 
         yield tell
 

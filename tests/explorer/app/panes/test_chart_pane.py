@@ -96,7 +96,7 @@ async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_cha
         pilot.app.screen.draw()
         assert pane.text() == before
         assert pane.border_subtitle == "asking …"
-        pilot.app.live.answers.trouble = "the engine is gone"
+        pilot.app.live.query_cache.trouble = "the engine is gone"
         pilot.app.screen.draw()
         assert "the engine is gone" in pane.text()
 

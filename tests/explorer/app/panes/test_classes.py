@@ -244,11 +244,11 @@ async def test_an_attack_to_come_is_said_with_the_time_until_then(open_pane):
     app = open_pane(RUNNING)
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "No attack")
-        board, now = app.live.board, [0.0]
-        board.clock = lambda: now[0]
-        board.put_progress(RUNNING, "train", "step 1/2", 0.0, 1.0)
+        tracker, now = app.live.tracker, [0.0]
+        tracker.clock = lambda: now[0]
+        tracker.put_progress(RUNNING, "train", "step 1/2", 0.0, 1.0)
         now[0] = 1860.0
-        board.put_progress(RUNNING, "train", "step 1/2", 0.5, 1.0)
+        tracker.put_progress(RUNNING, "train", "step 1/2", 0.5, 1.0)
         app.screen.draw()
         await text_of(pilot, "after training (31m).")
 

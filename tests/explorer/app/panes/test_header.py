@@ -108,11 +108,11 @@ async def test_the_time_left_is_told_once_it_is_known(make_app, until):
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.live.runs)
         assert lines(app)[1].rstrip().endswith("4/6 ██████▋░░░ ETA —")
-        board, now = app.live.board, [0.0]
-        board.clock = lambda: now[0]
-        board.put_progress(RUNNING, "train", "", 0.0, 0.0)
+        tracker, now = app.live.tracker, [0.0]
+        tracker.clock = lambda: now[0]
+        tracker.put_progress(RUNNING, "train", "", 0.0, 0.0)
         now[0] = 60.0
-        board.put_progress(RUNNING, "train", "", 0.5, 0.0)
+        tracker.put_progress(RUNNING, "train", "", 0.5, 0.0)
         assert re.search(r"4/6 ███████▌░░ ETA 3m00s \(.*\d\d:\d\d\)$", lines(app)[1].rstrip())
 
 
@@ -148,6 +148,6 @@ async def test_the_header_is_painted_only_where_it_changed(make_app, until, monk
         lines(app)
         assert painted == []
         app.live.put([])
-        app.live.board.put_state(RUNNING, "done")
+        app.live.tracker.put_state(RUNNING, "done")
         lines(app)
         assert painted == [1]

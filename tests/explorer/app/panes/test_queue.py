@@ -49,11 +49,11 @@ def line(said, name):
 
 def half_done(app, seconds=600.0):
     """Let the running run have done half of its work in so many seconds."""
-    board, now = app.live.board, [0.0]
-    board.clock = lambda: now[0]
-    board.put_progress(RUNNING, "train", "step 0/10", 0.0, 0.0)
+    tracker, now = app.live.tracker, [0.0]
+    tracker.clock = lambda: now[0]
+    tracker.put_progress(RUNNING, "train", "step 0/10", 0.0, 0.0)
     now[0] = seconds
-    board.put_progress(RUNNING, "train", "step 5/10", 0.5, 1842.0)
+    tracker.put_progress(RUNNING, "train", "step 5/10", 0.5, 1842.0)
     app.screen.draw()
 
 
@@ -151,7 +151,7 @@ async def test_an_idle_queue_says_why_and_lists_what_finished_last(open_queue, l
     app.live.status = status(app) if link == "engine" else None
     async with app.run_test(size=(80, 24)) as pilot:
         await text_of(pilot, "done")
-        app.live.board.runs[DONE].took = 754.0
+        app.live.tracker.runs[DONE].took = 754.0
         app.screen.draw()
         found = await text_of(pilot, "took 12m")
         assert said.split()[-1] in found.splitlines()[1]
@@ -189,7 +189,7 @@ async def test_lines_fit_the_pane_and_a_step_keeps_its_numbers(open_queue, size)
     app = open_queue()
     async with app.run_test(size=size) as pilot:
         await text_of(pilot, "queued")
-        app.live.board.put_progress(RUNNING, "predict", "adversarial 12000/70000", 0.9, 10.0)
+        app.live.tracker.put_progress(RUNNING, "predict", "adversarial 12000/70000", 0.9, 10.0)
         app.screen.draw()
         said = await text_of(pilot, "90%")
         pane = app.screen.query_one("#queue")

@@ -52,7 +52,7 @@ async def test_every_run_has_a_line_with_its_mark_state_and_number(open_runs):
 async def test_a_wide_pane_has_the_settings_and_the_progress(open_runs):
     async with open_runs(size=(80, 24)) as (pilot, pane):
         app = pilot.app
-        app.live.board.put_progress(RUNNING, "train", "step 1/2", 0.5, 0.0)
+        app.live.tracker.put_progress(RUNNING, "train", "step 1/2", 0.5, 0.0)
         app.screen.draw()
         header = line_text(pane.shown.head[0])
         assert header.split() == ["RUN", "STATE", "DEFENSE", "CAP", "EPS", "INF", "ACC", "PROGRESS"]

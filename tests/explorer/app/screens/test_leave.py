@@ -3,30 +3,30 @@ import pytest
 from engine.service import protocol
 from engine.service.client import EngineUnreachable
 from explorer.app.screens.leave import Leave, at_work
-from explorer.project.board import Board
+from explorer.project.run_tracking import RunTracker
 
 
-def board_of(**states):
+def tracker_of(**states):
     clock = [0.0]
-    board = Board(dict.fromkeys(states, "pgd"), clock=lambda: clock[0])
+    tracker = RunTracker(dict.fromkeys(states, "pgd"), clock=lambda: clock[0])
     for run_id, state in states.items():
-        board.put_state(run_id, state)
-    return board, clock
+        tracker.put_state(run_id, state)
+    return tracker, clock
 
 
 def test_work_is_told_by_phase_with_the_time_of_the_last():
-    board, clock = board_of(a="running", b="running", c="running", d="queued", e="done", f="queued")
+    tracker, clock = tracker_of(a="running", b="running", c="running", d="queued", e="done", f="queued")
     for run_id, share in (("a", 0.5), ("b", 0.2)):
-        board.put_progress(run_id, "train", "", 0.0, 1.0)
+        tracker.put_progress(run_id, "train", "", 0.0, 1.0)
         clock[0] += 60
-        board.put_progress(run_id, "train", "", share, 1.0)
-    board.put_progress("c", "infer", "", 0.9, 1.0)
-    assert at_work(board) == "2 training (4m00s left), 1 attacking, 2 queued"
+        tracker.put_progress(run_id, "train", "", share, 1.0)
+    tracker.put_progress("c", "infer", "", 0.9, 1.0)
+    assert at_work(tracker) == "2 training (4m00s left), 1 attacking, 2 queued"
 
 
 def test_a_run_that_has_said_nothing_yet_is_starting():
-    board, _ = board_of(a="running")
-    assert at_work(board) == "1 starting"
+    tracker, _ = tracker_of(a="running")
+    assert at_work(tracker) == "1 starting"
 
 
 async def asked(app, pilot, until, key="q"):

@@ -174,7 +174,7 @@ async def test_a_paused_view_holds_the_picture_and_going_on_draws(app, until, ru
         await pilot.press("p")
         other = run("digits-natural-c1-s0-aa01", defense="natural", adversarial_inference_accuracy=0.99)
         app.live.put([run("digits-pgd-c9-s0-bb01"), other])
-        app.live.board.put_progress("digits-pgd-c2-e0.1-s0-aa04", "predict", "", 0.9, 0.0)
+        app.live.tracker.put_progress("digits-pgd-c2-e0.1-s0-aa04", "predict", "", 0.9, 0.0)
         await until(pilot, lambda: "PAUSED · 1 new" in screen_text(app)[0])
         await pilot.press("j", "k")
         runs = app.screen.query_one("#runs")
@@ -204,8 +204,8 @@ def test_news_do_not_reach_what_is_held(make_live, run):
     live.put([run("x-0001")])
     live.note("after")
     live.put([run("digits-natural-c1-s0-aa01", state="failed")])
-    live.board.put_state("digits-pgd-c2-e0.1-s0-aa04", "done")
+    live.tracker.put_state("digits-pgd-c2-e0.1-s0-aa04", "done")
     assert (len(still.runs), len(still.log), still.changes) == before
     assert still.runs["digits-natural-c1-s0-aa01"].state == "done"
-    assert still.board.runs["digits-pgd-c2-e0.1-s0-aa04"].state == "running"
-    assert still.board.clock() == still.board.clock()
+    assert still.tracker.runs["digits-pgd-c2-e0.1-s0-aa04"].state == "running"
+    assert still.tracker.clock() == still.tracker.clock()
