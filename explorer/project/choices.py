@@ -85,9 +85,6 @@ class Choices:
         return all(word in text.lower() for word in self.filter.lower().split())
 
 
-View = Choices
-
-
 @lru_cache(16)
 def expression(pattern: str) -> re.Pattern[str] | None:
     """The expression, None while it is none."""

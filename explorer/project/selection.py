@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.run_states import FAILED, FINISHED, WAITING
 from explorer.project import metrics
-from explorer.project.choices import SAVED_FILTERS, View
+from explorer.project.choices import SAVED_FILTERS, Choices
 from explorer.project.open_project import OpenProject
 from store.rows import Run
 
@@ -38,7 +38,7 @@ class Selection:
     """The choices of a person applied to the runs of a project; it keeps nothing itself."""
 
     live: OpenProject
-    choices: View
+    choices: Choices
 
     @property
     def current(self) -> Run | None:

@@ -27,13 +27,9 @@ def draw(make_live):
 @pytest.fixture
 def swept(fact):
     """Facts of natural and robust training over two capacities."""
-    return [
-        fact(0.52, defense="natural"),
-        fact(0.54, defense="natural", capacity=2.0),
-        fact(0.60),
-        fact(0.64, capacity=2.0, published=0.66),
-        fact(0.58, epsilon=0.05, evaluation_epsilon=0.05),
-    ]
+    natural = [fact(0.52, defense="natural"), fact(0.54, defense="natural", capacity=2.0)]
+    robust = [fact(0.60), fact(0.64, capacity=2.0, published=0.66)]
+    return [*natural, *robust, fact(0.58, epsilon=0.05, evaluation_epsilon=0.05)]
 
 
 def by_label(drawing):

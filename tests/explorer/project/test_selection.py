@@ -1,6 +1,6 @@
 import pytest
 
-from explorer.project.choices import View
+from explorer.project.choices import Choices
 from explorer.project.selection import CHOSEN, SORTS, Selection
 
 NATURAL, SECOND = "digits-natural-c1-s0-aa01", "digits-natural-c2-s0-aa02"
@@ -12,7 +12,7 @@ def select(make_live):
     """A function making a selection of the project's runs by choices."""
 
     def make(rows=None, **choices):
-        return Selection(make_live(rows), View(**{"current": NATURAL} | choices))
+        return Selection(make_live(rows), Choices(**{"current": NATURAL} | choices))
 
     return make
 
