@@ -337,7 +337,8 @@ async def test_the_title_says_what_the_numbers_are_however_long_that_is(open_run
         ):
             pilot.app.screen.draw()
             assert (
-                f"({view.leak_view})" in pane.border_title or f"({metrics.SHORT[view.leak_view]})" in pane.border_title
+                f"({view.leak_view})" in pane.border_title
+                or f"({registry.VIEWS[view.leak_view].short})" in pane.border_title
             )
             assert ("held-out" in pane.border_title) is (metrics.rule_of(view) == "heldout")
             assert "…" not in pane.border_title
