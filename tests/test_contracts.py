@@ -1,7 +1,9 @@
 """The rules of the house that a machine can check: who imports what, and the style of the code."""
 
+import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,35 @@ print(*sorted({"torch", "torchvision", "auto_LiRPA", "sklearn", "duckdb", "numpy
 """
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
+
+
+def modules():
+    """Name -> file of every module."""
+    found = {}
+    for package in ("explorer", "engine", "store"):
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path, known):
+    """The modules that a file names anywhere, in functions and for types alone as well."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from names & known.keys() or {node.module} & known.keys()
+
+
+def test_no_imports_go_round_in_a_circle():
+    known = modules()
+    graph = {name: {other for other in imported(path, known) if other != name} for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 def test_files_stay_short():

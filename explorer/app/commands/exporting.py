@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any
 
-from explorer.app.panes.chart import Chart
+from explorer.app.panes.chart import ChartPane
 from explorer.app.screens.main import MainScreen
 from explorer.project import exports
 from explorer.project.exports import TableExport, WrittenFile
@@ -26,7 +26,7 @@ class ExportCommands:
     def _table(self) -> str:
         """The table that the focused pane shows."""
         pane = self.main.pane
-        if isinstance(pane, Chart):
+        if isinstance(pane, ChartPane):
             return pane.kind
         return pane.SCOPE if pane is not None and pane.SCOPE in TABLES else "runs"
 

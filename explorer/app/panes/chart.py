@@ -31,7 +31,7 @@ HINTS = (
 )
 
 
-class Chart(ChartChoices, Pane):
+class ChartPane(ChartChoices, Pane):
     """Draws the runs that are on the chart; the second one (2b) shows what goes with the first."""
 
     NUMBER, NAME, SCOPE = "2", "", "chart"
@@ -57,12 +57,12 @@ class Chart(ChartChoices, Pane):
     @property
     def kind(self) -> str:
         """What is drawn; the companion draws what goes with the first chart's."""
-        return self.view.chart if self.NUMBER == Chart.NUMBER else COMPANIONS[self.view.chart]
+        return self.view.chart if self.NUMBER == ChartPane.NUMBER else COMPANIONS[self.view.chart]
 
     @property
-    def companion(self) -> "Chart":
+    def companion(self) -> "ChartPane":
         """The other chart."""
-        return self.screen.query_one("#chartb" if self.NUMBER == Chart.NUMBER else "#chart")
+        return self.screen.query_one("#chartb" if self.NUMBER == ChartPane.NUMBER else "#chart")
 
     def page(self, width: int, height: int) -> Page:
         """The chart, or what is missing for one."""

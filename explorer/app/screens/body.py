@@ -6,7 +6,7 @@ from textual.layout import Layout
 from textual.message import Message
 from textual.widget import Widget
 
-from explorer.app.panes.chart import Chart
+from explorer.app.panes.chart import ChartPane
 from explorer.app.panes.classes import ClassesPane
 from explorer.app.panes.gpu import GpuPane
 from explorer.app.panes.log import LogPane
@@ -30,8 +30,8 @@ class Body(Widget):
     def compose(self) -> ComposeResult:
         """Everything stands from the start; what is known fills in."""
         yield RunsPane()
-        yield Chart("2")
-        yield Chart("2b")
+        yield ChartPane("2")
+        yield ChartPane("2b")
         yield ClassesPane()
         yield QueuePane()
         yield GpuPane()

@@ -3,7 +3,7 @@
 import copy
 from functools import partialmethod
 
-from explorer.app.panes.chart import Chart
+from explorer.app.panes.chart import ChartPane
 from explorer.app.screens.body import Body
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
@@ -80,7 +80,7 @@ class PaneActions:
     def action_back(self) -> None:
         """Undo one layer: search, filter, saved filter, zoom of the pane, zoom of a chart, crosshair."""
         choices, body, pane = self.choices, self.body, self.focused
-        charts = [chart for chart in body.query(Chart) if chart.display]
+        charts = [chart for chart in body.query(ChartPane) if chart.display]
         seen = [chart for chart in charts if chart.x_range is not None]
         crossed = [chart for chart in charts if chart.crosshair is not None]
         if pane is not None and pane.search:
@@ -103,7 +103,7 @@ class PaneActions:
         self.body.zoomed = ""
         for pane in self.body.all_panes:
             pane.search = ""
-        for chart in self.body.query(Chart):
+        for chart in self.body.query(ChartPane):
             chart.crosshair = chart.x_range = None
         self.body.lay_out()
 
