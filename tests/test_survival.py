@@ -91,11 +91,11 @@ class Victim:
             self.pause.wait(0.05)
 
     def states(self, client):
-        rows = {row["run_id"]: row for row in EngineSource(client).query("runs")}
+        rows = {row.run_id: row for row in EngineSource(client).query("runs")}
         for run_id, row in rows.items():
-            if row["state"] == "done":
-                assert self.done_at.setdefault(run_id, row["started"]) == row["started"], f"{run_id} was done twice"
-        return {run_id: row["state"] for run_id, row in rows.items()}
+            if row.state == "done":
+                assert self.done_at.setdefault(run_id, row.started) == row.started, f"{run_id} was done twice"
+        return {run_id: row.state for run_id, row in rows.items()}
 
     def facts(self, client):
         """Number of acknowledged rows by run and table."""
@@ -133,8 +133,8 @@ class Victim:
             assert (self.project.run_folder(run_id) / "model.safetensors").read_bytes() == weights
             history = asked.query("history", run_id=run_id)
             assert len(history) == points
-            assert len({(row["step"], row["metric"]) for row in history}) == points
-            leakage = [tuple(row[name] for name in FACT) for row in asked.query("leakage", run_id=run_id)]
+            assert len({(row.step, row.metric) for row in history}) == points
+            leakage = [tuple(getattr(row, name) for name in FACT) for row in asked.query("leakage", run_id=run_id)]
             assert len(leakage) == len(set(leakage))
             assert set(leakage) == facts
 

@@ -120,7 +120,7 @@ class EngineCommands:
     async def action_attack(self) -> None:
         """All inference attacks on the run under the cursor."""
         if not self._without_run():
-            self._say(await run_commands.attack(self.live, self.run["run_id"]))
+            self._say(await run_commands.attack(self.live, self.run.run_id))
 
     async def action_first(self) -> None:
         """Before all others that wait."""

@@ -33,7 +33,7 @@ class Nvml(ModuleType):
         super().__init__("pynvml")
         self.nvmlMemory_v2 = 2
         self.users = 0
-        self.query_cache = {"DeviceGetCount": 0}
+        self.answers = {"DeviceGetCount": 0}
 
     def nvmlInit(self):  # noqa: N802
         self.answer("Init")
@@ -43,7 +43,7 @@ class Nvml(ModuleType):
         self.users -= 1
 
     def answer(self, function, *arguments):
-        value = self.query_cache.get((function, *arguments), self.query_cache.get(function))
+        value = self.answers.get((function, *arguments), self.answers.get(function))
         if isinstance(value, Exception):
             raise value
         return value

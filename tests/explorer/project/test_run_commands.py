@@ -24,7 +24,7 @@ class Engine:
         self.place = PLACE if place is None else place
         self.experiments = list(sweeps.expand(merged, data, "quick"))
         self.runs = {each.run_id: self.row(each) for each in self.experiments}
-        self.told, self.query_cache = [], answers
+        self.told, self.answers = [], answers
         self.project = Project.at("nowhere")
 
     def row(self, experiment):

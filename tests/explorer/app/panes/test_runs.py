@@ -92,8 +92,8 @@ async def test_long_names_keep_the_end_that_tells_them_apart(open_runs, run):
         run("digits-pgd-c1-s0-aa03"),
     ]
     async with open_runs(rows) as (_, pane):
-        assert "…" in line(pane, rows[0]["run_id"])
-        assert "c16-e0.1-s0" in line(pane, rows[0]["run_id"])
+        assert "…" in line(pane, rows[0].run_id)
+        assert "c16-e0.1-s0" in line(pane, rows[0].run_id)
 
 
 def test_short_names_leave_out_a_data_set_that_is_the_only_one(run):
@@ -378,7 +378,7 @@ async def test_only_lines_in_sight_are_made_of_many_runs(open_runs, run, monkeyp
         made, progress = set(), type(pane)._progress
 
         def count(self, run):
-            made.add(run["run_id"])
+            made.add(run.run_id)
             return progress(self, run)
 
         monkeypatch.setattr(type(pane), "_progress", count)
