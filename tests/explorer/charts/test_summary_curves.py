@@ -249,7 +249,7 @@ def test_a_run_is_asked_for_by_itself_so_that_answers_last(told, draw):
 def test_the_run_under_the_cursor_and_marked_ones_are_among_the_few(run, make_live):
     rows = [run(f"digits-pgd-s{seed}-{seed:04x}", seed=seed) for seed in range(20)]
     live = make_live(rows)
-    last, marked = rows[-1]["run_id"], rows[15]["run_id"]
+    last, marked = rows[-1].run_id, rows[15].run_id
     shown = [
         one.run_id for one in run_curves.shown_runs(Choices(current=last, marked=[marked]), list(live.runs.values()))
     ]

@@ -56,8 +56,8 @@ async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_th
     (run_id,) = (await live.call(submission(0))).run_ids
     assert live.link == "engine"
     await eventually(lambda: run_id in live.ended)
-    await eventually(lambda: live.runs[run_id]["benign_inference_accuracy"] is not None)
-    assert live.tracker.runs[run_id].state == live.runs[run_id]["state"] == "done"
+    await eventually(lambda: live.runs[run_id].inference_accuracy("benign") is not None)
+    assert live.tracker.runs[run_id].state == live.runs[run_id].state == "done"
     assert any(line.run_id == run_id and "done" in line.message for line in live.log)
     await eventually(lambda: live.rows("capacity", measure="accuracy") is not None)
     assert live.rows("capacity", measure="accuracy") == await live.query("capacity", measure="accuracy")

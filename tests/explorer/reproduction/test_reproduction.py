@@ -163,7 +163,7 @@ def test_seeds_are_one_setting_with_the_wider_interval_of_two_seeds_none_over_th
     assert number.value == pytest.approx(0.681 + apart * (seeds - 1) / 2)
     assert (number.value - number.low, number.high - number.value) == pytest.approx((half, half), abs=1e-4)
     assert number.over == over
-    assert [run["seed"] for run in found.runs] == list(range(seeds))
+    assert [run.seed for run in found.runs] == list(range(seeds))
 
 
 def test_accuracies_have_an_interval_over_their_images(told):

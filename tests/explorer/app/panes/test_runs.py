@@ -202,7 +202,7 @@ async def test_the_cursor_keeps_its_run_when_rows_are_sorted_filtered_or_come(op
     async with open_runs(ranked) as (pilot, pane):
         await pilot.press("j", "j", "j")
         chosen = pilot.app.choices.current
-        assert chosen == ranked[3]["run_id"]
+        assert chosen == ranked[3].run_id
         await pilot.press("s", "S")
         assert pane.order[pane.shown.cursor] == chosen
         pilot.app.choices.filter = "c3"
@@ -219,7 +219,7 @@ async def test_a_cursor_on_a_run_that_is_filtered_away_goes_to_the_first(open_ru
         await pilot.press("j", "j")
         pilot.app.choices.filter = "c4"
         pilot.app.screen.draw()
-        assert pilot.app.choices.current == ranked[4]["run_id"]
+        assert pilot.app.choices.current == ranked[4].run_id
 
 
 async def test_a_run_chosen_in_the_queue_stays_chosen_though_the_list_hides_it(open_runs):
@@ -385,4 +385,4 @@ async def test_only_lines_in_sight_are_made_of_many_runs(open_runs, run, monkeyp
         await pilot.press("j")
         assert len(made) <= pane.size.height
         await pilot.press("G")
-        assert pilot.app.choices.current == rows[-1]["run_id"]
+        assert pilot.app.choices.current == rows[-1].run_id
