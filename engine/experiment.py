@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from engine import bounds, events, inference
-from engine.data import datasets, sources
+from engine.data import datasets
 from engine.data.datasets import Dataset
 from engine.evaluation import calibration, exposed_images, plausibility, prediction_files, predictions, soundness, views
 from engine.evaluation.prediction_files import PredictionsError
@@ -22,7 +22,7 @@ from engine.failures import in_one_line
 from engine.inference import risk
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
-from engine.models import networks, pretrained, weights
+from engine.models import fingerprints, networks, pretrained, weights
 from engine.registry import BENIGN
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment, Inference
@@ -165,7 +165,7 @@ def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop:
 
 def trained(experiment: Experiment, data: Dataset, context: RunContext, meter: Meter) -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
-    if sources.network_fingerprint(experiment.network) != experiment.network_fingerprint:
+    if fingerprints.network_fingerprint(experiment.network) != experiment.network_fingerprint:
         raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
     torch.manual_seed(seed_of(experiment.seed, "network"))
     model = networks.build(

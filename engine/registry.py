@@ -308,11 +308,6 @@ def headline_views() -> tuple[str, ...]:
     return tuple(view for view, row in VIEWS.items() if row.headline)
 
 
-def code_of_network(name: str) -> str:
-    """The `module:callable` that makes it: of its row, or the name itself."""
-    return name if ":" in name else NETWORKS[name].code
-
-
 _LIRPA = ("auto_LiRPA", "appdirs", "tqdm")
 CERTIFICATIONS = Table(
     "certifications",
@@ -344,7 +339,6 @@ __all__ = [
     "RegistryRow",
     "Table",
     "ViewRow",
-    "code_of_network",
     "headline_views",
     "load",
     "training_defenses",

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine import registry
-from engine.data.sources import require_network
 from engine.models import probability_outputs
+from engine.models.fingerprints import code_of, require_network
 from engine.validation import SpecError
 
 LEAK = 0.1
@@ -219,7 +219,7 @@ def _own_network(name: str, settings: dict[str, Any]) -> nn.Module:
 
 
 def _imported(name: str) -> Callable[..., Any]:
-    module, path = registry.code_of_network(name).split(":", 1)
+    module, path = code_of(name).split(":", 1)
     target = importlib.import_module(module)
     for part in path.split("."):
         target = getattr(target, part, None)

@@ -8,8 +8,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from engine.data import sources
-from engine.models import state_dicts, tensorfile
+from engine.models import fingerprints, state_dicts, tensorfile
 from engine.models.state_dicts import Match
 from engine.spec.recipes import PretrainedRecipe
 from engine.text import printable
@@ -39,7 +38,7 @@ def load(model: nn.Module, recipe: PretrainedRecipe, notice: Callable[[str], Non
     notice: is told where in the file they were found and what was done to their names, if anything.
     """
     path = Path(recipe.weights)
-    if sources.weights_fingerprint(path) != recipe.fingerprint:
+    if fingerprints.weights_fingerprint(path) != recipe.fingerprint:
         _refuse(path, "has changed since this run was planned; submit the sweep again")
     state = model.state_dict()
     wanted = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}

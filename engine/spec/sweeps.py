@@ -31,6 +31,7 @@ from typing import Any
 
 from engine import registry
 from engine.data import sources
+from engine.models import fingerprints
 from engine.spec.experiment import Data, Evaluation, Experiment, Inference
 from engine.spec.recipes import (
     SCALES,
@@ -205,7 +206,7 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
         require(number and 0 <= epsilon <= 1, "grid.epsilon", epsilon, "0 to 1, or '8/255'")
     _require_few(grid)
     network = table.get("network", usual.network)
-    network_fingerprint = sources.network_fingerprint(network)
+    network_fingerprint = fingerprints.network_fingerprint(network)
     inference = from_mapping(Inference, table.get("inference", {}), "inference")
     weights: dict[str, Recipe] = {}
     for drawn, fraction, chosen, defense in itertools.product(
@@ -249,7 +250,7 @@ def _located(recipe: Recipe, known: dict[str, Recipe]) -> Recipe:
         return recipe
     if recipe.weights not in known:
         path = _resolved("recipe.weights", recipe.weights)
-        fingerprint = sources.weights_fingerprint(path)
+        fingerprint = fingerprints.weights_fingerprint(path)
         known[recipe.weights] = replace(recipe, weights=str(path), fingerprint=fingerprint)
     return known[recipe.weights]
 

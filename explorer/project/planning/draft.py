@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.data import sources
 from engine.job_settings import RunOptions
+from engine.models import fingerprints
 from engine.registry import training_defenses, written_datasets
 from engine.spec import sweeps
 from engine.spec.experiment import Data
@@ -177,7 +177,7 @@ def _folder(field: str, text: str) -> Path:
 
 def _network(draft: Draft) -> str | None:
     if name := draft.network.strip():
-        sources.network_fingerprint(name)  # that the source of a network of one's own can be found
+        fingerprints.network_fingerprint(name)  # that the source of a network of one's own can be found
     return name or None
 
 

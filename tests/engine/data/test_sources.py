@@ -1,4 +1,3 @@
-import hashlib
 import math
 import shutil
 import struct
@@ -11,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import patience
 
-from engine import registry
 from engine.data import sources
-from engine.data.sources import DatasetError, fingerprint, network_fingerprint, require_network
+from engine.data.sources import DatasetError, fingerprint
 from engine.spec.experiment import Data
 from engine.validation import SpecError
 
@@ -196,35 +194,6 @@ def test_val_stands_in_for_test_and_a_class_may_be_called_train(pets, tmp_path):
     assert len(sources.folder_splits(Data(name=f"folder:{pets}"))) == 2
     vehicles = fill(tmp_path / "vehicles", {"train/1.png": b"", "bus/1.png": b""})
     assert [list(split) for split in sources.folder_splits(Data(name=f"folder:{vehicles}"))] == [["bus", "train"]]
-
-
-def test_families_are_known_networks_and_have_no_fingerprint():
-    for name in registry.NETWORKS:
-        require_network(name)
-        assert network_fingerprint(name) == ""
-
-
-def test_unknown_networks_are_refused_with_the_known_ones():
-    message = refusal(require_network, "yale-cn")
-    assert "did you mean 'yale-cnn'" in message
-    assert all(name in message for name in registry.NETWORKS)
-    for name in (":", "module:", ":build", "mod ule:build", "a:b:c", "1a:b"):
-        refusal(require_network, name)
-
-
-def test_a_network_of_ones_own_is_known_by_its_source_without_importing_it(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    fill(tmp_path, {"own_nets/__init__.py": b"raise SystemExit", "own_nets/deep.py": b"import torch"})
-    expected = hashlib.blake2b(b"import torch", digest_size=16).hexdigest()
-    assert network_fingerprint("own_nets.deep:build") == expected
-    fill(tmp_path, {"own_nets/deep.py": b"changed"})
-    assert network_fingerprint("own_nets.deep:build") != expected
-    assert "own_nets" not in sys.modules
-
-
-@pytest.mark.parametrize("name", ["no_such_module_here:build", "sys:exit", "json.nothing:load", "math.deep.er:sin"])
-def test_a_module_without_source_is_refused(name):
-    assert "no source file" in refusal(network_fingerprint, name)
 
 
 def test_dataset_errors_are_setting_errors():

@@ -13,8 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.data import sources
-from engine.models import networks, pretrained, state_dicts, tensorfile
+from engine.models import fingerprints, networks, pretrained, state_dicts, tensorfile
 from engine.spec.recipes import PretrainedRecipe
 from engine.validation import SpecError
 
@@ -38,7 +37,7 @@ def other():
 def fill(path, model):
     """The notices of filling a model from a file."""
     said = []
-    recipe = PretrainedRecipe(weights=str(path), fingerprint=sources.weights_fingerprint(path))
+    recipe = PretrainedRecipe(weights=str(path), fingerprint=fingerprints.weights_fingerprint(path))
     pretrained.load(model, recipe, said.append)
     return said
 
