@@ -27,7 +27,7 @@ def chart_answers(fact):
             fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
         ]
         wanted = {"measure": measure, "attack": attack, "view": view, "threshold_rule": threshold_rule}
-        return [row for row in facts if all(value in (None, row[name]) for name, value in wanted.items())]
+        return [row for row in facts if all(value in (None, getattr(row, name)) for name, value in wanted.items())]
 
     def history(run_id, metric):
         return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
