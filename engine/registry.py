@@ -11,8 +11,8 @@ from engine.registry_rows import (
     DatasetRow,
     DefenseRow,
     NetworkRow,
+    Registry,
     RegistryRow,
-    Table,
     ViewRow,
     load,
 )
@@ -26,7 +26,7 @@ CERTIFIED = "certified"
 HEADLINE = "confidence"
 """The attack behind the headline numbers, I_B, I_A and I_V."""
 
-DATASETS = Table(
+DATASETS = Registry(
     "datasets",
     DatasetRow(
         name="digits",
@@ -102,7 +102,7 @@ DATASETS = Table(
 )
 """Capacities are the original scale of the paper's networks."""
 
-NETWORKS = Table(
+NETWORKS = Registry(
     "networks",
     NetworkRow(
         name="small-cnn",
@@ -130,7 +130,7 @@ NETWORKS = Table(
     ),
 )
 
-DEFENSES = Table(
+DEFENSES = Registry(
     "defenses",
     DefenseRow(
         name=NATURAL,
@@ -187,7 +187,7 @@ DEFENSES = Table(
     ),
 )
 
-VIEWS = Table(
+VIEWS = Registry(
     "views",
     ViewRow(
         name=BENIGN,
@@ -224,7 +224,7 @@ VIEWS = Table(
     ),
 )
 
-ATTACKS = Table(
+ATTACKS = Registry(
     "attacks",
     AttackRow(
         name=HEADLINE,
@@ -309,7 +309,7 @@ def headline_views() -> tuple[str, ...]:
 
 
 _LIRPA = ("auto_LiRPA", "appdirs", "tqdm")
-CERTIFICATIONS = Table(
+CERTIFICATIONS = Registry(
     "certifications",
     CertificationRow(name="ibp", words="interval bound propagation", passes=3.0),
     CertificationRow(name="crown-ibp", words="CROWN-IBP (auto_LiRPA)", passes=100.0, needs=_LIRPA),
@@ -336,8 +336,8 @@ __all__ = [
     "DatasetRow",
     "DefenseRow",
     "NetworkRow",
+    "Registry",
     "RegistryRow",
-    "Table",
     "ViewRow",
     "headline_views",
     "load",

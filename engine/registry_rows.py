@@ -140,8 +140,8 @@ class CertificationRow(RegistryRow):
 R = TypeVar("R", bound=RegistryRow)
 
 
-class Table(Mapping[str, R], Generic[R]):
-    """Rows of one kind by name: ours, then those of other packages (entry points of `mia_explore.GROUP`)."""
+class Registry(Mapping[str, R], Generic[R]):
+    """The rows of one kind by name: ours, then those of other packages (entry points of `mia_explore.GROUP`)."""
 
     def __init__(self, group: str, *own: R) -> None:
         self._group, self._own = group, own

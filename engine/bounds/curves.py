@@ -22,7 +22,7 @@ class Band(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Curve:
+class Activation:
     """An activation, number by number: it rises, but falls to the left of its valley if it has one."""
 
     layer: nn.Module
@@ -41,10 +41,10 @@ class Curve:
         return torch.where((low < self.valley) & (high > self.valley), bottom, least), torch.maximum(first, last)
 
 
-def leaky(slope: float) -> Curve:
+def leaky(slope: float) -> Activation:
     """The leaky ReLU of that slope below 0; of slope 0, the ReLU."""
     layer = nn.LeakyReLU(slope) if slope else nn.ReLU()
-    return Curve(layer, 0.0 if slope < 0 else None, partial(_hull, slope))
+    return Activation(layer, 0.0 if slope < 0 else None, partial(_hull, slope))
 
 
 def _hull(slope: float, low: Tensor, high: Tensor) -> Band:
@@ -72,8 +72,8 @@ def _least_slope(
 
 def _smooth(
     layer: nn.Module, derivative: Callable[[Tensor], Tensor], valley: float | None = None, dip: float | None = None
-) -> Curve:
-    return Curve(layer, valley, partial(_least_slope, layer, derivative, dip))
+) -> Activation:
+    return Activation(layer, valley, partial(_least_slope, layer, derivative, dip))
 
 
 def _gelu_slope(x: Tensor) -> Tensor:
@@ -92,5 +92,5 @@ def _tanh_slope(x: Tensor) -> Tensor:
 SIGMOID = _smooth(nn.Sigmoid(), _sigmoid_slope)
 TANH = _smooth(nn.Tanh(), _tanh_slope)
 GELU = _smooth(nn.GELU(), _gelu_slope, valley=-0.7517915246935645, dip=-math.sqrt(2))
-GELU_BY_TANH = Curve(nn.GELU("tanh"), valley=-0.7524614220710162)
+GELU_BY_TANH = Activation(nn.GELU("tanh"), valley=-0.7524614220710162)
 """The approximation that some networks use; its slope has no closed form worth bounding."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.bounds import walk
 from engine.bounds.box import margin_rows
-from engine.bounds.curves import Band, Curve
+from engine.bounds.curves import Activation, Band
 from engine.bounds.values import Affine, NoRuleError, Value
 
 
@@ -58,7 +58,7 @@ def _cauchy(count: int, like: Tensor) -> Tensor:
     return torch.empty(count, 1, *like.shape[1:], device=like.device, dtype=like.dtype).cauchy_()
 
 
-def band_of(curve: Curve, low: Tensor, high: Tensor) -> Band:
+def band_of(curve: Activation, low: Tensor, high: Tensor) -> Band:
     """The band that holds an activation between low and high; `NoRuleError` where none is known."""
     if curve.band is None:
         raise NoRuleError
@@ -84,7 +84,7 @@ class Projected(Value):
         draws = step.apply(self.draws.flatten(0, 1)).unflatten(0, self.draws.shape[:2])
         return replace(self, centre=step(self.centre), draws=draws)
 
-    def bend(self, curve: Curve) -> "Projected":
+    def bend(self, curve: Activation) -> "Projected":
         """The curve's band: its slope on everything so far, and half its height as a new deviation."""
         radius = self.radius()
         slope, shift, half = band = band_of(curve, self.centre - radius, self.centre + radius)
@@ -115,7 +115,7 @@ class Relaxed(Value):
         """Exact."""
         return replace(self, centre=step(self.centre))
 
-    def bend(self, _: Curve) -> "Relaxed":
+    def bend(self, _: Activation) -> "Relaxed":
         """The middle of the next band."""
         band = next(self.bands)
         self.begins.append(band.slope * self.centre + band.shift)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from engine.bounds import walk
 from engine.bounds.box import margin_rows, wrong_classes
-from engine.bounds.curves import Curve
+from engine.bounds.curves import Activation
 from engine.bounds.values import Affine, Value
 from engine.models.networks import Standardise
 
@@ -46,7 +46,7 @@ class Interval(Value):
         """Exact for each number by itself."""
         return Interval(step(self.centre), step.absolute(self.radius))
 
-    def bend(self, curve: Curve) -> "Interval":
+    def bend(self, curve: Activation) -> "Interval":
         """Exact."""
         return Interval.between(*curve.between(self.centre - self.radius, self.centre + self.radius))
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bounds import walk
-from engine.bounds.curves import Curve
+from engine.bounds.curves import Activation
 from engine.bounds.layers import Sum, View
 from engine.bounds.values import Affine, NoRuleError, Value
 
@@ -58,7 +58,7 @@ class Written(Value):
             self._require_tiling(layer)
         return self._through(layer)
 
-    def bend(self, curve: Curve) -> "Written":
+    def bend(self, curve: Activation) -> "Written":
         """A layer; of leaky ReLUs, those whose lines auto_LiRPA puts on the right sides."""
         layer = curve.layer
         if isinstance(layer, nn.GELU) or (isinstance(layer, nn.LeakyReLU) and not 0 <= layer.negative_slope <= 1):

@@ -166,7 +166,7 @@ def _leaky_relu(value: Value, negative_slope: float = 0.01, inplace: bool = Fals
     return value.bend(curves.leaky(negative_slope))
 
 
-def _bent(curve: curves.Curve) -> Rule:
+def _bent(curve: curves.Activation) -> Rule:
     return lambda value, **_: value.bend(curve)
 
 

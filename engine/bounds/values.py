@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from engine.bounds.curves import Curve
+from engine.bounds.curves import Activation
 from engine.models.networks import Standardise
 
 
@@ -52,7 +52,7 @@ class Value(ABC):
         """The set behind an affine step."""
 
     @abstractmethod
-    def bend(self, curve: Curve) -> Self:
+    def bend(self, curve: Activation) -> Self:
         """A set that holds every point behind an activation."""
 
     @abstractmethod
@@ -73,32 +73,32 @@ class Value(ABC):
 
 
 @dataclass(frozen=True)
-class Point(Value):
+class SinglePoint(Value):
     """A set of one point: what the followed steps give for it, to be compared with what the network does."""
 
     method = "any method"
     centre: Tensor
 
-    def affine(self, step: Affine) -> "Point":
+    def affine(self, step: Affine) -> "SinglePoint":
         """The answer."""
-        return Point(step(self.centre))
+        return SinglePoint(step(self.centre))
 
-    def bend(self, curve: Curve) -> "Point":
+    def bend(self, curve: Activation) -> "SinglePoint":
         """The answer."""
-        return Point(curve.layer(self.centre))
+        return SinglePoint(curve.layer(self.centre))
 
-    def max_pool(self, layer: nn.MaxPool2d) -> "Point":
+    def max_pool(self, layer: nn.MaxPool2d) -> "SinglePoint":
         """The answer."""
-        return Point(layer(self.centre))
+        return SinglePoint(layer(self.centre))
 
-    def standardise(self, layer: Standardise) -> "Point":
+    def standardise(self, layer: Standardise) -> "SinglePoint":
         """The answer."""
-        return Point(layer(self.centre))
+        return SinglePoint(layer(self.centre))
 
-    def reshape(self, shape: torch.Size) -> "Point":
+    def reshape(self, shape: torch.Size) -> "SinglePoint":
         """The answer."""
-        return Point(self.centre.reshape(shape))
+        return SinglePoint(self.centre.reshape(shape))
 
-    def add(self, other: "Point") -> "Point":
+    def add(self, other: "SinglePoint") -> "SinglePoint":
         """The sum."""
-        return Point(self.centre + other.centre)
+        return SinglePoint(self.centre + other.centre)

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from engine.bounds import graphs, rules
 from engine.bounds.box import BoundError
 from engine.bounds.graphs import Graph
-from engine.bounds.values import NoRuleError, Point, Value
+from engine.bounds.values import NoRuleError, SinglePoint, Value
 
 MISREAD = 1e-3
 """Part of the largest logit by which the steps followed may miss what the network gives."""
@@ -62,7 +62,7 @@ def _graph(model: nn.Module, value: Value) -> Graph:
 @torch.no_grad()
 def _try(model: nn.Module, graph: Graph, x: Tensor) -> None:
     """Refuse a network whose steps were followed wrongly: they do not give the margins that it gives."""
-    found = _logits(model, graph, Point(x)).centre
+    found = _logits(model, graph, SinglePoint(x)).centre
     with graphs.inference(model):
         error = found - model(x.clone())
     error = (error - error.mean(dim=1, keepdim=True)).abs().max()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from engine.bounds import walk
 from engine.bounds.box import margin_rows
-from engine.bounds.curves import Curve
+from engine.bounds.curves import Activation
 from engine.bounds.dual import band_of
 from engine.bounds.values import Affine, Value
 
@@ -56,7 +56,7 @@ class Zonotope(Value):
         """Exact."""
         return Zonotope(step(self.centre), self._each(step.apply))
 
-    def bend(self, curve: Curve) -> "Zonotope":
+    def bend(self, curve: Activation) -> "Zonotope":
         """The curve's band; half its height is a new deviation of each neuron that may bend."""
         radius = self.radius()
         slope, shift, half = band_of(curve, self.centre - radius, self.centre + radius)

@@ -20,7 +20,7 @@ SURER = 4.0
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class RightShare:
     """Right answers of one view of one split, on one class or on all."""
 
     view: str
@@ -33,7 +33,7 @@ class Accuracy:
     """Wilson's 95 % interval of the share."""
 
 
-def accuracies(predictions: Predictions) -> Iterator[Accuracy]:
+def accuracies(predictions: Predictions) -> Iterator[RightShare]:
     """Those of every view and split, each on all classes first, then on every class that the split has."""
     for view, answers in predictions.views.items():
         for split in SPLITS:
@@ -68,8 +68,8 @@ def warnings(predictions: Predictions) -> Iterator[RunWarning]:
             yield RunWarning("accuracy", "; ".join(said), view)
 
 
-def _accuracy(view: str, split: str, label: int | None, correct: int, n: int) -> Accuracy:
-    return Accuracy(view, split, label, correct, n, *wilson_interval(correct, n))
+def _accuracy(view: str, split: str, label: int | None, correct: int, n: int) -> RightShare:
+    return RightShare(view, split, label, correct, n, *wilson_interval(correct, n))
 
 
 def _less_sure(predictions: Predictions, view: str) -> Iterator[str]:
@@ -83,12 +83,12 @@ def _less_sure(predictions: Predictions, view: str) -> Iterator[str]:
         )
 
 
-def _lower(first: Accuracy, second: Accuracy) -> bool:
+def _lower(first: RightShare, second: RightShare) -> bool:
     """Whether a share lies below another beyond chance (two proportions, pooled)."""
     pooled = (first.correct + second.correct) / (first.n + second.n)
     error = math.sqrt(pooled * (1 - pooled) * (1 / first.n + 1 / second.n))
     return second.correct / second.n - first.correct / first.n > SURE * error
 
 
-def _percent(accuracy: Accuracy) -> str:
+def _percent(accuracy: RightShare) -> str:
     return f"{100 * accuracy.correct / accuracy.n:.1f}"

@@ -67,7 +67,7 @@ def fresh(monkeypatch, tmp_path):
     importlib.invalidate_caches()
     _entry_points.cache_clear()
     before = list(registry.LEFT_OUT)
-    yield lambda: registry.Table("attacks", *registry.ATTACKS.values())
+    yield lambda: registry.Registry("attacks", *registry.ATTACKS.values())
     registry.LEFT_OUT[:] = before
     _entry_points.cache_clear()
 
