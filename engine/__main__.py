@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from engine import events
+from engine import events, registry
 from engine.experiment import RunContext, choose_device, run
 from engine.failures import in_one_line
 from engine.job_settings import RunOptions, require_threads
@@ -40,6 +40,8 @@ def main() -> int:
     """Run every experiment of the sweep that OUT.jsonl does not hold yet; 0 if all are done, 1 if one failed."""
     arguments = parse()
     sys.path.insert(0, os.getcwd())
+    for line in registry.left_out():
+        print(f"warning: {line}", file=sys.stderr)
     try:
         if arguments.threads is not None:
             require_threads("--threads", arguments.threads)

@@ -36,7 +36,7 @@ class DatasetRow(RegistryRow):
     network: str
     """Family of networks where a sweep names none."""
     capacity: float
-    """Where a sweep names none."""
+    """Where a sweep names none: the original scale of the paper's network."""
     epsilon: float
     """l-infinity budget where a sweep names none; pixels are in [0, 1]."""
     examples: tuple[int, int]

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from engine import text
+from engine import registry, text
 from engine.service import executors
 from engine.service.commands import Commands
 from engine.service.engine import Engine
@@ -37,6 +37,8 @@ def main() -> int:
     try:
         checked = from_mapping(EngineSettings, settings)
         start_log(project)
+        for line in registry.left_out():
+            logging.getLogger(__name__).warning(line)
         # The engine numbers GPUs as the driver's own tools do; CUDA must count them the same way, in every job.
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         # Closing the terminal it was started from never ends an engine.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.printing import PrintableStream
-from engine.registry import LEFT_OUT
+from engine.registry import left_out
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project, ProjectError
 from engine.text import one_line, said_of_file
@@ -120,6 +120,6 @@ def run(arguments: "Sequence[str]") -> int:
         click.echo(f"error: {one_line(str(error))}", err=True)
         code = USAGE
     finally:
-        for line in LEFT_OUT:
+        for line in left_out():
             click.echo(f"warning: {line}", err=True)
     return code

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.registry import DEFENSES
+from engine.registry import DEFENSES, NATURAL
 from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
 from explorer.reproduction.verdicts import natural_beside
@@ -143,7 +143,7 @@ def _gaps(settings: Sequence[Setting]) -> Iterator[Pair]:
 def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
     for setting in settings:
         *others, strongest = (setting.attack(attack, view, "heldout") for attack, view in STRATEGIES)
-        if strongest is not None and setting.experiment.defense != "natural":
+        if strongest is not None and setting.experiment.defense != NATURAL:
             rest = [number for number in others if number is not None]
             yield _within(setting, strongest, max(rest, key=lambda number: number.value, default=None))
 

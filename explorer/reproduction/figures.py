@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import registry
 from engine.registry import DEFENSES, headline_views
 from engine.validation import require
 from explorer.charts import setting_axis
@@ -26,7 +27,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 NATURAL = "#777777"
 COLUMNS = ("capacity", "epsilon")
 """Axes that are columns of the rows."""
-ASKED = {"measure": "inference_accuracy", "attack": "confidence", "threshold_rule": "oracle"}
+ASKED = {"measure": "inference_accuracy", "attack": registry.HEADLINE, "threshold_rule": "oracle"}
 """The rows of the query `capacity` that are drawn."""
 
 
@@ -90,8 +91,8 @@ def _rank(row: CurvePoint) -> int:
 def _styles(rows: Sequence[CurvePoint], by: str) -> dict[str, tuple[str, str]]:
     """Colour and mark of each label, the same in all panels."""
     labels = {label: defense for label, defense, _ in curves(rows, by)}
-    robust = [label for label, defense in labels.items() if defense != "natural"]
-    natural = [label for label, defense in labels.items() if defense == "natural"]
+    robust = [label for label, defense in labels.items() if defense != registry.NATURAL]
+    natural = [label for label, defense in labels.items() if defense == registry.NATURAL]
     styles = {label: (COLOURS[index % len(COLOURS)], MARKS[index % len(MARKS)]) for index, label in enumerate(robust)}
     return styles | {label: (NATURAL, MARKS[index % len(MARKS)]) for index, label in enumerate(natural)}
 
@@ -100,7 +101,7 @@ def _panel(panel: "Axes", rows: Sequence[CurvePoint], by: str, styles: Mapping[s
     names = sorted({row.defense for row in rows}, key=list(DEFENSES).index)
     for label, defense, points in curves(rows, by):
         colour, mark = styles[label]
-        if defense == "natural" and by == "epsilon":
+        if defense == registry.NATURAL and by == "epsilon":
             panel.axhline(100 * points[0].mean, color=colour, linestyle="--", linewidth=1, label=label)
             continue
         at = [names.index(defense) if by == "defense" else place(row, by) for row in points]

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.registry import DEFENSES
+from engine.registry import DEFENSES, HEADLINE
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES, recipe_for
 from explorer.project.result_source import ResultSource
@@ -76,7 +76,7 @@ class Setting:
         """An accuracy on a split, or what the confidence attack infers with a threshold chosen by a rule."""
         if kind in SPLITS:
             return self._number(measure="accuracy", view=view, split=kind)
-        return self.attack("confidence", view, kind)
+        return self.attack(HEADLINE, view, kind)
 
     def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
         """The inference accuracy of an attack, of several seeds the mean."""

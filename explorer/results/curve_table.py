@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from engine.registry import HEADLINE
 from explorer.results import marks, text
 from explorer.results.settings_apart import HASHED, by_setting, shown, telling
 from explorer.results.table import Cell, Column, Table, of
@@ -62,7 +63,7 @@ def _find(points: Sequence[CurvePoint], key: ViewKey) -> CurvePoint | None:
             point
             for point in points
             if point.view == view
-            and point.attack in (None, "confidence")
+            and point.attack in (None, HEADLINE)
             and point.measure in MEASURES
             and kind in (point.split, point.threshold_rule)
         ),

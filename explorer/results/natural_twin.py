@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from engine.registry import NATURAL
 from store.rows import Run
 
 SAME = ("dataset", "network", "size", "train_fraction", "capacity")
@@ -17,13 +18,13 @@ def naturals(run: Run, runs: Iterable[Run]) -> list[Run]:
     They depart from their recipe in nothing that the run does not. Of several kinds those stay that were attacked with
     the run's epsilon, then those that share most of its departures (a temperature), then those whose steps are nearest.
     """
-    if run.defense == "natural":
+    if run.defense == NATURAL:
         return []
     own = _departures(run)
     found = [
         other
         for other in runs
-        if other.defense == "natural"
+        if other.defense == NATURAL
         and all(getattr(other, name) == getattr(run, name) for name in SAME)
         and _departures(other) <= own
     ]

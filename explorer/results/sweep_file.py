@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from engine.registry import NATURAL
 from engine.spec.experiment import Experiment
 
 
@@ -21,7 +22,7 @@ def sweep_file(spec: Mapping[str, Any]) -> str:
         "seed": spec["seed"],
         "train_fraction": spec["data"]["train_fraction"],
     }
-    if experiment.defense == "natural":
+    if experiment.defense == NATURAL:
         del grid["epsilon"]
     recipe = dict(spec["recipe"])
     if rule := recipe.pop("steps_rule", None):

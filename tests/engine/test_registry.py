@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from engine import registry
-from engine.registry_rows import _entry_points
+from engine.registry_rows import LEFT_OUT, _entry_points
 from engine.validation import SpecError
 
 TABLES = (
@@ -62,13 +62,12 @@ def package(folder, entries, **modules):
 def fresh(monkeypatch, tmp_path):
     """A table that has not been looked at, and a folder on the search path."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(registry, "LEFT_OUT", registry.LEFT_OUT)
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     importlib.invalidate_caches()
     _entry_points.cache_clear()
-    before = list(registry.LEFT_OUT)
+    before = list(LEFT_OUT)
     yield lambda: registry.Registry("attacks", *registry.ATTACKS.values())
-    registry.LEFT_OUT[:] = before
+    LEFT_OUT[:] = before
     _entry_points.cache_clear()
 
 
@@ -96,5 +95,5 @@ def test_another_package_adds_rows(fresh, tmp_path):
 def test_a_row_that_cannot_be_had_is_one_line_that_names_its_package(fresh, tmp_path, code, said):
     package(tmp_path, "[mia_explore.attacks]\ntoy = rows_of_toys:ROW\n", rows_of_toys=code)
     assert list(fresh()) == list(registry.ATTACKS)
-    (line,) = registry.LEFT_OUT
+    (line,) = LEFT_OUT
     assert line == f"mia_explore.attacks: toy of the package toys 1.0 is left out: {said}"

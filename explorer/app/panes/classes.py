@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterable
 
+from engine.registry import NATURAL
 from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
@@ -162,7 +163,7 @@ class ClassesPane(Pane):
         return class_rows.natural_best(facts, self.choices.class_rule, shown), said
 
     def _no_twin(self, run: Run, name: str) -> str:
-        if run.defense == "natural":
+        if run.defense == NATURAL:
             return f"{name} is natural training itself. v goes back to its strategies."
         size = f" {run.size}" if run.size else ""
         setting = f"{run.dataset}{size} {run.network} capacity {run.capacity:g}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.app import App
 from textual.screen import Screen
 
+from engine.registry import NATURAL
 from explorer.app import actions
 from explorer.app.panes.comparison_sheet import ComparisonSheet
 from explorer.app.screens.sheet_screen import SheetScreen
@@ -54,6 +55,6 @@ def push_with_twin(app: App, run_id: str) -> None:
     if twin is not None:
         app.push_screen(Compare([twin.run_id, run_id]))
     elif run is not None:
-        natural = run.defense == "natural"
+        natural = run.defense == NATURAL
         why = "is natural itself" if natural else "has no natural run of its data, image size, network and capacity"
         app.notify(f"{run.name} {why}; M marks runs to compare", severity="warning", markup=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.job_settings import RunOptions
 from engine.models import fingerprints
-from engine.registry import training_defenses, written_datasets
+from engine.registry import NATURAL, training_defenses, written_datasets
 from engine.spec import sweeps
 from engine.spec.experiment import Data
 from engine.spec.recipes import SCALES, read_rule
@@ -145,7 +145,7 @@ def _rehearse(draft: Draft) -> None:
 def _require_few(values: Mapping[str, Any]) -> None:
     """Refuse more runs than can be asked for at once, at the field with the longest list."""
     lengths = {name: len(values[name] or [None]) for name in LISTS}
-    settings = sum(1 if defense == "natural" else lengths["epsilon"] for defense in values["defenses"])
+    settings = sum(1 if defense == NATURAL else lengths["epsilon"] for defense in values["defenses"])
     runs = settings * math.prod(length for name, length in lengths.items() if name != "epsilon")
     if runs > RUNS_LIMIT:
         longest = max(lengths, key=lengths.__getitem__)
