@@ -243,7 +243,7 @@ def spawn(*arguments, **settings):
     process = popen(*arguments, **settings)
     print(process.pid, flush=True)
     return process
-reading.subprocess.Popen = spawn
+reader_process.subprocess.Popen = spawn
 async def main():
     client = await reader_process.open_reader(Project.at({str(results.project.root)!r}))
     print(len((await client.call(protocol.Query(name="runs"))).rows), flush=True)
