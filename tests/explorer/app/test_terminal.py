@@ -34,10 +34,11 @@ sys.exit(open_app(Launch(project=Project.at(sys.argv[1]))))
 STARTER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
 STUCK = """
 from explorer.app import terminal
-import queue, signal
+import contextlib, queue, signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 terminal.end_without()
-print("waits", flush=True)
+with contextlib.suppress(OSError):  # the terminal may go once the word is read, before the end of its line is written
+    print("waits", flush=True)
 queue.Queue().get()
 """
 SHORT, ENDLESS = 2000, 1_000_000
