@@ -17,7 +17,7 @@ from engine.service.engine import Engine
 from engine.service.planning import jobs_about
 from engine.service.project import hostname
 from engine.service.protocol import AnyAnswer, AnyCommand, RunRequest
-from engine.service.scheduler import Outcome
+from engine.service.scheduler import JobEnd
 from engine.service.server import Refusal, absolute
 from engine.service.writer import apply_each
 from engine.spec import requirements
@@ -100,9 +100,9 @@ class Commands:
             disk_free=engine.disk_free,
         )
 
-    async def _query(self, command: protocol.Query) -> protocol.Table:
+    async def _query(self, command: protocol.Query) -> protocol.Rows:
         table = await self._engine.ask(lambda reader: reader.query(command.name, **command.params))
-        return protocol.Table(columns=list(table.columns), rows=table.rows)
+        return protocol.Rows(columns=list(table.columns), rows=table.rows)
 
     async def _submit(self, command: protocol.Submit) -> protocol.Runs:
         runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
@@ -133,7 +133,7 @@ class Commands:
     async def _cancel(self, command: protocol.Cancel) -> protocol.Runs:
         waiting, running = self._engine.scheduler.cancel(jobs_about(command.run_ids))
         for job_id in waiting:
-            self._engine.put_state(job_id, Outcome("cancelled", None, 0))
+            self._engine.put_state(job_id, JobEnd("cancelled", None, 0))
         ended = await self._engine.end(running)
         await self._engine.writer.flush()
         return protocol.Runs(run_ids=[job_id.run_id for job_id in waiting + ended])
@@ -204,9 +204,9 @@ class Commands:
             if state in FINISHED:
                 scheduler.cancel([job_id])
             elif job_id in scheduler:
-                self._engine.put_state(job_id, Outcome("queued", None, 0))
+                self._engine.put_state(job_id, JobEnd("queued", None, 0))
             else:
-                self._engine.put_state(job_id, Outcome("failed", "the imported file ends before the run does", 0))
+                self._engine.put_state(job_id, JobEnd("failed", "the imported file ends before the run does", 0))
         self._queue(
             run for run in await self._engine.writer.call(lambda store: store.pending(run_ids)) if run.state == "done"
         )

@@ -17,7 +17,7 @@ from engine.service import protocol
 from engine.service.executors import KILL_AFTER, Executor, Exited, not_started
 from engine.service.planning import job_of
 from engine.service.project import Project, ProjectError, ProjectLock
-from engine.service.scheduler import Outcome, Scheduler
+from engine.service.scheduler import JobEnd, Scheduler
 from engine.service.server import Handler, Server
 from engine.service.settings import EngineSettings
 from engine.service.writer import Item, StateWrite, Writer
@@ -124,14 +124,14 @@ class Engine:
                     raise SpecError(problem)
             except SpecError as error:
                 stage = "facts" if run.state == "done" else "answers"
-                self.put_state(JobId(run.run_id, stage), Outcome("failed", str(error), 0))
+                self.put_state(JobId(run.run_id, stage), JobEnd("failed", str(error), 0))
                 continue
             if self.scheduler.add(job):
                 admitted.append(run.run_id)
                 self._push_state(job.job_id, "queued")
         return admitted
 
-    def put_state(self, job_id: JobId, outcome: Outcome) -> None:
+    def put_state(self, job_id: JobId, outcome: JobEnd) -> None:
         """Write at once what became of a job."""
         self.writer.put(StateWrite(job_id, outcome.state, outcome.error, outcome.crashes), urgent=True)
 
@@ -249,7 +249,7 @@ class Engine:
         for run in pending:
             if run.state != "queued":
                 stage = "facts" if run.state == "done" else "answers"
-                self.put_state(JobId(run.run_id, stage), Outcome("queued", None, run.attempts))
+                self.put_state(JobId(run.run_id, stage), JobEnd("queued", None, run.attempts))
         self.admit(pending)
 
     async def _listen(self) -> None:

@@ -96,7 +96,7 @@ class Stop(Command):
 
 
 class Query(Command):
-    """A named query of the store -> `Table`."""
+    """A named query of the store -> `Rows`."""
 
     name: str
     params: dict[str, Any] = {}
@@ -137,7 +137,7 @@ class Runs(Answer):
     run_ids: list[str]
 
 
-class Table(Answer):
+class Rows(Answer):
     """Rows of a query."""
 
     columns: list[str]
@@ -234,7 +234,7 @@ class Status(Answer):
 AnyCommand = (
     GetStatus | Submit | Cancel | Retry | Prioritise | Pause | Resume | Stop | Query | Export | Import | Subscribe
 )
-AnyAnswer = Done | Runs | Table | Count | Imported | Status
+AnyAnswer = Done | Runs | Rows | Count | Imported | Status
 
 
 class Request(msgspec.Struct, frozen=True):

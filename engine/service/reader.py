@@ -16,7 +16,7 @@ from typing import IO, TypeVar
 from engine.service import protocol
 from engine.service.project import Project
 from engine.service.protocol import AnyAnswer, AnyCommand
-from engine.service.server import Refusal, Session, absolute
+from engine.service.server import ClientConnection, Refusal, absolute
 from store.errors import StoreBusy, StoreError
 from store.export import export
 from store.store import Store
@@ -47,7 +47,7 @@ def main() -> int:
 async def serve(project: Project, connection: socket.socket) -> None:
     """Answer the client at the other end until it leaves; what it asked before is brought to an end."""
     results = Results(project)
-    session = Session(*await asyncio.open_unix_connection(sock=connection), results.handle)
+    session = ClientConnection(*await asyncio.open_unix_connection(sock=connection), results.handle)
     await session.serve()
     await session.close()
     await results.idle.wait()
@@ -71,7 +71,7 @@ class Results:
         try:
             if isinstance(command, protocol.Query):
                 table = await self._ask(lambda store: store.query(command.name, **command.params))
-                return protocol.Table(columns=list(table.columns), rows=table.rows)
+                return protocol.Rows(columns=list(table.columns), rows=table.rows)
             if isinstance(command, protocol.Export):
                 what, path = (command.table, command.format), absolute(command.path)
                 rows = await self._ask(lambda store: export(store, *what, path, **command.filters))

@@ -44,7 +44,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobEnd:
     """The state that follows an end, why, and the crashes counted so far."""
 
     state: str
@@ -60,7 +60,7 @@ class _Entry:
     order: int
     device: str | None = None
     cancelled: bool = False
-    outcome: Outcome | None = None
+    outcome: JobEnd | None = None
     """How its process said it ends, while the process itself is still there."""
     again: Job | None = None
     """The same job, asked for again in that moment."""
@@ -158,33 +158,33 @@ class Scheduler:
         entry.provided |= there
         return bool(there)
 
-    def said(self, job_id: JobId, state: str, error: str | None) -> Outcome:
+    def said(self, job_id: JobId, state: str, error: str | None) -> JobEnd:
         """The process of a job said how it ends; its slot is taken until `exited`."""
         entry = self._entries[job_id]
         if entry.cancelled and state != "done":
             state, error = "cancelled", None
-        entry.outcome = Outcome(state, error, entry.job.crashes)
+        entry.outcome = JobEnd(state, error, entry.job.crashes)
         return entry.outcome
 
-    def exited(self, job_id: JobId, reason: str) -> Outcome | None:
+    def exited(self, job_id: JobId, reason: str) -> JobEnd | None:
         """The process of a job is gone and its slot free; the outcome where it is not the one the process spoke of."""
         entry = self._entries.pop(job_id)
         outcome = entry.outcome or self._after_crash(entry, reason)
         if entry.cancelled and outcome.state == "queued":
-            outcome = Outcome("cancelled", None, outcome.crashes)
+            outcome = JobEnd("cancelled", None, outcome.crashes)
         if outcome.state == "queued":
             self._entries[job_id] = _Entry(replace(entry.job, crashes=outcome.crashes), entry.order)
         elif entry.again is not None:
             self.add(entry.again)
         return None if outcome is entry.outcome else outcome
 
-    def _after_crash(self, entry: _Entry, reason: str) -> Outcome:
+    def _after_crash(self, entry: _Entry, reason: str) -> JobEnd:
         if entry.cancelled:
-            return Outcome("cancelled", None, entry.job.crashes)
+            return JobEnd("cancelled", None, entry.job.crashes)
         if self.stopping:
-            return Outcome("queued", None, entry.job.crashes)
+            return JobEnd("queued", None, entry.job.crashes)
         crashes = entry.job.crashes + 1
-        return Outcome("queued" if crashes < MAX_STARTS else "failed", reason, crashes)
+        return JobEnd("queued" if crashes < MAX_STARTS else "failed", reason, crashes)
 
     def cancel(self, job_ids: Iterable[JobId]) -> tuple[list[JobId], list[JobId]]:
         """Give jobs up: (those that waited and are gone now, those whose process must be ended)."""

@@ -55,7 +55,7 @@ class Server:
     def __init__(self, handle: Handler):
         """`handle` answers a command, or raises `Refusal`."""
         self._handle = handle
-        self._sessions: set[Session] = set()
+        self._sessions: set[ClientConnection] = set()
         self._listener: asyncio.Task | None = None
         self._connections: set[asyncio.Task] = set()
         self._path: Path | None = None
@@ -149,7 +149,7 @@ class Server:
 
     async def _connected(self, connection: socket.socket) -> None:
         try:
-            session = Session(*await asyncio.open_unix_connection(sock=connection), self._handle)
+            session = ClientConnection(*await asyncio.open_unix_connection(sock=connection), self._handle)
         except OSError as error:
             log.warning("a connection broke: %s", error)
             connection.close()
@@ -174,7 +174,7 @@ class Server:
             log.warning("refused a connection of user %d; further ones are not told", uid)
 
 
-class Session:
+class ClientConnection:
     """One client's connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler):

@@ -34,10 +34,10 @@ MODULES = {
     "control": ("engine", "cancel", "retry", "import"),
     "machine": ("check", "locate"),
 }
-"""Commands by the module of `explorer.cli` they live in; a module is imported when one of its commands is."""
+"""CommandGroup by the module of `explorer.cli` they live in; a module is imported when one of its commands is."""
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -54,7 +54,7 @@ class Commands(click.Group):
 
 
 @click.group(
-    cls=Commands,
+    cls=CommandGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

@@ -62,7 +62,7 @@ CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
 """Measures of all thresholds at once, for which none is chosen."""
 
 
-class Number(NamedTuple):
+class ChosenNumber(NamedTuple):
     """The chosen number of one run."""
 
     value: float | None = None
@@ -141,19 +141,19 @@ def titles(choices: Choices) -> tuple[str, ...]:
 # Of single runs
 
 
-def of_run(run: Run, choices: Choices) -> Number:
+def of_run(run: Run, choices: Choices) -> ChosenNumber:
     """The chosen number of one run where its row has it: an accuracy, or what an oracle's confidence attack infers."""
     metric = of(choices)
     if not in_rows(choices):
-        return Number()
+        return ChosenNumber()
     if not metric.inference:
         which = metric.facts["view"]
-        return Number(run.accuracy(which, metric.facts["split"]), warned=which in run.warned_views)
+        return ChosenNumber(run.accuracy(which, metric.facts["split"]), warned=which in run.warned_views)
     found = run.inference_accuracy(choices.leak_view)
     if found is None:
-        return Number()
+        return ChosenNumber()
     value = 2 * found - 1 if metric.id == "advantage" else found  # Eq 16
-    return Number(value, run.leaks.get(choices.leak_view), choices.leak_view in run.warned_views)
+    return ChosenNumber(value, run.leaks.get(choices.leak_view), choices.leak_view in run.warned_views)
 
 
 def in_rows(choices: Choices) -> bool:
@@ -166,7 +166,7 @@ def in_rows(choices: Choices) -> bool:
     return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
 
 
-def of_runs(live: OpenProject, choices: Choices) -> Callable[[Run], Number]:
+def of_runs(live: OpenProject, choices: Choices) -> Callable[[Run], ChosenNumber]:
     """The chosen number of each run, from its row or else asked for; one without a value where there is none yet."""
     if in_rows(choices):
         return lambda run: of_run(run, choices)
@@ -174,9 +174,9 @@ def of_runs(live: OpenProject, choices: Choices) -> Callable[[Run], Number]:
     measure = asked.pop("measure")
     if not of(choices).inference:
         rows = live.rows("accuracies", **asked) or []
-        found = {row.run_id: Number(row.calibration_error, warned=bool(row.warnings)) for row in rows}
+        found = {row.run_id: ChosenNumber(row.calibration_error, warned=bool(row.warnings)) for row in rows}
     else:
         rows = live.rows("leakage", metric=measure, **asked) or []
         rows = [row for row in rows if row.class_label is None]
-        found = {row.run_id: Number(row.value, row.leaks, bool(row.warnings)) for row in rows}
-    return lambda run: found.get(run.run_id, Number())
+        found = {row.run_id: ChosenNumber(row.value, row.leaks, bool(row.warnings)) for row in rows}
+    return lambda run: found.get(run.run_id, ChosenNumber())

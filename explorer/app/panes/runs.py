@@ -16,7 +16,7 @@ from explorer.charts.chart import MARKS
 from explorer.charts.legend import LIKE_GUESS
 from explorer.project import metrics
 from explorer.project.choices import SAVED_FILTERS, expression
-from explorer.project.metrics import Number
+from explorer.project.metrics import ChosenNumber
 from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
 from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
@@ -264,7 +264,7 @@ def _epsilon(run: Run) -> str:
     return text.epsilon(run.epsilon) if run.epsilon else "—"
 
 
-def _number(number: Number) -> Segment:
+def _number(number: ChosenNumber) -> Segment:
     """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
     shown, tone = _share(number.value)
     return shown + (marks.mark(None, number.warned) or mark(number.leaks) or " "), tone

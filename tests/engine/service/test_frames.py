@@ -51,7 +51,7 @@ def test_a_priority_that_cannot_be_stored_is_refused_by_whoever_sends_it_and_by_
 
 
 def test_numbers_of_numpy_arrive_as_plain_ones():
-    table = protocol.Table(columns=["a", "b"], rows=[(np.float64(0.1), np.int64(3))])
+    table = protocol.Rows(columns=["a", "b"], rows=[(np.float64(0.1), np.int64(3))])
     frame = frames.frame(protocol.Reply(1, table))
     assert frames.read_message(frame[HEADER_SIZE:]).answer.rows == [[0.1, 3]]
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 
 from engine.job_settings import RunOptions
 from engine.service.devices import Device, Machine
-from engine.service.scheduler import MAX_STARTS, Job, Outcome, Scheduler
+from engine.service.scheduler import MAX_STARTS, Job, JobEnd, Scheduler
 
 GPUS = Machine((Device("cuda:0", "", 1), Device("cuda:1", "", 1), Device("cpu", "", 2)), 2)
 SHARED = Machine((Device("cuda:0", "", 2), Device("cuda:1", "", 2), Device("cpu", "", 1)), 3)
@@ -94,9 +94,9 @@ def test_a_crashing_run_is_started_three_times_then_fails_with_the_reason():
     scheduler.add(run("a"))
     for crashes in range(1, MAX_STARTS):
         assert started(scheduler) == [("a", "cpu")]
-        assert scheduler.exited("a", "boom") == Outcome("queued", "boom", crashes)
+        assert scheduler.exited("a", "boom") == JobEnd("queued", "boom", crashes)
     assert started(scheduler) == [("a", "cpu")]
-    assert scheduler.exited("a", "boom") == Outcome("failed", "boom", MAX_STARTS)
+    assert scheduler.exited("a", "boom") == JobEnd("failed", "boom", MAX_STARTS)
     assert "a" not in scheduler
 
 
@@ -112,7 +112,7 @@ def test_an_engine_that_stops_queues_what_it_kills_without_counting_a_crash():
     scheduler.add(run("a"))
     scheduler.starts()
     scheduler.stopping = True
-    assert scheduler.exited("a", "killed") == Outcome("queued", None, 0)
+    assert scheduler.exited("a", "killed") == JobEnd("queued", None, 0)
     assert started(scheduler) == []
 
 
@@ -122,7 +122,7 @@ def test_cancelling_drops_what_waits_and_names_what_must_be_ended():
         scheduler.add(run(name))
     scheduler.starts()
     assert scheduler.cancel(["c", "a", "a", "unknown"]) == (["c"], ["a"])
-    assert scheduler.exited("a", "killed") == Outcome("cancelled", None, 0)
+    assert scheduler.exited("a", "killed") == JobEnd("cancelled", None, 0)
     assert "a" not in scheduler
     assert "c" not in scheduler
 

@@ -16,7 +16,7 @@ from engine.service.server import Refusal, Server
 async def handle(command):
     if isinstance(command, protocol.Query):
         if command.name == "large":
-            return protocol.Table(columns=["text"], rows=[["x" * 2**20]] * command.params["mib"])
+            return protocol.Rows(columns=["text"], rows=[["x" * 2**20]] * command.params["mib"])
         if command.name == "broken":
             raise ZeroDivisionError("a fault")
         raise Refusal(f"no query {command.name}")

@@ -8,7 +8,7 @@ from engine.service.project import Project
 from engine.spec.experiment import Inference
 from explorer.project import metrics
 from explorer.project.choices import Choices
-from explorer.project.metrics import Number
+from explorer.project.metrics import ChosenNumber
 from explorer.project.open_project import OpenProject
 
 
@@ -48,7 +48,7 @@ def row(run):
     ],
 )
 def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
-    assert metrics.of_run(row, Choices(**chosen)) == Number(*value)
+    assert metrics.of_run(row, Choices(**chosen)) == ChosenNumber(*value)
     assert metrics.in_rows(Choices(**chosen))
 
 
@@ -56,12 +56,12 @@ def test_the_list_of_runs_has_the_headline_numbers(row, chosen, value):
     "chosen", [{"rule": "heldout"}, {"attack": "confidence-class"}, {"leak_view": "targeted"}, {"metric": "auc"}]
 )
 def test_another_number_is_never_passed_off_as_the_chosen_one(row, chosen):
-    assert metrics.of_run(row, Choices(**chosen)) == Number()
+    assert metrics.of_run(row, Choices(**chosen)) == ChosenNumber()
     assert not metrics.in_rows(Choices(**chosen))
 
 
 def test_a_view_without_a_number_has_none_even_where_another_view_has_one(run):
-    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), Choices()) == Number()
+    assert metrics.of_run(run("a", benign_inference_accuracy=0.55), Choices()) == ChosenNumber()
 
 
 def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row):
@@ -73,7 +73,7 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row
     live = Asked(tmp_path, facts)
     number_of = metrics.of_runs(live, Choices(rule="heldout"))
     found = [number_of(run(name)) for name in "abc"]
-    assert found == [Number(0.58, True), Number(0.52, False, warned=True), Number()]
+    assert found == [ChosenNumber(0.58, True), ChosenNumber(0.52, False, warned=True), ChosenNumber()]
     wanted = {
         "metric": "inference_accuracy",
         "attack": "confidence",
@@ -81,7 +81,7 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row
         "threshold_rule": "heldout",
     }
     assert live.asked == [("leakage", wanted)]
-    assert metrics.of_runs(live, Choices())(row) == Number(0.6, True)
+    assert metrics.of_runs(live, Choices())(row) == ChosenNumber(0.6, True)
     assert len(live.asked) == 1
 
 
@@ -93,11 +93,11 @@ def test_calibration_errors_are_asked_for_among_the_accuracies(tmp_path, run, ro
     number_of = metrics.of_runs(live, chosen)
     assert [number_of(run(name)).value for name in "abc"] == [0.04, None, None]
     assert live.asked == [("accuracies", {"view": "benign", "split": "test"})]
-    assert metrics.of_run(row, chosen) == Number()
+    assert metrics.of_run(row, chosen) == ChosenNumber()
 
 
 def test_nothing_is_known_before_the_answer(tmp_path, row):
-    assert metrics.of_runs(Asked(tmp_path, None), Choices(rule="heldout"))(row) == Number()
+    assert metrics.of_runs(Asked(tmp_path, None), Choices(rule="heldout"))(row) == ChosenNumber()
 
 
 def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():

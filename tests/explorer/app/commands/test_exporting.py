@@ -18,7 +18,7 @@ def writing_app(make_app):
         if isinstance(command, protocol.Export):
             Path(command.path).write_text("run_id\n")
             return protocol.Count(rows=0)
-        return protocol.Table(columns=["run_id"], rows=[])
+        return protocol.Rows(columns=["run_id"], rows=[])
 
     app.live.call = call
     return app
@@ -33,7 +33,7 @@ def said(app):
 
 
 async def test_the_dialog_opens_for_reading_apps_too(make_app, until):
-    app = make_app(read_only=True, answers={"Query": protocol.Table(columns=["run_id"], rows=[])})
+    app = make_app(read_only=True, answers={"Query": protocol.Rows(columns=["run_id"], rows=[])})
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.live.runs)
         await pilot.press("e")

@@ -25,7 +25,7 @@ def make_writing_app(make_app):
         async def call(command):
             told.append(command)
             if isinstance(command, protocol.Query):
-                return protocol.Table(columns=HEADER, rows=[])
+                return protocol.Rows(columns=HEADER, rows=[])
             if refusal:
                 raise EngineRefused(refusal)
             with open(command.path, "w", newline="") as stream:
