@@ -298,7 +298,7 @@ def written_datasets() -> list[str]:
 
 def training_defenses() -> list[str]:
     """Defenses that train; the others' weights come trained."""
-    return [name for name, row in DEFENSES.items() if row.code]
+    return [name for name, row in DEFENSES.items() if row.trains]
 
 
 def left_out() -> list[str]:

@@ -82,6 +82,11 @@ class DefenseRow(RegistryRow):
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Settings it has of its own on a data set for which `recipes.numbers` has none."""
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train; else its weights come trained."""
+        return bool(self.code)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ViewRow(RegistryRow):

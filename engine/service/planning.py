@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 from engine.job_settings import ANSWERS, JobId, RunOptions
+from engine.registry import DEFENSES
 from engine.service.project import Project
 from engine.service.scheduler import Job
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError, from_mapping
 from store.records import PendingRun
-
-FOREIGN = "pretrained"
-"""The defense whose weights come from elsewhere."""
 
 
 def job_of(run: PendingRun, project: Project) -> Job:
@@ -31,7 +29,7 @@ def job_of(run: PendingRun, project: Project) -> Job:
         raise SpecError("it came in by import; submit its sweep to run it here")
     if experiment.run_id != run.run_id:
         raise SpecError("planned by another version of mia-explore, whose results differ; submit its sweep again")
-    weights = () if experiment.defense == FOREIGN else (f"weights:{experiment.training_id}",)
+    weights = (f"weights:{experiment.training_id}",) if DEFENSES[experiment.defense].trains else ()
     return Job(
         job_id=JobId(run.run_id),
         options=from_mapping(RunOptions, run.place, "place"),

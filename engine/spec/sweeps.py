@@ -212,7 +212,8 @@ def expand(table: Mapping[str, Any], data: Data, scale: str) -> Iterator[Experim
     for drawn, fraction, chosen, defense in itertools.product(
         grid["seed"], grid["train_fraction"], _swept(table, grid), grid["defense"]
     ):
-        seed = grid["seed"][0] if defense == "pretrained" else drawn  # a seed draws nothing there: no replicates
+        trains = registry.DEFENSES[defense].trains
+        seed = drawn if trains else grid["seed"][0]  # a seed draws nothing for weights that come trained: no replicates
         unbudgeted = registry.DEFENSES[defense].budget == "none"
         for epsilon, capacity in itertools.product([max(epsilons)] if unbudgeted else epsilons, grid["capacity"]):
             overrides = at_capacity(chosen["recipe"], as_number(capacity))
@@ -293,6 +294,6 @@ def evaluation_of(defense: str, epsilon: float, wanted: Mapping[str, Any]) -> Ev
     found = from_mapping(Evaluation, {**defaults, **wanted}, "evaluation")
     return (
         found
-        if verifiable or defense == "pretrained"
+        if verifiable or not registry.DEFENSES[defense].trains
         else replace(found, views=tuple(view for view in found.views if not registry.VIEWS[view].bounds))
     )

@@ -29,7 +29,7 @@ def settings(spec: Mapping[str, Any]) -> Settings:
     if not data["name"].startswith("folder:"):
         data.pop("test_share", None)
     recipe = _in_order(spec["recipe"], settings_of(spec["defense"]) if spec["defense"] in DEFENSES else Recipe)
-    if spec["defense"] == "pretrained":
+    if spec["defense"] in DEFENSES and not DEFENSES[spec["defense"]].trains:
         recipe = {name: recipe[name] for name in OF_WEIGHTS}
     network = {"family": spec["network"], "capacity": spec["capacity"], "fingerprint": spec.get("network_fingerprint")}
     training = {"defense": spec["defense"], "epsilon": spec["epsilon"], "seed": spec["seed"], **recipe}

@@ -13,7 +13,7 @@ from explorer.charts import axes, chart_lines
 from explorer.charts.chart import Chart as Picture
 from explorer.charts.chart import Span
 from explorer.charts.drawing import Drawing
-from explorer.charts.drawings import drawing_of
+from explorer.charts.kinds_of_chart import drawing_of
 from explorer.charts.read_out import read_out, table_text
 from explorer.project.choices import Choices
 from explorer.results.lines import Line, plain

@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.charts import drawings, read_out
+from explorer.charts import kinds_of_chart, read_out
 from explorer.charts.chart import Chart, Series
 from explorer.charts.chart_lines import draw
 from explorer.project.choices import Choices
@@ -30,7 +30,7 @@ def drawing(make_live, fact):
 
     def drawn(kind, facts=facts, **chosen):
         live = make_live(None, {"capacity": facts})
-        return drawings.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
+        return kinds_of_chart.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.charts import chart_lines, drawings, read_out, setting_axis
+from explorer.charts import chart_lines, kinds_of_chart, read_out, setting_axis
 from explorer.project.choices import Choices
 
 
@@ -13,7 +13,7 @@ def draw(make_live, fact):
     def drawn(*rows, **chosen):
         given = [fact(mean, settings=f"{at}bcd1234", **fields) for at, (mean, fields) in enumerate(rows)]
         live = make_live(None, {"capacity": given})
-        return drawings.drawing_of("setting", live, Choices(**chosen), list(live.runs.values()))
+        return kinds_of_chart.drawing_of("setting", live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -81,7 +81,7 @@ def test_without_a_swept_setting_it_says_how_to_sweep_one(draw):
 
 def test_nothing_finished_is_said(make_live):
     live = make_live()
-    drawing = drawings.drawing_of(
+    drawing = kinds_of_chart.drawing_of(
         "setting", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
     )
     assert drawing.chart is None

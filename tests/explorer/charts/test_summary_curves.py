@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.charts import drawings, read_out, run_curves
+from explorer.charts import kinds_of_chart, read_out, run_curves
 from explorer.charts.chart import is_number
 from explorer.charts.series import NATURAL_SHAPE
 from explorer.project.choices import CHARTS, Choices
@@ -19,7 +19,7 @@ def draw(make_live):
 
     def drawn(kind, answers=None, rows=None, live=None, **chosen):
         live = live or make_live(rows, answers)
-        return drawings.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
+        return kinds_of_chart.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -155,11 +155,11 @@ def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
 def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_live, swept):
     live = make_live(None, {"capacity": swept})
     some = list(live.runs.values())[:3]
-    drawing = drawings.drawing_of("capacity", live, Choices(), some)
+    drawing = kinds_of_chart.drawing_of("capacity", live, Choices(), some)
     ids = sorted(run.run_id for run in some)
     assert live.asked[-1][1]["run_id"] == ids
     assert drawing.filters == {"run_id": ids}
-    assert drawings.drawing_of("capacity", live, Choices(), list(live.runs.values())).filters == {}
+    assert kinds_of_chart.drawing_of("capacity", live, Choices(), list(live.runs.values())).filters == {}
 
 
 # Epsilon
@@ -332,14 +332,14 @@ def test_a_roc_curve_needs_scores(draw, run):
 @pytest.mark.parametrize("kind", CHARTS)
 def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_live):
     live = make_live()
-    assert drawings.drawing_of(kind, live, Choices(), []).empty[0] == "Nothing on the chart."
-    assert "{runs.overlay}" in drawings.drawing_of(kind, live, Choices(), []).empty[1]
-    assert "{panes.back} clears the filter" in drawings.drawing_of(kind, live, Choices(filter="x"), []).empty[1]
-    assert drawings.drawing_of(kind, make_live([]), Choices(), []).empty == (
+    assert kinds_of_chart.drawing_of(kind, live, Choices(), []).empty[0] == "Nothing on the chart."
+    assert "{runs.overlay}" in kinds_of_chart.drawing_of(kind, live, Choices(), []).empty[1]
+    assert "{panes.back} clears the filter" in kinds_of_chart.drawing_of(kind, live, Choices(filter="x"), []).empty[1]
+    assert kinds_of_chart.drawing_of(kind, make_live([]), Choices(), []).empty == (
         "No runs yet. {engine.new} plans a sweep.",
     )
-    assert drawings.drawing_of(kind, make_live([], read_only=True), Choices(), []).empty == ("No runs yet.",)
-    assert drawings.drawing_of(kind, make_live([], link="opening"), Choices(), []).empty == ("opening …",)
+    assert kinds_of_chart.drawing_of(kind, make_live([], read_only=True), Choices(), []).empty == ("No runs yet.",)
+    assert kinds_of_chart.drawing_of(kind, make_live([], link="opening"), Choices(), []).empty == ("opening …",)
 
 
 @pytest.mark.parametrize("kind", CHARTS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.charts import chart_lines, drawings, read_out
+from explorer.charts import chart_lines, kinds_of_chart, read_out
 from explorer.charts.chart import points_of
 from explorer.project.choices import Choices
 
@@ -22,7 +22,7 @@ def draw(make_live, fact):
                 of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
                 rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
         live = make_live(None, {"capacity": rows})
-        return drawings.drawing_of("trade-off", live, Choices(**chosen), list(live.runs.values()))
+        return kinds_of_chart.drawing_of("trade-off", live, Choices(**chosen), list(live.runs.values()))
 
     return drawn
 
@@ -69,7 +69,7 @@ def test_it_can_be_drawn(draw, interval, ascii_only):
 
 def test_nothing_finished_is_said(make_live):
     live = make_live()
-    drawing = drawings.drawing_of(
+    drawing = kinds_of_chart.drawing_of(
         "trade-off", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
     )
     assert drawing.chart is None

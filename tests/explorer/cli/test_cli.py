@@ -224,6 +224,27 @@ def test_a_run_is_certified_beside_itself_with_its_weights(swept):
     assert "certified by" in call(folder, "show", "views").stdout
 
 
+def test_other_settings_of_an_attack_are_computed_from_the_kept_answers_alone(swept):
+    folder, _ = swept
+
+    def leakage():
+        found = rows(call(folder, "export", "leakage", "--csv", "-").stdout)
+        return [row for row in found if row["run_id"] == run], [row for row in found if row["run_id"] != run]
+
+    run = rows(call(folder, "export", "runs", "--csv", "-").stdout)[0]["run_id"]
+    before, others = leakage()
+    answer = call(folder, "attack", run, "--attacks", "margin", "--set", "splits=3")
+    assert answer.returncode == 0
+    assert "margin" in answer.stdout
+    after, others_after = leakage()
+    assert others_after == others
+    assert [row for row in after if row["attack"] != "margin"] == [row for row in before if row["attack"] != "margin"]
+    assert [row for row in after if row["attack"] == "margin"] != [row for row in before if row["attack"] == "margin"]
+    again = call(folder, "attack", run, "--attacks", "margin", "--set", "splits=3")
+    assert "margin, nothing queued" in again.stderr
+    assert again.stdout == answer.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
