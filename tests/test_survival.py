@@ -26,7 +26,7 @@ from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
-from explorer.project.result_source import EngineSource
+from explorer.project.result_source import ResultSource
 
 KILLS = 10
 SWEEP = {
@@ -91,7 +91,7 @@ class Victim:
             self.pause.wait(0.05)
 
     def states(self, client):
-        rows = {row.run_id: row for row in EngineSource(client).query("runs")}
+        rows = {row.run_id: row for row in ResultSource(client.call).query("runs")}
         for run_id, row in rows.items():
             if row.state == "done":
                 assert self.done_at.setdefault(run_id, row.started) == row.started, f"{run_id} was done twice"
@@ -99,7 +99,7 @@ class Victim:
 
     def facts(self, client):
         """Number of acknowledged rows by run and table."""
-        asked = EngineSource(client)
+        asked = ResultSource(client.call)
         ids = list(self.states(client))
         return {
             (table, run_id): len(asked.query(table, run_id=run_id))
@@ -128,7 +128,7 @@ class Victim:
 
     def check(self, client, uninterrupted):
         assert self.states(client) == dict.fromkeys(uninterrupted, "done")
-        asked = EngineSource(client)
+        asked = ResultSource(client.call)
         for run_id, (weights, points, facts) in uninterrupted.items():
             assert (self.project.run_folder(run_id) / "model.safetensors").read_bytes() == weights
             history = asked.query("history", run_id=run_id)

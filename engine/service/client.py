@@ -4,21 +4,22 @@ import asyncio
 import contextlib
 import itertools
 import os
-import select
 import socket
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from typing import TypeVar
 
 from engine.service import frames
 from engine.service.frames import FrameError
 from engine.service.project import Project, hostname, suspended, user_name
-from engine.service.protocol import AnyAnswer, AnyMessage, Command, Failure, Push, Reply
+from engine.service.protocol import AnyAnswer, AnyMessage, Command, Failure, Push
 
 LOOK_SECONDS = 1.0
 """Whoever waits for an engine looks this often whether it is stopped."""
 MISSABLE = 1000
 """Pushes kept for a reader that is behind; beyond them the oldest are forgotten."""
+
+T = TypeVar("T")
 
 
 class EngineUnreachable(RuntimeError):  # noqa: N818 - named for what the person sees
@@ -62,132 +63,6 @@ def require_awake(project: Project) -> None:
     if holder is not None and holder.host == hostname() and suspended(holder.pid):
         say = f"its engine, pid {holder.pid}, is suspended; `kill -CONT {holder.pid}` lets it go on"
         raise EngineSuspended(f"{project.root}: {say}")
-
-
-def require_ours(connection: socket.socket, project: Project) -> None:
-    """`EngineForeign` where the other end is a process of another user."""
-    if (uid := frames.peer_uid(connection)) != os.geteuid():
-        raise EngineForeign(f"{project.root}: its engine is {user_name(uid)}'s: {project.holder()}")
-
-
-def no_answer(project: Project, error: OSError) -> EngineUnreachable:
-    """Why nobody could be reached at the engine's socket."""
-    if isinstance(error, PermissionError):
-        owner = user_name(os.stat(project.lock).st_uid)
-        return EngineForeign(f"{project.root}: its engine is {owner}'s: {project.holder()}")
-    return EngineUnreachable(f"{project.root}: no engine answers here")
-
-
-def answer_of(message: Reply | Failure) -> AnyAnswer:
-    """A reply's content; EngineRefused for a failure."""
-    if isinstance(message, Failure):
-        raise EngineRefused(message.message)
-    return message.answer
-
-
-def framed(number: int, command: Command) -> bytes:
-    """The command's frame; EngineRefused if it is too long to be sent."""
-    try:
-        return frames.request(number, command)
-    except FrameError as error:
-        raise EngineRefused(str(error)) from None
-
-
-class SyncClient:
-    """One blocking connection. Use it as a context manager."""
-
-    def __init__(self, project: Project, timeout: float | None = None):
-        """Connect, waiting at most `timeout` seconds for it and for each message; EngineUnreachable if none answers."""
-        self._project = project
-        self._numbers = itertools.count(1)
-        self._pushes: deque[Push] = deque(maxlen=MISSABLE)
-        path = socket_of(project)
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.settimeout(timeout)
-            self._socket.connect(path)
-            require_ours(self._socket, project)
-        except (OSError, EngineUnreachable) as error:
-            self._socket.close()
-            raise no_answer(project, error) if isinstance(error, OSError) else error from None
-        self._timeout = timeout
-        self._ready = select.poll()
-        self._ready.register(self._socket, select.POLLIN)
-
-    def __enter__(self) -> "SyncClient":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave; the engine goes on."""
-        self._socket.close()
-
-    def call(self, command: Command) -> AnyAnswer:
-        """The engine's answer to a command, of the type its docstring names; EngineRefused, EngineUnreachable."""
-        number = next(self._numbers)
-        frame = framed(number, command)
-        try:
-            self._socket.sendall(frame)
-        except OSError as error:
-            raise self._lost(error) from None
-        while True:
-            message = self._receive()
-            if isinstance(message, Push):
-                self._pushes.append(message)
-            elif message.number == number:
-                return answer_of(message)
-
-    def pushes(self) -> Iterator[Push]:
-        """What the engine tells from now on, waiting for it; call `Subscribe` before. Ends when the engine does.
-
-        `EngineSuspended` where it is stopped meanwhile.
-        """
-        self._timeout = None
-        while True:
-            while self._pushes:
-                yield self._pushes.popleft()
-            try:
-                message = self._receive()
-            except EngineSuspended:
-                raise
-            except EngineUnreachable:
-                return
-            if isinstance(message, Push):
-                self._pushes.append(message)
-
-    def _receive(self) -> AnyMessage:
-        try:
-            size = frames.body_size(self._exactly(frames.HEADER_SIZE))
-            return frames.read_message(self._exactly(size))
-        except TimeoutError:
-            raise EngineUnreachable(f"{self._project.root}: the engine does not answer in time") from None
-        except (OSError, FrameError) as error:
-            raise self._lost(error) from None
-
-    def _exactly(self, size: int) -> bytes:
-        body = bytearray()
-        while len(body) < size:
-            piece = self._next(min(size - len(body), 2**20))
-            if not piece:
-                raise ConnectionResetError("connection closed")
-            body += piece
-        return bytes(body)
-
-    def _next(self, size: int) -> bytes:
-        """What comes next, at most `size` bytes; every `LOOK_SECONDS` without any the engine is looked at."""
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        while True:
-            left = LOOK_SECONDS if deadline is None else min(LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
-            if self._ready.poll(1000 * left):
-                return self._socket.recv(size)
-            require_awake(self._project)
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError
-
-    def _lost(self, error: Exception) -> EngineUnreachable:
-        return EngineUnreachable(f"{self._project.root}: the engine is gone ({error})")
 
 
 class Client:
@@ -237,7 +112,10 @@ class Client:
     async def call(self, command: Command) -> AnyAnswer:
         """The engine's answer to a command, of the type its docstring names; EngineRefused, EngineUnreachable."""
         number = next(self._numbers)
-        frame = framed(number, command)
+        try:
+            frame = frames.request(number, command)
+        except FrameError as error:
+            raise EngineRefused(str(error)) from None
         if not self.connected:
             raise self._lost()
         self._calls[number] = asyncio.get_running_loop().create_future()
@@ -260,14 +138,20 @@ class Client:
                 await self._news.wait()
 
     async def _reach_engine(self) -> socket.socket:
+        project, path = self._project, socket_of(self._project)
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)
         try:
-            await asyncio.get_running_loop().sock_connect(connection, socket_of(self._project))
-            require_ours(connection, self._project)
-        except (OSError, EngineUnreachable) as error:
+            await asyncio.get_running_loop().sock_connect(connection, path)
+            owner = frames.peer_uid(connection)
+        except PermissionError:
+            owner = os.stat(project.lock).st_uid
+        except OSError:
             connection.close()
-            raise no_answer(self._project, error) if isinstance(error, OSError) else error from None
+            raise EngineUnreachable(f"{project.root}: no engine answers here") from None
+        if owner != os.geteuid():
+            connection.close()
+            raise EngineForeign(f"{project.root}: its engine is {user_name(owner)}'s: {project.holder()}")
         return connection
 
     async def _listen(self, stream: asyncio.StreamReader) -> None:
@@ -291,11 +175,67 @@ class Client:
         call = self._calls.get(message.number)
         if call is None or call.done():
             return
-        try:
-            call.set_result(answer_of(message))
-        except EngineRefused as error:
-            call.set_exception(error)
+        if isinstance(message, Failure):
+            call.set_exception(EngineRefused(message.message))
+        else:
+            call.set_result(message.answer)
 
     def _lost(self) -> EngineUnreachable:
         who = "the engine" if self._reader is None else "the process that reads the results"
         return EngineUnreachable(f"{self._project.root}: {who} is gone")
+
+
+class SyncClient:
+    """A `Client` for a script: whoever asks waits for the answer. Use it as a context manager."""
+
+    def __init__(self, project: Project, timeout: float | None = None):
+        """Connect, waiting at most `timeout` seconds for it and for each answer; EngineUnreachable if none comes."""
+        self._project, self._timeout = project, timeout
+        self._runner = asyncio.Runner()
+        self._client = Client(project)
+        try:
+            self._wait_for(self._client.connect())
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def __enter__(self) -> "SyncClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; the engine goes on."""
+        with self._runner:
+            self._runner.run(self._client.close())
+
+    def call(self, command: Command) -> AnyAnswer:
+        """As `Client.call`; `EngineSuspended` where the engine is stopped meanwhile."""
+        return self._wait_for(self._client.call(command))
+
+    def pushes(self) -> Iterator[Push]:
+        """As `Client.pushes`, waiting without end for each; `EngineSuspended` where the engine is stopped meanwhile."""
+        self._timeout = None
+        coming = self._client.pushes()
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                yield self._wait_for(anext(coming))
+
+    def _wait_for(self, asked: Awaitable[T]) -> T:
+        return self._runner.run(self._looking(asked))
+
+    async def _looking(self, asked: Awaitable[T]) -> T:
+        """What is asked for; the engine is looked at every `LOOK_SECONDS`."""
+        task = asyncio.ensure_future(asked)
+        try:
+            async with asyncio.timeout(self._timeout):
+                while not task.done():
+                    await asyncio.wait([task], timeout=LOOK_SECONDS)
+                    if not task.done():
+                        require_awake(self._project)
+        except TimeoutError:
+            raise EngineUnreachable(f"{self._project.root}: the engine does not answer in time") from None
+        finally:
+            task.cancel()
+        return task.result()

@@ -17,16 +17,16 @@ from engine.service.engine import Engine
 from engine.service.planning import jobs_about
 from engine.service.project import hostname
 from engine.service.protocol import AnyAnswer, AnyCommand, RunRequest
+from engine.service.reader import answer
 from engine.service.scheduler import JobEnd
 from engine.service.server import Refusal, absolute
 from engine.service.writer import apply_each
 from engine.spec import requirements
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError, from_mapping
-from store import export
 from store.errors import StoreError
 from store.records import NewRun, PendingRun
-from store.store import Reader, Store
+from store.store import Store
 
 IMPORT_LINES = 500
 """Lines of an imported file that become one transaction."""
@@ -39,7 +39,7 @@ class Commands:
         self._engine = engine
         self._actions: dict[type, Callable[[Any], Awaitable[AnyAnswer]]] = {
             protocol.GetStatus: self._status,
-            protocol.Query: self._query,
+            protocol.Query: self._read,
             protocol.Submit: self._submit,
             protocol.Cancel: self._cancel,
             protocol.Retry: self._retry,
@@ -47,7 +47,7 @@ class Commands:
             protocol.Pause: self._pause,
             protocol.Resume: self._resume,
             protocol.Stop: self._stop,
-            protocol.Export: self._export,
+            protocol.Export: self._read,
             protocol.Import: self._import,
         }
 
@@ -100,9 +100,8 @@ class Commands:
             disk_free=engine.disk_free,
         )
 
-    async def _query(self, command: protocol.Query) -> protocol.Rows:
-        table = await self._engine.ask(lambda reader: reader.query(command.name, **command.params))
-        return protocol.Rows(columns=list(table.columns), rows=table.rows)
+    async def _read(self, command: protocol.Query | protocol.Export) -> AnyAnswer:
+        return await self._engine.ask(lambda reader: answer(reader, command))
 
     async def _submit(self, command: protocol.Submit) -> protocol.Runs:
         runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
@@ -155,14 +154,6 @@ class Commands:
 
         await self._engine.writer.call(note)
         return protocol.Runs(run_ids=known)
-
-    async def _export(self, command: protocol.Export) -> protocol.Count:
-        path = absolute(command.path)
-
-        def write(reader: Reader) -> int:
-            return export.export(reader, command.table, command.format, path, **command.filters)
-
-        return protocol.Count(rows=await self._engine.ask(write))
 
     async def _import(self, command: protocol.Import) -> protocol.Imported:
         """Take in a file piece by piece, then see to the runs it speaks of that are not at their end."""

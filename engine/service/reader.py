@@ -19,7 +19,7 @@ from engine.service.protocol import AnyAnswer, AnyCommand
 from engine.service.server import ClientConnection, Refusal, absolute
 from store.errors import StoreBusy, StoreError
 from store.export import export
-from store.store import Store
+from store.store import Reader, Store
 
 NO_SOCKET = 2
 """Exit code where standard input is not a connected socket."""
@@ -53,6 +53,15 @@ async def serve(project: Project, connection: socket.socket) -> None:
     await results.idle.wait()
 
 
+def answer(reader: Reader, command: protocol.Query | protocol.Export) -> protocol.Rows | protocol.Count:
+    """The answer of the database; `StoreError`, or `Refusal` of a relative path."""
+    if isinstance(command, protocol.Query):
+        table = reader.query(command.name, **command.params)
+        return protocol.Rows(columns=list(table.columns), rows=table.rows)
+    path = absolute(command.path)
+    return protocol.Count(rows=export(reader, command.table, command.format, path, **command.filters))
+
+
 class Results:
     """Answers from the database, whose file is held only while questions wait: an engine that starts must get it."""
 
@@ -69,13 +78,8 @@ class Results:
     async def handle(self, command: AnyCommand) -> AnyAnswer:
         """The answer to a query or an export; `Refusal` in one line of every other command."""
         try:
-            if isinstance(command, protocol.Query):
-                table = await self._ask(lambda store: store.query(command.name, **command.params))
-                return protocol.Rows(columns=list(table.columns), rows=table.rows)
-            if isinstance(command, protocol.Export):
-                what, path = (command.table, command.format), absolute(command.path)
-                rows = await self._ask(lambda store: export(store, *what, path, **command.filters))
-                return protocol.Count(rows=rows)
+            if isinstance(command, (protocol.Query, protocol.Export)):
+                return await self._ask(lambda store: answer(store, command))
         except StoreError as error:
             raise Refusal(str(error)) from None
         except OSError as error:

@@ -9,7 +9,7 @@ from engine.service.project import Project
 from engine.spec import sweeps
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
-from explorer.project.result_source import EngineSource, ensure, find_run, results
+from explorer.project.result_source import ResultSource, ensure, find_run, results
 from explorer.project.submitting import inferred, request_like
 from explorer.results import attack_table
 from explorer.results.rendering import plain as plain_table
@@ -54,7 +54,7 @@ def attack(
         code = wait(client, project, wanted, plain)
         for experiment in wanted if code != INTERRUPTED else ():
             asked_for = {"run_id": experiment.run_id, "attack": list(experiment.inference.attacks)}
-            found_by = attack_table.attacks(EngineSource(client).query("leakage", **asked_for))
+            found_by = attack_table.attacks(ResultSource(client.call).query("leakage", **asked_for))
             if found_by:
                 click.echo(f"{experiment.run_id}\n")
                 click.echo(plain_table(attack_table.table(found_by), options.width()))

@@ -8,7 +8,7 @@ from engine.service.client import SyncClient
 from engine.service.project import Project
 from explorer.cli import options
 from explorer.cli.watching import come_back, wait
-from explorer.project.result_source import EngineSource, ensure, find_run, results
+from explorer.project.result_source import ResultSource, ensure, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
 from explorer.results import over_seeds
 
@@ -49,7 +49,7 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
             return 0
         code = wait(client, project, [other], plain)
         if code == 0:
-            rows = EngineSource(client).query("views", run_id=[run.run_id, other.run_id])
+            rows = ResultSource(client.call).query("views", run_id=[run.run_id, other.run_id])
             click.echo(f"\n{over_seeds.TABLES['views'].as_text(rows, options.width())}")
     return code
 

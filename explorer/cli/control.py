@@ -12,7 +12,7 @@ from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.text import printable
 from explorer.cli import options
-from explorer.project.result_source import EngineSource, ensure, find_run
+from explorer.project.result_source import ResultSource, ensure, find_run
 from explorer.results import text
 
 
@@ -97,7 +97,7 @@ def logs(project: Project, lines: int) -> None:
 def cancel(runs: tuple[str, ...], project: Project) -> None:
     """Take runs out of the queue, or end them if they run."""
     with SyncClient(project) as client:
-        ids = [find_run(EngineSource(client), run).run_id for run in runs]
+        ids = [find_run(ResultSource(client.call), run).run_id for run in runs]
         changed = client.call(protocol.Cancel(run_ids=ids)).run_ids
     click.echo(f"cancelled: {', '.join(changed) or 'none, they had already ended'}", err=True)
 
@@ -109,7 +109,7 @@ def retry(runs: tuple[str, ...], project: Project) -> None:
     """Queue failed, diverged or cancelled runs again; they go on from their last checkpoint."""
     ensure(project)
     with SyncClient(project) as client:
-        ids = [find_run(EngineSource(client), run).run_id for run in runs]
+        ids = [find_run(ResultSource(client.call), run).run_id for run in runs]
         changed = client.call(protocol.Retry(run_ids=ids)).run_ids
     click.echo(f"queued again: {', '.join(changed) or 'none, they have not failed'}", err=True)
 

@@ -16,7 +16,7 @@ from engine.text import printable
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.planning import Cost, cost
-from explorer.project.result_source import EngineSource, ensure, results
+from explorer.project.result_source import ResultSource, ensure, results
 from explorer.project.submitting import data_folder, place_here, submission
 from explorer.results import over_seeds, text
 from explorer.results.rendering import plain
@@ -154,7 +154,7 @@ def _slots(project: Project) -> tuple[int, bool]:
 
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:
     """The sweep's tables on stdout, and all of it as CSV files in the project."""
-    results = EngineSource(client)
+    results = ResultSource(client.call)
     told = False
     for name, table in over_seeds.TABLES.items():
         rows = results.query(name, sweep=sweep.name, run_id=names, **table.asked)

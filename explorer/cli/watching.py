@@ -18,7 +18,7 @@ from engine.service.project import Project
 from engine.spec.experiment import Experiment
 from engine.text import printable
 from explorer.project.planning.cost import kind_of
-from explorer.project.result_source import EngineSource
+from explorer.project.result_source import ResultSource
 from explorer.project.run_tracking import RunTracker, unfinished_attacks
 
 PLAIN_SECONDS = 5.0
@@ -63,10 +63,10 @@ def _tracker(client: SyncClient, experiments: Sequence[Experiment]) -> RunTracke
     if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)
     tracker = RunTracker(kinds, sum(device.slots for device in status.devices))
-    for row in EngineSource(client).query("runs", run_id=list(kinds)):
+    for row in ResultSource(client.call).query("runs", run_id=list(kinds)):
         tracker.put_state(row.run_id, row.state, row.error)
     asked = {run.run_id: run.inference.attacks for run in experiments}
-    found = EngineSource(client).query("inferences", run_id=list(kinds))
+    found = ResultSource(client.call).query("inferences", run_id=list(kinds))
     for run_id, (state, error) in unfinished_attacks(one for one in found if one.attack in asked[one.run_id]).items():
         tracker.put_attacks(run_id, state, error)
     return tracker

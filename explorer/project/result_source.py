@@ -1,9 +1,11 @@
 """A project's results: asked of its engine if one runs, else read from the database file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from engine.service import protocol
 from engine.service.client import EngineForeign, EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
@@ -24,49 +26,22 @@ def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
         raise EngineUnreachable(str(error)) from None
 
 
-class ResultSource(Protocol):
-    """What both ways of asking can do."""
+@dataclass(frozen=True)
+class ResultSource:
+    """Asks an engine, or a reader of the database file in its place."""
+
+    ask: Callable[[protocol.Query | protocol.Export], Any]
+    """Gives the answer to a command, as `SyncClient.call`."""
 
     def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query of the store."""
-
-    def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
-        """Write a whole table to a file; the number of rows."""
-
-
-class EngineSource:
-    """Asked of the running engine."""
-
-    def __init__(self, client: SyncClient):
-        self.client = client
-
-    def query(self, name: str, **params: Any) -> list[Any]:
-        """Rows of a named query."""
-        answer = self.client.call(protocol.Query(name=name, params=params))
+        answer = self.ask(protocol.Query(name=name, params=params))
         return decode(name, answer.columns, answer.rows)
 
     def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
-        """Written by the engine, which is on this machine."""
+        """Write a whole table to a file on this machine; the number of rows."""
         command = protocol.Export(table=table, format=format, path=str(path.absolute()), filters=filters)
-        return self.client.call(command).rows
-
-
-class FileSource:
-    """Read from the database itself."""
-
-    def __init__(self, store: Any):
-        self.store = store
-
-    def query(self, name: str, **params: Any) -> list[Any]:
-        """Rows of a named query."""
-        answer = self.store.query(name, **params)
-        return decode(name, answer.columns, answer.rows)
-
-    def export(self, table: str, format: str, path: Path, filters: dict[str, Any]) -> int:
-        """Written here."""
-        from store.export import export
-
-        return export(self.store, table, format, path, **filters)
+        return self.ask(command).rows
 
 
 @contextmanager
@@ -81,13 +56,14 @@ def results(project: Project) -> Iterator[ResultSource]:
             raise StoreError(str(error)) from None
         if not project.database.exists():
             raise StoreError(f"{project.root} holds no results yet; `mia-explore demo` makes some") from None
+        from engine.service.reader import answer
         from store.store import Store
 
         with Store(project.database, read_only=True) as store:
-            yield FileSource(store)
+            yield ResultSource(partial(answer, store))
         return
     with client:
-        yield EngineSource(client)
+        yield ResultSource(client.call)
 
 
 def find_run(results: ResultSource, name: str) -> Run:

@@ -18,7 +18,7 @@ from engine.service.launch import ensure_engine
 from engine.service.project import Project, suspended
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
-from explorer.project.result_source import EngineSource
+from explorer.project.result_source import ResultSource
 
 MIA = Path(sys.executable).with_name("mia-explore")
 CRASHING = """
@@ -73,7 +73,7 @@ class Work:
         """Wait for the end of the run; its state."""
         with SyncClient(self.project, timeout=patience(60.0)) as client:
             client.call(protocol.Subscribe())
-            asked = EngineSource(client)
+            asked = ResultSource(client.call)
             pushes = client.pushes()
             while self.state(asked) in ("queued", "running"):
                 next(pushes)
@@ -96,7 +96,7 @@ class Work:
         """Leave the engine to others."""
         with SyncClient(self.project, timeout=patience(60.0)) as client:
             client.call(protocol.Cancel(run_ids=[self.run_id]))
-            asked = EngineSource(client)
+            asked = ResultSource(client.call)
             wait_until(lambda: self.state(asked) not in ("queued", "running"))
 
 

@@ -5,14 +5,16 @@ import io
 import itertools
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from engine import registry
 from engine.events import Accuracies, Leakage, RunEnded, RunStarted
+from engine.service.reader import answer
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
-from explorer.project.result_source import FileSource
+from explorer.project.result_source import ResultSource
 from explorer.reproduction import claims, page, settings, verdicts
 from store.records import NewRun
 from store.store import Store
@@ -79,7 +81,7 @@ def told(tmp_path):
             store.enqueue(preset, [NewRun(experiment=run.to_dict(), place={}, run_id=run.run_id) for run in runs])
             for run in runs:
                 store.apply(list(events(run, shift=apart * run.seed)))
-            return settings.gather(FileSource(store), preset)
+            return settings.gather(ResultSource(partial(answer, store)), preset)
 
         yield tell
 
