@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.filter import LineFilter
 
+from engine.registry import left_out
 from engine.service.project import Project
 from explorer.app import actions, look, settings, terminal
 from explorer.app.commands import commands_of
@@ -83,6 +84,8 @@ class ExploreApp(App[int | Project]):
         self._heed_signals()
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
         self.machine_watch.start()
+        for line in left_out():
+            self.notify(line, severity="warning", markup=False)
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:

@@ -27,14 +27,15 @@ class Menu(OptionList):
         super().__init__(*(Option("", id=key) for key in answers), compact=True)
         self.highlighted = cursor
 
-    def on_mount(self) -> None:
-        """Key, label and detail of each answer."""
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """Key, label and detail of each answer; the pointer tells the cursor where there are no colours."""
+        super().watch_highlighted(highlighted)
         keys = max(len(shown(key)) for key in self.answers)
         labels = max(len(label) for label, _ in self.answers.values())
-        for key, (label, detail) in self.answers.items():
-            dim = style(self.app.theme, "dim")
-            words = Text.assemble(f" {shown(key):{keys}}  ", (f"{label:{labels}}", "bold"), (f"  {detail}", dim))
-            self.replace_option_prompt(key, words)
+        dim = style(self.app.theme, "dim")
+        for index, (key, (label, detail)) in enumerate(self.answers.items()):
+            head = f"{'▸' if index == highlighted else ' '}{shown(key):{keys}}  "
+            self.replace_option_prompt(key, Text.assemble(head, (f"{label:{labels}}", "bold"), (f"  {detail}", dim)))
 
     def on_key(self, event: events.Key) -> None:
         """An answer's own key."""

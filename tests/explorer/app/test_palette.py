@@ -1,7 +1,11 @@
+import json
+
 import pytest
 from textual.command import CommandList, CommandPalette
 
+from engine.registry import ATTACKS
 from engine.service import protocol
+from engine.spec import sweeps
 from explorer.app import actions, palette
 from explorer.app.commands import commands_of
 from explorer.app.screens.confirm import Confirm
@@ -160,6 +164,28 @@ async def test_a_command_is_found_by_letters_and_carried_out(make_app, until):
         await until(pilot, lambda: "failed" in str(app.screen.query_one(CommandList).get_option_at_index(0).prompt))
         await pilot.press("enter")
         await until(pilot, lambda: app.choices.saved_filter == "failed")
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "queued"])
+async def test_all_attacks_are_asked_of_a_run_that_is_done_and_of_no_other(make_app, until, run, state):
+    table = {"name": "one", "dataset": "digits", "grid": {"defense": ["natural"]}}
+    experiment = next(iter(sweeps.expand(*sweeps.settle(table, "quick"), "quick")))
+    about = {"run_id": experiment.run_id, "name": experiment.slug, "sweep": "demo", "state": state}
+    whole = about | {"spec": json.dumps(experiment.to_dict()), "place": json.dumps({"device": "auto"})}
+    answers = {"run": [whole], "Submit": protocol.Runs(run_ids=[experiment.run_id])}
+    app = make_app([run(**about)], answers, link="engine")
+    async with app.run_test(size=(80, 24)) as pilot:
+        found = [title for title in await titles(app, pilot, until) if title.startswith("run: Attack ")]
+        assert bool(found) is (state == "done")
+        if not found:
+            return
+        await opened(app, pilot, until, *"with all")
+        await until(pilot, lambda: found[0] in str(app.screen.query_one(CommandList).get_option_at_index(0).prompt))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.live.told)
+        (request,) = app.live.told[0].runs
+        assert request.experiment["inference"]["attacks"] == list(ATTACKS)
+        assert request.experiment["defense"] == experiment.to_dict()["defense"]
 
 
 async def test_keys_stand_beside_the_names(make_app, until, screen_text):

@@ -159,3 +159,11 @@ async def test_choices_outlive_the_app(make_app, until):
     again = make_app()
     assert again.choices == first.choices
     assert again.choices.hidden == ["5", "4"]
+
+
+async def test_what_other_packages_brought_and_could_not_be_taken_is_said_once(make_app, until, monkeypatch):
+    monkeypatch.setattr("explorer.app.app.left_out", lambda: ["mia_explore.attacks: [toy] gives no row"])
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.live.runs and app._notifications)
+        assert [notice.message for notice in app._notifications] == ["mia_explore.attacks: [toy] gives no row"]
