@@ -130,11 +130,10 @@ class Scores(Event):
     """float32: chance that the example is a member given its score, before anything is known one half."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leakage(Event):
-    """One number of a membership-inference attack on one view."""
+@dataclass(frozen=True)
+class Fact:
+    """One number of a membership-inference attack on one view, and how it was obtained."""
 
-    kind: ClassVar[str] = "leakage"
     attack: str
     view: str
     class_label: int | None
@@ -149,6 +148,13 @@ class Leakage(Event):
     """Whether it is told apart from what a guess reaches; None for numbers of which that means nothing."""
     n_member: int
     n_nonmember: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leakage(Fact, Event):
+    """A fact of the run."""
+
+    kind: ClassVar[str] = "leakage"
 
 
 @dataclass(frozen=True, kw_only=True)

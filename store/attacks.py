@@ -5,11 +5,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from duckdb import DuckDBPyConnection
 
 from engine.events import AttackEnded, AttackStarted
-from store.facts import with_batch
+from store.facts import as_columns, with_batch
 
 Asked = Mapping[str, Mapping[str, Any]]
 """Of each attack its own settings."""
@@ -25,8 +24,7 @@ def ask(cursor: DuckDBPyConnection, asked: Mapping[str, Asked]) -> None:
     rows = [(run_id, attack, canonical(own)) for run_id, attacks in asked.items() for attack, own in attacks.items()]
     if not rows:
         return
-    names = ("run_id", "attack", "settings")
-    batch = {name: np.array(column, object) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    batch = as_columns(rows, "run_id", "attack", "settings")
     same = "(inferences.run_id, inferences.attack) = (batch.run_id, batch.attack)"
     for sql, values in (
         (f"DELETE FROM inferences USING batch WHERE {same} AND inferences.settings <> batch.settings "

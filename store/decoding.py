@@ -7,46 +7,18 @@ from operator import itemgetter
 from typing import Any
 
 from engine.registry import VIEWS
+from store.queries import QUERIES
 from store.rows import (
     BETWEEN_WARNINGS,
     HEADLINE_VIEWS,
     RULES,
     SPLITS,
-    AccuracyFact,
     ExposedExample,
-    HistoryPoint,
-    InferenceState,
-    LeakageFact,
-    PublishedFact,
-    RocPoint,
     Run,
-    Score,
-    SweepCounts,
     ViewKey,
-    WarningFact,
     column_of,
 )
-from store.summaries import ClassFact, CurvePoint, Summary, ViewsRow
-
-TYPES: dict[str, type[Any]] = {
-    "runs": Run,
-    "run": Run,
-    "sweeps": SweepCounts,
-    "capacity": CurvePoint,
-    "epsilon": CurvePoint,
-    "classes": ClassFact,
-    "views": ViewsRow,
-    "accuracies": AccuracyFact,
-    "leakage": LeakageFact,
-    "warnings": WarningFact,
-    "inferences": InferenceState,
-    "history": HistoryPoint,
-    "scores": Score,
-    "exposed": ExposedExample,
-    "roc": RocPoint,
-    "published": PublishedFact,
-}
-"""Query -> what its rows are."""
+from store.summaries import Summary, ViewsRow
 
 Read = Callable[[Sequence[Any]], Any]
 
@@ -89,7 +61,7 @@ TEXTS: dict[str, Callable[[str | None], Any]] = {
 
 def decode(query: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
     """The rows of a query's answer, typed."""
-    return list(map(_reader(TYPES[query], tuple(columns)), rows))
+    return list(map(_reader(QUERIES[query].row, tuple(columns)), rows))
 
 
 def columns(kind: type[Any]) -> list[str]:

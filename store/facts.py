@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from engine.events import SCORE_TYPES, Accuracies, ClassNames, History, Leakage, Scores, Warnings
 from store.errors import StoreError
 
-Columns = Mapping[str, np.ndarray]
+Columns = Mapping[str, Sequence[Any] | np.ndarray]
 MAY_BE_NULL = ("class_label", "ci_low", "ci_high", "leaks", "calibration_error")
 ACCURACY_KEY = ("run_id", "view", "split")
 LEAKAGE_KEY = ("run_id", "attack", "view", "class_label", "threshold_rule", "metric")
@@ -19,7 +19,7 @@ LEAKAGE_KEY = ("run_id", "attack", "view", "class_label", "threshold_rule", "met
 
 def with_batch(cursor: DuckDBPyConnection, columns: Columns, sql: str, values: Mapping[str, Any]) -> None:
     """Run a statement that reads the columns as the table `batch`."""
-    cursor.register("batch", dict(columns))
+    cursor.register("batch", {name: _array(name, values) for name, values in columns.items()})
     try:
         cursor.execute(sql, dict(values))
     finally:
@@ -29,6 +29,7 @@ def with_batch(cursor: DuckDBPyConnection, columns: Columns, sql: str, values: M
 
 def insert(cursor: DuckDBPyConnection, table: str, columns: Columns, **constants: Any) -> None:
     """Append rows given as columns of one length; a constant is the same in every row."""
+    columns = {name: _array(name, values) for name, values in columns.items()}
     values = [f"${name}" for name in constants] + [_value(name, column) for name, column in columns.items()]
     names = ", ".join([*constants, *columns])
     with_batch(cursor, columns, f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM batch", constants)
@@ -54,15 +55,7 @@ def add_history(cursor: DuckDBPyConnection, events: Sequence[History], last: Map
             reached[event.run_id] = event.step
             rows += [(event.run_id, event.step, event.epoch, name, value) for name, value in event.metrics.items()]
     if rows:
-        run_ids, steps, epochs, metrics, values = zip(*rows, strict=True)
-        columns = {
-            "run_id": np.array(run_ids, object),
-            "step": np.array(steps, np.int64),
-            "epoch": np.array(epochs, np.int32),
-            "metric": np.array(metrics, object),
-            "value": np.array(values, np.float64),
-        }
-        insert(cursor, "history", columns)
+        insert(cursor, "history", as_columns(rows, "run_id", "step", "epoch", "metric", "value"))
     return reached
 
 
@@ -70,12 +63,7 @@ def put_class_names(cursor: DuckDBPyConnection, events: Sequence[ClassNames]) ->
     """Store what each run's classes are called."""
     named = {(event.run_id, label): name for event in events for label, name in enumerate(event.names)}
     if named:
-        run_ids, labels = zip(*named, strict=True)
-        columns = {
-            "run_id": np.array(run_ids, object),
-            "class_label": np.array(labels, np.int32),
-            "name": np.array(list(named.values()), object),
-        }
+        columns = as_columns([(*key, name) for key, name in named.items()], "run_id", "class_label", "name")
         replace(cursor, "class_names", ("run_id", "class_label"), columns)
 
 
@@ -86,23 +74,18 @@ def put_warnings(cursor: DuckDBPyConnection, events: Sequence[Warnings]) -> None
         cursor.execute("DELETE FROM warnings WHERE run_id = $run_id", {"run_id": run_id})
     rows = [(run_id, each["topic"], each["view"], each["message"]) for run_id in latest for each in latest[run_id]]
     if rows:
-        columns = zip(("run_id", "topic", "view", "message"), zip(*rows, strict=True), strict=True)
-        insert(cursor, "warnings", {name: np.array(values, object) for name, values in columns})
+        insert(cursor, "warnings", as_columns(rows, "run_id", "topic", "view", "message"))
 
 
 def put_accuracies(cursor: DuckDBPyConnection, events: Sequence[Accuracies]) -> None:
     """Store each (run, view, split)'s latest accuracy."""
-    if events:
-        replace(
-            cursor, "accuracies", ACCURACY_KEY, _columns(events, ACCURACY_KEY, "accuracy", "n", "calibration_error")
-        )
+    _put_latest(cursor, "accuracies", events, ACCURACY_KEY, "accuracy", "n", "calibration_error")
 
 
 def put_leakage(cursor: DuckDBPyConnection, events: Sequence[Leakage]) -> None:
     """Store each fact's latest value."""
-    if events:
-        rest = ("value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks")
-        replace(cursor, "leakage", LEAKAGE_KEY, _columns(events, LEAKAGE_KEY, *rest))
+    rest = ("value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks")
+    _put_latest(cursor, "leakage", events, LEAKAGE_KEY, *rest)
 
 
 def put_scores(cursor: DuckDBPyConnection, events: Sequence[Scores]) -> None:
@@ -128,19 +111,29 @@ def _last_steps(cursor: DuckDBPyConnection, run_ids: set[str]) -> dict[str, int]
     return dict.fromkeys(run_ids, -1) | dict(cursor.execute(sql, list(run_ids)).fetchall())
 
 
-def _columns(events: Sequence[Accuracies | Leakage], key: Sequence[str], *rest: str) -> dict[str, np.ndarray]:
-    """The events' fields as columns, the last event of each key winning."""
+def _put_latest(
+    cursor: DuckDBPyConnection, table: str, events: Sequence[Accuracies | Leakage], key: Sequence[str], *rest: str
+) -> None:
+    """Store the events' fields, the last event of each key winning."""
     latest = {tuple(getattr(event, name) for name in key): event for event in events}
-    return {name: _column([getattr(event, name) for event in latest.values()]) for name in (*key, *rest)}
+    if latest:
+        columns = {name: [getattr(event, name) for event in latest.values()] for name in (*key, *rest)}
+        replace(cursor, table, key, columns)
 
 
-def _column(values: list) -> np.ndarray:
+def as_columns(rows: Sequence[tuple], *names: str) -> Columns:
+    """Rows, at least one, as columns of these names."""
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _array(name: str, values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Text as objects, numbers as numbers; None among numbers becomes NaN, which DuckDB reads as NULL."""
-    if any(isinstance(value, str) for value in values):
+    if isinstance(values, np.ndarray):
+        return values
+    if name not in MAY_BE_NULL and not any(isinstance(value, (int, float)) for value in values):
         return np.array(values, object)
-    if None in values or any(isinstance(value, float) for value in values):
-        return np.array(values, np.float64)
-    return np.array(values, np.int64)
+    whole = all(isinstance(value, int) for value in values)
+    return np.array(values, np.int64 if whole else np.float64)
 
 
 def _value(name: str, column: np.ndarray) -> str:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from duckdb import DuckDBPyConnection
 
 from engine.events import RunEnded, RunStarted
@@ -14,7 +13,7 @@ from engine.spec import unusual_settings
 from engine.spec.experiment import Experiment, SpecError
 from store import attacks
 from store.errors import StoreError
-from store.facts import insert, with_batch
+from store.facts import Columns, as_columns, insert, with_batch
 from store.records import NewRun, PendingRun
 
 STATES = (*WAITING, *FINISHED)
@@ -27,7 +26,7 @@ def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], prio
     known = states(cursor, order)
     new = [asked[run_id] for run_id in order if run_id not in known]
     if new:
-        places = np.array([_json(run.place) for run in new], object)
+        places = [_json(run.place) for run in new]
         _insert(cursor, new, {"place": places}, sweep=sweep, priority=priority, created=time.time())
     if known:
         _complete(cursor, sweep, [asked[run_id] for run_id in known])
@@ -127,29 +126,26 @@ def states(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, str]
     return dict(cursor.execute(sql, {"run_ids": list(run_ids)}).fetchall())
 
 
-def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Mapping[str, np.ndarray], **constants: Any):
+def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Columns, **constants: Any):
     """Append queued rows whose settings come from the experiments themselves."""
     experiments = [_experiment(run) for run in new]
     (last,) = cursor.execute("SELECT coalesce(max(submission), 0) FROM runs").fetchall()[0]
     derived = {
         "run_id": [run.run_id for run in new],
+        "submission": range(last + 1, last + 1 + len(new)),
         "name": [experiment.slug for experiment in experiments],
         "dataset": [experiment.data.label for experiment in experiments],
         "network": [experiment.network for experiment in experiments],
         "defense": [experiment.defense for experiment in experiments],
+        "seed": [experiment.seed for experiment in experiments],
+        "capacity": [experiment.capacity for experiment in experiments],
+        "epsilon": [experiment.epsilon for experiment in experiments],
+        "evaluation_epsilon": [experiment.evaluation.epsilon for experiment in experiments],
+        "train_fraction": [experiment.data.train_fraction for experiment in experiments],
         "setting": [unusual_settings.setting(experiment) for experiment in experiments],
         "spec": [_json(run.experiment) for run in new],
     }
-    numbers = {
-        "submission": np.arange(last + 1, last + 1 + len(new)),
-        "seed": np.array([experiment.seed for experiment in experiments], np.int64),
-        "capacity": np.array([experiment.capacity for experiment in experiments]),
-        "epsilon": np.array([experiment.epsilon for experiment in experiments]),
-        "evaluation_epsilon": np.array([experiment.evaluation.epsilon for experiment in experiments]),
-        "train_fraction": np.array([experiment.data.train_fraction for experiment in experiments]),
-    }
-    texts = {name: np.array(values, object) for name, values in derived.items()}
-    insert(cursor, "runs", texts | numbers | dict(columns), state="queued", attempts=0, **constants)
+    insert(cursor, "runs", derived | dict(columns), state="queued", attempts=0, **constants)
 
 
 def _complete(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun]) -> None:
@@ -158,18 +154,14 @@ def _complete(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun]) ->
     The id says that data and settings are the same; the folder they lie in may be another. Runs that came in by import
     also lack a sweep.
     """
-    batch = {
-        "run_id": np.array([run.run_id for run in runs], object),
-        "place": np.array([_json(run.place) for run in runs], object),
-        "spec": np.array([_json(run.experiment) for run in runs], object),
-    }
+    rows = [(run.run_id, _json(run.place), _json(run.experiment)) for run in runs]
     sql = (
         "UPDATE runs SET sweep = coalesce(runs.sweep, $sweep), "
         "place = CASE runs.state WHEN 'done' THEN coalesce(runs.place, batch.place) ELSE batch.place END, "
         "spec = CASE runs.state WHEN 'done' THEN runs.spec ELSE batch.spec END "
         "FROM batch WHERE runs.run_id = batch.run_id"
     )
-    with_batch(cursor, batch, sql, {"sweep": sweep})
+    with_batch(cursor, as_columns(rows, "run_id", "place", "spec"), sql, {"sweep": sweep})
 
 
 def _join(cursor: DuckDBPyConnection, sweep: str, run_ids: Sequence[str]) -> None:
@@ -178,8 +170,8 @@ def _join(cursor: DuckDBPyConnection, sweep: str, run_ids: Sequence[str]) -> Non
     members = {run_id for (run_id,) in rows}
     joining = [run_id for run_id in run_ids if run_id not in members]
     if joining:
-        positions = np.arange(len(members), len(members) + len(joining))
-        insert(cursor, "sweeps", {"run_id": np.array(joining, object), "position": positions}, sweep=sweep)
+        positions = range(len(members), len(members) + len(joining))
+        insert(cursor, "sweeps", {"run_id": joining, "position": positions}, sweep=sweep)
 
 
 def _experiment(run: NewRun) -> Experiment:

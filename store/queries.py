@@ -1,12 +1,25 @@
 """The questions the store answers, by name: their SQL, their filters and what may be exported. No duckdb, no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from engine.validation import SpecError, require_known
 from store import over_seeds, statements
 from store.errors import StoreError
+from store.rows import (
+    AccuracyFact,
+    ExposedExample,
+    HistoryPoint,
+    InferenceState,
+    LeakageFact,
+    PublishedFact,
+    RocPoint,
+    Run,
+    Score,
+    WarningFact,
+)
+from store.summaries import ClassFact, CurvePoint, ViewsRow
 
 PAGE = 1000
 """Rows of a paged query where no limit is asked for."""
@@ -16,6 +29,8 @@ PAGE = 1000
 class NamedQuery:
     """One named question."""
 
+    row: type[Any]
+    """What its rows are read as (`store.decoding`)."""
     select: str
     """SQL with `{where}` in it; the columns of the answer are its own."""
     order: str
@@ -25,47 +40,55 @@ class NamedQuery:
     required: tuple[str, ...] = ()
     """Filters without which the answer would be too large to hold in memory; an export may go without."""
     paged: bool = False
-    """Takes `limit` and `offset`, and `order` with one of the orders below."""
-    orders: Mapping[str, str] = field(default_factory=dict)
+    """Takes `limit` and `offset`."""
 
 
 _FINISHED = {name: sql for name, sql in statements.run_filters("c").items() if name != "state"}
 _FACTS = {name: f"f.{name} IN ({{}})" for name in ("measure", "view", "attack", "threshold_rule")}
 QUERIES: dict[str, NamedQuery] = {
-    "runs": NamedQuery(statements.RUNS, "submission", statements.run_filters("r")),
-    "run": NamedQuery(statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
-    "sweeps": NamedQuery(statements.SWEEPS, "sweep", {"sweep": "s.sweep IN ({})"}),
-    "capacity": NamedQuery(over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
-    "epsilon": NamedQuery(over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
-    "classes": NamedQuery(over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
-    "views": NamedQuery(over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
+    "runs": NamedQuery(Run, statements.RUNS, "submission", statements.run_filters("r")),
+    "run": NamedQuery(Run, statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
+    "capacity": NamedQuery(CurvePoint, over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
+    "epsilon": NamedQuery(CurvePoint, over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
+    "classes": NamedQuery(ClassFact, over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
+    "views": NamedQuery(ViewsRow, over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
     "accuracies": NamedQuery(
-        statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")
+        AccuracyFact, statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")
     ),
     "leakage": NamedQuery(
+        LeakageFact,
         statements.LEAKAGE,
         "run_id, attack, view, class_label NULLS FIRST, threshold_rule, metric",
         statements.fact_filters("l", "attack", "view", "threshold_rule", "metric"),
     ),
     "warnings": NamedQuery(
-        statements.WARNINGS, "run_id, topic, view NULLS FIRST", statements.fact_filters("w", "topic", "view")
+        WarningFact,
+        statements.WARNINGS,
+        "run_id, topic, view NULLS FIRST",
+        statements.fact_filters("w", "topic", "view"),
     ),
     "inferences": NamedQuery(
+        InferenceState,
         statements.INFERENCES,
         "run_id, created, attack, own_settings",
         statements.fact_filters("i", "attack") | {"state": "i.state IN ({})"},
     ),
     "history": NamedQuery(
-        statements.HISTORY, "run_id, step, metric", statements.fact_filters("h", "metric"), required=("run_id",)
+        HistoryPoint,
+        statements.HISTORY,
+        "run_id, step, metric",
+        statements.fact_filters("h", "metric"),
+        required=("run_id",),
     ),
     "scores": NamedQuery(
+        Score,
         statements.SCORES,
         "run_id, view, member DESC, example",
         statements.fact_filters("s", "view"),
         paged=True,
-        orders={"confidence": "confidence DESC, margin DESC, run_id, view, member DESC, example"},
     ),
     "exposed": NamedQuery(
+        ExposedExample,
         statements.EXPOSED,
         "run_id, risk DESC NULLS LAST, mean_risk DESC NULLS LAST, example",
         statements.fact_filters("s"),
@@ -73,25 +96,13 @@ QUERIES: dict[str, NamedQuery] = {
         paged=True,
     ),
     "roc": NamedQuery(
-        statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)
+        RocPoint, statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)
     ),
-    "published": NamedQuery(statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS),
+    "published": NamedQuery(
+        PublishedFact, statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS
+    ),
 }
-TABLES = (
-    "runs",
-    "capacity",
-    "epsilon",
-    "classes",
-    "views",
-    "accuracies",
-    "leakage",
-    "warnings",
-    "history",
-    "scores",
-    "exposed",
-    "roc",
-    "published",
-)
+TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences"))
 """What can be exported."""
 
 
@@ -100,14 +111,15 @@ def statement(name: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]
 
     A filter takes a text or a list of texts, of which a row must have one; None is as good as missing.
     """
-    query = _query(name)
+    _known("query", name, QUERIES)
+    query = QUERIES[name]
     wanted = {key: value for key, value in params.items() if value is not None}
     for key in query.required:
         if key not in wanted:
             raise StoreError(f"query {name}: {key} is missing")
-    page = {key: wanted.pop(key) for key in ("limit", "offset", "order") if query.paged and key in wanted}
+    page = {key: wanted.pop(key) for key in ("limit", "offset") if query.paged and key in wanted}
     select, order, values = _selection(name, wanted)
-    text = f"SELECT * FROM ({select}) ORDER BY {_order(name, page.get('order')) or order}"
+    text = f"SELECT * FROM ({select}) ORDER BY {order}"
     if not query.paged:
         return text, values
     limits = {key: _count(name, key, page.get(key, default)) for key, default in (("limit", PAGE), ("offset", 0))}
@@ -133,18 +145,6 @@ def _selection(name: str, filters: Mapping[str, Any]) -> tuple[str, str, dict[st
         values |= named
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return query.select.replace("{where}", where), query.order, values
-
-
-def _query(name: str) -> NamedQuery:
-    _known("query", name, QUERIES)
-    return QUERIES[name]
-
-
-def _order(name: str, order: Any) -> str | None:
-    if order is None:
-        return None
-    _known(f"order of {name}", order, QUERIES[name].orders)
-    return QUERIES[name].orders[order]
 
 
 def _count(name: str, key: str, value: Any) -> int:

@@ -113,19 +113,6 @@ class Run(NamedTuple):
         return self.numbers.get((view, "oracle"))
 
 
-class SweepCounts(NamedTuple):
-    """How many runs of a sweep there are, and in which state."""
-
-    sweep: str
-    runs: int
-    queued: int
-    running: int
-    done: int
-    failed: int
-    diverged: int
-    cancelled: int
-
-
 class AccuracyFact(NamedTuple):
     """How often one run's answers of a view are right on a split."""
 

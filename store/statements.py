@@ -92,18 +92,6 @@ RUN = _RUNS.replace(
 )
 """The same with the whole experiment as JSON, and every sweep the run belongs to."""
 
-SWEEPS = """
-SELECT s.sweep, count(*) AS runs,
-    count(*) FILTER (r.state = 'queued') AS queued,
-    count(*) FILTER (r.state = 'running') AS running,
-    count(*) FILTER (r.state = 'done') AS done,
-    count(*) FILTER (r.state = 'failed') AS failed,
-    count(*) FILTER (r.state = 'diverged') AS diverged,
-    count(*) FILTER (r.state = 'cancelled') AS cancelled
-FROM sweeps s JOIN runs r ON r.run_id = s.run_id
-{where}
-GROUP BY s.sweep"""
-
 ACCURACIES = f"""
 SELECT a.run_id, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.seed, r.state, a.view, a.split, a.accuracy,
     a.n, a.calibration_error, {joined("t.messages")} AS warnings

@@ -1,6 +1,7 @@
 """Rows of the store's tables as a test reads and writes them."""
 
-from store.decoding import TYPES, columns, decode
+from store.decoding import columns, decode
+from store.queries import QUERIES
 
 INFERENCE = {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"}
 """The number that most tests look at."""
@@ -19,7 +20,7 @@ def fact(table, **wanted):
 
 def typed(query, row):
     """A row of a query from values by column; columns that are not named are empty. A typed row stays what it is."""
-    kind = TYPES[query]
+    kind = QUERIES[query].row
     if isinstance(row, kind):
         return row
     names = columns(kind)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from engine.events import Fact
 from engine.inference import ranking
 from engine.inference.intervals import (
     ONE_SIDED,
@@ -19,24 +20,6 @@ from engine.inference.intervals import (
 from engine.inference.outcome import Outcome
 from engine.inference.ranking import Ranking
 from engine.inference.resampling import LOW_RATES
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A number with how it was obtained; the columns of the `leakage` table without the run."""
-
-    attack: str
-    view: str
-    class_label: int | None
-    threshold_rule: str
-    metric: str
-    value: float
-    ci_low: float | None
-    ci_high: float | None
-    leaks: bool | None
-    """Whether it is told apart from what a guess reaches; None where there is no such thing."""
-    n_member: int
-    n_nonmember: int
 
 
 @dataclass(frozen=True)

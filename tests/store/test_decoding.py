@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.decoding import TYPES, columns, decode
+from store.decoding import columns, decode
 from store.queries import QUERIES
 from store.rows import Run
 from store.summaries import Summary, ViewsRow
@@ -20,11 +20,12 @@ def nothing(query):
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_columns_of_a_query_are_the_fields_of_its_row(store, query):
     told = store.query(query, **nothing(query)).columns
-    assert sorted(told) == sorted(set(columns(TYPES[query])) - (OF_RUN if query == "runs" else set()))
+    assert sorted(told) == sorted(set(columns(QUERIES[query].row)) - (OF_RUN if query == "runs" else set()))
 
 
 def test_no_two_questions_have_rows_of_one_name_unless_they_are_the_same():
-    assert len({kind.__name__ for kind in TYPES.values()}) == len(set(TYPES.values()))
+    kinds = {query.row for query in QUERIES.values()}
+    assert len({kind.__name__ for kind in kinds}) == len(kinds)
 
 
 def test_a_run_is_decoded_by_columns_whatever_their_order():

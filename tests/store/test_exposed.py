@@ -106,7 +106,7 @@ def test_it_comes_in_pages(store, telling):
         ({"sweep": "grid"}, "run_id is missing"),
         ({"run_id": "a", "view": "benign"}, "filter of exposed"),
         ({"run_id": "a", "limit": -1}, "a whole number from 0"),
-        ({"run_id": "a", "order": "confidence"}, "order of exposed"),
+        ({"run_id": "a", "order": "confidence"}, "filter of exposed"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_one_line(store, params, message):
