@@ -30,7 +30,7 @@ STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/chec
 
 
 class ExploreApp(App[int | Project]):
-    """The app; screens do the showing, `live` the knowing, `choices` the choosing.
+    """The app; screens do the showing, `project` the knowing, `choices` the choosing.
 
     It ends with an exit code, or with the project that is to be opened instead.
     """
@@ -49,7 +49,7 @@ class ExploreApp(App[int | Project]):
     ):
         """`begin` is an action to carry out once the project is open."""
         self.settings = chosen or settings.AppSettings()
-        self.live = OpenProject(project, read_only)
+        self.project = OpenProject(project, read_only)
         self.choices = choices.load(project)
         self.machine_watch = MachineWatch(project.root, self._working, self._redraw)
         self.checkup = Checkup(self._checks)
@@ -89,7 +89,7 @@ class ExploreApp(App[int | Project]):
         self.run_worker(self._open(), exit_on_error=True)
 
     async def _open(self) -> None:
-        await self.live.open()
+        await self.project.open()
         if self.begin:
             self.screen_stack[0].action_act(self.begin, True)
 
@@ -115,14 +115,14 @@ class ExploreApp(App[int | Project]):
 
     async def on_unmount(self) -> None:
         """Keep the choices and leave the engine to its work."""
-        choices.save(self.live.project, self.choices)
+        choices.save(self.project.paths, self.choices)
         self.machine_watch.close()
-        await self.live.close()
+        await self.project.close()
 
     @property
     def selection(self) -> Selection:
         """The runs of the project that are seen by the person's choices."""
-        return Selection(self.live, self.choices)
+        return Selection(self.project, self.choices)
 
     # The machine
 
@@ -132,15 +132,15 @@ class ExploreApp(App[int | Project]):
         return self.machine_watch.latest
 
     def _working(self) -> bool:
-        return self.live.link == "engine" and self.live.tracker.count("running") > 0
+        return self.project.link == "engine" and self.project.tracker.count("running") > 0
 
     def _redraw(self) -> None:
-        self.live.touch()
+        self.project.touch()
 
     def _checks(self) -> tuple[Check, ...]:
         from explorer.project.submitting import data_folder
 
-        return all_checks(self.live.project, data_folder())
+        return all_checks(self.project.paths, data_folder())
 
     # Keys
 

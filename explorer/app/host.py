@@ -18,7 +18,7 @@ class Host(Protocol):
     """The app as seen from below, beside what Textual's own `App` offers."""
 
     settings: AppSettings
-    live: OpenProject
+    project: OpenProject
     """The project and the way to its engine."""
     choices: Choices
     """What the person has chosen to look at."""

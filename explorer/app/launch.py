@@ -65,8 +65,8 @@ def open_app(wanted: Launch) -> int:
         said = f"mia-explore: a bug in the app: {_report(app.crash)}\nThe engine goes on. Back in: {back}"
         print(said, file=sys.stderr)
         return CRASHED
-    if app.live.tracker.count(*WAITING) and not code:
-        at_work = app.live.link == "engine" and not app.engine_stopped
+    if app.project.tracker.count(*WAITING) and not code:
+        at_work = app.project.link == "engine" and not app.engine_stopped
         said = "The engine goes on" if at_work else "The work waits for the next engine"
         print(f"{said}. Back in: {back}", file=sys.stderr)
     return code or 0
@@ -82,7 +82,7 @@ def _app(wanted: Launch) -> "ExploreApp":
     chosen = replace(chosen, ascii=ascii, theme=wanted.theme or chosen.theme)
     app = ExploreApp(wanted.project, chosen, wanted.read_only, wanted.begin)
     for line in complaints:
-        app.live.note(line, "warn")
+        app.project.note(line, "warn")
     return app
 
 

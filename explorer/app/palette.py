@@ -41,11 +41,11 @@ def _run(main: MainScreen) -> Run | None:
 
 
 def _engine(main: MainScreen) -> bool:
-    return main.app.live.link == "engine"
+    return main.app.project.link == "engine"
 
 
 def _paused(main: MainScreen) -> bool:
-    status = main.app.live.status
+    status = main.app.project.status
     return status is not None and status.paused
 
 
@@ -55,12 +55,12 @@ POSSIBLE: dict[str, Test] = {
     "engine.first": _run_is("queued"),
     "engine.attack": _run_is("done"),
     "engine.certify": lambda main: (run := _run(main)) is None or may_be_tighter(run),
-    "engine.retry-failed": lambda main: main.app.live.tracker.count(*FAILED) > 0,
+    "engine.retry-failed": lambda main: main.app.project.tracker.count(*FAILED) > 0,
     "engine.pause": lambda main: _engine(main) and not _paused(main),
     "engine.resume": lambda main: _engine(main) and _paused(main),
     "engine.start": lambda main: not _engine(main),
     "engine.stop": _engine,
-    "engine.cancel-all": lambda main: bool(main.app.live.tracker.count(*WAITING)),
+    "engine.cancel-all": lambda main: bool(main.app.project.tracker.count(*WAITING)),
     "engine.repeat": lambda main: _run(main) is not None,
     "copy.line": lambda main: main.pane is not None,
     "copy.pane": lambda main: main.pane is not None,
@@ -80,14 +80,14 @@ class PaletteEntry:
 
 def possible(action: Action, main: MainScreen) -> bool:
     """Whether an action can be carried out now."""
-    live = main.app.live
-    if not action.title or (action.engine and live.read_only):
+    project = main.app.project
+    if not action.title or (action.engine and project.read_only):
         return False
     if not hasattr(main.target(action.scope), action.method):
         return False
     if "{run}" in action.title and _run(main) is None:
         return False
-    if action.scope in NEED_RUNS and not live.runs:
+    if action.scope in NEED_RUNS and not project.runs:
         return False
     return POSSIBLE.get(action.id, lambda _: True)(main)
 
@@ -112,7 +112,7 @@ def _entries(action: Action, main: MainScreen) -> Iterator[PaletteEntry]:
 
 def _name(main: MainScreen) -> str:
     run = _run(main)
-    return short_name(run, len({other.dataset for other in main.app.live.runs.values()})) if run else ""
+    return short_name(run, len({other.dataset for other in main.app.project.runs.values()})) if run else ""
 
 
 class ActionProvider(Provider):

@@ -69,48 +69,48 @@ def over_seeds(drawing: Drawing, rows: Sequence[CurvePoint], choices: Choices) -
     return replace(drawing, title=f"{drawing.title} · {count}{interval}{told}", shorter=shorter)
 
 
-def filters(live: OpenProject, on_chart: Sequence[Run]) -> dict[str, Any]:
+def filters(project: OpenProject, on_chart: Sequence[Run]) -> dict[str, Any]:
     """What an export of the chart's numbers is limited to."""
-    return {} if len(on_chart) == len(live.runs) else {"run_id": sorted(run.run_id for run in on_chart)}
+    return {} if len(on_chart) == len(project.runs) else {"run_id": sorted(run.run_id for run in on_chart)}
 
 
 # In place of a chart
 
 
-def plan_words(live: OpenProject) -> str:
+def plan_words(project: OpenProject) -> str:
     """The key that makes more runs, where there may be more."""
-    return "" if live.read_only else " {engine.new} plans a sweep."
+    return "" if project.read_only else " {engine.new} plans a sweep."
 
 
-def asking(drawing: Drawing, live: OpenProject) -> Drawing:
+def asking(drawing: Drawing, project: OpenProject) -> Drawing:
     """Its answer is on its way, or failed to come."""
-    if live.query_cache.trouble:
-        return replace(drawing, empty=("No answer.", live.query_cache.trouble))
+    if project.query_cache.trouble:
+        return replace(drawing, empty=("No answer.", project.query_cache.trouble))
     return replace(drawing, empty=("asking …",), asking=True)
 
 
 def nothing_yet(
-    drawing: Drawing, live: OpenProject, choices: Choices, on_chart: Sequence[Run], rows: Sequence[CurvePoint] | None
+    drawing: Drawing, project: OpenProject, choices: Choices, on_chart: Sequence[Run], rows: Sequence[CurvePoint] | None
 ) -> Drawing:
     """Why there is no point."""
     done = sum(run.state == "done" for run in on_chart)
     if rows is None and done:
-        return asking(drawing, live)
+        return asking(drawing, project)
     if done:
         words = f"No {metrics.titles(choices)[0]} in the {done} finished run{'s' if done > 1 else ''}."
         return replace(drawing, empty=(words, "{chart.metric}, {chart.attack} and {chart.rule} choose another number."))
-    running = [live.tracker.runs[run.run_id] for run in on_chart if run.state == "running"]
-    left = min((left for run in running if (left := live.tracker.time_left(run)) is not None), default=None)
+    running = [project.tracker.runs[run.run_id] for run in on_chart if run.state == "running"]
+    left = min((left for run in running if (left := project.tracker.time_left(run)) is not None), default=None)
     due = f"The first ends in {text.duration(left)}." if left is not None else "Points appear as runs end."
     waiting = f"{len(running)} running, " if running else ""
     return replace(drawing, empty=(f"No finished run on the chart yet ({waiting}{len(on_chart)} in all).", due))
 
 
-def nothing_on_chart(title: str, live: OpenProject, choices: Choices) -> Drawing:
+def nothing_on_chart(title: str, project: OpenProject, choices: Choices) -> Drawing:
     """Which key puts a run on the chart."""
     adds = "{runs.overlay} on a run adds it; {runs.overlay-all} adds all visible."
-    if not live.runs:
-        words = ("opening …" if live.link == "opening" else "No runs yet." + plan_words(live),)
+    if not project.runs:
+        words = ("opening …" if project.link == "opening" else "No runs yet." + plan_words(project),)
     elif choices.filter or choices.saved_filter != "all":
         words = ("Nothing on the chart of what the filter shows.", f"{{panes.back}} clears the filter; {adds}")
     else:

@@ -19,8 +19,8 @@ DRAW = {
 }
 
 
-def drawing_of(kind: str, live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def drawing_of(kind: str, project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The drawing of one kind for the runs on the chart."""
     if not on_chart:
-        return nothing_on_chart(TITLES.get(kind, kind.capitalize()), live, choices)
-    return DRAW[kind](live, choices, on_chart)
+        return nothing_on_chart(TITLES.get(kind, kind.capitalize()), project, choices)
+    return DRAW[kind](project, choices, on_chart)

@@ -29,7 +29,7 @@ def shown_runs(choices: Choices, on_chart: Sequence[Run]) -> list[Run]:
     return [run for run in begun if run.run_id in chosen]
 
 
-def history(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def history(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One training metric over steps, a curve for each run."""
     runs = shown_runs(choices, on_chart)
     title = HISTORY_TITLES.get(choices.history, choices.history.replace("_", " "))
@@ -40,7 +40,7 @@ def history(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Dra
     curves, waits = [], False
     for index, (run, name) in enumerate(zip(runs, _names(runs), strict=True)):
         age = HISTORY_AGE if run.state == "running" else None
-        rows = live.rows("history", max_age=age, run_id=[run.run_id], metric=choices.history)
+        rows = project.rows("history", max_age=age, run_id=[run.run_id], metric=choices.history)
         waits |= rows is None
         points = [(row.step, row.value) for row in rows or () if row.run_id == run.run_id]
         if points:
@@ -49,10 +49,10 @@ def history(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Dra
             curves.append(dense(label, index, steps, smoothed(values, choices.smooth)))
     empty = "No history yet: it begins with training."
     shares = choices.history.endswith("accuracy")
-    return _drawn(drawing, Chart(tuple(curves), y_percent=shares, x_label="step"), live, choices, waits, empty)
+    return _drawn(drawing, Chart(tuple(curves), y_percent=shares, x_label="step"), project, choices, waits, empty)
 
 
-def roc(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def roc(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """True over false positive rate of the confidence attack at every threshold, for each view of the run."""
     runs = [run for run in shown_runs(choices, on_chart) if run.state == "done"]
     runs = [run for run in runs if run.run_id in {choices.current, *choices.marked}] or runs[:1]
@@ -63,7 +63,7 @@ def roc(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing
         return replace(drawing, empty=("No finished run under the cursor.", "A ROC curve needs a run's scores."))
     curves, waits = [], False
     for run, name in zip(runs, names, strict=True):
-        rows = live.rows("roc", run_id=[run.run_id])
+        rows = project.rows("roc", run_id=[run.run_id])
         waits |= rows is None
         own = [row for row in rows or () if row.run_id == run.run_id]
         for which in dict.fromkeys(row.view for row in own):
@@ -71,7 +71,7 @@ def roc(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing
             points = ((row.fpr, row.tpr) for row in own if row.view == which)
             curves.append(dense(label, len(curves), *zip(*points, strict=True)))
     chart = Chart(tuple(curves), x_percent=True, diagonal=True, x_label="false positive rate %")
-    return _drawn(drawing, chart, live, choices, waits, "No scores of this run are stored.")
+    return _drawn(drawing, chart, project, choices, waits, "No scores of this run are stored.")
 
 
 def dense(label: str, index: int, xs: Sequence[float], ys: Sequence[float | None]) -> Series:
@@ -79,10 +79,10 @@ def dense(label: str, index: int, xs: Sequence[float], ys: Sequence[float | None
     return Series(label, index % len(MARKS), str(1 + index % TONES), tuple(xs), tuple(ys), kind="line")
 
 
-def _drawn(drawing: Drawing, chart: Chart, live: OpenProject, choices: Choices, waits: bool, empty: str) -> Drawing:
+def _drawn(drawing: Drawing, chart: Chart, project: OpenProject, choices: Choices, waits: bool, empty: str) -> Drawing:
     if not chart.series:
         drawing = replace(drawing, empty=(empty,))
-        return asking(drawing, live) if waits else drawing
+        return asking(drawing, project) if waits else drawing
     chart = replace(chart, x_log="x" in choices.scale, y_log="y" in choices.scale)
     return replace(drawing, chart=chart, asking=waits)
 

@@ -32,65 +32,65 @@ ACCURACY = "benign_test"
 """The metric along x of the trade-off."""
 
 
-def facts(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> list[CurvePoint] | None:
+def facts(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> list[CurvePoint] | None:
     """The chosen number of every finished setting on the chart, over its seeds; None while it is being asked for."""
     wanted = metrics.wanted(choices)
     params: dict[str, Any] = {name: value for name, value in wanted.items() if name != "split"}
-    rows = live.rows("capacity", **params, **filters(live, on_chart))
+    rows = project.rows("capacity", **params, **filters(project, on_chart))
     return None if rows is None else [row for row in rows if all(getattr(row, name) == wanted[name] for name in wanted)]
 
 
-def capacity(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def capacity(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each defense and epsilon, natural training in grey."""
-    drawing = titled(Drawing("Capacity", x_name="capacity", filters=filters(live, on_chart)), choices)
-    rows = facts(live, choices, on_chart)
+    drawing = titled(Drawing("Capacity", x_name="capacity", filters=filters(project, on_chart)), choices)
+    rows = facts(project, choices, on_chart)
     if not rows:
-        return nothing_yet(drawing, live, choices, on_chart, rows)
-    return _over("capacity", drawing, rows, live, choices, on_chart)
+        return nothing_yet(drawing, project, choices, on_chart, rows)
+    return _over("capacity", drawing, rows, project, choices, on_chart)
 
 
-def epsilon(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def epsilon(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each defense at the capacity of the run under the cursor; natural training as a grey line."""
-    current = live.runs.get(choices.current, on_chart[0])
+    current = project.runs.get(choices.current, on_chart[0])
     at = f"{current.capacity:g}"
-    drawing = Drawing("Epsilon", x_name="eps", table="epsilon", filters=filters(live, on_chart))
+    drawing = Drawing("Epsilon", x_name="eps", table="epsilon", filters=filters(project, on_chart))
     drawing = titled(drawing, choices, f"capacity {at}", f"c{at}")
-    rows = facts(live, choices, on_chart)
+    rows = facts(project, choices, on_chart)
     if not rows:
-        return nothing_yet(drawing, live, choices, on_chart, rows)
+        return nothing_yet(drawing, project, choices, on_chart, rows)
     rows = [row for row in rows if row.capacity == current.capacity and row.dataset == current.dataset]
     budgets = sorted({row.epsilon for row in rows if row.epsilon})
     if len(budgets) < 2:
         only = text.epsilon(budgets[0]) if budgets else "none"
         words = f"One epsilon so far at capacity {at} ({only})."
-        return replace(drawing, empty=(words, "A curve needs two." + plan_words(live)))
-    return _over("epsilon", drawing, rows, live, choices, on_chart)
+        return replace(drawing, empty=(words, "A curve needs two." + plan_words(project)))
+    return _over("epsilon", drawing, rows, project, choices, on_chart)
 
 
-def setting(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def setting(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """One curve for each model over the setting that varies most."""
-    drawing = Drawing("Setting", filters=filters(live, on_chart))
-    rows = facts(live, choices, on_chart)
+    drawing = Drawing("Setting", filters=filters(project, on_chart))
+    rows = facts(project, choices, on_chart)
     if not rows:
-        return nothing_yet(titled(drawing, choices), live, choices, on_chart, rows)
+        return nothing_yet(titled(drawing, choices), project, choices, on_chart, rows)
     axis = swept_axis(rows)
     if axis is None:
         words = "No setting varies among the finished runs on the chart."
         return replace(drawing, empty=(words, 'A sweep has one in its grid: "evaluation.temperature" = [1, 2, 5].'))
-    return _over(axis, titled(replace(drawing, x_name=axis), choices, axis, axis), rows, live, choices, on_chart)
+    return _over(axis, titled(replace(drawing, x_name=axis), choices, axis, axis), rows, project, choices, on_chart)
 
 
 def _over(
     axis: str,
     drawing: Drawing,
     rows: Sequence[CurvePoint],
-    live: OpenProject,
+    project: OpenProject,
     choices: Choices,
     on_chart: Sequence[Run],
 ) -> Drawing:
     """The rows' curves along an axis, hollow where seeds are not done, with the paper's points if they are wanted."""
     over_epsilon = axis == "epsilon"
-    curves, given = along(rows, axis), looks([*live.runs.values(), *rows])
+    curves, given = along(rows, axis), looks([*project.runs.values(), *rows])
     xs = {place(row, axis) for points in curves.values() for row in points}
     xs = tuple(sorted(xs - {0.0} if over_epsilon else xs))
     unfinished = {_model(run) for run in on_chart if run.state in ("queued", "running")}
@@ -113,12 +113,12 @@ def _model(row: Run | CurvePoint) -> tuple[Any, ...]:
     return key(row), row.capacity, row.size, row.evaluation_epsilon, row.certification, row.setting
 
 
-def trade_off(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
+def trade_off(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The chosen number over benign test accuracy: a path for each model, from setting to setting in their order."""
-    drawing = titled(Drawing("Trade-off", x_name="test accuracy", filters=filters(live, on_chart)), choices)
-    rows, accuracies = facts(live, choices, on_chart), facts(live, replace(choices, metric=ACCURACY), on_chart)
+    drawing = titled(Drawing("Trade-off", x_name="test accuracy", filters=filters(project, on_chart)), choices)
+    rows, accuracies = facts(project, choices, on_chart), facts(project, replace(choices, metric=ACCURACY), on_chart)
     if not rows or not accuracies:
-        return nothing_yet(drawing, live, choices, on_chart, rows and accuracies)
+        return nothing_yet(drawing, project, choices, on_chart, rows and accuracies)
     places = {curve(row): row.mean for row in accuracies}
     paths = grouped(
         [row for row in rows if curve(row) in places],
@@ -126,7 +126,7 @@ def trade_off(live: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> D
         lambda row: text.natural_order(row.setting or ""),
     )
     paths = dict(sorted(paths.items()))
-    styles = looks_of(paths, looks([*live.runs.values(), *rows]))
+    styles = looks_of(paths, looks([*project.runs.values(), *rows]))
     drawn = []
     for name, look, points in zip(labels(paths), styles, paths.values(), strict=True):
         told = told_apart([row.setting or USUAL for row in points], map(curve, points))

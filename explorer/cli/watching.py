@@ -127,5 +127,5 @@ def _watch_live(client: SyncClient, tracker: RunTracker) -> None:
         ]
         return Group(*running, Text(tracker.headline(), style="bold"))
 
-    with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as live:
-        _watch(client, tracker, lambda line: live.console.print(Text(printable(line))), lambda: None)
+    with Live(get_renderable=display, console=console, refresh_per_second=2, transient=True) as project:
+        _watch(client, tracker, lambda line: project.console.print(Text(printable(line))), lambda: None)

@@ -14,16 +14,16 @@ from explorer.results import text
 PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
 
 
-def report(live: OpenProject, screen: str, settings: Path) -> str:
+def report(project: OpenProject, screen: str, settings: Path) -> str:
     """All of it; names of files, nothing from the environment but what concerns the terminal.
 
     screen: size and looks of the app. settings: the file they may be set in.
     """
     groups = {
         "versions": _versions(),
-        "engine": _engine(live),
+        "engine": _engine(project),
         "terminal": _terminal(screen, settings),
-        "sizes": _sizes(live),
+        "sizes": _sizes(project),
     }
     lines = [f"{name:9s} {line}" for name, found in groups.items() for line in found]
     return "\n".join(lines) + "\n"
@@ -42,10 +42,10 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _engine(live: OpenProject) -> Iterator[str]:
-    yield f"project {live.project.root}{', read-only' if live.read_only else ''}"
-    yield f"link {live.link}{': ' + live.trouble if live.trouble else ''}"
-    if (status := live.status) is None:
+def _engine(project: OpenProject) -> Iterator[str]:
+    yield f"project {project.paths.root}{', read-only' if project.read_only else ''}"
+    yield f"link {project.link}{': ' + project.trouble if project.trouble else ''}"
+    if (status := project.status) is None:
         return
     held = "paused" if status.paused else status.hold or "starting runs"
     versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
@@ -65,8 +65,8 @@ def _terminal(screen: str, settings: Path) -> Iterator[str]:
     yield f"settings {settings}{'' if settings.exists() else ' (not there)'}"
 
 
-def _sizes(live: OpenProject) -> Iterator[str]:
-    states = Counter(run.state for run in live.runs.values())
-    yield f"{len(live.runs)} runs: {', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}"
-    files = {"database": live.project.database, "engine's log": live.project.log}
+def _sizes(project: OpenProject) -> Iterator[str]:
+    states = Counter(run.state for run in project.runs.values())
+    yield f"{len(project.runs)} runs: {', '.join(f'{count} {state}' for state, count in states.items()) or 'none'}"
+    files = {"database": project.paths.database, "engine's log": project.paths.log}
     yield ", ".join(f"{name} {text.size(path.stat().st_size)}" for name, path in files.items() if path.exists()) or "-"

@@ -30,7 +30,7 @@ class EngineLink(ABC):
     """The connection of one project, and the only way from the app to its engine; subclasses know what is heard."""
 
     def __init__(self, project: Project, read_only: bool = False):
-        self.project, self.read_only = project, read_only
+        self.paths, self.read_only = project, read_only
         self.link: Link = "opening"
         self.trouble = ""
         """Why there is no engine, in one line."""
@@ -66,7 +66,7 @@ class EngineLink(ABC):
 
     async def open(self) -> None:
         """Join the engine, starting it where there are results or work; falls back to reading."""
-        has_results = self.project.database.exists()
+        has_results = self.paths.database.exists()
         if has_results and not self.read_only:
             await self.start_engine()
         elif not await self._join():
@@ -85,7 +85,7 @@ class EngineLink(ABC):
     async def start_engine(self) -> bool:
         """Have an engine at work and join it; `trouble` says why it cannot be."""
         try:
-            await asyncio.to_thread(ensure, self.project)
+            await asyncio.to_thread(ensure, self.paths)
         except EngineUnreachable as error:
             self.trouble = str(error)
         else:
@@ -101,7 +101,7 @@ class EngineLink(ABC):
             return self.link == "engine" or await self._connect()
 
     async def _connect(self) -> bool:
-        client = Client(self.project)
+        client = Client(self.paths)
         try:
             await client.connect()
             await client.call(protocol.Subscribe())
@@ -124,7 +124,7 @@ class EngineLink(ABC):
         """Answer from the files alone, from then on under that name."""
         try:
             if self.link != link or self._client is None:
-                await self._replace(await open_reader(self.project))
+                await self._replace(await open_reader(self.paths))
             await self.load()
         except (EngineUnreachable, EngineRefused, OSError) as error:
             self.trouble, self._unread = str(error), True
@@ -149,7 +149,7 @@ class EngineLink(ABC):
         if needs_engine and self.link != "engine" and not await self.start_engine():
             raise EngineUnreachable(self.trouble or "no engine runs here")
         if self._client is None:
-            raise EngineUnreachable(f"{self.project.root} holds no results yet")
+            raise EngineUnreachable(f"{self.paths.root} holds no results yet")
         return await self._client.call(command)
 
     # Following
@@ -162,7 +162,7 @@ class EngineLink(ABC):
                     self.take(push)
                 await self._lose()
             await asyncio.sleep(POLL_SECONDS)
-            if self.link != "engine" and self.project.held:
+            if self.link != "engine" and self.paths.held:
                 await self._join()
             if self.link == "files" and self._unread:
                 await self._read()
@@ -190,7 +190,7 @@ class EngineLink(ABC):
     async def _was_killed(self) -> bool:
         """Whether the engine left without taking its name out of the lock; a stopping one does so in a moment."""
         for _ in range(PARTING_LOOKS):
-            holder = self.project.holder()
+            holder = self.paths.holder()
             if holder is None or holder.pid != self._pid:
                 return False
             if not _alive(self._pid):

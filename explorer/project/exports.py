@@ -75,45 +75,45 @@ def takes(table: str, filters: Mapping[str, Any]) -> bool:
     return filters.keys() <= QUERIES[table].filters.keys()
 
 
-async def columns_of(live: OpenProject, table: str) -> list[str]:
+async def columns_of(project: OpenProject, table: str) -> list[str]:
     """The header of a table's file, from a question that no row answers."""
     params = {next(iter(QUERIES[table].filters)): []} | {name: [] for name in QUERIES[table].required}
-    return list((await live.call(protocol.Query(name=table, params=params))).columns)
+    return list((await project.call(protocol.Query(name=table, params=params))).columns)
 
 
-async def rows_of(live: OpenProject, table: str, filters: Mapping[str, Any]) -> int | None:
+async def rows_of(project: OpenProject, table: str, filters: Mapping[str, Any]) -> int | None:
     """How many rows a table has under these filters; None where counting is not cheap."""
     if table == "published":
-        return len(await live.query(table))
-    run_ids = await _runs_of(live, filters)
+        return len(await project.query(table))
+    run_ids = await _runs_of(project, filters)
     if table == "runs":
         return len(run_ids)
     if len(run_ids) > COUNTABLE[table]:
         return None
     needed = {"run_id": run_ids} if QUERIES[table].required else {}
-    return len(await live.query(table, **{**filters, **needed}))
+    return len(await project.query(table, **{**filters, **needed}))
 
 
-async def _runs_of(live: OpenProject, filters: Mapping[str, Any]) -> list[str]:
+async def _runs_of(project: OpenProject, filters: Mapping[str, Any]) -> list[str]:
     """The runs that the filters choose; a run may belong to more sweeps than its row names."""
     if not filters:
-        return list(live.runs)
-    return filters.get("run_id") or [run.run_id for run in await live.query("runs", **filters)]
+        return list(project.runs)
+    return filters.get("run_id") or [run.run_id for run in await project.query("runs", **filters)]
 
 
-async def write(live: OpenProject, export: TableExport) -> WrittenFile:
+async def write(project: OpenProject, export: TableExport) -> WrittenFile:
     """Write the file, its folder too; EngineRefused, EngineUnreachable or OSError in one line."""
     path = Path(export.path)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     command = protocol.Export(table=export.table, format=export.format, path=export.path, filters=dict(export.filters))
-    rows = (await live.call(command)).rows
-    columns = await columns_of(live, export.table)
+    rows = (await project.call(command)).rows
+    columns = await columns_of(project, export.table)
     return WrittenFile(path, rows, len(columns), path.stat().st_size)
 
 
-async def write_everything(live: OpenProject) -> str:
+async def write_everything(project: OpenProject) -> str:
     """Every table as CSV into the project's own folder; the folder, then the sums."""
-    place = folder(live.project)
-    written = [await write(live, TableExport(table, "csv", str(place / f"{table}.csv"))) for table in TABLES]
+    place = folder(project.paths)
+    written = [await write(project, TableExport(table, "csv", str(place / f"{table}.csv"))) for table in TABLES]
     rows, size = sum(each.rows for each in written), sum(each.size for each in written)
     return f"{place}\n{len(written)} tables · {rows:,} rows · {text.size(size)}"

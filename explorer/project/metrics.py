@@ -166,17 +166,17 @@ def in_rows(choices: Choices) -> bool:
     return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
 
 
-def of_runs(live: OpenProject, choices: Choices) -> Callable[[Run], ChosenNumber]:
+def of_runs(project: OpenProject, choices: Choices) -> Callable[[Run], ChosenNumber]:
     """The chosen number of each run, from its row or else asked for; one without a value where there is none yet."""
     if in_rows(choices):
         return lambda run: of_run(run, choices)
     asked: dict[str, Any] = wanted(choices)
     measure = asked.pop("measure")
     if not of(choices).inference:
-        rows = live.rows("accuracies", **asked) or []
+        rows = project.rows("accuracies", **asked) or []
         found = {row.run_id: ChosenNumber(row.calibration_error, warned=bool(row.warnings)) for row in rows}
     else:
-        rows = live.rows("leakage", metric=measure, **asked) or []
+        rows = project.rows("leakage", metric=measure, **asked) or []
         rows = [row for row in rows if row.class_label is None]
         found = {row.run_id: ChosenNumber(row.value, row.leaks, bool(row.warnings)) for row in rows}
     return lambda run: found.get(run.run_id, ChosenNumber())

@@ -48,7 +48,7 @@ class OpenProject(EngineLink):
     async def open(self) -> None:
         """Join the engine, or read the files, and recall what the engine's log says of earlier."""
         await super().open()
-        self._spawn(recall(self.log, self.project.log, self.changed))
+        self._spawn(recall(self.log, self.paths.log, self.changed))
 
     # Asking
 

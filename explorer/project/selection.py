@@ -37,22 +37,22 @@ DOWNWARD = (CHOSEN, "STARTED")
 class Selection:
     """The choices of a person applied to the runs of a project; it keeps nothing itself."""
 
-    live: OpenProject
+    project: OpenProject
     choices: Choices
 
     @property
     def current(self) -> Run | None:
         """The run under the cursor."""
-        return self.live.runs.get(self.choices.current)
+        return self.project.runs.get(self.choices.current)
 
     def visible(self) -> list[Run]:
         """The runs that the filters let through, sorted; those without a value of the column come last."""
-        choices, runs = self.choices, list(self.live.runs.values())
+        choices, runs = self.choices, list(self.project.runs.values())
         if choices.filter or choices.saved_filter != "all":
             runs = [run for run in runs if self._passes(run)]
         if choices.sort not in SORTS:
             return runs[::-1] if choices.reverse else runs
-        number_of = metrics.of_runs(self.live, choices)
+        number_of = metrics.of_runs(self.project, choices)
         value = SORTS[choices.sort] or (lambda run: number_of(run).value)
         valued = [(value(run), run) for run in runs]
         known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=choices.reverse)
@@ -64,7 +64,7 @@ class Selection:
 
     def marked(self) -> list[str]:
         """The ids of the runs that are marked for a comparison, as far as they are there."""
-        return [run_id for run_id in self.choices.marked if run_id in self.live.runs]
+        return [run_id for run_id in self.choices.marked if run_id in self.project.runs]
 
     def _passes(self, run: Run) -> bool:
         saved = self.choices.saved_filter
@@ -106,7 +106,7 @@ class Selection:
 
     def toggle_on_chart(self) -> None:
         """The run under the cursor on the chart, or off it."""
-        self.choices.off ^= {self.choices.current} & self.live.runs.keys()
+        self.choices.off ^= {self.choices.current} & self.project.runs.keys()
 
     def toggle_all_on_chart(self) -> None:
         """All that are visible on the chart, or, if they are, none."""

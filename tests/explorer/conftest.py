@@ -70,7 +70,7 @@ def small_project():
     return rows
 
 
-class FakeLive(OpenProject):
+class FakeProject(OpenProject):
     """A project whose rows and answers are put in by hand; `asked` and `told` say what the app wanted."""
 
     def __init__(self, project, rows=(), answers=None, link="files", read_only=False):
@@ -118,23 +118,25 @@ def make_app(tmp_path, monkeypatch):
 
     def make(rows=None, answers=None, link="files", read_only=False, **chosen):
         app = ExploreApp(Project.at(tmp_path / "project"), AppSettings(**chosen), read_only)
-        app.live = FakeLive(app.live.project, small_project() if rows is None else rows, answers, link, read_only)
+        app.project = FakeProject(
+            app.project.paths, small_project() if rows is None else rows, answers, link, read_only
+        )
         return app
 
     return make
 
 
 @pytest.fixture
-def make_live(tmp_path):
+def make_project(tmp_path):
     """A function making a project of made-up rows without an app."""
 
     def make(rows=None, answers=None, link="engine", **chosen):
-        live = FakeLive(
+        project = FakeProject(
             Project.at(tmp_path / "project"), small_project() if rows is None else rows, answers, link, **chosen
         )
-        live.put(live.given)
-        live.link = link
-        return live
+        project.put(project.given)
+        project.link = link
+        return project
 
     return make
 

@@ -33,8 +33,8 @@ class ApplicationCommands:
         from explorer.app.screens.leave import Leave
 
         app = self.main.app
-        at_work = app.live.link == "engine" and app.live.tracker.count(*WAITING)
-        if app.live.read_only or not at_work or not app.settings.confirm_quit:
+        at_work = app.project.link == "engine" and app.project.tracker.count(*WAITING)
+        if app.project.read_only or not at_work or not app.settings.confirm_quit:
             app.exit(0)
         elif not self._open(Leave):
             app.push_screen(Leave())

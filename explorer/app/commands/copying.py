@@ -30,11 +30,11 @@ class CopyCommands:
     async def action_run(self) -> None:
         """A sweep file that makes this run again."""
         current = self.main.app.choices.current
-        rows = await self.main.app.live.query("run", run_id=current) if current else []
+        rows = await self.main.app.project.query("run", run_id=current) if current else []
         self.copy(sweep_file(rows[0].spec) if rows else "", f"{current} as a sweep file")
 
     def action_diagnostics(self) -> None:
         """For a bug report."""
         app = self.main.app
         screen = f"{app.size.width}x{app.size.height}, theme {app.theme}{', ascii' if app.settings.ascii else ''}"
-        self.copy(diagnostics.report(app.live, screen, config_file()), "the diagnostics")
+        self.copy(diagnostics.report(app.project, screen, config_file()), "the diagnostics")

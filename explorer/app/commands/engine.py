@@ -18,14 +18,14 @@ class EngineCommands:
         self.main = main
 
     @property
-    def live(self) -> OpenProject:
+    def project(self) -> OpenProject:
         """The project."""
-        return self.main.app.live
+        return self.main.app.project
 
     @property
     def run(self) -> Run | None:
         """The run under the cursor."""
-        return self.live.runs.get(self.main.app.choices.current)
+        return self.project.runs.get(self.main.app.choices.current)
 
     def _say(self, words: str, severity: str = "information") -> None:
         self.main.notify(words, severity=severity, markup=False)
@@ -50,13 +50,13 @@ class EngineCommands:
         from explorer.project.submitting import data_folder, place_here, submission
 
         root = data_folder()
-        detail = f"24 small models on digits join the {len(self.live.runs)} runs of this project."
-        if not sure and self.live.runs and not await self._sure("Run the demo here?", detail, "run it"):
+        detail = f"24 small models on digits join the {len(self.project.runs)} runs of this project."
+        if not sure and self.project.runs and not await self._sure("Run the demo here?", detail, "run it"):
             return
-        if self.live.link != "engine":
+        if self.project.link != "engine":
             self._say("starting the engine …")
         sweep = await asyncio.to_thread(lambda: sweeps.plan(sweeps.read("demo"), "quick", (), root))
-        fresh = (await self.live.call(submission(sweep, place_here(root)))).run_ids
+        fresh = (await self.project.call(submission(sweep, place_here(root)))).run_ids
         self._say(f"{sweep.name}: {len(sweep.experiments)} runs, {len(fresh)} of them new")
 
     async def action_repeat(self) -> None:
@@ -64,25 +64,25 @@ class EngineCommands:
         if self._without_run():
             return
         sweep = self.run.sweep
-        count = sum(run.sweep == sweep for run in self.live.runs.values())
+        count = sum(run.sweep == sweep for run in self.project.runs.values())
         detail = f"Its {count} runs are queued again with seeds that are new."
         if await self._sure(f"Repeat {sweep}?", detail, "repeat it"):
-            self._say(await run_commands.repeat_sweep(self.live, self.run.run_id))
+            self._say(await run_commands.repeat_sweep(self.project, self.run.run_id))
 
     # Runs
 
     async def action_retry(self) -> None:
         """The run under the cursor again; where no engine is at work, have one first of all."""
-        if self.live.link != "engine":
+        if self.project.link != "engine":
             await self.action_start()
         elif not self._without_run():
-            self._say(await run_commands.retry(self.live, [self.run.run_id]))
+            self._say(await run_commands.retry(self.project, [self.run.run_id]))
 
     async def action_retry_failed(self) -> None:
         """All that failed or diverged."""
-        failed = [run_id for run_id, run in self.live.runs.items() if run.state in FAILED]
+        failed = [run_id for run_id, run in self.project.runs.items() if run.state in FAILED]
         if failed:
-            self._say(await run_commands.retry(self.live, failed))
+            self._say(await run_commands.retry(self.project, failed))
         else:
             self._say("no run failed")
 
@@ -97,17 +97,17 @@ class EngineCommands:
         at_work = run.state == "running"
         detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
         if await self._sure(f"Cancel {run.name}?", detail, "cancel it"):
-            self._say(await run_commands.cancel(self.live, [run.run_id]))
+            self._say(await run_commands.cancel(self.project, [run.run_id]))
 
     async def action_cancel_all(self) -> None:
         """End all runs at work and empty the queue; asks."""
-        ids = [run_id for run_id, run in self.live.runs.items() if run.state in WAITING]
+        ids = [run_id for run_id, run in self.project.runs.items() if run.state in WAITING]
         if not ids:
             self._say("nothing waits or runs")
             return
         detail = "What they have saved stays, and r takes one up again."
         if await self._sure(f"Cancel all {len(ids)} runs?", detail, "cancel them"):
-            self._say(await run_commands.cancel(self.live, ids))
+            self._say(await run_commands.cancel(self.project, ids))
 
     async def _sure(self, question: str, detail: str, yes: str) -> bool:
         return await self.main.app.push_screen_wait(Confirm(question, detail, yes))
@@ -115,17 +115,17 @@ class EngineCommands:
     async def action_certify(self) -> None:
         """The run under the cursor once more, by a tighter bound."""
         if not self._without_run():
-            self._say(await run_commands.certify(self.live, self.run.run_id))
+            self._say(await run_commands.certify(self.project, self.run.run_id))
 
     async def action_attack(self) -> None:
         """All inference attacks on the run under the cursor."""
         if not self._without_run():
-            self._say(await run_commands.attack(self.live, self.run.run_id))
+            self._say(await run_commands.attack(self.project, self.run.run_id))
 
     async def action_first(self) -> None:
         """Before all others that wait."""
         if not self._without_run():
-            self._say(await run_commands.prioritise(self.live, [self.run.run_id]))
+            self._say(await run_commands.prioritise(self.project, [self.run.run_id]))
 
     # The engine
 
@@ -139,32 +139,32 @@ class EngineCommands:
 
     async def action_start(self) -> None:
         """Have an engine at work."""
-        if self.live.link == "engine":
+        if self.project.link == "engine":
             self._say("the engine is at work")
-        elif await self.live.start_engine():
+        elif await self.project.start_engine():
             self._say("engine started; interrupted runs go on from their checkpoints")
         else:
-            self._say(self.live.trouble or "the engine could not be started", "error")
+            self._say(self.project.trouble or "the engine could not be started", "error")
 
     async def action_stop(self) -> None:
         """End the engine once its jobs have saved; asks."""
-        if self.live.link != "engine":
+        if self.project.link != "engine":
             self._say("no engine runs here", "warning")
             return
-        count = self.live.tracker.count("running")
+        count = self.project.tracker.count("running")
         detail = (
             f"{count} running {'job writes a checkpoint' if count == 1 else 'jobs write checkpoints'} and "
             f"{'is' if count == 1 else 'are'} queued for the next engine. The app stays and shows the results."
         )
         if await self._sure("Stop the engine?", detail, "stop it"):
-            await self.live.call(protocol.Stop())
+            await self.project.call(protocol.Stop())
             self._say("the engine ends as soon as its jobs have saved")
 
     async def _tell(self, command: protocol.Command, said: str) -> None:
         """Give a command to the engine at work; none is started for it."""
-        if self.live.link != "engine":
+        if self.project.link != "engine":
             self._say("no engine runs here", "warning")
             return
-        await self.live.call(command)
-        await self.live.refresh_status()
+        await self.project.call(command)
+        await self.project.refresh_status()
         self._say(said)

@@ -48,16 +48,16 @@ class ExportCommands:
         except TypeError:
             self._say("nothing was exported yet; e exports", "warning")
             return
-        self._written(export, await exports.write(self.main.app.live, export))
+        self._written(export, await exports.write(self.main.app.project, export))
 
     async def action_everything(self) -> None:
         """Every table as CSV."""
-        self._say(f"writing every table to {exports.folder(self.main.app.live.project)} …")
-        self._say(await exports.write_everything(self.main.app.live))
+        self._say(f"writing every table to {exports.folder(self.main.app.project.paths)} …")
+        self._say(await exports.write_everything(self.main.app.project))
 
     def action_screen(self) -> None:
         """The picture as it is."""
-        folder = exports.folder(self.main.app.live.project)
+        folder = exports.folder(self.main.app.project.paths)
         path = folder / time.strftime("screen-%Y%m%d-%H%M%S.svg")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ class ChartPane(ChartChoices, Pane):
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""
-        drawing = drawing_of(self.kind, self.live, self.view, self.selection.on_chart())
+        drawing = drawing_of(self.kind, self.project, self.view, self.selection.on_chart())
         if self.kind != self._drawn_kind:
             self.crosshair = self.x_range = None
         elif drawing.asking and drawing.chart is None and self.drawing.chart is not None:

@@ -41,8 +41,8 @@ class ChartChoices:
 
     def available(self) -> list[dict]:
         """What is stored about the latest run of each defense: the facts to choose from; empty while unknown."""
-        latest = {run.defense: run.run_id for run in self.live.runs.values() if run.state == "done"}
-        return (self.live.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
+        latest = {run.defense: run.run_id for run in self.project.runs.values() if run.state == "done"}
+        return (self.project.rows("capacity", run_id=sorted(latest.values())) or []) if latest else []
 
     def choices_metric(self) -> list[tuple[str, str]]:
         """Numbers that are stored: of an attack's those of the chosen one, if it is stored at all."""

@@ -53,10 +53,10 @@ class ClassesPane(Pane):
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The table, or why there is none."""
-        run = self.live.runs.get(self.choices.current)
+        run = self.project.runs.get(self.choices.current)
         if run is None:
             return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
-        name = short_name(run, len({other.dataset for other in self.live.runs.values()}))
+        name = short_name(run, len({other.dataset for other in self.project.runs.values()}))
         if run.state != "done":
             return Page(_paragraph(self._unfinished(run, name), width), title=name)
         facts = self._facts([run.run_id])
@@ -73,7 +73,7 @@ class ClassesPane(Pane):
 
     def _published(self, run: Run) -> list[ClassFact]:
         """What the paper prints of the run's classes, and what they are called."""
-        return self.live.rows("classes", run_id=[run.run_id], measure=self.metric) or []
+        return self.project.rows("classes", run_id=[run.run_id], measure=self.metric) or []
 
     def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each view that has some, with the threshold rule each is shown under."""
@@ -88,17 +88,17 @@ class ClassesPane(Pane):
         return "advantage" if self.choices.metric == "advantage" else "inference_accuracy"
 
     def _facts(self, run_ids: list[str]) -> list[LeakageFact] | None:
-        return self.live.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
+        return self.project.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
 
     # Why there is no table
 
     def _unfinished(self, run: Run, name: str) -> str:
-        state, tracker = run.state, self.live.tracker
+        state, tracker = run.state, self.project.tracker
         if state == "running":
             left = tracker.time_left(tracker.runs[run.run_id])
             return f"No attack on {name} yet — it runs after training{f' ({text.duration(left)})' if left else ''}."
         if state == "queued":
-            ahead = [other.run_id for other in progress.waiting(self.live.runs.values())].index(run.run_id)
+            ahead = [other.run_id for other in progress.waiting(self.project.runs.values())].index(run.run_id)
             place = "next in the queue" if not ahead else f"queued behind {ahead} run{'s' if ahead > 1 else ''}"
             return f"No attack on {name} yet — it is {place}." + self._offer(" U lets it start next." if ahead else "")
         if state == "cancelled":
@@ -112,7 +112,7 @@ class ClassesPane(Pane):
         return f"No attack went class by class on {name} (attacks: {attacks}). Sweeps with confidence-class have one."
 
     def _offer(self, words: str) -> str:
-        return "" if self.live.read_only else words
+        return "" if self.project.read_only else words
 
     # The tables
 
@@ -154,7 +154,7 @@ class ClassesPane(Pane):
 
     def _natural(self, run: Run, shown: dict[Strategy, str]) -> tuple[dict[int | None, float], list[str]]:
         """What natural training leaks class by class, and of which runs that is; both empty where there is none."""
-        twins = naturals(run, (other for other in self.live.runs.values() if other.state == "done"))
+        twins = naturals(run, (other for other in self.project.runs.values() if other.state == "done"))
         facts = self._facts([twin.run_id for twin in twins]) or []
         said = [f"natural: {'one run' if len(twins) == 1 else f'mean of {len(twins)} runs'}"] if twins else []
         budgets = {twin.evaluation_epsilon for twin in twins} - {run.evaluation_epsilon}

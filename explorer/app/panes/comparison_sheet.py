@@ -36,7 +36,7 @@ class ComparisonSheet(Sheet):
     @property
     def runs(self) -> list[Run]:
         """Those runs that the project has."""
-        return [self.live.runs[run_id] for run_id in self.run_ids if run_id in self.live.runs]
+        return [self.project.runs[run_id] for run_id in self.run_ids if run_id in self.project.runs]
 
     @property
     def last_first(self) -> int:
@@ -51,9 +51,9 @@ class ComparisonSheet(Sheet):
         """What the store says of the runs."""
         ids = self.run_ids
         return Known(
-            self.live.rows("run", run_id=ids),
-            self.live.rows("accuracies", run_id=ids),
-            self.live.rows("leakage", run_id=ids, metric=list(comparison_table.METRICS)),
+            self.project.rows("run", run_id=ids),
+            self.project.rows("accuracies", run_id=ids),
+            self.project.rows("leakage", run_id=ids, metric=list(comparison_table.METRICS)),
         )
 
     def table(self) -> Table:

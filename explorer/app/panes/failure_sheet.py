@@ -30,12 +30,12 @@ class FailureSheet(Sheet):
     @property
     def run(self) -> Run:
         """The run's row of the list."""
-        return self.live.runs[self.run_id]
+        return self.project.runs[self.run_id]
 
     @property
     def half(self) -> int | None:
         """Half of the batch size where training with it may help."""
-        rows = self.live.rows("run", run_id=self.run_id)
+        rows = self.project.rows("run", run_id=self.run_id)
         helps = rows and failures.explain(self.run).smaller_batch
         return run_commands.halved(rows[0].spec) if helps else None
 
@@ -75,7 +75,7 @@ class FailureSheet(Sheet):
         return f"{left} {'━' * fill} {right}" if fill > 0 else left
 
     def _last_step(self) -> int | None:
-        return max((row.step for row in self.live.rows("history", run_id=self.run_id) or ()), default=None)
+        return max((row.step for row in self.project.rows("history", run_id=self.run_id) or ()), default=None)
 
     def _kept(self) -> str:
         folder, step = self.folder, self._last_step()
@@ -94,7 +94,7 @@ class FailureSheet(Sheet):
         return f"{words[:1].upper()}{words[1:]}. Other runs go on."
 
     def _to_do(self, explanation: failures.Explanation) -> str:
-        if self.live.read_only:
+        if self.project.read_only:
             keys = f"This app is read-only; `mia-explore retry {self.run_id}` queues it again."
             return f"{keys} {explanation.advice}"
         folder = self.folder

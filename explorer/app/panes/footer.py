@@ -21,7 +21,9 @@ class Footer(Toned):
         scopes = ("engine", "app") if welcome else ("engine", "app", "panes", "export", "copy", "chart", "list")
         own = actions.of([pane.SCOPE]) if pane is not None else []
         first = [actions.BY_ID["app.help"], actions.BY_ID["app.commands"]]
-        rest = [a for a in (*first, *own, *actions.of(scopes)) if a.hint and not (a.engine and self.app.live.read_only)]
+        rest = [
+            a for a in (*first, *own, *actions.of(scopes)) if a.hint and not (a.engine and self.app.project.read_only)
+        ]
         line, used = [], 0
         for action in dict.fromkeys(rest):
             key = self._key(action)

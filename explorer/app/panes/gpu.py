@@ -84,7 +84,7 @@ class GpuPane(Pane):
 
     def _users(self, gpu: gauges.Gpu, width: int) -> list[Line]:
         """Our runs on a GPU, then the processes of others."""
-        status, lines = self.live.status, list[Line]()
+        status, lines = self.project.status, list[Line]()
         ours = [process for process in gpu.processes if status and same_session(process.pid, status.pid)]
         if device := self._device(gpu.index):
             held = f"{gib(sum(process.memory or 0 for process in ours))} GiB  " if ours else ""
@@ -100,7 +100,7 @@ class GpuPane(Pane):
 
     def _device(self, index: int) -> DeviceStatus | None:
         """The engine's device that is this GPU; None where the engine has not the same GPUs as the driver."""
-        status, machine = self.live.status, self.host.machine
+        status, machine = self.project.status, self.host.machine
         devices = [device for device in status.devices if device.name.startswith("cuda:")] if status else []
         if machine is None or len(devices) != len(machine.gpus):
             return None
@@ -108,7 +108,7 @@ class GpuPane(Pane):
 
     def _elsewhere(self, width: int) -> list[Line]:
         """Devices that are none of the GPUs above."""
-        status, machine = self.live.status, self.host.machine
+        status, machine = self.project.status, self.host.machine
         if status is None or machine is None:
             return []
         shown = [device for gpu in machine.gpus if (device := self._device(gpu.index))]
@@ -116,7 +116,7 @@ class GpuPane(Pane):
         return [line for device in others for line in self._runs(device, device.name, width)]
 
     def _runs(self, device: DeviceStatus, label: str, width: int, before: str = "") -> list[Line]:
-        rows, datasets = self.live.runs, len({run.dataset for run in self.live.runs.values()})
+        rows, datasets = self.project.runs, len({run.dataset for run in self.project.runs.values()})
         names = [short_name(rows[run], datasets) if run in rows else run for run in device.running]
         slots = f"{len(names)} of {device.slots} slot{'s' if device.slots > 1 else ''} taken"
         words = f"{before}{slots}{': ' if names else ''}{', '.join(names)}"

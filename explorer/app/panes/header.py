@@ -42,25 +42,25 @@ class Header(Toned):
         self.show([self._first(held), self._second()])
 
     def _first(self, held: OpenProject | None) -> Line:
-        live, tracker = self.host.live, self.host.live.tracker
-        name = live.project.root.name
-        said = f"PAUSED · {live.news - held.news} new  " if held is not None else ""
+        project, tracker = self.host.project, self.host.project.tracker
+        name = project.paths.root.name
+        said = f"PAUSED · {project.news - held.news} new  " if held is not None else ""
         left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
         counts = {name: tracker.count(*states) for name, (states, _) in COUNTED.items()}
         parts = [(f"{count} {name}", COUNTED[name][1]) for name, count in counts.items() if count]
         right = [part for pair in zip(parts, [(" · ", "dim")] * len(parts), strict=True) for part in pair][:-1]
-        return spread(left, (*right, (" ", "")) if live.runs else (), self.size.width)
+        return spread(left, (*right, (" ", "")) if project.runs else (), self.size.width)
 
     def _second(self) -> Line:
-        live = self.host.live
+        project = self.host.project
         (width, height), (columns, rows) = self.screen.size, LEAST
         if width < columns or height < rows:
             words = f" {columns}x{rows} needed, {width}x{height} now · {self.host.key_of(LEAVE)} leave"
             return spread(((words, "warn"),), (), self.size.width)
-        if live.link == "lost":
-            since = time.strftime("%H:%M:%S", time.localtime(live.lost_at))
-            offer = "mia-explore engine start" if live.read_only else "r restarts it from the checkpoints"
-            return spread(((f" {live.trouble} · data safe to {since} · {offer}", "bad"),), (), self.size.width)
+        if project.link == "lost":
+            since = time.strftime("%H:%M:%S", time.localtime(project.lost_at))
+            offer = "mia-explore engine start" if project.read_only else "r restarts it from the checkpoints"
+            return spread(((f" {project.trouble} · data safe to {since} · {offer}", "bad"),), (), self.size.width)
         right = self._sweep()
         room = self.size.width - sum(cell_len(part) for part, _ in right) - 3
         machine = self.host.machine
@@ -68,20 +68,20 @@ class Header(Toned):
         return spread(((words, ""),), right, self.size.width)
 
     def _sweep(self) -> Line:
-        tracker, live = self.host.live.tracker, self.host.live
-        if live.status is not None and (live.status.paused or live.status.hold):
-            return (("engine: " + (live.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
-        if trouble := live.query_cache.trouble or (live.trouble if live.link == "files" else ""):
+        tracker, project = self.host.project.tracker, self.host.project
+        if project.status is not None and (project.status.paused or project.status.hold):
+            return (("engine: " + (project.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
+        if trouble := project.query_cache.trouble or (project.trouble if project.link == "files" else ""):
             return (("⚠ " + trouble, "bad"), (" ", ""))
-        work = progress.work(live.runs, tracker)
-        if work is None or live.link == "files":
+        work = progress.work(project.runs, tracker)
+        if work is None or project.link == "files":
             words = {
                 "empty": "no engine",
                 "files": "no engine · results from files",
                 "engine": "engine idle",
                 "opening": "opening …",
             }
-            return ((("read-only · " if live.read_only else "") + words.get(live.link, ""), "dim"), (" ", ""))
+            return ((("read-only · " if project.read_only else "") + words.get(project.link, ""), "dim"), (" ", ""))
         return ((f"{work.ended}/{work.total} ", ""), (bar(work.share, 10), "busy"), (f" {work.eta} ", ""))
 
 

@@ -39,7 +39,7 @@ class LogPane(Pane):
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The lines that match the search, or why there are none."""
-        log = list(self.live.log)
+        log = list(self.project.log)
         named = [(line, self.run_name(line)) for line in log]
         wanted = Choices(filter=self.search, regex=self.choices.regex)
         found = [pair for pair in named if wanted.matches(_text(*pair).lower())] if self.search else named
@@ -65,20 +65,20 @@ class LogPane(Pane):
 
     def run_name(self, line: LogLine) -> str:
         """The short name of the run that a line is about; empty for the engine's own."""
-        run = self.live.runs.get(line.run_id or "")
+        run = self.project.runs.get(line.run_id or "")
         if run is None:
             return line.run_id or ""
-        return short_name(run, len({other.dataset for other in self.live.runs.values()}))
+        return short_name(run, len({other.dataset for other in self.project.runs.values()}))
 
     def _empty(self, width: int) -> list[Line]:
         if self.search:
-            words = f"No line matches {self.search!r}. {len(self.live.log)} hidden. esc clears the search."
-        elif running := [run for run in self.live.runs.values() if run.state == "running"]:
+            words = f"No line matches {self.search!r}. {len(self.project.log)} hidden. esc clears the search."
+        elif running := [run for run in self.project.runs.values() if run.state == "running"]:
             start = running[0].started
             since = time.strftime(" (started %H:%M:%S)", time.localtime(start)) if start else ""
             words = f"Nothing logged yet. Waiting for {short_name(running[0], 1)}{since}."
-        elif self.live.read_only:
-            words = f"Nothing logged yet. Read-only: watching {self.live.project.root}."
+        elif self.project.read_only:
+            words = f"Nothing logged yet. Read-only: watching {self.project.paths.root}."
         else:
             words = "Nothing logged yet. n plans a sweep."
         return wrapped(words, width, "dim", first=" ", hang=1)
@@ -107,7 +107,7 @@ class LogPane(Pane):
 
     def action_pager(self) -> None:
         """All that the engine wrote."""
-        self.host.page_file(self.live.project.log)
+        self.host.page_file(self.project.paths.log)
 
     def line_to_copy(self) -> str:
         """The newest line while the end is followed, else the one at the top; in full."""

@@ -37,7 +37,7 @@ class QueuePane(Pane):
 
     def page(self, width: int, height: int) -> Page:
         """The queue, below a line that says why nothing moves where nothing does."""
-        runs = list(self.live.runs.values())
+        runs = list(self.project.runs.values())
         running = sorted((run for run in runs if run.state == "running"), key=lambda run: run.started or 0.0)
         waiting = progress.waiting(runs)
         failed = sorted((run for run in runs if run.state in FAILED), key=_newest_first)
@@ -57,17 +57,17 @@ class QueuePane(Pane):
         return Page(lines, head=head, cursor=cursor, title=self._title(width), note=self._note(cursor, width))
 
     def _names(self, shown: list[Run]) -> dict[str, str]:
-        datasets = len({run.dataset for run in self.live.runs.values()})
+        datasets = len({run.dataset for run in self.project.runs.values()})
         return {run.run_id: short_name(run, datasets) for run in shown}
 
     # Around the lines
 
     def _title(self, width: int) -> str:
-        work = progress.work(self.live.runs, self.live.tracker)
+        work = progress.work(self.project.runs, self.project.tracker)
         if work is None:
             return ""
-        status = self.live.status
-        stopped = self.live.link != "engine" or (status is not None and (status.paused or status.hold))
+        status = self.project.status
+        stopped = self.project.link != "engine" or (status is not None and (status.paused or status.hold))
         done = bar(work.share, max(6, min(19, width - 56)))
         return f"sweep {work.ended}/{work.total} {done} {'stands still' if stopped else work.eta}"
 
@@ -75,37 +75,37 @@ class QueuePane(Pane):
         if not self.order:
             return ""
         words = [f"{cursor + 1}/{len(self.order)}", "enter details"] if cursor is not None else ["j k choose a run"]
-        words += [] if self.live.read_only else ["X cancel", "U next", "r retry"]
+        words += [] if self.project.read_only else ["X cancel", "U next", "r retry"]
         words += ["phases train ▸ predict ▸ attack"] if width >= ROOMY else []
         return " · ".join(words)
 
     def _message(self, over: bool, pending: int, width: int) -> Segment | None:
         """Why nothing moves, and which key changes that; None while things move."""
-        live, status = self.live, self.live.status
+        project, status = self.project, self.project.status
         if status is not None and status.hold:
             return (f"Held: {status.hold}", "warn")
         if status is not None and status.paused:
             return ("Paused: no run starts, those at work go on. ctrl+p, engine: Resume", "warn")
-        if live.link == "engine" and not over:
+        if project.link == "engine" and not over:
             return None
-        if live.link == "opening":
+        if project.link == "opening":
             return ("opening …", "dim")
-        return (self._watching(width), "dim") if live.read_only else self._idle(pending)
+        return (self._watching(width), "dim") if project.read_only else self._idle(pending)
 
     def _idle(self, pending: int) -> Segment:
-        live = self.live
-        if live.link == "engine":
+        project = self.project
+        if project.link == "engine":
             return ("Engine idle. n plans a sweep.", "dim")
-        if live.link == "lost":
-            return (f"No engine: {live.trouble}. r restarts it from the checkpoints.", "warn")
+        if project.link == "lost":
+            return (f"No engine: {project.trouble}. r restarts it from the checkpoints.", "warn")
         if pending:
             waits = f"{pending} run{' waits' if pending == 1 else 's wait'} for one"
-            return (f"No engine: {live.trouble or waits}. ctrl+p, engine: Start", "warn")
+            return (f"No engine: {project.trouble or waits}. ctrl+p, engine: Start", "warn")
         return ("No engine. Results from files; n plans a sweep.", "dim")
 
     def _watching(self, width: int) -> str:
         """Whose results these are; the end of a long path says most."""
-        status, path = self.live.status, _home(self.live.project.root)
+        status, path = self.project.status, _home(self.project.paths.root)
         engine = f"engine on pid {status.pid}" if status is not None else "no engine runs"
         room = max(8, width - len(f" Read-only: watching , {engine}."))
         return f"Read-only: watching {path if len(path) <= room else '…' + path[1 - room :]}, {engine}."
@@ -113,7 +113,7 @@ class QueuePane(Pane):
     # The lines
 
     def _lines(self, shown: list[Run], names: dict[str, str], columns: list[Column], width: int) -> list[Line]:
-        lengths, lines = self.live.tracker.lengths(), []
+        lengths, lines = self.project.tracker.lengths(), []
         widths = {column.name: column.width for column in columns}
         for run in shown:
             name = names[run.run_id]
@@ -131,16 +131,16 @@ class QueuePane(Pane):
             return self._at_work(run)
         if run.state == "done":
             return self._ended_well(run)
-        whole = lengths.get(self.live.tracker.runs[run.run_id].kind)
+        whole = lengths.get(self.project.tracker.runs[run.run_id].kind)
         priority = f"priority {run.priority:+d}" if run.priority else ""
         length = "?" if whole is None else f"~{text.duration(whole)}"
         return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (priority, "dim"), "LEFT": (length, "dim")}
 
     def _at_work(self, run: Run) -> dict[str, Segment]:
-        tracked = self.live.tracker.runs[run.run_id]
-        if self.live.link != "engine":
+        tracked = self.project.tracker.runs[run.run_id]
+        if self.project.link != "engine":
             return {"": ("◌", "warn"), "PHASE": ("no engine", "warn")}
-        silence, left = self.live.silence(run.run_id), self.live.tracker.time_left(tracked)
+        silence, left = self.project.silence(run.run_id), self.project.tracker.time_left(tracked)
         quiet = silence is not None
         return {
             "": ("◌", "warn") if quiet else ("▶", "busy"),
@@ -153,14 +153,14 @@ class QueuePane(Pane):
 
     def _how_far(self, run: Run, widths: dict[str, int]) -> dict[str, Segment]:
         """Step and bar, which take the room there is; a step's numbers go before its words."""
-        tracked, room = self.live.tracker.runs[run.run_id], widths.get("STEP", 0)
+        tracked, room = self.project.tracker.runs[run.run_id], widths.get("STEP", 0)
         word, space, count = tracked.label.partition(" ")
         label = tracked.label if len(tracked.label) <= room else word[: max(1, room - len(count) - 1)] + space + count
         share = f"{bar(tracked.fraction, max(1, widths.get('PROGRESS', 0) - 5))} {tracked.fraction:4.0%}"
         return {"STEP": (label, ""), "PROGRESS": (share, "busy")}
 
     def _ended_well(self, run: Run) -> dict[str, Segment]:
-        took = self.live.tracker.runs[run.run_id].took
+        took = self.project.tracker.runs[run.run_id].took
         return {
             "": ("✔", "good"),
             "PHASE": ("done", "good"),
@@ -171,7 +171,7 @@ class QueuePane(Pane):
     def _ended_badly(self, run: Run, name: str, columns: list[Column], width: int) -> Line:
         """The name, then the error as far as there is room, then what can be done."""
         mark, of_run = columns[0], next(column for column in columns if column.name == "RUN")
-        keys = "  enter details" + ("" if self.live.read_only else " · r retry")
+        keys = "  enter details" + ("" if self.project.read_only else " · r retry")
         room = width - mark.width - of_run.width - 2
         keys = keys if room >= len(keys) + 16 else ""
         error = f"{run.state}  {run.error or ''}".rstrip()

@@ -37,18 +37,18 @@ class RunPage(Sheet):
     @property
     def run(self) -> Run:
         """The run's row of the list."""
-        return self.live.runs[self.run_id]
+        return self.project.runs[self.run_id]
 
     @property
     def whole(self) -> Run | None:
         """The run with its experiment; None before the answer."""
-        rows = self.live.rows("run", run_id=self.run_id)
+        rows = self.project.rows("run", run_id=self.run_id)
         return rows[0] if rows else None
 
     def history(self) -> list[HistoryPoint] | None:
         """The training's history, asked for again while it grows."""
         age = HISTORY_AGE if self.run.state == "running" else None
-        return self.live.rows("history", max_age=age, run_id=self.run_id)
+        return self.project.rows("history", max_age=age, run_id=self.run_id)
 
     def metrics(self) -> list[str]:
         """What of the history can be drawn."""
@@ -71,7 +71,7 @@ class RunPage(Sheet):
 
     def page(self, width: int, height: int) -> Page:
         """The page, in two columns where there is room."""
-        if self.run_id not in self.live.runs:
+        if self.run_id not in self.project.runs:
             return Page([plain(" This run is no longer in the project.", "dim")], title=self.run_id, note="esc back")
         lines = self._head(width)
         if width >= TWO_COLUMNS:
@@ -104,7 +104,7 @@ class RunPage(Sheet):
         return [*lines, ()]
 
     def _state(self, width: int) -> list[Line]:
-        run, tracked = self.run, self.live.tracker.runs.get(self.run_id)
+        run, tracked = self.run, self.project.tracker.runs.get(self.run_id)
         state = run.state
         words = f" {MARKS[state]} {state}"
         if state == "running" and tracked is not None:
@@ -112,24 +112,24 @@ class RunPage(Sheet):
         if state in FAILED:
             return wrapped(run.error or "no reason is known", width, "bad", first=words + ":", hang=len(words) + 2)
         if state == "queued":
-            before = sum(other.state == "queued" for other in self.live.runs.values()) - 1
+            before = sum(other.state == "queued" for other in self.project.runs.values()) - 1
             return [plain(f"{words} with {before} others" if before else words, "dim")]
         took = run_words.took(run)
         return [plain(words + (f", took {text.duration(took)}" if took is not None else ""), TONES[state])]
 
     def _progress(self, run: TrackedRun, width: int) -> Line:
         """How far a run at work is; one that says nothing must not look alive."""
-        silence = self.live.silence(self.run_id)
+        silence = self.project.silence(self.run_id)
         if silence is not None:
             return plain(f" ◌ quiet for {text.duration(silence)}: nothing was heard of it", "warn")
-        left = self.live.tracker.time_left(run)
+        left = self.project.tracker.time_left(run)
         behind = f" {run.fraction:.0%}" + (f"  {text.duration(left)} left" if left is not None else "")
         behind += f"  {run.rate:,.0f} img/s" if run.rate else ""
         words = f" ▶ {run.phase or 'starting'}  {run.label}  "
         return cut(((words, "busy"), (bar(run.fraction, 20), "busy"), (behind, "")), width)
 
     def _numbers(self, width: int) -> list[list[Line]]:
-        attacks, accuracies = (self.live.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
+        attacks, accuracies = (self.project.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
         running = self.run.state in WAITING
         return [
             leakage_section.section(None if attacks is None else attack_table.attacks(attacks), width, running),
@@ -154,7 +154,7 @@ class RunPage(Sheet):
         return [heading("History", width, title), *(((" ", ""), *line) for line in drawn)]
 
     def _exposed(self, width: int, height: int) -> list[Line]:
-        rows = self.live.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
+        rows = self.project.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
         look = exposed.PictureStyle(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
         return exposed.section(rows, self.run.state, self.folder, self.image, (width, height), look)
 

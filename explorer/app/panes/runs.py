@@ -70,9 +70,9 @@ class RunsPane(Pane):
         runs, view = self.selection.visible(), self.choices
         self.order = [run.run_id for run in runs]
         if not runs:
-            return Page(self._empty(width), title=f"0 of {len(self.live.runs)}" if self.live.runs else "")
+            return Page(self._empty(width), title=f"0 of {len(self.project.runs)}" if self.project.runs else "")
         self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
-        datasets = len({run.dataset for run in self.live.runs.values()})
+        datasets = len({run.dataset for run in self.project.runs.values()})
         columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
         cursor = self.order.index(view.current) if view.current in self.order else None
@@ -88,7 +88,7 @@ class RunsPane(Pane):
 
     def _notes(self, runs: list[Run], cursor: int | None, foot: list[Line]) -> list[str]:
         """Where the cursor is, what the mark behind a number means where there is one, and keys."""
-        number_of = metrics.of_runs(self.live, self.choices)
+        number_of = metrics.of_runs(self.project, self.choices)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
         told = any(run.warnings for run in runs)
@@ -99,7 +99,7 @@ class RunsPane(Pane):
         run = self.selection.current
         if run is None:
             return []
-        lines = summary(run, self.live.tracker.runs[run.run_id].took, width)
+        lines = summary(run, self.project.tracker.runs[run.run_id].took, width)
         return lines if len(lines) <= room else []
 
     def _sorted_by(self) -> str:
@@ -109,7 +109,7 @@ class RunsPane(Pane):
     def _titles(self, count: int) -> list[str]:
         """How many runs there are, how they are chosen and sorted, and what the numbers are; then in fewer cells."""
         view = self.choices
-        words = [f"{count} of {len(self.live.runs)}" if count < len(self.live.runs) else f"{count}"]
+        words = [f"{count} of {len(self.project.runs)}" if count < len(self.project.runs) else f"{count}"]
         words += [f"filter {view.filter!r}"] if view.filter else []
         words += [view.saved_filter] if view.saved_filter != "all" else []
         words += [f"sort {self._sorted_by().lower()} {'▼' if view.reverse else '▲'}"] if view.sort else []
@@ -139,10 +139,10 @@ class RunsPane(Pane):
 
     def _lines(self, columns: list[Column], datasets: int) -> Callable[[Run], Line]:
         """What makes a run's line."""
-        view, styles = self.choices, series.looks(self.live.runs.values())
-        chosen, number_of = metrics.of(view).short, metrics.of_runs(self.live, view)
+        view, styles = self.choices, series.looks(self.project.runs.values())
+        chosen, number_of = metrics.of(view).short, metrics.of_runs(self.project, view)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
-        told = any(run.warnings for run in self.live.runs.values())
+        told = any(run.warnings for run in self.project.runs.values())
 
         def line(run: Run) -> Line:
             run_id, name = run.run_id, short_name(run, datasets)
@@ -168,20 +168,20 @@ class RunsPane(Pane):
     def _state(self, run: Run) -> Segment:
         state = run.state
         if state == "running":
-            if self.live.link != "engine":
+            if self.project.link != "engine":
                 return ("◌ no engine", "warn")
-            silence = self.live.silence(run.run_id)
+            silence = self.project.silence(run.run_id)
             if silence is not None:
                 return (f"◌ quiet {text.duration(silence)}", "warn")
-            return (f"▶ {self.live.tracker.runs[run.run_id].phase or 'start'}", "busy")
+            return (f"▶ {self.project.tracker.runs[run.run_id].phase or 'start'}", "busy")
         if state == "failed" and run.error and "memory" in run.error:
             return ("✗ OOM", "bad")
         return (f"{MARKS_OF_STATE[state]} {state}", TONES[state])
 
     def _progress(self, run: Run) -> Segment:
-        tracked = self.live.tracker.runs[run.run_id]
+        tracked = self.project.tracker.runs[run.run_id]
         if run.state == "running":
-            left = text.duration(self.live.tracker.time_left(tracked)) if self.live.link == "engine" else ""
+            left = text.duration(self.project.tracker.time_left(tracked)) if self.project.link == "engine" else ""
             return (f"{bar(tracked.fraction, 6)} {tracked.fraction:4.0%} {left:>5s}", "busy")
         if run.state in FAILED:
             return (self.keyed("{runs.open}: see why"), "dim")
@@ -189,16 +189,16 @@ class RunsPane(Pane):
         return (f"took {text.duration(took)}" if run.state == "done" and took else "", "dim")
 
     def _empty(self, width: int) -> list[Line]:
-        hidden = len(self.live.runs)
+        hidden = len(self.project.runs)
         wanted = repr(self.choices.filter) if self.choices.filter else self.choices.saved_filter
         words = f"No run matches {wanted}. {hidden} hidden. {{panes.back}} clears the filter."
         if self.choices.regex and self.choices.filter and expression(self.choices.filter) is None:
             words = f"{wanted} is no regular expression yet. tab in the filter goes back to plain text."
-        if not hidden and self.live.link == "files" and self.live.trouble:
-            words = f"The results cannot be read: {self.live.trouble}"
+        if not hidden and self.project.link == "files" and self.project.trouble:
+            words = f"The results cannot be read: {self.project.trouble}"
         elif not hidden:
-            words = "No runs yet." if self.live.read_only else "No runs yet. {engine.new} plans a sweep."
-            words = "opening …" if self.live.link == "opening" else words
+            words = "No runs yet." if self.project.read_only else "No runs yet. {engine.new} plans a sweep."
+            words = "opening …" if self.project.link == "opening" else words
         return [plain(f" {line}", "dim") for line in textwrap.wrap(self.keyed(words), max(10, width - 2))]
 
     # Acting
@@ -249,7 +249,7 @@ class RunsPane(Pane):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.host.page_file(self.live.project.run_folder(self.choices.current) / "job.log")
+        self.host.page_file(self.project.paths.run_folder(self.choices.current) / "job.log")
 
     def line_to_copy(self) -> str:
         """The run's whole id, then what its line says."""

@@ -29,7 +29,7 @@ class ViewsSheet(Sheet):
 
     def rows(self) -> list[ViewsRow] | None:
         """Rows of the query `views`; None before the answer."""
-        return self.live.rows("views", **({} if self.run_ids is None else {"run_id": list(self.run_ids)}))
+        return self.project.rows("views", **({} if self.run_ids is None else {"run_id": list(self.run_ids)}))
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The table, or why there is none."""

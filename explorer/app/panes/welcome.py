@@ -58,9 +58,9 @@ class Welcome(Sheet):
             FirstStep("engine.new", "Plan a sweep: data × defense × capacity × epsilon", "cost shown first"),
         )
         elsewhere = FirstStep(
-            "welcome.open", "Open results: another folder", "as read-only" if self.live.read_only else ""
+            "welcome.open", "Open results: another folder", "as read-only" if self.project.read_only else ""
         )
-        return [*(() if self.live.read_only else start), elsewhere]
+        return [*(() if self.project.read_only else start), elsewhere]
 
     # Drawing
 
@@ -82,9 +82,9 @@ class Welcome(Sheet):
         return Page([(margin, *line) for line in lines], cursor=self.rows[self.chosen], title="Nothing here yet")
 
     def _greeting(self, room: int) -> list[Line]:
-        place = _shortened(str(self.live.project.root).replace(str(Path.home()), "~", 1), room - 40)
+        place = _shortened(str(self.project.paths.root).replace(str(Path.home()), "~", 1), room - 40)
         lines = wrapped("Membership-inference attacks on robust models, from your shell.", room, "bold")
-        if not self.live.read_only:
+        if not self.project.read_only:
             return [*lines, *wrapped(f"This folder ({place}) has no runs. Pick one:", room)]
         words = (
             f"This folder ({place}) has no runs, and this app is read-only: it waits for runs and starts none. "

@@ -50,8 +50,8 @@ class Compare(SheetScreen, Screen):
 
 def push_with_twin(app: App, run_id: str) -> None:
     """Compare a run with its natural twin; a notice where it has none."""
-    run = app.live.runs.get(run_id)
-    twin = natural_twin(run, list(app.live.runs.values())) if run else None
+    run = app.project.runs.get(run_id)
+    twin = natural_twin(run, list(app.project.runs.values())) if run else None
     if twin is not None:
         app.push_screen(Compare([twin.run_id, run_id]))
     elif run is not None:

@@ -118,7 +118,7 @@ class ExportDialog(ModalScreen[None]):
         if not self.typed:
             line = self.query_one(Input)
             with self.prevent(Input.Changed):
-                line.value = str(exports.folder(self.app.live.project) / f"{self.table}.{self.format}")
+                line.value = str(exports.folder(self.app.project.paths) / f"{self.table}.{self.format}")
                 line.action_end()
         self._say("")
         self.run_worker(self._look(), exclusive=True, group="preview")
@@ -141,9 +141,9 @@ class ExportDialog(ModalScreen[None]):
         table, filters = self.table, self.filters
         self._preview("rows and columns …", [])
         try:
-            columns = await exports.columns_of(self.app.live, table)
+            columns = await exports.columns_of(self.app.project, table)
             self._preview(f"{len(columns)} columns", columns)
-            rows = await exports.rows_of(self.app.live, table, filters)
+            rows = await exports.rows_of(self.app.project, table, filters)
         except (EngineRefused, EngineUnreachable) as error:
             self._preview(str(error), [])
             return
@@ -189,7 +189,7 @@ class ExportDialog(ModalScreen[None]):
     async def _write(self, export: TableExport) -> None:
         self._say(f"writing {export.path} …")
         try:
-            written = await exports.write(self.app.live, export)
+            written = await exports.write(self.app.project, export)
         except (EngineRefused, EngineUnreachable, OSError) as error:
             self._fail(f"Not written: {error}")
             return

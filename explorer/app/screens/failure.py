@@ -36,7 +36,7 @@ class FailedRun(SheetScreen, ModalScreen[None]):
 
     @property
     def _folder(self) -> Path:
-        return self.app.live.project.run_folder(self.page.run_id)
+        return self.app.project.paths.run_folder(self.page.run_id)
 
     def possible(self, action: actions.Action) -> bool:
         """Half of the batch where that may help."""
@@ -44,12 +44,12 @@ class FailedRun(SheetScreen, ModalScreen[None]):
 
     async def action_retry(self) -> None:
         """Queue it again and close."""
-        self.say(await run_commands.retry(self.app.live, [self.page.run_id]))
+        self.say(await run_commands.retry(self.app.project, [self.page.run_id]))
         self.dismiss()
 
     async def action_half(self) -> None:
         """Queue the experiment with half of the batch size and close."""
-        self.say(await run_commands.half_batch(self.app.live, self.page.run_id))
+        self.say(await run_commands.half_batch(self.app.project, self.page.run_id))
         self.dismiss()
 
     def action_copy(self) -> None:

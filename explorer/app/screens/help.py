@@ -128,7 +128,7 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The list, and the line for the filter."""
-        self.guide = Guide(self.scope, self.words, self.app.settings.keymap, self.app.live.read_only)
+        self.guide = Guide(self.scope, self.words, self.app.settings.keymap, self.app.project.read_only)
         yield Box(
             "Keys",
             "↑↓ scroll  / filter  esc ? q leave",

@@ -62,17 +62,17 @@ class Leave(ModalScreen[None]):
         yield Box(
             "Leave mia-explore?",
             "d s k  ↑↓ enter choose  esc stay",
-            Static(f"{at_work(self.app.live.tracker)}.", id="work", markup=False),
+            Static(f"{at_work(self.app.project.tracker)}.", id="work", markup=False),
             self.menu,
             Static(self._words(), id="words", markup=False),
             id="leave",
         )
 
     def _words(self) -> str:
-        live = self.app.live
+        project = self.app.project
         return (
             "k wants a second press. Losing the terminal or ssh is the same as d.\n"
-            f"Back in: {come_back(live.project, live.read_only)}"
+            f"Back in: {come_back(project.paths, project.read_only)}"
         )
 
     @on(Menu.OptionSelected)
@@ -88,7 +88,7 @@ class Leave(ModalScreen[None]):
     async def _stop(self, grace: float | None) -> None:
         self.query_one("#words", Static).update("stopping the engine …")
         try:
-            await self.app.live.call(protocol.Stop(grace=grace))
+            await self.app.project.call(protocol.Stop(grace=grace))
         except (EngineRefused, EngineUnreachable) as error:
             self.query_one("#words", Static).update(f"The engine was not stopped: {error}")
             return

@@ -70,33 +70,33 @@ class MainScreen(Screen):
 
     def pulse(self) -> None:
         """Draw where something changed since the last time; called twice a second."""
-        live, held = self.host.live, self.pane_actions.held
-        live.watch_silence()
+        project, held = self.host.project, self.pane_actions.held
+        project.watch_silence()
         self.tell_ends()
-        if (held or live).changes != self.drawn:
+        if (held or project).changes != self.drawn:
             self.draw()
         elif held is not None:
             self.header.draw(held)
 
     def tell_ends(self) -> None:
         """Notices for runs that ended: every failure, long runs that are done, and the end of all work."""
-        live, ended = self.host.live, []
-        while live.ended:
-            ended.append(live.ended.popleft())
-        runs = [live.runs[run_id] for run_id in ended if run_id in live.runs]
+        project, ended = self.host.project, []
+        while project.ended:
+            ended.append(project.ended.popleft())
+        runs = [project.runs[run_id] for run_id in ended if run_id in project.runs]
         failed = [run for run in runs if run.state in FAILED]
         long = [run for run in runs if run.state == "done" and self._seconds(run) >= LONG_SECONDS]
         if failed:
             self._tell(failed, "error")
-        elif runs and live.tracker.over:
-            self.notify(f"all {len(live.tracker.runs)} runs have ended", markup=False)
+        elif runs and project.tracker.over:
+            self.notify(f"all {len(project.tracker.runs)} runs have ended", markup=False)
         elif long:
             self._tell(long, "information")
         if runs and self.app.settings.bell:
             self.app.bell()
 
     def _seconds(self, run: Run) -> float:
-        return self.host.live.tracker.runs[run.run_id].took or 0.0
+        return self.host.project.tracker.runs[run.run_id].took or 0.0
 
     def _tell(self, runs: list[Run], severity: str) -> None:
         said = [f"{run.name} {run.state}" for run in runs[:TOLD]]
@@ -110,9 +110,9 @@ class MainScreen(Screen):
         """Draw everything now, as a key press does; within an action that is left to its end."""
         if not self.is_mounted or self._acting:
             return
-        live, held = self.host.live, self.pane_actions.held
-        self.drawn = (held or live).changes
-        self.show_welcome(live.link == "empty" and not live.runs)
+        project, held = self.host.project, self.pane_actions.held
+        self.drawn = (held or project).changes
+        self.show_welcome(project.link == "empty" and not project.runs)
         for pane in self.panes():
             pane.draw()
         self.header.draw(held)
@@ -162,7 +162,7 @@ class MainScreen(Screen):
     def action_act(self, action_id: str, *arguments: Any) -> None:
         """Carry out an action by its id, then show what it changed."""
         action = actions.BY_ID[action_id]
-        if action.engine and self.host.live.read_only:
+        if action.engine and self.host.project.read_only:
             self.notify("read-only: this app changes nothing", severity="warning")
             return
         target = self.target(action.scope)
@@ -198,7 +198,7 @@ class MainScreen(Screen):
     def open_run(self, event: RunsPane.RunOpened) -> None:
         """The run in full, or why it failed."""
         run_id = event.run_id
-        if (run := self.host.live.runs.get(run_id)) is not None:
+        if (run := self.host.project.runs.get(run_id)) is not None:
             failed = run.state in FAILED
             self.app.push_screen(FailedRun(run_id) if failed else RunDetail(run_id))
 
@@ -215,4 +215,4 @@ class MainScreen(Screen):
     def show_views(self, event: RunsPane.ViewsOpened) -> None:
         """The table of views."""
         listed = event.run_ids
-        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.host.live.runs) else None))
+        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.host.project.runs) else None))

@@ -143,10 +143,10 @@ class NewSweep(ModalScreen[None]):
         except SpecError as error:
             self._summarise(str(error), "bad", "mend it to go on")
             return
-        status = self.app.live.status
+        status = self.app.project.status
         devices = status.devices if status is not None else []
         slots = sum(device.slots for device in devices) or max(1, os.cpu_count() or 1)
-        finished = [run for run in self.app.live.runs.values() if run.state == "done"]
+        finished = [run for run in self.app.project.runs.values() if run.state == "done"]
         gpu = any(device.name.startswith("cuda") for device in devices)
         self.sweep = sweep
         self.cost = await asyncio.to_thread(cost, sweep.experiments, finished, slots, gpu)
@@ -157,7 +157,7 @@ class NewSweep(ModalScreen[None]):
         known = f", {price.known} of them done already" if price.known else ""
         counted = "1 run" if price.runs == 1 else f"{price.runs} runs"
         words = f"{counted}{known} · {price.time} · {text.size(price.disk)} of disk"
-        status = self.app.live.status
+        status = self.app.project.status
         if status is not None and price.disk > status.disk_free:
             words += f", only {text.size(status.disk_free)} free"
         if self.asked:
@@ -187,7 +187,7 @@ class NewSweep(ModalScreen[None]):
         self._summarise("asking the engine …")
         place = place_here(Path(draft.data_root.strip()).expanduser(), draft.device.strip())
         try:
-            fresh = (await self.app.live.call(submission(sweep, place))).run_ids
+            fresh = (await self.app.project.call(submission(sweep, place))).run_ids
         except (EngineRefused, EngineUnreachable) as error:
             self._summarise(str(error), "bad", "nothing was started")
             self.starting = self.asked = False

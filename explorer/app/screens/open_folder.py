@@ -77,7 +77,7 @@ class OpenFolder(ModalScreen[Project | None]):
             "Open another folder",
             "→ complete  enter open  esc leave",
             Static("A project folder, or the explore.duckdb in one:", markup=False),
-            Input(f"{self.app.live.project.root.parent}/", compact=True, select_on_focus=False, suggester=Folders()),
+            Input(f"{self.app.project.paths.root.parent}/", compact=True, select_on_focus=False, suggester=Folders()),
             Toned(id="verdict"),
             id="open-folder",
         )

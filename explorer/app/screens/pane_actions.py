@@ -109,7 +109,7 @@ class PaneActions:
 
     def action_pause(self) -> None:
         """Hold the picture still, or let it go on."""
-        self.held = held(self.body.app.live) if self.held is None else None
+        self.held = held(self.body.app.project) if self.held is None else None
         for pane in self.body.all_panes:
             pane.held = self.held
 
@@ -118,17 +118,17 @@ class PaneActions:
         self.prompt.ask(self.focused or self.body.pane("1"))
 
 
-def held(live: OpenProject) -> OpenProject:
+def held(project: OpenProject) -> OpenProject:
     """The project as it is known now: news do not reach it; what was not asked for yet still can be."""
-    still, now = copy.copy(live), live.tracker.clock()
-    still.runs = dict(live.runs)
-    still.tracker = copy.copy(live.tracker)
-    still.tracker.runs = {run_id: copy.copy(run) for run_id, run in live.tracker.runs.items()}
+    still, now = copy.copy(project), project.tracker.clock()
+    still.runs = dict(project.runs)
+    still.tracker = copy.copy(project.tracker)
+    still.tracker.runs = {run_id: copy.copy(run) for run_id, run in project.tracker.runs.items()}
     still.tracker.clock = lambda: now
-    still.log, still.seen = live.log.copy(), dict(live.seen)
+    still.log, still.seen = project.log.copy(), dict(project.seen)
 
     def count() -> None:
         still.changes += 1
 
-    still.query_cache = live.query_cache.held(count)
+    still.query_cache = project.query_cache.held(count)
     return still

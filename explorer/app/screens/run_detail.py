@@ -39,7 +39,7 @@ class RunDetail(SheetScreen, Screen):
 
     def possible(self, action: actions.Action) -> bool:
         """A run that ended is not cancelled, one at work not retried, a tightly certified one not certified again."""
-        run = self.app.live.runs.get(self.page.run_id)
+        run = self.app.project.runs.get(self.page.run_id)
         wanted = {"detail.retry": RETRIED, "detail.cancel": WAITING}.get(action.id)
         tighter = action.id != "detail.certify" or run is None or run_words.may_be_tighter(run)
         fits = wanted is None or (run is not None and run.state in wanted)
@@ -49,7 +49,7 @@ class RunDetail(SheetScreen, Screen):
 
     def _look_at_files(self) -> None:
         run_id, now = self.page.run_id, time.monotonic()
-        run = self.app.live.runs.get(run_id)
+        run = self.app.project.runs.get(run_id)
         if run is None:
             return
         if self._looked_at is not None and self._looked_at[:2] == (run_id, run.state):
@@ -60,7 +60,7 @@ class RunDetail(SheetScreen, Screen):
         self.run_worker(self._read_folder(run_id), group="folder", exclusive=True)
 
     async def _read_folder(self, run_id: str) -> None:
-        folder = await asyncio.to_thread(run_folder.read, self.app.live.project.run_folder(run_id))
+        folder = await asyncio.to_thread(run_folder.read, self.app.project.paths.run_folder(run_id))
         if run_id == self.page.run_id and folder != self.page.folder:
             self.page.folder = folder
             self.draw()
@@ -109,7 +109,7 @@ class RunDetail(SheetScreen, Screen):
     async def action_copy(self) -> None:
         """The settings as a sweep file."""
         run_id = self.page.run_id
-        rows = await self.app.live.query("run", run_id=run_id)
+        rows = await self.app.project.query("run", run_id=run_id)
         if rows:
             self.copy(sweep_file(rows[0].spec), f"{run_id} as a sweep file")
 
@@ -123,20 +123,20 @@ class RunDetail(SheetScreen, Screen):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self.app.live.project.run_folder(self.page.run_id) / run_folder.LOG)
+        self.app.page_file(self.app.project.paths.run_folder(self.page.run_id) / run_folder.LOG)
 
     async def action_retry(self) -> None:
         """Queue it again."""
-        self.say(await run_commands.retry(self.app.live, [self.page.run_id]))
+        self.say(await run_commands.retry(self.app.project, [self.page.run_id]))
 
     async def action_certify(self) -> None:
         """Once more, by a tighter bound."""
-        self.say(await run_commands.certify(self.app.live, self.page.run_id))
+        self.say(await run_commands.certify(self.app.project, self.page.run_id))
 
     async def action_cancel(self) -> None:
         """End it, once the person is sure."""
         run_id = self.page.run_id
-        name = self.app.live.runs[run_id].name
+        name = self.app.project.runs[run_id].name
         words = "What it has saved stays; a retry goes on from there."
         if await self.app.push_screen_wait(Confirm(f"Cancel {name}?", words, "cancel it")):
-            self.say(await run_commands.cancel(self.app.live, [run_id]))
+            self.say(await run_commands.cancel(self.app.project, [run_id]))

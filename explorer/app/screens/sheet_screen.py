@@ -33,7 +33,7 @@ class SheetScreen:
 
     def pulse(self) -> None:
         """Draw where something changed since the last time."""
-        changes = self.app.live.changes
+        changes = self.app.project.changes
         if changes != self.drawn:
             self.drawn = changes
             self.draw()
@@ -49,13 +49,13 @@ class SheetScreen:
 
     def possible(self, action: actions.Action) -> bool:
         """Whether an action makes sense now; what changes the engine's work never does in a read-only app."""
-        return not (action.engine and self.app.live.read_only)
+        return not (action.engine and self.app.project.read_only)
 
     def action_act(self, action_id: str, *arguments: Any) -> None:
         """Carry out an action by its id, then show what it changed."""
         action = actions.BY_ID[action_id]
         if not self.possible(action):
-            if action.engine and self.app.live.read_only:
+            if action.engine and self.app.project.read_only:
                 self.app.notify("read-only: this app changes nothing", severity="warning")
             return
         outcome = getattr(self.page if action.scope == "list" else self, action.method)(*arguments)

@@ -53,9 +53,9 @@ class Pane(Lines):
         return self.app
 
     @property
-    def live(self) -> OpenProject:
+    def project(self) -> OpenProject:
         """The project, held still where the view is paused."""
-        return self.held or self.host.live
+        return self.held or self.host.project
 
     @property
     def choices(self) -> Choices:
@@ -65,7 +65,7 @@ class Pane(Lines):
     @property
     def selection(self) -> Selection:
         """The runs that are seen by these choices."""
-        return Selection(self.live, self.choices)
+        return Selection(self.project, self.choices)
 
     def keyed(self, words: str) -> str:
         """The words with the keys of the actions named in braces: `{runs.open} open`."""

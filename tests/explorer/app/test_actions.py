@@ -85,5 +85,5 @@ async def test_a_read_only_app_refuses_to_change_the_engines_work(make_app, unti
         app.screen.action_act("engine.cancel")
         await until(pilot, lambda: app._notifications)
         assert [notice.message for notice in app._notifications] == ["read-only: this app changes nothing"]
-        assert app.live.told == []
+        assert app.project.told == []
         assert Choices().current != app.choices.current

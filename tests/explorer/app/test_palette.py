@@ -25,10 +25,10 @@ def status(**fields):
 
 
 async def titles(app, pilot, until, run=""):
-    await until(pilot, lambda: app.live.link != "opening")
+    await until(pilot, lambda: app.project.link != "opening")
     await pilot.pause()
     if run:
-        app.choices.current = next(run_id for run_id in app.live.runs if run in run_id)
+        app.choices.current = next(run_id for run_id in app.project.runs if run in run_id)
     return [entry.title for entry in palette.entries(app.screen_stack[0])]
 
 
@@ -103,11 +103,11 @@ async def test_the_engine_is_offered_what_its_state_allows(make_app, until):
         found = await titles(app, pilot, until)
         assert {"engine: Pause", "engine: Stop"} <= set(found)
         assert not {"engine: Resume", "engine: Start"} & set(found)
-        app.live.status = status(paused=True)
+        app.project.status = status(paused=True)
         found = await titles(app, pilot, until)
         assert "engine: Resume" in found
         assert "engine: Pause" not in found
-        app.live.link = "files"
+        app.project.link = "files"
         found = await titles(app, pilot, until)
         assert [title for title in found if title.startswith("engine")] == ["engine: Start"]
 
@@ -150,7 +150,7 @@ async def test_repeating_an_export_is_offered_once_there_was_one(make_app, until
 
 
 async def opened(app, pilot, until, *typed):
-    await until(pilot, lambda: app.live.link != "opening")
+    await until(pilot, lambda: app.project.link != "opening")
     await pilot.press("ctrl+p")
     await until(pilot, lambda: isinstance(app.screen, CommandPalette))
     await pilot.press(*typed)
@@ -182,8 +182,8 @@ async def test_all_attacks_are_asked_of_a_run_that_is_done_and_of_no_other(make_
         await opened(app, pilot, until, *"with all")
         await until(pilot, lambda: found[0] in str(app.screen.query_one(CommandList).get_option_at_index(0).prompt))
         await pilot.press("enter")
-        await until(pilot, lambda: app.live.told)
-        (request,) = app.live.told[0].runs
+        await until(pilot, lambda: app.project.told)
+        (request,) = app.project.told[0].runs
         assert request.experiment["inference"]["attacks"] == list(ATTACKS)
         assert request.experiment["defense"] == experiment.to_dict()["defense"]
 
@@ -198,7 +198,7 @@ async def test_keys_stand_beside_the_names(make_app, until, screen_text):
 async def test_above_a_dialog_only_what_makes_sense_there(make_app, until):
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         app.push_screen(Confirm("Really?", "", "yes"))
         await pilot.pause()
         await opened(app, pilot, until)

@@ -46,14 +46,14 @@ def exported(project, table):
 async def test_plan_watch_filter_overlay_and_export(project):
     app = ExploreApp(project)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.live.link == "empty")
+        await until(pilot, lambda: app.project.link == "empty")
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, NewSweep) and app.screen.cost is not None)
         for field, value in TINY.items():
             app.screen.query_one(f"#{field}", Input).value = value
         await until(pilot, lambda: app.screen.cost is not None and app.screen.cost.runs == 4)
         await pilot.press("enter", "enter")
-        await until(pilot, lambda: app.live.tracker.count("done") == 4)
+        await until(pilot, lambda: app.project.tracker.count("done") == 4)
 
         runs, chart = app.screen.query_one("#runs"), app.screen.query_one("#chart")
         await until(pilot, lambda: points(chart) == [2, 2])

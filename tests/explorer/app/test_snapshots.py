@@ -65,11 +65,11 @@ def shown(make_app, screen_text, until):
 
     async def show(size, keys=(), ready=lambda app: True, more=(), **given):
         app = make_app(answers={"capacity": curve_rows, **dict(more)}, **given)
-        app.live.note("digits-natural-c1-s0 done")
-        for line in app.live.log:
+        app.project.note("digits-natural-c1-s0 done")
+        for line in app.project.log:
             object.__setattr__(line, "time", NOON)
         async with app.run_test(size=size) as pilot:
-            await until(pilot, lambda: app.live.link != "opening")
+            await until(pilot, lambda: app.project.link != "opening")
             app.screen.draw()
             await pilot.press(*keys)
             await until(pilot, lambda: ready(app))

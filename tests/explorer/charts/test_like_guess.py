@@ -23,14 +23,14 @@ def test_a_setting_is_like_a_guess_where_half_of_its_seeds_are(drawing, fact, n_
 
 
 @pytest.fixture
-def drawing(make_live, fact):
+def drawing(make_project, fact):
     """A function drawing curves of which the natural ones are like a guess in one of two seeds."""
     naturals = [fact(mean, defense="natural", capacity=c, n_leaking=1) for c, mean in ((1.0, 0.52), (2.0, 0.54))]
     facts = [*naturals, fact(0.6), fact(0.58, epsilon=0.05, evaluation_epsilon=0.05)]
 
     def drawn(kind, facts=facts, **chosen):
-        live = make_live(None, {"capacity": facts})
-        return kinds_of_chart.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
+        project = make_project(None, {"capacity": facts})
+        return kinds_of_chart.drawing_of(kind, project, Choices(**chosen), list(project.runs.values()))
 
     return drawn
 

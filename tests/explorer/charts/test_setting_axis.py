@@ -7,13 +7,13 @@ from explorer.project.choices import Choices
 
 
 @pytest.fixture
-def draw(make_live, fact):
+def draw(make_project, fact):
     """A function drawing the chart of rows given as (share, fields)."""
 
     def drawn(*rows, **chosen):
         given = [fact(mean, settings=f"{at}bcd1234", **fields) for at, (mean, fields) in enumerate(rows)]
-        live = make_live(None, {"capacity": given})
-        return kinds_of_chart.drawing_of("setting", live, Choices(**chosen), list(live.runs.values()))
+        project = make_project(None, {"capacity": given})
+        return kinds_of_chart.drawing_of("setting", project, Choices(**chosen), list(project.runs.values()))
 
     return drawn
 
@@ -79,10 +79,10 @@ def test_without_a_swept_setting_it_says_how_to_sweep_one(draw):
     assert "evaluation.temperature" in drawing.empty[1]
 
 
-def test_nothing_finished_is_said(make_live):
-    live = make_live()
+def test_nothing_finished_is_said(make_project):
+    project = make_project()
     drawing = kinds_of_chart.drawing_of(
-        "setting", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
+        "setting", project, Choices(), [run for run in project.runs.values() if run.state != "done"]
     )
     assert drawing.chart is None
     assert drawing.empty

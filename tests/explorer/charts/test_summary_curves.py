@@ -14,12 +14,12 @@ values = st.lists(st.floats(-1e6, 1e6) | st.none() | st.just(math.nan), max_size
 
 
 @pytest.fixture
-def draw(make_live):
+def draw(make_project):
     """A function drawing a chart of made-up answers; all runs are on it."""
 
-    def drawn(kind, answers=None, rows=None, live=None, **chosen):
-        live = live or make_live(rows, answers)
-        return kinds_of_chart.drawing_of(kind, live, Choices(**chosen), list(live.runs.values()))
+    def drawn(kind, answers=None, rows=None, project=None, **chosen):
+        project = project or make_project(rows, answers)
+        return kinds_of_chart.drawing_of(kind, project, Choices(**chosen), list(project.runs.values()))
 
     return drawn
 
@@ -152,14 +152,14 @@ def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
     assert draw("capacity", {"capacity": [accuracy]}, metric="benign_test").chart.level is None
 
 
-def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_live, swept):
-    live = make_live(None, {"capacity": swept})
-    some = list(live.runs.values())[:3]
-    drawing = kinds_of_chart.drawing_of("capacity", live, Choices(), some)
+def test_runs_off_the_chart_are_left_out_of_the_question_and_the_export(make_project, swept):
+    project = make_project(None, {"capacity": swept})
+    some = list(project.runs.values())[:3]
+    drawing = kinds_of_chart.drawing_of("capacity", project, Choices(), some)
     ids = sorted(run.run_id for run in some)
-    assert live.asked[-1][1]["run_id"] == ids
+    assert project.asked[-1][1]["run_id"] == ids
     assert drawing.filters == {"run_id": ids}
-    assert kinds_of_chart.drawing_of("capacity", live, Choices(), list(live.runs.values())).filters == {}
+    assert kinds_of_chart.drawing_of("capacity", project, Choices(), list(project.runs.values())).filters == {}
 
 
 # Epsilon
@@ -209,7 +209,7 @@ def test_a_curve_over_one_epsilon_says_what_is_missing(draw, fact):
 
 
 @pytest.fixture
-def told(make_live):
+def told(make_project):
     """A project in which every run has a history of three steps."""
 
     def history(run_id, metric):
@@ -219,11 +219,11 @@ def told(make_live):
             for step, value in ((10, 2.0), (20, 1.0), (30, math.nan))
         ]
 
-    return make_live(None, {"history": history})
+    return make_project(None, {"history": history})
 
 
 def test_every_begun_run_has_a_history_and_the_one_under_the_cursor_is_marked(told, draw):
-    drawing = draw("history", live=told, current="digits-pgd-c1-e0.1-s0-aa03")
+    drawing = draw("history", project=told, current="digits-pgd-c1-e0.1-s0-aa03")
     assert list(by_label(drawing)) == [
         *("natural-c1-s0", "natural-c2-s0", "▸pgd-c1-e0.1-s0", "pgd-c2-e0.1-s0", "pgd-c4-e0.1-s0"),
     ]
@@ -232,7 +232,7 @@ def test_every_begun_run_has_a_history_and_the_one_under_the_cursor_is_marked(to
 
 
 def test_histories_keep_their_looks_as_the_cursor_moves(told, draw):
-    before, after = (draw("history", live=told, current=name) for name in list(told.runs)[:2])
+    before, after = (draw("history", project=told, current=name) for name in list(told.runs)[:2])
     assert looks(before) == looks(after)
     assert [c.label.removeprefix("▸") for c in before.chart.series] == [
         c.label.removeprefix("▸") for c in after.chart.series
@@ -240,32 +240,32 @@ def test_histories_keep_their_looks_as_the_cursor_moves(told, draw):
 
 
 def test_a_run_is_asked_for_by_itself_so_that_answers_last(told, draw):
-    draw("history", live=told)
+    draw("history", project=told)
     assert [params["run_id"] for name, params in told.asked if name == "history"] == [
         [run] for run in list(told.runs)[:5]
     ]
 
 
-def test_the_run_under_the_cursor_and_marked_ones_are_among_the_few(run, make_live):
+def test_the_run_under_the_cursor_and_marked_ones_are_among_the_few(run, make_project):
     rows = [run(f"digits-pgd-s{seed}-{seed:04x}", seed=seed) for seed in range(20)]
-    live = make_live(rows)
+    project = make_project(rows)
     last, marked = rows[-1].run_id, rows[15].run_id
     shown = [
-        one.run_id for one in run_curves.shown_runs(Choices(current=last, marked=[marked]), list(live.runs.values()))
+        one.run_id for one in run_curves.shown_runs(Choices(current=last, marked=[marked]), list(project.runs.values()))
     ]
     assert len(shown) == run_curves.MOST
     assert {last, marked} <= set(shown)
-    assert shown == sorted(shown, key=list(live.runs).index)
+    assert shown == sorted(shown, key=list(project.runs).index)
 
 
-def test_runs_of_one_name_are_told_apart(run, make_live, draw):
+def test_runs_of_one_name_are_told_apart(run, make_project, draw):
     rows = [
         run("digits-pgd-c1-s0-aaaa1"),
         run("digits-pgd-c1-s0-bbbb2"),
         run("yale-pgd-c1-s0-cccc3", dataset="yale"),
     ]
-    live = make_live(rows, {"history": lambda run_id, **_: [{"run_id": run_id[0], "step": 1, "value": 1.0}]})
-    assert list(by_label(draw("history", live=live))) == [
+    project = make_project(rows, {"history": lambda run_id, **_: [{"run_id": run_id[0], "step": 1, "value": 1.0}]})
+    assert list(by_label(draw("history", project=project))) == [
         "pgd-c1-s0 digits #aaaa",
         "pgd-c1-s0 digits #bbbb",
         "pgd-c1-s0 yale #cccc",
@@ -301,7 +301,7 @@ def test_smoothed_values_lie_among_those_seen_and_gaps_stay_gaps(given_values, w
 # ROC
 
 
-def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_live, draw):
+def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_project, draw):
     def roc(run_id):
         points = ((0.0, 0.0), (0.5, 0.7), (1.0, 1.0))
         return [
@@ -311,13 +311,13 @@ def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_live, draw):
             for fpr, tpr in points
         ]
 
-    live = make_live(None, {"roc": roc})
-    drawing = draw("roc", live=live, current="digits-pgd-c1-e0.1-s0-aa03")
+    project = make_project(None, {"roc": roc})
+    drawing = draw("roc", project=project, current="digits-pgd-c1-e0.1-s0-aa03")
     assert list(by_label(drawing)) == ["adversarial", "benign"]
     assert drawing.title == "ROC  confidence · pgd-c1-e0.1-s0"
     assert drawing.chart.diagonal
     assert read_out.read_out(drawing, 0.5) == "FPR 50 %: ● adversarial 70.0  ■ benign 70.0"
-    two = draw("roc", live=live, current="digits-pgd-c1-e0.1-s0-aa03", marked=["digits-natural-c1-s0-aa01"])
+    two = draw("roc", project=project, current="digits-pgd-c1-e0.1-s0-aa03", marked=["digits-natural-c1-s0-aa01"])
     assert len(by_label(two)) == 4
 
 
@@ -330,42 +330,43 @@ def test_a_roc_curve_needs_scores(draw, run):
 
 
 @pytest.mark.parametrize("kind", CHARTS)
-def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_live):
-    live = make_live()
-    assert kinds_of_chart.drawing_of(kind, live, Choices(), []).empty[0] == "Nothing on the chart."
-    assert "{runs.overlay}" in kinds_of_chart.drawing_of(kind, live, Choices(), []).empty[1]
-    assert "{panes.back} clears the filter" in kinds_of_chart.drawing_of(kind, live, Choices(filter="x"), []).empty[1]
-    assert kinds_of_chart.drawing_of(kind, make_live([]), Choices(), []).empty == (
+def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_project):
+    project = make_project()
+    assert kinds_of_chart.drawing_of(kind, project, Choices(), []).empty[0] == "Nothing on the chart."
+    assert "{runs.overlay}" in kinds_of_chart.drawing_of(kind, project, Choices(), []).empty[1]
+    filtered = kinds_of_chart.drawing_of(kind, project, Choices(filter="x"), []).empty
+    assert "{panes.back} clears the filter" in filtered[1]
+    assert kinds_of_chart.drawing_of(kind, make_project([]), Choices(), []).empty == (
         "No runs yet. {engine.new} plans a sweep.",
     )
-    assert kinds_of_chart.drawing_of(kind, make_live([], read_only=True), Choices(), []).empty == ("No runs yet.",)
-    assert kinds_of_chart.drawing_of(kind, make_live([], link="opening"), Choices(), []).empty == ("opening …",)
+    assert kinds_of_chart.drawing_of(kind, make_project([], read_only=True), Choices(), []).empty == ("No runs yet.",)
+    assert kinds_of_chart.drawing_of(kind, make_project([], link="opening"), Choices(), []).empty == ("opening …",)
 
 
 @pytest.mark.parametrize("kind", CHARTS)
-def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_live, draw):
-    live = make_live(None, {"capacity": None, "history": None, "roc": None})
-    asking = draw(kind, live=live)
+def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_project, draw):
+    project = make_project(None, {"capacity": None, "history": None, "roc": None})
+    asking = draw(kind, project=project)
     assert asking.asking
     assert asking.empty == ("asking …",)
-    live.query_cache.trouble = "the engine is gone"
-    failed = draw(kind, live=live)
+    project.query_cache.trouble = "the engine is gone"
+    failed = draw(kind, project=project)
     assert not failed.asking
     assert failed.empty == ("No answer.", "the engine is gone")
 
 
-def test_before_the_first_run_ends_the_chart_says_when_it_will(make_live, draw, run):
-    live = make_live([run("a-0001", state="running", ended=None), run("b-0002", state="queued")])
+def test_before_the_first_run_ends_the_chart_says_when_it_will(make_project, draw, run):
+    project = make_project([run("a-0001", state="running", ended=None), run("b-0002", state="queued")])
     now = [0.0]
-    live.tracker.clock = lambda: now[0]
-    assert draw("capacity", live=live).empty == (
+    project.tracker.clock = lambda: now[0]
+    assert draw("capacity", project=project).empty == (
         "No finished run on the chart yet (1 running, 2 in all).",
         "Points appear as runs end.",
     )
-    live.tracker.put_progress("a-0001", "train", "", 0.0, 0.0)
+    project.tracker.put_progress("a-0001", "train", "", 0.0, 0.0)
     now[0] = 50.0
-    live.tracker.put_progress("a-0001", "train", "", 0.5, 0.0)
-    assert draw("capacity", live=live).empty[1] == "The first ends in 50s."
+    project.tracker.put_progress("a-0001", "train", "", 0.5, 0.0)
+    assert draw("capacity", project=project).empty[1] == "The first ends in 50s."
 
 
 def test_a_number_that_is_not_stored_is_named(draw):

@@ -10,7 +10,7 @@ SETTINGS = ("temperature 10", None, "temperature 2")
 
 
 @pytest.fixture
-def draw(make_live, fact):
+def draw(make_project, fact):
     """A function drawing the trade-off of facts of two defenses at three temperatures."""
 
     def drawn(accuracies=(0.9, 0.91, 0.92), settings=SETTINGS, sizes=(None, None, None), **chosen):
@@ -21,8 +21,8 @@ def draw(make_live, fact):
                 rows.append(fact(leak + at / 100, **same))
                 of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
                 rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
-        live = make_live(None, {"capacity": rows})
-        return kinds_of_chart.drawing_of("trade-off", live, Choices(**chosen), list(live.runs.values()))
+        project = make_project(None, {"capacity": rows})
+        return kinds_of_chart.drawing_of("trade-off", project, Choices(**chosen), list(project.runs.values()))
 
     return drawn
 
@@ -67,10 +67,10 @@ def test_it_can_be_drawn(draw, interval, ascii_only):
     assert "temperature 10" in words
 
 
-def test_nothing_finished_is_said(make_live):
-    live = make_live()
+def test_nothing_finished_is_said(make_project):
+    project = make_project()
     drawing = kinds_of_chart.drawing_of(
-        "trade-off", live, Choices(), [run for run in live.runs.values() if run.state != "done"]
+        "trade-off", project, Choices(), [run for run in project.runs.values() if run.state != "done"]
     )
     assert drawing.chart is None
     assert drawing.empty

@@ -31,11 +31,11 @@ def experiment(seed):
 
 
 @pytest.fixture
-def project(tmp_path):
+def paths(tmp_path):
     """Two finished runs and no engine."""
-    project = Project.at(tmp_path / "a project")
-    project.root.mkdir()
-    with Store(project.database) as store:
+    paths = Project.at(tmp_path / "a project")
+    paths.root.mkdir()
+    with Store(paths.database) as store:
         for seed in range(2):
             one = experiment(seed)
             started = {"experiment": one.to_dict(), "device": "cpu", "versions": {}}
@@ -47,54 +47,54 @@ def project(tmp_path):
                     events.RunEnded(run_id=one.run_id, state="done", time=2.0),
                 ]
             )
-    return project
+    return paths
 
 
 @pytest.fixture
-async def live(project):
-    live = OpenProject(project, read_only=True)
-    await live.open()
-    yield live
-    await live.close()
+async def project(paths):
+    project = OpenProject(paths, read_only=True)
+    await project.open()
+    yield project
+    await project.close()
 
 
 def test_the_formats_are_the_stores():
     assert set(exports.FORMATS) == set(engine_export.FORMATS)
 
 
-async def test_the_bytes_are_those_of_the_command_line(live, project, tmp_path):
-    with Store(project.database, read_only=True) as store:
+async def test_the_bytes_are_those_of_the_command_line(project, paths, tmp_path):
+    with Store(paths.database, read_only=True) as store:
         for table in TABLES:
             engine_export.export(store, table, "csv", tmp_path / f"{table}.csv")
     for table in TABLES:
         path = tmp_path / "new" / "folder" / f"{table}.csv"
-        written = await exports.write(live, TableExport(table, "csv", str(path)))
+        written = await exports.write(project, TableExport(table, "csv", str(path)))
         assert path.read_bytes() == (tmp_path / f"{table}.csv").read_bytes()
         with open(path, newline="") as stream:
             rows = list(csv.reader(stream))
         assert (written.columns, written.rows, written.size) == (len(rows[0]), len(rows) - 1, path.stat().st_size)
 
 
-async def test_rows_and_columns_are_known_before_they_are_written(live, project, tmp_path):
-    one = next(iter(live.runs))
+async def test_rows_and_columns_are_known_before_they_are_written(project, paths, tmp_path):
+    one = next(iter(project.runs))
     asked = [(table, {}) for table in TABLES] + [("history", {"run_id": [one]}), ("history", {"sweep": "nobody's"})]
     for table, filters in asked:
-        foreseen = await exports.rows_of(live, table, filters)
+        foreseen = await exports.rows_of(project, table, filters)
         path = tmp_path / f"{table}.csv"
-        written = await exports.write(live, TableExport(table, "csv", str(path), filters))
+        written = await exports.write(project, TableExport(table, "csv", str(path), filters))
         assert foreseen == (None if table in ("scores", "exposed") else written.rows)
-        assert path.read_text().splitlines()[0].split(",") == await exports.columns_of(live, table)
+        assert path.read_text().splitlines()[0].split(",") == await exports.columns_of(project, table)
 
 
-async def test_everything_goes_into_one_folder(live, project):
-    said = await exports.write_everything(live)
-    assert said.splitlines()[0] == str(project.root / "csv")
-    assert {path.name for path in (project.root / "csv").iterdir()} == {f"{table}.csv" for table in TABLES}
+async def test_everything_goes_into_one_folder(project, paths):
+    said = await exports.write_everything(project)
+    assert said.splitlines()[0] == str(paths.root / "csv")
+    assert {path.name for path in (paths.root / "csv").iterdir()} == {f"{table}.csv" for table in TABLES}
 
 
-async def test_a_folder_in_the_way_is_refused_in_one_line(live, tmp_path):
+async def test_a_folder_in_the_way_is_refused_in_one_line(project, tmp_path):
     with pytest.raises(EngineRefused) as refusal:
-        await exports.write(live, TableExport("runs", "csv", str(tmp_path)))
+        await exports.write(project, TableExport("runs", "csv", str(tmp_path)))
     assert "\n" not in str(refusal.value)
 
 

@@ -70,8 +70,8 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row
         typed("leakage", {"run_id": "a", "class_label": 3, "value": 0.7, "leaks": True}),
         typed("leakage", {"run_id": "b", "class_label": None, "value": 0.52, "leaks": False, "warnings": "w"}),
     ]
-    live = Asked(tmp_path, facts)
-    number_of = metrics.of_runs(live, Choices(rule="heldout"))
+    project = Asked(tmp_path, facts)
+    number_of = metrics.of_runs(project, Choices(rule="heldout"))
     found = [number_of(run(name)) for name in "abc"]
     assert found == [ChosenNumber(0.58, True), ChosenNumber(0.52, False, warned=True), ChosenNumber()]
     wanted = {
@@ -80,19 +80,19 @@ def test_what_the_list_has_not_is_asked_for_once_for_all_runs(tmp_path, run, row
         "view": "adversarial",
         "threshold_rule": "heldout",
     }
-    assert live.asked == [("leakage", wanted)]
-    assert metrics.of_runs(live, Choices())(row) == ChosenNumber(0.6, True)
-    assert len(live.asked) == 1
+    assert project.asked == [("leakage", wanted)]
+    assert metrics.of_runs(project, Choices())(row) == ChosenNumber(0.6, True)
+    assert len(project.asked) == 1
 
 
 def test_calibration_errors_are_asked_for_among_the_accuracies(tmp_path, run, row):
     errors = {"a": 0.04, "b": None}
     rows = [typed("accuracies", {"run_id": name, "calibration_error": error}) for name, error in errors.items()]
-    live = Asked(tmp_path, rows)
+    project = Asked(tmp_path, rows)
     chosen = Choices(metric="calibration_error")
-    number_of = metrics.of_runs(live, chosen)
+    number_of = metrics.of_runs(project, chosen)
     assert [number_of(run(name)).value for name in "abc"] == [0.04, None, None]
-    assert live.asked == [("accuracies", {"view": "benign", "split": "test"})]
+    assert project.asked == [("accuracies", {"view": "benign", "split": "test"})]
     assert metrics.of_run(row, chosen) == ChosenNumber()
 
 

@@ -31,7 +31,7 @@ def submission(seed):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def paths(tmp_path_factory):
     found = Project.at(tmp_path_factory.mktemp("live") / "project")
     yield found
     try:
@@ -43,81 +43,81 @@ def project(tmp_path_factory):
 
 
 async def test_an_empty_project_is_left_alone(tmp_path):
-    live = OpenProject(Project.at(tmp_path / "nothing"))
-    await live.open()
-    assert live.link == "empty"
+    project = OpenProject(Project.at(tmp_path / "nothing"))
+    await project.open()
+    assert project.link == "empty"
     assert not (tmp_path / "nothing").exists()
-    await live.close()
+    await project.close()
 
 
-async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_their_end(project):
-    live = OpenProject(project)
-    await live.open()
-    (run_id,) = (await live.call(submission(0))).run_ids
-    assert live.link == "engine"
-    await eventually(lambda: run_id in live.ended)
-    await eventually(lambda: live.runs[run_id].inference_accuracy("benign") is not None)
-    assert live.tracker.runs[run_id].state == live.runs[run_id].state == "done"
-    assert any(line.run_id == run_id and "done" in line.message for line in live.log)
-    await eventually(lambda: live.rows("capacity", measure="accuracy") is not None)
-    assert live.rows("capacity", measure="accuracy") == await live.query("capacity", measure="accuracy")
-    await live.close()
+async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_their_end(paths):
+    project = OpenProject(paths)
+    await project.open()
+    (run_id,) = (await project.call(submission(0))).run_ids
+    assert project.link == "engine"
+    await eventually(lambda: run_id in project.ended)
+    await eventually(lambda: project.runs[run_id].inference_accuracy("benign") is not None)
+    assert project.tracker.runs[run_id].state == project.runs[run_id].state == "done"
+    assert any(line.run_id == run_id and "done" in line.message for line in project.log)
+    await eventually(lambda: project.rows("capacity", measure="accuracy") is not None)
+    assert project.rows("capacity", measure="accuracy") == await project.query("capacity", measure="accuracy")
+    await project.close()
 
 
-async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_is_joined(project):
-    live = OpenProject(project)
-    await live.open()
-    os.kill(live.status.pid, signal.SIGKILL)
-    await eventually(lambda: live.link == "lost")
-    assert "died" in live.trouble
-    await eventually(lambda: live.runs)
-    assert len(await live.query("runs")) == 1
-    assert await live.start_engine()
-    assert live.link == "engine"
-    assert not live.trouble
-    await live.close()
+async def test_a_killed_engine_is_told_its_results_stay_readable_and_a_new_one_is_joined(paths):
+    project = OpenProject(paths)
+    await project.open()
+    os.kill(project.status.pid, signal.SIGKILL)
+    await eventually(lambda: project.link == "lost")
+    assert "died" in project.trouble
+    await eventually(lambda: project.runs)
+    assert len(await project.query("runs")) == 1
+    assert await project.start_engine()
+    assert project.link == "engine"
+    assert not project.trouble
+    await project.close()
 
 
-async def test_an_engine_started_by_somebody_else_is_joined(project):
-    live = OpenProject(project)
-    await live.open()
-    other = OpenProject(project)
+async def test_an_engine_started_by_somebody_else_is_joined(paths):
+    project = OpenProject(paths)
+    await project.open()
+    other = OpenProject(paths)
     await other.open()
     await other.call(protocol.Stop(grace=0.0))
-    await eventually(lambda: live.link == "lost" and other.link == "lost")
-    assert live.trouble == "engine was stopped"
+    await eventually(lambda: project.link == "lost" and other.link == "lost")
+    assert project.trouble == "engine was stopped"
     assert await other.start_engine()
-    await eventually(lambda: live.link == "engine")
-    await live.close()
+    await eventually(lambda: project.link == "engine")
+    await project.close()
     await other.close()
 
 
-async def test_reading_only_starts_nothing_and_changes_nothing(project):
-    before = OpenProject(project)
+async def test_reading_only_starts_nothing_and_changes_nothing(paths):
+    before = OpenProject(paths)
     await before.open()
     await before.call(protocol.Stop(grace=0.0))
     await eventually(lambda: before.link == "lost")
     await before.close()
-    live = OpenProject(project, read_only=True)
-    await live.open()
-    assert live.link == "files"
-    assert len(live.runs) == 1
+    project = OpenProject(paths, read_only=True)
+    await project.open()
+    assert project.link == "files"
+    assert len(project.runs) == 1
     with pytest.raises(EngineRefused, match="read-only"):
-        await live.call(submission(1))
-    assert project.holder() is None
-    await live.close()
+        await project.call(submission(1))
+    assert paths.holder() is None
+    await project.close()
 
 
-async def test_a_suspended_engine_is_told_within_moments_and_joined_again_when_it_goes_on(project):
-    live = OpenProject(project)
-    await live.open()
-    pid = live.status.pid
+async def test_a_suspended_engine_is_told_within_moments_and_joined_again_when_it_goes_on(paths):
+    project = OpenProject(paths)
+    await project.open()
+    pid = project.status.pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        await eventually(lambda: live.link == "lost")
-        assert live.trouble == f"engine {pid} is suspended; `kill -CONT {pid}` lets it go on"
+        await eventually(lambda: project.link == "lost")
+        assert project.trouble == f"engine {pid} is suspended; `kill -CONT {pid}` lets it go on"
     finally:
         os.kill(pid, signal.SIGCONT)
-    await eventually(lambda: live.link == "engine" and live.status is not None)
-    assert not live.trouble
-    await live.close()
+    await eventually(lambda: project.link == "engine" and project.status is not None)
+    assert not project.trouble
+    await project.close()

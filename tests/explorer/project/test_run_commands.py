@@ -25,7 +25,7 @@ class Engine:
         self.experiments = list(sweeps.expand(merged, data, "quick"))
         self.runs = {each.run_id: self.row(each) for each in self.experiments}
         self.told, self.answers = [], answers
-        self.project = Project.at("nowhere")
+        self.paths = Project.at("nowhere")
 
     def row(self, experiment):
         row = {"run_id": experiment.run_id, "name": experiment.slug, "sweep": "one", "state": "queued", "priority": 0}
@@ -114,11 +114,11 @@ async def test_a_certified_run_is_the_same_training_asked_for_more_in_the_same_p
 
 
 async def test_weights_that_are_gone_are_said_before_they_are_trained_anew(engine, tmp_path):
-    engine.project = Project.at(tmp_path)
+    engine.paths = Project.at(tmp_path)
     run_id = engine.experiments[1].run_id
     engine.runs[run_id] = engine.runs[run_id]._replace(state="done")
     assert "its weights are gone" in await run_commands.certify(engine, run_id)
-    kept = engine.project.run_folder(run_id) / weights.FILE
+    kept = engine.paths.run_folder(run_id) / weights.FILE
     kept.parent.mkdir(parents=True)
     kept.touch()
     assert "gone" not in await run_commands.certify(engine, run_id)

@@ -8,11 +8,11 @@ RUNNING, FAILED, QUEUED = (f"digits-pgd-c{c}-e0.1-s0-aa0{n}" for c, n in ((2, 4)
 
 
 @pytest.fixture
-def select(make_live):
+def select(make_project):
     """A function making a selection of the project's runs by choices."""
 
     def make(rows=None, **choices):
-        return Selection(make_live(rows), Choices(**{"current": NATURAL} | choices))
+        return Selection(make_project(rows), Choices(**{"current": NATURAL} | choices))
 
     return make
 
@@ -23,8 +23,8 @@ def ids(runs):
 
 def test_all_runs_are_visible_as_submitted_until_something_is_chosen(select):
     selection = select()
-    assert ids(selection.visible()) == list(selection.live.runs)
-    assert ids(select(reverse=True).visible()) == list(selection.live.runs)[::-1]
+    assert ids(selection.visible()) == list(selection.project.runs)
+    assert ids(select(reverse=True).visible()) == list(selection.project.runs)[::-1]
     assert selection.current.run_id == NATURAL
 
 
@@ -33,7 +33,7 @@ def test_all_runs_are_visible_as_submitted_until_something_is_chosen(select):
 )
 def test_saved_filters_choose_by_state_and_sweep(select, saved, left):
     selection = select(saved_filter=saved)
-    assert ids(selection.visible()) == (left or list(selection.live.runs))
+    assert ids(selection.visible()) == (left or list(selection.project.runs))
 
 
 def test_this_sweep_is_that_of_the_run_under_the_cursor(select, run):
@@ -53,7 +53,7 @@ def test_typed_words_and_expressions_filter_too(select):
 def test_every_column_sorts_all_runs_and_those_without_a_value_come_last(select, column, reverse):
     selection = select(sort=column, reverse=reverse)
     listed = ids(selection.visible())
-    assert sorted(listed) == sorted(selection.live.runs)
+    assert sorted(listed) == sorted(selection.project.runs)
     if column == CHOSEN:
         valued = [run.inference_accuracy("adversarial") for run in selection.visible()]
         known = [value for value in valued if value is not None]
@@ -85,7 +85,7 @@ def test_what_is_hidden_stays_on_or_off_the_chart(select):
     selection.toggle_all_on_chart()
     selection.choices.filter = ""
     assert QUEUED not in ids(selection.on_chart())
-    assert len(selection.on_chart()) == len(selection.live.runs) - 1
+    assert len(selection.on_chart()) == len(selection.project.runs) - 1
 
 
 def test_marks_come_and_go_and_count_only_where_the_run_is_there(select):

@@ -9,7 +9,7 @@ from explorer.app.screens.help import Help
 
 
 async def ready(app, pilot, until):
-    await until(pilot, lambda: app.live.link != "opening")
+    await until(pilot, lambda: app.project.link != "opening")
     return app.screen_stack[0]
 
 
@@ -41,7 +41,7 @@ async def test_detaching_never_asks(make_app, until):
         await ready(app, pilot, until)
         await pilot.press("d")
         await until(pilot, lambda: app.return_value == 0)
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 async def test_colours_change_in_turn_and_by_name(make_app, until):

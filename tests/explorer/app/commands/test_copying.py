@@ -9,7 +9,7 @@ from explorer.project.choices import state_folder
 
 
 async def ready(app, pilot, until):
-    await until(pilot, lambda: app.live.runs and app.choices.current)
+    await until(pilot, lambda: app.project.runs and app.choices.current)
     main = app.screen_stack[0]
     main.query_one("#runs").focus()
     await pilot.pause()
@@ -41,7 +41,7 @@ async def test_capital_y_copies_the_whole_pane(make_app, until):
         await pilot.press("Y")
         await until(pilot, lambda: app.clipboard)
         lines = app.clipboard.splitlines()
-        assert len(lines) == 1 + len(app.live.runs)
+        assert len(lines) == 1 + len(app.project.runs)
         assert "RUN" in lines[0]
 
 
@@ -80,7 +80,7 @@ async def test_what_is_copied_is_for_the_person_alone(make_app, until):
 async def test_without_a_pane_there_is_nothing_to_copy(make_app, until):
     app = make_app([], link="empty")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.live.link == "empty")
+        await until(pilot, lambda: app.project.link == "empty")
         main = app.screen_stack[0]
         for action in ("copy.line", "copy.pane", "copy.run"):
             main.set_focus(None)
@@ -114,7 +114,7 @@ async def test_diagnostics_tell_versions_engine_terminal_and_sizes(make_app, unt
     monkeypatch.setenv("SSH_CONNECTION", "10.1.2.3 22 10.1.2.4 22")
     app = make_app(link=link)
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.live.link == link)
+        await until(pilot, lambda: app.project.link == link)
         app.screen_stack[0].action_act("copy.diagnostics")
         await until(pilot, lambda: app.clipboard)
         text = app.clipboard

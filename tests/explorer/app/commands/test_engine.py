@@ -12,10 +12,10 @@ from explorer.project.submitting import place_here, submission
 
 
 async def ready(app, pilot, until, run=""):
-    await until(pilot, lambda: app.live.link != "opening")
+    await until(pilot, lambda: app.project.link != "opening")
     await pilot.pause()
     if run:
-        app.choices.current = next(run_id for run_id in app.live.runs if run in run_id)
+        app.choices.current = next(run_id for run_id in app.project.runs if run in run_id)
     return app.screen_stack[0]
 
 
@@ -29,7 +29,7 @@ def asked(monkeypatch):
     found = []
     for name in ("retry", "cancel", "prioritise", "repeat_sweep"):
 
-        async def note(live, what, name=name):
+        async def note(project, what, name=name):
             found.append((name, what))
             return "done"
 
@@ -81,7 +81,7 @@ async def test_the_demo_asks_before_it_joins_other_runs(make_app, until):
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
         await pilot.press("escape")
-        assert not app.live.told
+        assert not app.project.told
 
 
 @pytest.mark.parametrize(("keys", "cancelled"), [(["enter"], False), (["escape"], False), (["y"], True)])
@@ -113,10 +113,10 @@ async def test_r_starts_an_engine_where_there_is_none(make_app, until, asked, li
 
     async def start_engine():
         started.append(True)
-        app.live.trouble = "the lock is held"
+        app.project.trouble = "the lock is held"
         return False
 
-    app.live.start_engine = start_engine
+    app.project.start_engine = start_engine
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(app, pilot, until, "aa05")
         await pilot.press("r")
@@ -143,14 +143,14 @@ async def test_pausing_is_told_to_the_engine_and_its_status_asked_for(make_app, 
     app = make_app(link="engine")
 
     async def refresh_status():
-        app.live.told.append("status")
+        app.project.told.append("status")
 
-    app.live.refresh_status = refresh_status
+    app.project.refresh_status = refresh_status
     async with app.run_test(size=(120, 40)) as pilot:
         main = await ready(app, pilot, until)
         main.action_act(action)
         await until(pilot, lambda: "the engine starts" in said(app))
-        assert app.live.told == [command(), "status"]
+        assert app.project.told == [command(), "status"]
 
 
 @pytest.mark.parametrize("action", ["engine.pause", "engine.resume", "engine.stop"])
@@ -160,7 +160,7 @@ async def test_no_engine_is_started_to_be_paused_or_stopped(make_app, until, act
         main = await ready(app, pilot, until)
         main.action_act(action)
         await until(pilot, lambda: said(app) == "no engine runs here")
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 @pytest.mark.parametrize(("key", "told"), [("n", []), ("y", [protocol.Stop()])])
@@ -173,17 +173,17 @@ async def test_stopping_the_engine_asks(make_app, until, key, told):
         await pilot.press(key)
         await until(pilot, lambda: app.screen is main)
         await app.workers.wait_for_complete([worker for worker in app.workers if worker.node is main])
-        assert app.live.told == told
+        assert app.project.told == told
 
 
 async def test_starting_says_how_it_went(make_app, until):
     app = make_app(link="files")
 
     async def start_engine():
-        app.live.link = "engine"
+        app.project.link = "engine"
         return True
 
-    app.live.start_engine = start_engine
+    app.project.start_engine = start_engine
     async with app.run_test(size=(120, 40)) as pilot:
         main = await ready(app, pilot, until)
         main.action_act("engine.start")
@@ -199,7 +199,7 @@ async def test_the_demo_is_submitted_as_the_command_line_does(make_app, until, t
         await ready(app, pilot, until)
         await pilot.press("t")
         await until(pilot, lambda: "2 of them new" in said(app))
-        (command,) = app.live.told
+        (command,) = app.project.told
         sweep = sweeps.plan(sweeps.read("demo"), "quick", (), tmp_path / "data")
         assert command == submission(sweep, place_here(tmp_path / "data"))
         assert command.sweep == "demo"
@@ -230,4 +230,4 @@ async def test_a_read_only_app_does_none_of_it(make_app, until, asked, key):
         await until(pilot, lambda: "read-only" in said(app))
         assert app.screen is main
         assert not asked
-        assert app.live.told == []
+        assert app.project.told == []

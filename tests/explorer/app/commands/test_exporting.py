@@ -11,7 +11,7 @@ from store.queries import TABLES
 def writing_app(make_app):
     """An app whose engine writes one line into every file."""
     app = make_app()
-    told = app.live.told
+    told = app.project.told
 
     async def call(command):
         told.append(command)
@@ -20,12 +20,12 @@ def writing_app(make_app):
             return protocol.Count(rows=0)
         return protocol.Rows(columns=["run_id"], rows=[])
 
-    app.live.call = call
+    app.project.call = call
     return app
 
 
 def exported(app):
-    return [command for command in app.live.told if isinstance(command, protocol.Export)]
+    return [command for command in app.project.told if isinstance(command, protocol.Export)]
 
 
 def said(app):
@@ -35,7 +35,7 @@ def said(app):
 async def test_the_dialog_opens_for_reading_apps_too(make_app, until):
     app = make_app(read_only=True, answers={"Query": protocol.Rows(columns=["run_id"], rows=[])})
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ExportDialog))
 
@@ -43,7 +43,7 @@ async def test_the_dialog_opens_for_reading_apps_too(make_app, until):
 async def test_the_last_export_is_repeated_as_it_was(writing_app, until):
     app = writing_app
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         await pilot.press("E")
         await until(pilot, lambda: app._notifications)
         assert said(app) == "nothing was exported yet; e exports"
@@ -63,9 +63,9 @@ async def test_the_last_export_is_repeated_as_it_was(writing_app, until):
 async def test_everything_is_every_table(writing_app, until):
     app = writing_app
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         app.screen_stack[0].action_act("export.everything")
-        folder = app.live.project.root / "csv"
+        folder = app.project.paths.root / "csv"
         await until(pilot, lambda: app._notifications and said(app).startswith(f"{folder}\n"))
         assert {Path(command.path).name for command in exported(app)} == {f"{table}.csv" for table in TABLES}
         assert all(command.format == "csv" and not command.filters for command in exported(app))
@@ -74,21 +74,21 @@ async def test_everything_is_every_table(writing_app, until):
 async def test_the_screen_is_saved_as_a_picture(writing_app, until):
     app = writing_app
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         await pilot.pause()
         app.screen_stack[0].action_act("export.screen")
         await until(pilot, lambda: app._notifications)
         path = Path(said(app))
-        assert path.parent == app.live.project.root / "csv"
+        assert path.parent == app.project.paths.root / "csv"
         assert path.read_text().startswith("<svg")
         assert "url(" not in path.read_text().replace("url(#", "")  # nothing that a viewer would fetch
 
 
 async def test_a_picture_that_cannot_be_saved_is_said(writing_app, until):
     app = writing_app
-    app.live.project.root.write_text("a file where the folder should be")
+    app.project.paths.root.write_text("a file where the folder should be")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         app.screen_stack[0].action_act("export.screen")
         await until(pilot, lambda: app._notifications)
         assert said(app).startswith("Not written")

@@ -47,7 +47,7 @@ def open_chart(make_app, until, chart_answers):
         app = make_app(rows, answers=given if given is not None else chart_answers, link="engine", **options)
         async with app.run_test(size=size) as pilot:
             pane = app.screen.query_one("#chart")
-            await until(pilot, lambda: app.live.link == "engine" and pane.shown.lines)
+            await until(pilot, lambda: app.project.link == "engine" and pane.shown.lines)
             app.screen.draw()
             await pilot.press("2")
             yield pilot, pane

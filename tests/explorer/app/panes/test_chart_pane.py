@@ -90,20 +90,20 @@ async def test_words_in_a_charts_place_are_wrapped(open_chart):
 
 async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_chart, chart_answers):
     async with open_chart() as (pilot, pane):
-        pilot.app.live.given_answers = chart_answers | {"capacity": None}
+        pilot.app.project.given_answers = chart_answers | {"capacity": None}
         before = pane.text()
         pilot.app.choices.filter = "digits"
         pilot.app.screen.draw()
         assert pane.text() == before
         assert pane.border_subtitle == "asking …"
-        pilot.app.live.query_cache.trouble = "the engine is gone"
+        pilot.app.project.query_cache.trouble = "the engine is gone"
         pilot.app.screen.draw()
         assert "the engine is gone" in pane.text()
 
 
 async def test_another_chart_never_shows_the_picture_of_the_one_before(open_chart, chart_answers):
     async with open_chart() as (pilot, pane):
-        pilot.app.live.given_answers = chart_answers | {"history": None}
+        pilot.app.project.given_answers = chart_answers | {"history": None}
         await pilot.press("]", "]")
         assert pane.text().split() == ["asking", "…"]
 
@@ -214,7 +214,7 @@ async def test_the_window_follows_the_crosshair(open_chart):
 async def test_another_chart_and_other_data_undo_a_zoom_that_makes_no_sense(open_chart, fact):
     async with open_chart() as (pilot, pane):
         await pilot.press("l", *["plus"] * 4)
-        pilot.app.live.given_answers = {"capacity": [fact(0.6, capacity=50.0), fact(0.6, capacity=90.0)]}
+        pilot.app.project.given_answers = {"capacity": [fact(0.6, capacity=50.0), fact(0.6, capacity=90.0)]}
         pilot.app.screen.draw()
         assert inside(pane)
         assert pane.crosshair == 50.0

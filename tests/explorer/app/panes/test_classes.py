@@ -142,7 +142,7 @@ async def test_the_papers_numbers_stand_beside_a_run_of_its_setting(open_pane):
         said = await text_of(pilot, "PAPER: the ▸ strategy's")
         assert line(said, "2").split()[-1] == "70.9"
         assert line(said, "1*").split()[-1] == "—"
-    assert ("classes", {"run_id": [ROBUST], "measure": "inference_accuracy"}) in app.live.asked
+    assert ("classes", {"run_id": [ROBUST], "measure": "inference_accuracy"}) in app.project.asked
 
 
 async def test_every_strategy_has_the_papers_number_beside_it_where_there_is_room(open_pane):
@@ -236,7 +236,7 @@ async def test_strategies_that_do_not_fit_are_counted(open_pane):
 async def test_a_run_without_an_attack_says_why(open_pane, run_id, said):
     app = open_pane(run_id)
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "leakage" not in [name for name, _ in app.live.asked]
+        assert "leakage" not in [name for name, _ in app.project.asked]
         assert said in " ".join((await text_of(pilot, "No attack")).split())
 
 
@@ -244,7 +244,7 @@ async def test_an_attack_to_come_is_said_with_the_time_until_then(open_pane):
     app = open_pane(RUNNING)
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "No attack")
-        tracker, now = app.live.tracker, [0.0]
+        tracker, now = app.project.tracker, [0.0]
         tracker.clock = lambda: now[0]
         tracker.put_progress(RUNNING, "train", "step 1/2", 0.0, 1.0)
         now[0] = 1860.0
@@ -276,7 +276,7 @@ async def test_classes_too_small_for_held_out_thresholds_point_to_the_other_rule
 )
 async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, said):
     app = open_pane(run_id)
-    for row in app.live.given:
+    for row in app.project.given:
         row["state"] = "done"
     app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
@@ -285,7 +285,7 @@ async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, sai
 
 async def test_natural_training_on_images_of_another_size_is_no_comparison(open_pane):
     app = open_pane()
-    for row in app.live.given:
+    for row in app.project.given:
         row["size"] = "4x4" if row["run_id"] == ROBUST else None
     app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
@@ -302,7 +302,7 @@ async def test_the_cursor_chooses_the_line_that_is_copied(open_pane):
 
 async def test_a_project_without_runs_has_no_table(make_app):
     app = make_app(rows=[])
-    assert isinstance(app.live.project, Project)
+    assert isinstance(app.project.paths, Project)
     app.choices.side = "3"
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "No run under the cursor")

@@ -51,7 +51,7 @@ def gpu_app(make_app, monkeypatch):
         app = make_app()
         app.choices.hidden = []
         app.choices.side = "5"
-        app.live.status = status(list(devices)) if devices else None
+        app.project.status = status(list(devices)) if devices else None
         return app
 
     return make

@@ -15,7 +15,7 @@ def log_app(make_app):
     def make(count=120, **given):
         app = make_app(**given)
         now = time.time()
-        app.live.log.extend(LogLine(now + n / 1000, "info", f"message {n}", RUN) for n in range(count))
+        app.project.log.extend(LogLine(now + n / 1000, "info", f"message {n}", RUN) for n in range(count))
         return app
 
     return make
@@ -33,7 +33,7 @@ def seen(app):
 
 async def opened(app, pilot, until):
     await pilot.press("6", "z")
-    await until(pilot, lambda: pane(app).has_focus and seen(app) and app.live.link != "opening")
+    await until(pilot, lambda: pane(app).has_focus and seen(app) and app.project.link != "opening")
     await until(pilot, lambda: pane(app).size.height > 15)
 
 
@@ -42,7 +42,7 @@ async def test_the_newest_line_is_in_sight_with_time_and_short_run_name(log_app,
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
         await until(pilot, lambda: seen(app)[-1].endswith("pgd-c1-e0.1-s0 message 119"))
-        app.live.note("one more")
+        app.project.note("one more")
         await until(pilot, lambda: seen(app)[-1].endswith("one more"))
         assert "follow ●" in pane(app).border_title
 
@@ -55,7 +55,7 @@ async def test_scrolling_up_ends_following_and_capital_f_begins_it_again(log_app
         await pilot.press("k")
         await until(pilot, lambda: "follow ○" in pane(app).border_title)
         before = seen(app)
-        app.live.note("one more")
+        app.project.note("one more")
         await until(pilot, lambda: "one more" in pane(app).text())
         assert seen(app) == before
         await pilot.press("F")
@@ -95,7 +95,7 @@ async def test_long_lines_go_on_below_and_are_copied_whole(log_app, until):
     words = "CUDA out of memory: " + "the first backward pass asked for 2.1 GiB " * 4
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
-        app.live.note(words, "error", RUN)
+        app.project.note(words, "error", RUN)
         await until(pilot, lambda: "ERROR pgd-c1-e0.1-s0 CUDA" in "\n".join(seen(app)))
         lines = [line_text(line) for line in pane(app).shown.lines]
         assert len(lines) > 3
@@ -105,8 +105,8 @@ async def test_long_lines_go_on_below_and_are_copied_whole(log_app, until):
 
 async def test_another_day_is_named(log_app, until):
     app = log_app(0)
-    app.live.log.append(LogLine(0.0, "warn", "long ago"))
-    app.live.log.append(LogLine(time.time(), "info", "today"))
+    app.project.log.append(LogLine(0.0, "warn", "long ago"))
+    app.project.log.append(LogLine(time.time(), "info", "today"))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
         first, warning, today, _ = seen(app)[:4] if len(seen(app)) > 3 else [*seen(app), ""]
@@ -137,4 +137,4 @@ async def test_o_opens_the_engines_log_in_the_pager(log_app, until):
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
         await pilot.press("o")
-        await until(pilot, lambda: paged == [app.live.project.log])
+        await until(pilot, lambda: paged == [app.project.paths.log])

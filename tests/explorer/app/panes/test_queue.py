@@ -12,7 +12,7 @@ RUNNING, FAILED, QUEUED = "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-a
 
 def status(app, **fields):
     given = {
-        **{"pid": 41822, "host": "box", "since": 0.0, "project": str(app.live.project.root), "versions": {}},
+        **{"pid": 41822, "host": "box", "since": 0.0, "project": str(app.project.paths.root), "versions": {}},
         **{"devices": [], "running": [], "queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 1},
     }
     return protocol.Status(**(given | fields))
@@ -25,7 +25,7 @@ def open_queue(make_app):
     def opened(link="engine", ended=False, read_only=False):
         app = make_app(link=link, read_only=read_only)
         app.choices.side = "4"
-        for row in app.live.given:
+        for row in app.project.given:
             if ended and row["state"] in ("running", "queued"):
                 row |= {"state": "done", "ended": 1020.0}
         return app
@@ -49,7 +49,7 @@ def line(said, name):
 
 def half_done(app, seconds=600.0):
     """Let the running run have done half of its work in so many seconds."""
-    tracker, now = app.live.tracker, [0.0]
+    tracker, now = app.project.tracker, [0.0]
     tracker.clock = lambda: now[0]
     tracker.put_progress(RUNNING, "train", "step 0/10", 0.0, 0.0)
     now[0] = seconds
@@ -93,9 +93,9 @@ async def test_waiting_runs_have_a_length_once_their_kind_was_seen_and_a_questio
 
 async def test_runs_wait_in_the_order_in_which_they_start(open_queue):
     app = open_queue()
-    extra = next(row for row in app.live.given if row["run_id"] == QUEUED)
+    extra = next(row for row in app.project.given if row["run_id"] == QUEUED)
     later = {"run_id": "digits-pgd-c9-e0.1-s0-aa07", "name": "digits-pgd-c9-e0.1-s0", "submission": 9, "priority": 1}
-    app.live.given.append(extra | later)
+    app.project.given.append(extra | later)
     async with app.run_test(size=(120, 40)) as pilot:
         said = await text_of(pilot, "priority +1")
         assert said.index("pgd-c9") < said.index("pgd-c8")
@@ -105,7 +105,7 @@ async def test_a_silent_run_does_not_look_alive(open_queue):
     app = open_queue()
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "▶")
-        app.live.seen[RUNNING] -= 42
+        app.project.seen[RUNNING] -= 42
         app.screen.draw()
         said = await text_of(pilot, "quiet 40s")
         assert line(said, "quiet 40s").startswith("◌")
@@ -130,7 +130,7 @@ async def test_a_pause_is_said_first(open_queue, fields, said):
     app = open_queue()
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "queued")
-        app.live.status = status(app, **fields)
+        app.project.status = status(app, **fields)
         app.screen.draw()
         found = await text_of(pilot, said)
         assert said in found.splitlines()[1]
@@ -148,10 +148,10 @@ async def test_a_pause_is_said_first(open_queue, fields, said):
 )
 async def test_an_idle_queue_says_why_and_lists_what_finished_last(open_queue, link, read_only, said):
     app = open_queue(link, ended=True, read_only=read_only)
-    app.live.status = status(app) if link == "engine" else None
+    app.project.status = status(app) if link == "engine" else None
     async with app.run_test(size=(80, 24)) as pilot:
         await text_of(pilot, "done")
-        app.live.tracker.runs[DONE].took = 754.0
+        app.project.tracker.runs[DONE].took = 754.0
         app.screen.draw()
         found = await text_of(pilot, "took 12m")
         assert said.split()[-1] in found.splitlines()[1]
@@ -189,7 +189,7 @@ async def test_lines_fit_the_pane_and_a_step_keeps_its_numbers(open_queue, size)
     app = open_queue()
     async with app.run_test(size=size) as pilot:
         await text_of(pilot, "queued")
-        app.live.tracker.put_progress(RUNNING, "predict", "adversarial 12000/70000", 0.9, 10.0)
+        app.project.tracker.put_progress(RUNNING, "predict", "adversarial 12000/70000", 0.9, 10.0)
         app.screen.draw()
         said = await text_of(pilot, "90%")
         pane = app.screen.query_one("#queue")

@@ -46,7 +46,7 @@ def test_where_room_is_scarce_what_is_inferred_stays(run, width):
 async def test_it_stands_below_a_list_that_leaves_room_for_it(make_app, screen_text, until):
     app = make_app()
     async with app.run_test(size=(200, 60)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         await pilot.press("j")
         assert any("defense     natural  capacity 2" in line for line in screen_text(app))
         await pilot.resize_terminal(80, 24)

@@ -24,7 +24,7 @@ def open_runs(make_app, until):
         app = make_app(rows, link=link, **options)
         async with app.run_test(size=size) as pilot:
             pane = app.screen.query_one("#runs")
-            await until(pilot, lambda: app.live.link == link and pane.shown.lines)
+            await until(pilot, lambda: app.project.link == link and pane.shown.lines)
             app.screen.draw()
             yield pilot, pane
 
@@ -52,7 +52,7 @@ async def test_every_run_has_a_line_with_its_mark_state_and_number(open_runs):
 async def test_a_wide_pane_has_the_settings_and_the_progress(open_runs):
     async with open_runs(size=(80, 24)) as (pilot, pane):
         app = pilot.app
-        app.live.tracker.put_progress(RUNNING, "train", "step 1/2", 0.5, 0.0)
+        app.project.tracker.put_progress(RUNNING, "train", "step 1/2", 0.5, 0.0)
         app.screen.draw()
         header = line_text(pane.shown.head[0])
         assert header.split() == ["RUN", "STATE", "DEFENSE", "CAP", "EPS", "INF", "ACC", "PROGRESS"]
@@ -80,7 +80,7 @@ async def test_without_an_engine_nothing_looks_alive(open_runs):
 
 async def test_a_silent_run_does_not_look_alive(open_runs):
     async with open_runs() as (pilot, pane):
-        pilot.app.live.seen[RUNNING] = time.monotonic() - 42
+        pilot.app.project.seen[RUNNING] = time.monotonic() - 42
         pilot.app.screen.draw()
         assert "◌ quiet 40s" in line(pane, RUNNING)
 
@@ -138,7 +138,7 @@ async def test_words_of_a_filter_are_looked_for_in_everything_a_run_is(open_runs
 
 async def test_saved_filters_go_round(open_runs, run):
     async with open_runs() as (pilot, pane):
-        pilot.app.live.put(
+        pilot.app.project.put(
             [run("digits-pgd-c9-s0-bb01", sweep="other"), run("digits-pgd-c9-s1-bb02", state="diverged")]
         )
         found = {}
@@ -165,7 +165,7 @@ def ranked(run):
 
 
 def numbers(pane):
-    return [pane.live.runs[run_id].inference_accuracy("adversarial") for run_id in pane.order]
+    return [pane.project.runs[run_id].inference_accuracy("adversarial") for run_id in pane.order]
 
 
 async def test_runs_without_the_number_are_last_in_both_directions(open_runs, ranked):
@@ -209,7 +209,7 @@ async def test_the_cursor_keeps_its_run_when_rows_are_sorted_filtered_or_come(op
         pilot.app.screen.draw()
         assert (pane.order, pane.shown.cursor) == ([chosen], 0)
         pilot.app.choices.filter = ""
-        pilot.app.live.put([run("a-new-one-0000")])
+        pilot.app.project.put([run("a-new-one-0000")])
         pilot.app.screen.draw()
         assert pane.order[pane.shown.cursor] == chosen
 
@@ -318,9 +318,9 @@ async def test_no_number_is_cut_whichever_is_chosen(open_runs, metric, size):
         return [] if run_id else [{"run_id": DONE, "class_label": None, "value": 1.0, "leaks": False}]
 
     async with open_runs(size=size, answers={"leakage": leakage}) as (pilot, pane):
-        told = pilot.app.live.runs[DONE]
+        told = pilot.app.project.runs[DONE]
         numbers = told.numbers | {("adversarial", "oracle"): 1.0}
-        pilot.app.live.runs[DONE] = told._replace(numbers=numbers, leaks={"adversarial": False})
+        pilot.app.project.runs[DONE] = told._replace(numbers=numbers, leaks={"adversarial": False})
         pilot.app.choices.metric = metric
         pilot.app.screen.draw()
         assert ("97.0" if metric == "benign_test" else "100.0≈") in line(pane, DONE)

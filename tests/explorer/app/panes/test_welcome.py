@@ -83,11 +83,11 @@ async def test_read_only_it_offers_no_work_and_says_what_to_do(empty_app, until,
 
 async def test_it_makes_room_for_the_panes_with_the_first_run(empty_app, until, make_app):
     app = empty_app()
-    rows = make_app().live.given
+    rows = make_app().project.given
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot, until)
-        app.live.put(rows)
-        app.live.link = "engine"
+        app.project.put(rows)
+        app.project.link = "engine"
         await until(pilot, lambda: not welcome(app).display and app.screen.query_one("#runs").has_focus)
 
 
@@ -95,5 +95,5 @@ async def test_nothing_is_looked_at_where_there_are_runs(make_app, until, monkey
     monkeypatch.setattr("explorer.app.app.all_checks", lambda project, root: pytest.fail("nobody asked"))
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.screen.query_one("#runs").has_focus and app.live.link == "files")
+        await until(pilot, lambda: app.screen.query_one("#runs").has_focus and app.project.link == "files")
         await pilot.pause()

@@ -20,7 +20,7 @@ def make_writing_app(make_app):
 
     def make(refusal="", **settings):
         app = make_app(**settings)
-        told = app.live.told
+        told = app.project.told
 
         async def call(command):
             told.append(command)
@@ -29,17 +29,17 @@ def make_writing_app(make_app):
             if refusal:
                 raise EngineRefused(refusal)
             with open(command.path, "w", newline="") as stream:
-                csv.writer(stream).writerows([HEADER, *([run_id, ""] for run_id in app.live.runs)])
-            return protocol.Count(rows=len(app.live.runs))
+                csv.writer(stream).writerows([HEADER, *([run_id, ""] for run_id in app.project.runs)])
+            return protocol.Count(rows=len(app.project.runs))
 
-        app.live.call = call
+        app.project.call = call
         return app
 
     return make
 
 
 def exported(app):
-    return [command for command in app.live.told if isinstance(command, protocol.Export)]
+    return [command for command in app.project.told if isinstance(command, protocol.Export)]
 
 
 def toasts(app):
@@ -47,7 +47,7 @@ def toasts(app):
 
 
 async def opened(app, pilot, until):
-    await until(pilot, lambda: app.live.runs and app.screen.query("#runs"))
+    await until(pilot, lambda: app.project.runs and app.screen.query("#runs"))
     app.screen.query_one("#runs").focus()
     await pilot.press("e")
     await until(pilot, lambda: isinstance(app.screen, ExportDialog) and app.screen.query(Input))
@@ -62,7 +62,7 @@ async def test_enter_writes_the_focused_panes_table_and_says_where(make_writing_
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, ExportDialog))
         (command,) = exported(app)
-        path = app.live.project.root / "csv" / "runs.csv"
+        path = app.project.paths.root / "csv" / "runs.csv"
         assert (command.table, command.format, command.path, command.filters) == ("runs", "csv", str(path), {})
         first, second = toasts(app)[-1].splitlines()
         assert first == str(path)
@@ -73,7 +73,7 @@ async def test_enter_writes_the_focused_panes_table_and_says_where(make_writing_
 async def test_the_focused_pane_preselects_the_table(make_writing_app, until, pane, chart, table):
     app = make_writing_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         app.choices.chart = chart
         app.screen.query_one(pane).focus()
         await pilot.press("e")
@@ -117,7 +117,7 @@ async def test_the_papers_numbers_belong_to_no_run(make_writing_app, until):
 
 async def test_an_existing_file_is_asked_about_once(make_writing_app, until, screen_text):
     app = make_writing_app()
-    folder = app.live.project.root / "csv"
+    folder = app.project.paths.root / "csv"
     folder.mkdir(parents=True)
     (folder / "runs.csv").write_text("mine")
     async with app.run_test(size=(80, 24)) as pilot:

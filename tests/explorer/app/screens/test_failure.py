@@ -47,9 +47,9 @@ def failed(make_app):
 
     def make(error=OOM, state="failed", log=LOG, **chosen):
         app = make_app(answers=answers(), link="engine", **chosen)
-        row = next(row for row in app.live.given if row["run_id"] == FAILED)
+        row = next(row for row in app.project.given if row["run_id"] == FAILED)
         row["error"], row["state"] = error, state
-        folder = app.live.project.run_folder(FAILED)
+        folder = app.project.paths.run_folder(FAILED)
         folder.mkdir(parents=True)
         (folder / "job.log").write_text(log)
         return app
@@ -94,7 +94,7 @@ async def test_a_retry_closes_the_sheet_with_a_notice(failed):
         await opened(pilot)
         await pilot.press("r")
         await until(pilot, lambda: not isinstance(app.screen, FailedRun))
-        assert app.live.told == [protocol.Retry(run_ids=[FAILED])]
+        assert app.project.told == [protocol.Retry(run_ids=[FAILED])]
         assert any("queued again" in notice.message for notice in app._notifications)
 
 
@@ -104,7 +104,7 @@ async def test_half_of_the_batch_is_submitted_to_the_same_sweep(failed):
         await opened(pilot)
         await pilot.press("b")
         await until(pilot, lambda: not isinstance(app.screen, FailedRun))
-        (submit,) = app.live.told
+        (submit,) = app.project.told
         assert submit.sweep == "demo"
         assert submit.runs[0].experiment["recipe"]["batch_size"] == spec()["recipe"]["batch_size"] // 2
 
@@ -117,7 +117,7 @@ async def test_a_refusal_keeps_the_sheet(failed):
 
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        app.live.call = refuse
+        app.project.call = refuse
         await pilot.press("r")
         await until(pilot, lambda: any("not now" in notice.message for notice in app._notifications))
         assert isinstance(app.screen, FailedRun)
@@ -130,7 +130,7 @@ async def test_half_of_the_batch_is_offered_only_where_it_may_help(failed, scree
         assert "half batch" not in "".join(screen_text(app))
         await pilot.press("b")
         await pilot.pause()
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 async def test_a_read_only_app_offers_no_retry(failed, screen_text):
@@ -141,7 +141,7 @@ async def test_a_read_only_app_offers_no_retry(failed, screen_text):
         assert f"mia-explore retry {FAILED}" in " ".join(sheet.text().split())
         await pilot.press("r", "b")
         await pilot.pause()
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 async def test_a_divergence_shows_no_older_traceback(failed):

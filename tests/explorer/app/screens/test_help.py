@@ -64,7 +64,7 @@ def test_marks_and_remapping_are_explained_with_an_action_that_exists():
 
 
 async def opened(app, pilot, until):
-    await until(pilot, lambda: app.live.runs)
+    await until(pilot, lambda: app.project.runs)
     await pilot.press("question_mark")
     await until(pilot, lambda: isinstance(app.screen, Help) and app.screen.query("#lines"))
     await pilot.pause()

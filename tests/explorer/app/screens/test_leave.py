@@ -30,7 +30,7 @@ def test_a_run_that_has_said_nothing_yet_is_starting():
 
 
 async def asked(app, pilot, until, key="q"):
-    await until(pilot, lambda: app.live.runs)
+    await until(pilot, lambda: app.project.runs)
     await pilot.press(key)
     await until(pilot, lambda: isinstance(app.screen, Leave) and app.screen.focused)
     return app.screen
@@ -68,7 +68,7 @@ async def test_every_way_out_leaves(make_app, until, keys, told):
         await pilot.press(*keys)
         await until(pilot, lambda: app.return_value is not None)
         assert app.return_value == 0
-        assert app.live.told == told
+        assert app.project.told == told
 
 
 async def test_k_alone_stops_nothing(make_app, until):
@@ -77,7 +77,7 @@ async def test_k_alone_stops_nothing(make_app, until):
         dialog = await asked(app, pilot, until)
         await pilot.press("k", "escape")
         assert app.screen is not dialog
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 async def test_an_engine_that_is_not_reached_keeps_the_dialog(make_app, until, screen_text):
@@ -86,7 +86,7 @@ async def test_an_engine_that_is_not_reached_keeps_the_dialog(make_app, until, s
     async def call(command):
         raise EngineUnreachable("it [is] gone")
 
-    app.live.call = call
+    app.project.call = call
     async with app.run_test(size=(80, 24)) as pilot:
         dialog = await asked(app, pilot, until)
         await pilot.press("s")
@@ -101,7 +101,7 @@ async def test_an_engine_that_is_not_reached_keeps_the_dialog(make_app, until, s
 async def test_nothing_is_asked_where_nothing_can_be_lost(make_app, until, settings):
     app = make_app(**settings)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs)
+        await until(pilot, lambda: app.project.runs)
         await pilot.press("q")
         await until(pilot, lambda: app.return_value is not None)
         assert app.return_value == 0
@@ -111,6 +111,6 @@ async def test_nothing_is_asked_where_all_is_done(make_app, until):
     rows = []
     app = make_app(rows, link="engine")
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.link == "engine")
+        await until(pilot, lambda: app.project.link == "engine")
         await pilot.press("q")
         await until(pilot, lambda: app.return_value == 0)

@@ -66,7 +66,7 @@ async def test_the_focus_of_a_pane_that_disappears_goes_to_a_visible_one(app, un
 async def test_a_small_screen_begins_with_the_pane_of_last_time(app, until, side):
     app.choices.side = side
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.live.runs and standing(app) == {"2", side})
+        await until(pilot, lambda: app.project.runs and standing(app) == {"2", side})
         await until(pilot, lambda: app.screen.pane in app.screen.panes())
         assert app.choices.side == side
 
@@ -80,7 +80,7 @@ async def test_nothing_new_draws_nothing(app, until, monkeypatch):
         for _ in range(5):
             app.screen.pulse()
         assert drawn == []
-        app.live.note("news")
+        app.project.note("news")
         app.screen.pulse()
         assert drawn == [1]
 
@@ -91,7 +91,7 @@ async def test_a_key_draws_once_and_the_pulse_not_again(app, until, monkeypatch)
         app.screen.pulse()
         drawn = []
         monkeypatch.setattr(type(app.screen.query_one("#runs")), "draw", lambda _: drawn.append(1))
-        app.live.note("news")
+        app.project.note("news")
         app.screen.action_act("list.down")
         app.screen.pulse()
         assert drawn == [1]
@@ -103,7 +103,7 @@ async def test_a_paused_view_draws_its_counts_only(app, until, monkeypatch):
         await pilot.press("p")
         drawn = []
         monkeypatch.setattr(type(app.screen.query_one("#runs")), "draw", lambda _: drawn.append(1))
-        app.live.note("news")
+        app.project.note("news")
         app.screen.pulse()
         assert drawn == []
 
@@ -144,8 +144,8 @@ async def test_an_empty_project_is_welcomed_until_it_has_a_run(make_app, until, 
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.screen.query_one("#welcome").display)
         assert app.screen.panes() == [app.screen.query_one("#welcome")]
-        app.live.link = "engine"
-        app.live.put([run("digits-pgd-s0-0001")])
+        app.project.link = "engine"
+        app.project.put([run("digits-pgd-s0-0001")])
         await until(pilot, lambda: app.screen.query_one("#body").display)
         await until(pilot, lambda: app.screen.pane is app.screen.query_one("#runs"))
         await until(pilot, lambda: app.screen.query_one("#runs").order == ["digits-pgd-s0-0001"])
@@ -165,5 +165,5 @@ async def test_what_other_packages_brought_and_could_not_be_taken_is_said_once(m
     monkeypatch.setattr("explorer.app.app.left_out", lambda: ["mia_explore.attacks: [toy] gives no row"])
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: app.live.runs and app._notifications)
+        await until(pilot, lambda: app.project.runs and app._notifications)
         assert [notice.message for notice in app._notifications] == ["mia_explore.attacks: [toy] gives no row"]

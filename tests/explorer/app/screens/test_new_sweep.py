@@ -40,7 +40,7 @@ async def test_runs_time_and_disk_are_said_before_anything_starts(form):
         screen = await opened(form, pilot)
         assert "24 runs · time unknown until the first has run" in said(screen, "summary")
         assert "of disk" in said(screen, "summary")
-        assert not form.live.told
+        assert not form.project.told
 
 
 async def test_a_preset_fills_the_fields_and_an_own_value_changes_the_plan(form):
@@ -59,7 +59,7 @@ async def test_a_wrong_value_is_said_at_its_field_and_nothing_starts(form):
         field.value = "8"
         await until(pilot, lambda: "epsilon" in said(screen, "hint"))
         await pilot.press("enter", "enter")
-        assert not form.live.told
+        assert not form.project.told
         assert screen.is_current
 
 
@@ -68,10 +68,10 @@ async def test_the_first_enter_asks_and_the_second_starts(form):
         screen = await opened(form, pilot)
         await pilot.press("enter")
         assert "Enter again starts 24 runs" in said(screen, "summary")
-        assert not form.live.told
+        assert not form.project.told
         await pilot.press("enter")
         await until(pilot, lambda: not screen.is_current)
-        (command,) = form.live.told
+        (command,) = form.project.told
         assert len(command.runs) == 24
         assert command.sweep == "demo"
 
@@ -83,7 +83,7 @@ async def test_a_change_after_the_first_enter_asks_again(form):
         screen.query_one("#seed", Input).value = "0"
         await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 12)
         await pilot.press("enter")
-        assert not form.live.told
+        assert not form.project.told
         assert "Enter again starts 12 runs" in said(screen, "summary")
 
 
@@ -92,7 +92,7 @@ async def test_esc_leaves_without_a_trace(form, tmp_path):
         screen = await opened(form, pilot)
         await pilot.press("escape")
         await until(pilot, lambda: not screen.is_current)
-        assert not form.live.told
+        assert not form.project.told
         assert not list(tmp_path.glob("*.toml"))
 
 

@@ -121,7 +121,7 @@ async def test_escape_undoes_exactly_one_layer_at_a_time(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
         await begun(pilot, until)
         body, chart = app.screen.query_one("#body"), app.screen.query_one("#chart")
-        app.live.given_answers = {"capacity": [], "history": lambda run_id, **_: history(run_id)}
+        app.project.given_answers = {"capacity": [], "history": lambda run_id, **_: history(run_id)}
         app.choices.chart = "history"
         app.screen.draw()
         await pilot.press("2", "l", "1", "f", "6", "z", "slash", *"oom", "enter")
@@ -173,8 +173,8 @@ async def test_a_paused_view_holds_the_picture_and_going_on_draws(app, until, ru
         app.screen.pulse()
         await pilot.press("p")
         other = run("digits-natural-c1-s0-aa01", defense="natural", adversarial_inference_accuracy=0.99)
-        app.live.put([run("digits-pgd-c9-s0-bb01"), other])
-        app.live.tracker.put_progress("digits-pgd-c2-e0.1-s0-aa04", "predict", "", 0.9, 0.0)
+        app.project.put([run("digits-pgd-c9-s0-bb01"), other])
+        app.project.tracker.put_progress("digits-pgd-c2-e0.1-s0-aa04", "predict", "", 0.9, 0.0)
         await until(pilot, lambda: "PAUSED · 1 new" in screen_text(app)[0])
         await pilot.press("j", "k")
         runs = app.screen.query_one("#runs")
@@ -196,15 +196,15 @@ async def test_a_paused_view_still_moves_filters_and_turns_pages(app, until):
         assert len(app.screen.query_one("#runs").order) == 1
 
 
-def test_news_do_not_reach_what_is_held(make_live, run):
-    live = make_live()
-    live.note("before")
-    still = held(live)
+def test_news_do_not_reach_what_is_held(make_project, run):
+    project = make_project()
+    project.note("before")
+    still = held(project)
     before = (len(still.runs), len(still.log), still.changes)
-    live.put([run("x-0001")])
-    live.note("after")
-    live.put([run("digits-natural-c1-s0-aa01", state="failed")])
-    live.tracker.put_state("digits-pgd-c2-e0.1-s0-aa04", "done")
+    project.put([run("x-0001")])
+    project.note("after")
+    project.put([run("digits-natural-c1-s0-aa01", state="failed")])
+    project.tracker.put_state("digits-pgd-c2-e0.1-s0-aa04", "done")
     assert (len(still.runs), len(still.log), still.changes) == before
     assert still.runs["digits-natural-c1-s0-aa01"].state == "done"
     assert still.tracker.runs["digits-pgd-c2-e0.1-s0-aa04"].state == "running"

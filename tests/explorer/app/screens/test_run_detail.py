@@ -56,7 +56,7 @@ def listed(run_id):
 
 def keep_pictures(app, *names):
     """Write pictures of 8 x 8 pixels, dark above and bright below, into the finished run's folder."""
-    place = app.live.project.run_folder(FINISHED) / "exposed"
+    place = app.project.paths.run_folder(FINISHED) / "exposed"
     place.mkdir(parents=True)
     for name in names:
         (place / f"{name}.pgm").write_bytes(b"P5\n8 8\n255\n" + bytes(32) + b"\xff" * 32)
@@ -104,8 +104,8 @@ async def test_a_tighter_bound_is_asked_for_and_its_run_named(make_app, project_
         assert ("b certify" in page.keys(118)) is bool(told)
         await pilot.press("b")
         await until(pilot, lambda: len(app._notifications) == told)
-        assert len(app.live.told) == told
-        for command, notice in zip(app.live.told, app._notifications, strict=True):
+        assert len(app.project.told) == told
+        for command, notice in zip(app.project.told, app._notifications, strict=True):
             other = Experiment.from_dict(command.runs[0].experiment)
             assert notice.message.startswith(f"{other.run_id} queued: pgd certified by crown-ibp")
             assert "its weights are gone" in notice.message
@@ -149,16 +149,16 @@ async def test_a_running_runs_page_follows_it(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(pilot, RUNNING)
         progress = {"phase": "train", "label": "step 30/100", "fraction": 0.3, "rate": 1234.0}
-        app.live.take(protocol.RunProgress(run_id=RUNNING, **progress))
+        app.project.take(protocol.RunProgress(run_id=RUNNING, **progress))
         await until(pilot, lambda: "step 30/100" in page.text())
         assert "1,234 img/s" in page.text()
-        app.live.take(protocol.StateChange(run_id=RUNNING, state="cancelled"))
+        app.project.take(protocol.StateChange(run_id=RUNNING, state="cancelled"))
         await until(pilot, lambda: "– cancelled" in page.text())
 
 
 async def test_files_and_log_are_read(make_app):
     app = make_app(answers=answers())
-    folder = app.live.project.run_folder(FINISHED)
+    folder = app.project.paths.run_folder(FINISHED)
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(bytes(2000))
     (folder / "job.log").write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
@@ -224,7 +224,7 @@ async def test_without_colours_or_blocks_pictures_are_characters(make_app, monke
 async def test_a_broken_picture_is_a_line(make_app):
     app = make_app(answers=answers())
     keep_pictures(app, "100-image")
-    (app.live.project.run_folder(FINISHED) / "exposed" / "100-adversarial.pgm").write_bytes(b"P5\n8 8\n255\ntorn")
+    (app.project.paths.run_folder(FINISHED) / "exposed" / "100-adversarial.pgm").write_bytes(b"P5\n8 8\n255\ntorn")
     async with app.run_test(size=(80, 24)) as pilot:
         assert "100-adversarial cannot be read" in (await opened(pilot)).text()
 
@@ -254,12 +254,12 @@ async def test_a_cancellation_asks_first(make_app):
         await until(pilot, lambda: not isinstance(app.screen, RunDetail))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunDetail))
-        assert app.live.told == []
+        assert app.project.told == []
         await pilot.press("X")
         await until(pilot, lambda: not isinstance(app.screen, RunDetail))
         await pilot.press("y")
-        await until(pilot, lambda: app.live.told)
-        assert app.live.told == [protocol.Cancel(run_ids=[RUNNING])]
+        await until(pilot, lambda: app.project.told)
+        assert app.project.told == [protocol.Cancel(run_ids=[RUNNING])]
 
 
 @pytest.mark.parametrize(("read_only", "run_id"), [(True, RUNNING), (False, FINISHED)])
@@ -271,7 +271,7 @@ async def test_what_makes_no_sense_is_not_offered(make_app, screen_text, read_on
         await pilot.press("X", "r")
         await pilot.pause()
         assert isinstance(app.screen, RunDetail)
-        assert app.live.told == []
+        assert app.project.told == []
 
 
 async def test_before_the_store_answers_the_page_says_so(make_app):

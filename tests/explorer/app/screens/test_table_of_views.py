@@ -70,12 +70,12 @@ async def test_only_the_listed_runs_are_asked_for(make_app, until, answers):
     app = make_app(answers=answers)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, until)
-        assert ("views", {}) in app.live.asked
+        assert ("views", {}) in app.project.asked
         await pilot.press("escape")
         app.choices.filter = "natural"
         app.screen.draw()
         await opened(pilot, until)
-        (asked,) = [params["run_id"] for name, params in app.live.asked[-5:] if name == "views" and params][-1:]
+        (asked,) = [params["run_id"] for name, params in app.project.asked[-5:] if name == "views" and params][-1:]
         assert asked == ["digits-natural-c1-s0-aa01", "digits-natural-c2-s0-aa02"]
         assert "of 2 listed runs" in app.screen.page.shown.title
 
