@@ -1,7 +1,6 @@
 """Pane 3: what each class of the run under the cursor leaks, strategy by strategy or beside natural training."""
 
-import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from engine.registry import NATURAL
 from explorer.app import actions
@@ -11,7 +10,7 @@ from explorer.project import metrics, progress
 from explorer.results import class_rows, classes_table, marks, text
 from explorer.results.class_rows import PAPERS, ClassRow, Strategy
 from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER
-from explorer.results.lines import Line, plain
+from explorer.results.lines import Line, wrapped
 from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
 from explorer.results.rendering import screen
@@ -21,7 +20,6 @@ from explorer.results.text import RULES
 from store.rows import LeakageFact, Run
 from store.summaries import ClassFact
 
-SEPARATOR = " · "
 Shown = dict[Strategy, str]
 """Strategies with the threshold rule that each is shown under."""
 
@@ -48,7 +46,7 @@ class ClassesPane(Pane):
         """As shown."""
         self.sorts: list[str] = [""]
         """Names of what the table can be sorted by."""
-        self.views: list[str] = ["strategies"]
+        self.tables: list[str] = ["strategies"]
         """What `v` goes through on this run."""
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
@@ -65,22 +63,22 @@ class ClassesPane(Pane):
         tables = self._tables(facts)
         if not tables:
             return Page(_paragraph(self._without(facts, name), width), title=name)
-        self.views = [*tables, "differences"]
-        view = self.choices.class_view if self.choices.class_view in self.views else self.views[0]
-        if view == "differences":
+        self.tables = [*tables, "differences"]
+        chosen = self.choices.class_view if self.choices.class_view in self.tables else self.tables[0]
+        if chosen == "differences":
             return self._differences(run, name, facts, next(iter(tables.values())), width)
-        return self._strategies(run, name, facts, tables[view], width)
+        return self._strategies(run, name, facts, tables[chosen], width)
 
     def _published(self, run: Run) -> list[ClassFact]:
         """What the paper prints of the run's classes, and what they are called."""
         return self.project.rows("classes", run_id=[run.run_id], measure=self.metric) or []
 
     def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
-        """The strategies of each view that has some, with the threshold rule each is shown under."""
+        """The strategies of each table that has some, with the threshold rule each is shown under."""
         there_are = class_rows.strategies(facts, self.choices.class_rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
         scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
-        return {view: shown for view, shown in (("strategies", papers), ("scores", scores)) if shown}
+        return {table: shown for table, shown in (("strategies", papers), ("scores", scores)) if shown}
 
     @property
     def metric(self) -> str:
@@ -132,7 +130,7 @@ class ClassesPane(Pane):
         notes += [*self._marks(rows), f"{class_rows.BEST} best"]
         if papers:
             notes.append("(…) the paper's" if beside else "PAPER: the ▸ strategy's")
-        notes += [f"v {self._next_view()}", "± 95 % over examples", FLOOR]
+        notes += [f"v {self._next_table()}", "± 95 % over examples", FLOOR]
         notes += of_natural if DIFFERENCE in fitting else []
         return self._page(name, table, rows, BEST_OF, notes, width)
 
@@ -141,7 +139,7 @@ class ClassesPane(Pane):
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
         rows = class_rows.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
-        notes = [*self._marks(rows), f"v {self._next_view()}", *of_natural]
+        notes = [*self._marks(rows), f"v {self._next_table()}", *of_natural]
         return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
@@ -188,14 +186,13 @@ class ClassesPane(Pane):
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "
         order += "▼" if self.choices.class_reverse else "▲"
-        room = width - len(f" {self.NUMBER} {self.NAME}  ") - 3
         head, lines = screen(table(rows), width, sort=sort, reverse=self.choices.class_reverse)
         return Page(
             lines,
             head=head,
             cursor=self.labels.index(self.label) if self.label in self.labels else 0,
-            title=_joined([name, f"{what} {RULES[self.choices.class_rule]}", "this run", order], room),
-            note=_joined(notes, width - 4),
+            title=" · ".join([name, f"{what} {RULES[self.choices.class_rule]}", "this run", order]),
+            note=" · ".join(notes),
         )
 
     # Acting
@@ -206,12 +203,12 @@ class ClassesPane(Pane):
 
     def action_view(self) -> None:
         """The next table."""
-        self.choices.class_view = self._next_view()
+        self.choices.class_view = self._next_table()
 
-    def _next_view(self) -> str:
+    def _next_table(self) -> str:
         """The one that `v` changes to."""
-        now = self.views.index(self.choices.class_view) if self.choices.class_view in self.views else 0
-        return self.views[(now + 1) % len(self.views)]
+        now = self.tables.index(self.choices.class_view) if self.choices.class_view in self.tables else 0
+        return self.tables[(now + 1) % len(self.tables)]
 
     def action_rule(self) -> None:
         """Thresholds chosen on other examples, or on the very ones."""
@@ -233,17 +230,6 @@ class ClassesPane(Pane):
         return f"{self.choices.current}  {super().line_to_copy()}"
 
 
-def _joined(words: Iterable[str], room: int) -> str:
-    """As many of the words as fit, the first ones first."""
-    kept = ""
-    for word in words:
-        longer = f"{kept}{SEPARATOR}{word}" if kept else word
-        if len(longer) > room:
-            break
-        kept = longer
-    return kept
-
-
 def _paragraph(words: str, width: int) -> list[Line]:
     """A sentence in lines that fit."""
-    return [plain(f" {line}", "dim") for line in textwrap.wrap(words, max(10, width - 2))]
+    return wrapped(words, width - 1, "dim", first=" ", hang=1)

@@ -11,7 +11,7 @@ from explorer.app.widgets.box import Toned
 from explorer.machine import machine_text
 from explorer.project import progress
 from explorer.project.open_project import OpenProject
-from explorer.results.lines import Line, bar, sized
+from explorer.results.lines import Line, bar, cut
 
 LEAST = (60, 15)
 """Columns and rows that the app needs to be of use."""
@@ -87,20 +87,7 @@ class Header(Toned):
 
 def spread(left: Line, right: Line, width: int) -> Line:
     """Two groups at the ends of a line of exactly so many cells; the left one gives way first."""
-    right = _cut(right, width)
     length = sum(cell_len(part) for part, _ in right)
-    left = _cut(left, max(0, width - length - 1) if length else width)
-    used = sum(cell_len(part) for part, _ in left)
-    return (*left, (" " * (width - used - length), ""), *right)
-
-
-def _cut(line: Line, room: int) -> Line:
-    """As much of a line as there is room for; what is cut ends in `…`."""
-    kept, used = [], 0
-    for part, tone in line:
-        length = cell_len(part)
-        if used + length > room:
-            return (*kept, (sized(part, room - used), tone))
-        kept.append((part, tone))
-        used += length
-    return tuple(kept)
+    if not right or length >= width:
+        return cut(right or left, width)
+    return (*cut(left, width - length - 1), (" ", ""), *right)

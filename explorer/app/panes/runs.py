@@ -1,6 +1,5 @@
 """Pane 1: every run of the project with its state, its leakage and how far it is."""
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from explorer.project.metrics import ChosenNumber
 from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
 from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
-from explorer.results.lines import Line, Segment, bar, line_text, plain
+from explorer.results.lines import Line, Segment, bar, line_text, wrapped
 from explorer.results.marks import NOT_TOLD_APART, mark
 from explorer.results.run_words import short_name
 from explorer.results.table import Column, fit, header, row
@@ -67,7 +66,7 @@ class RunsPane(Pane):
 
     def page(self, width: int, height: int) -> Page:
         """The list, or why it is empty."""
-        runs, view = self.selection.visible(), self.choices
+        runs, choices = self.selection.visible(), self.choices
         self.order = [run.run_id for run in runs]
         if not runs:
             return Page(self._empty(width), title=f"0 of {len(self.project.runs)}" if self.project.runs else "")
@@ -75,11 +74,11 @@ class RunsPane(Pane):
         datasets = len({run.dataset for run in self.project.runs.values()})
         columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
-        cursor = self.order.index(view.current) if view.current in self.order else None
+        cursor = self.order.index(choices.current) if choices.current in self.order else None
         foot = self._foot(width, height - 2 - len(runs))
         return Page(
             LazyLines(len(runs), lambda index: line_of(runs[index])),
-            head=[header(columns, self._sorted_by(), view.reverse)],
+            head=[header(columns, self._sorted_by(), choices.reverse)],
             cursor=cursor,
             foot=foot,
             title=self.fitting_title(self._titles(len(runs))),
@@ -108,12 +107,12 @@ class RunsPane(Pane):
 
     def _titles(self, count: int) -> list[str]:
         """How many runs there are, how they are chosen and sorted, and what the numbers are; then in fewer cells."""
-        view = self.choices
+        choices = self.choices
         words = [f"{count} of {len(self.project.runs)}" if count < len(self.project.runs) else f"{count}"]
-        words += [f"filter {view.filter!r}"] if view.filter else []
-        words += [view.saved_filter] if view.saved_filter != "all" else []
-        words += [f"sort {self._sorted_by().lower()} {'▼' if view.reverse else '▲'}"] if view.sort else []
-        told = [title.split(" · ")[1:] for title in metrics.titles(view)[1:]]
+        words += [f"filter {choices.filter!r}"] if choices.filter else []
+        words += [choices.saved_filter] if choices.saved_filter != "all" else []
+        words += [f"sort {self._sorted_by().lower()} {'▼' if choices.reverse else '▲'}"] if choices.sort else []
+        told = [title.split(" · ")[1:] for title in metrics.titles(choices)[1:]]
         numbers = [joint.join(parts) for parts in told for joint in (" · ", " ")]
         titles = [" · ".join(filter(None, [*words, number])) for number in numbers]
         alone = numbers[-1:] if len(words) == 1 else []  # rather what the numbers are than how many
@@ -139,16 +138,16 @@ class RunsPane(Pane):
 
     def _lines(self, columns: list[Column], datasets: int) -> Callable[[Run], Line]:
         """What makes a run's line."""
-        view, styles = self.choices, series.looks(self.project.runs.values())
-        chosen, number_of = metrics.of(view).short, metrics.of_runs(self.project, view)
+        choices, styles = self.choices, series.looks(self.project.runs.values())
+        chosen, number_of = metrics.of(choices).short, metrics.of_runs(self.project, choices)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
         told = any(run.warnings for run in self.project.runs.values())
 
         def line(run: Run) -> Line:
             run_id, name = run.run_id, short_name(run, datasets)
             mark, tone = styles[series.key(run)]
-            shape = " " if run_id in view.off else MARKS[mark][0 if run.state == "done" else 1]
-            signs = f"{shape}{'▸' if run_id == view.current else ' '}{'•' if run_id in view.marked else ' '}"
+            shape = " " if run_id in choices.off else MARKS[mark][0 if run.state == "done" else 1]
+            signs = f"{shape}{'▸' if run_id == choices.current else ' '}{'•' if run_id in choices.marked else ' '}"
             cells: dict[str, Segment] = {
                 "": (signs, tone),
                 "RUN": (name if len(name) <= room else "…" + name[1 - room :], ""),  # the end tells runs apart
@@ -199,7 +198,7 @@ class RunsPane(Pane):
         elif not hidden:
             words = "No runs yet." if self.project.read_only else "No runs yet. {engine.new} plans a sweep."
             words = "opening …" if self.project.link == "opening" else words
-        return [plain(f" {line}", "dim") for line in textwrap.wrap(self.keyed(words), max(10, width - 2))]
+        return wrapped(self.keyed(words), width - 1, "dim", first=" ", hang=1)
 
     # Acting
 

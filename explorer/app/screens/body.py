@@ -43,11 +43,6 @@ class Body(Widget):
         return self.layout_of_panes
 
     @property
-    def choices(self) -> Choices:
-        """The person's choices."""
-        return self.app.choices
-
-    @property
     def all_panes(self) -> list[Pane]:
         """The panes, standing or not."""
         return list(self.query(Pane))
@@ -64,8 +59,9 @@ class Body(Widget):
 
     def regions(self, size: Size) -> dict[str, Region]:
         """The visible panes' regions by number."""
-        shown = {"1", "2", "2b", "3", "4", "5", "6"} - set(self.choices.hidden)
-        return arrange(size.width, size.height, shown, self.choices.side, self.zoomed)
+        choices: Choices = self.app.choices
+        shown = {"1", "2", "2b", "3", "4", "5", "6"} - set(choices.hidden)
+        return arrange(size.width, size.height, shown, choices.side, self.zoomed)
 
     def lay_out(self) -> None:
         """Arrange the panes anew; the focus stays on one that stands."""

@@ -108,11 +108,8 @@ class ExportDialog(ModalScreen[None]):
         self._settle()
 
     @on(Choice.Changed)
-    def choose(self) -> None:
-        """Another table, format or choice of runs."""
-        self._settle()
-
     def _settle(self) -> None:
+        """Another table, format or choice of runs."""
         offered = [name for name, filters in self.offers.items() if exports.takes(self.table, filters)]
         self.query_one("#which", Choice).offer(offered)
         if not self.typed:
@@ -159,10 +156,6 @@ class ExportDialog(ModalScreen[None]):
     # Writing
 
     @on(Input.Submitted)
-    def submit(self) -> None:
-        """Enter in the path is enter."""
-        self.action_write()
-
     def action_write(self) -> None:
         """Write the file; ask first where there is one already."""
         if self.writing:
@@ -191,16 +184,14 @@ class ExportDialog(ModalScreen[None]):
         try:
             written = await exports.write(self.app.project, export)
         except (EngineRefused, EngineUnreachable, OSError) as error:
-            self._fail(f"Not written: {error}")
+            words = f"Not written: {error}"
+            if self.is_attached:
+                self._say(words, "bad")
+            else:
+                self.app.notify(words, severity="error", timeout=8, markup=False)
             return
         finally:
             self.writing = False
         self.on_written(export, written)
         if self.is_current:
             self.dismiss()
-
-    def _fail(self, words: str) -> None:
-        if self.is_attached:
-            self._say(words, "bad")
-        else:
-            self.app.notify(words, severity="error", timeout=8, markup=False)

@@ -1,6 +1,7 @@
 """The New sweep form: what to run, how many runs that makes, and what they cost, before anything starts."""
 
 import asyncio
+import itertools
 import os
 from pathlib import Path
 from typing import ClassVar
@@ -46,7 +47,7 @@ class NewSweep(ModalScreen[None]):
     """Every change is planned anew; the first enter on `start` shows what it means, the second starts it."""
 
     BINDINGS: ClassVar = [
-        Binding("escape", "leave", show=False),
+        Binding("escape", "dismiss", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
         Binding("enter", "start", show=False),
@@ -167,10 +168,6 @@ class NewSweep(ModalScreen[None]):
 
     # What is done with it
 
-    def action_leave(self) -> None:
-        """Back, with nothing started."""
-        self.dismiss()
-
     @on(Input.Submitted)
     def action_start(self) -> None:
         """Ask once, then start."""
@@ -205,7 +202,7 @@ class NewSweep(ModalScreen[None]):
         except SpecError as error:
             self._summarise(str(error), "bad", "nothing was saved")
             return
-        path = next(path for path in _names(draft.name) if not path.exists())
+        path = _free(draft.name)
         try:
             path.write_text(content, encoding="utf-8")
         except OSError as error:
@@ -214,10 +211,7 @@ class NewSweep(ModalScreen[None]):
         self._summarise(f"saved {path}", "good", f"mia-explore run {path} --scale {draft.scale}")
 
 
-def _names(name: str):
-    """File names for a sweep in the current folder, the plain one first."""
-    yield Path(f"{name}.toml").absolute()
-    number = 2
-    while True:
-        yield Path(f"{name}-{number}.toml").absolute()
-        number += 1
+def _free(name: str) -> Path:
+    """The file for a sweep in the current folder, numbered where there is such a file already."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for each in names if not (path := Path(f"{each}.toml").absolute()).exists())

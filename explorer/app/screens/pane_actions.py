@@ -5,7 +5,6 @@ from functools import partialmethod
 
 from explorer.app.panes.chart import ChartPane
 from explorer.app.screens.body import Body
-from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
@@ -22,22 +21,11 @@ class PaneActions:
         self.held: OpenProject | None = None
         """The project as it was when the view was paused; None while it is not."""
 
-    @property
-    def choices(self) -> Choices:
-        """The person's choices."""
-        return self.body.choices
-
-    @property
-    def focused(self) -> Pane | None:
-        """The focused pane."""
-        focused = self.body.screen.focused
-        return focused if isinstance(focused, Pane) else None
-
     def _show(self, number: str) -> None:
         """Show and focus a pane; the focused one is put away where it may be."""
-        choices, body = self.choices, self.body
+        choices, body = self.body.app.choices, self.body
         pane = body.pane(number)
-        if self.focused is pane and number not in KEPT and not body.zoomed:
+        if self.body.screen.pane is pane and number not in KEPT and not body.zoomed:
             choices.hidden = [*choices.hidden, number]
             choices.side = "1" if choices.side == number else choices.side
             pane = body.pane("1")
@@ -69,17 +57,17 @@ class PaneActions:
     def _step(self, step: int) -> None:
         panes = sorted(self.body.standing, key=lambda pane: pane.NUMBER) if self.body.display else []
         if panes:
-            now = panes.index(self.focused) if self.focused in panes else -max(0, step)
+            now = panes.index(self.body.screen.pane) if self.body.screen.pane in panes else -max(0, step)
             self.body.screen.set_focus(panes[(now + step) % len(panes)])
 
     def action_zoom(self) -> None:
         """The focused pane takes the whole place, or gives it back."""
-        self.body.zoomed = "" if self.body.zoomed or self.focused is None else self.focused.NUMBER
+        self.body.zoomed = "" if self.body.zoomed or self.body.screen.pane is None else self.body.screen.pane.NUMBER
         self.body.lay_out()
 
     def action_back(self) -> None:
         """Undo one layer: search, filter, saved filter, zoom of the pane, zoom of a chart, crosshair."""
-        choices, body, pane = self.choices, self.body, self.focused
+        choices, body, pane = self.body.app.choices, self.body, self.body.screen.pane
         charts = [chart for chart in body.query(ChartPane) if chart.display]
         seen = [chart for chart in charts if chart.x_range is not None]
         crossed = [chart for chart in charts if chart.crosshair is not None]
@@ -115,7 +103,7 @@ class PaneActions:
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.prompt.ask(self.focused or self.body.pane("1"))
+        self.prompt.ask(self.body.screen.pane or self.body.pane("1"))
 
 
 def held(project: OpenProject) -> OpenProject:

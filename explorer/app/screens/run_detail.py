@@ -76,9 +76,9 @@ class RunDetail(SheetScreen, Screen):
 
     def action_smooth(self) -> None:
         """The next smoothing of histories, here and on the chart."""
-        view = self.app.choices
-        now = SMOOTHINGS.index(view.smooth) if view.smooth in SMOOTHINGS else 0
-        view.smooth = SMOOTHINGS[(now + 1) % len(SMOOTHINGS)]
+        choices = self.app.choices
+        now = SMOOTHINGS.index(choices.smooth) if choices.smooth in SMOOTHINGS else 0
+        choices.smooth = SMOOTHINGS[(now + 1) % len(SMOOTHINGS)]
 
     def action_scale(self) -> None:
         """A linear or a logarithmic y axis."""
