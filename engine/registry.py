@@ -1,7 +1,8 @@
 """Every data set, network, defense, view and inference attack there is: a row each, in the order of tables.
 
-No torch, numpy or scikit-learn: a row names its code as `module:object`, imported when used (`load`). Certifications
-stand cheapest first, attacks the paper's first. Other packages add rows by entry points, see `engine/extending.md`.
+No torch, numpy or scikit-learn: a row names its code as `module:object`, imported when used (`RegistryRow.load`).
+Certifications stand cheapest first, attacks the paper's first. Other packages add rows by entry points, see
+`engine/extending.md`.
 """
 
 from engine.registry_rows import (
@@ -12,9 +13,7 @@ from engine.registry_rows import (
     DefenseRow,
     NetworkRow,
     Registry,
-    RegistryRow,
     ViewRow,
-    load,
 )
 
 NATURAL = "natural"
@@ -322,29 +321,3 @@ CERTIFICATIONS = Registry(
     CertificationRow(name="crown", words="CROWN (auto_LiRPA)", passes=8000.0, needs=_LIRPA),
     CertificationRow(name="alpha-crown", words="alpha-CROWN (auto_LiRPA)", passes=10000.0, needs=_LIRPA),
 )
-
-__all__ = [
-    "ATTACKS",
-    "BENIGN",
-    "CERTIFICATIONS",
-    "CERTIFIED",
-    "DATASETS",
-    "DEFENSES",
-    "HEADLINE",
-    "NATURAL",
-    "NETWORKS",
-    "VIEWS",
-    "AttackRow",
-    "CertificationRow",
-    "DatasetRow",
-    "DefenseRow",
-    "NetworkRow",
-    "Registry",
-    "RegistryRow",
-    "ViewRow",
-    "headline_views",
-    "left_out",
-    "load",
-    "training_defenses",
-    "written_datasets",
-]

@@ -28,6 +28,20 @@ class RegistryRow:
         fits = isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", self.name)
         require(bool(fits), "name", self.name, "small letters, digits, - and _, a letter first, 32 at most")
 
+    def load(self, part: str = "code") -> Any:
+        """What a field names as `module:object`, imported; `SpecError` naming the row where that fails."""
+        named = getattr(self, part)
+        module, _, path = named.partition(":")
+        try:
+            found = import_module(module)
+            for name in path.split("."):
+                found = getattr(found, name)
+        except SpecError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise SpecError(f"{self.name}: cannot import {named}: {type(error).__name__}: {error}") from error
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRow(RegistryRow):
@@ -197,17 +211,3 @@ def _foreign(group: str, own: tuple[R, ...]) -> Iterator[R]:
         else:
             names.add(row.name)
             yield row
-
-
-def load(row: RegistryRow, part: str = "code") -> Any:
-    """What a field of a row names as `module:object`, imported; `SpecError` naming the row where that fails."""
-    module, _, path = getattr(row, part).partition(":")
-    try:
-        found = import_module(module)
-        for name in path.split("."):
-            found = getattr(found, name)
-    except SpecError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise SpecError(f"{row.name}: cannot import {getattr(row, part)}: {type(error).__name__}: {error}") from error
-    return found

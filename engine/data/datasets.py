@@ -21,7 +21,7 @@ def download(data: Data, root: Path) -> None:
     """Fetch the data set into `root` unless it is there; one that cannot be fetched is left alone. `DatasetError`."""
     row = registry.DATASETS[data.family]
     if row.download:
-        registry.load(row, "download")(data, root)
+        row.load("download")(data, root)
 
 
 def load(data: Data, root: Path) -> Dataset:
@@ -32,7 +32,7 @@ def load(data: Data, root: Path) -> Dataset:
     """
     if data.fingerprint and fingerprint(data, root) != data.fingerprint:
         raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
-    pool = registry.load(registry.DATASETS[data.family])(data, root)
+    pool = registry.DATASETS[data.family].load()(data, root)
     train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
     test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
     rows = np.concatenate([pool.train[train], pool.test[test]])

@@ -97,7 +97,7 @@ def files(data: Data, root: Path) -> dict[str, Path]:
     """
     row = registry.DATASETS[data.family]
     if row.files:
-        return registry.load(row, "files")(data, root)
+        return row.load("files")(data, root)
     module = row.code.partition(":")[0]
     return {module: source_of(module)}
 

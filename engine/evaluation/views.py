@@ -120,7 +120,7 @@ def _answers(
     image, wrong = question // each, question % each
     labels = split.labels[image]
     target = wrong + (wrong >= labels)  # the true class is skipped
-    answer = registry.load(registry.VIEWS[view])(model, pixels(split.images[image]), labels, target, evaluation, tally)
+    answer = registry.VIEWS[view].load()(model, pixels(split.images[image]), labels, target, evaluation, tally)
     return answer.detach().float().cpu().numpy()
 
 

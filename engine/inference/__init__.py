@@ -14,7 +14,7 @@ from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference.facts import Fact
 from engine.inference.many_classes import corrected
 from engine.inference.scores import fitting_size
-from engine.registry import ATTACKS, AttackRow, load
+from engine.registry import ATTACKS, AttackRow
 from engine.spec.experiment import Inference
 
 
@@ -63,4 +63,4 @@ def _audit(
     predictions: Predictions, view: str, settings: Inference, attack: AttackRow, **asking: Callable[[int, int], bool]
 ) -> Iterator[Fact]:
     generator = np.random.default_rng([settings.seed, zlib.crc32(f"{attack.name} {view}".encode())])
-    return corrected(load(attack)(predictions, view, settings, generator, attack, **asking))
+    return corrected(attack.load()(predictions, view, settings, generator, attack, **asking))

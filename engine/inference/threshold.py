@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine import registry
 from engine.evaluation.predictions import Predictions
 from engine.inference import ranking, resampling
 from engine.inference.facts import About, Outcome, Repeated, Tested
@@ -22,7 +21,7 @@ def audit(
     predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
 ) -> Iterator[Tested]:
     """Facts of one threshold for all classes."""
-    scores = ViewScores.of(predictions, view, registry.load(attack, "score"))
+    scores = ViewScores.of(predictions, view, attack.load("score"))
     ranked, about = Ranking.of(scores.member, scores.nonmember), About(attack.name, view, None)
     true, false = ranked.positives()
     place = int(ranking.best(true, false))

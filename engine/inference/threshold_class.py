@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine import registry
 from engine.evaluation.predictions import Predictions
 from engine.inference import ranking, resampling
 from engine.inference.facts import About, Outcome, Repeated, Tested
@@ -24,7 +23,7 @@ def audit(
     predictions: Predictions, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
 ) -> Iterator[Tested]:
     """Facts per class and for all classes together; a class with no example on one side is left out."""
-    scores = ViewScores.of(predictions, view, registry.load(attack, "score"))
+    scores = ViewScores.of(predictions, view, attack.load("score"))
     outcomes, lucky, repeated, areas = [], [], [], []
     for label, members, nonmembers in by_class(scores.member_label, scores.nonmember_label):
         ranked = Ranking.of(scores.member[members], scores.nonmember[nonmembers])

@@ -51,7 +51,7 @@ def build(
         "capacity": capacity,
     }
     own = not registry.NETWORKS.is_own(name)
-    model = _own_network(name, settings) if own else registry.load(registry.NETWORKS[name])(**settings)
+    model = _own_network(name, settings) if own else registry.NETWORKS[name].load()(**settings)
     if initialisation == "orthogonal" or not own:
         initialise(model, orthogonal=initialisation == "orthogonal")
     return model

@@ -35,7 +35,7 @@ class EngineForeign(EngineUnreachable):
 
 
 class EngineRefused(RuntimeError):  # noqa: N818 - named for what the person sees
-    """The engine, or its start, refused what was asked; the message is one line."""
+    """The engine refused what was asked; the message is one line."""
 
 
 def socket_of(project: Project) -> str:

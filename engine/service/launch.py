@@ -10,14 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import engine
-from engine.service.client import (
-    EngineForeign,
-    EngineRefused,
-    EngineSuspended,
-    EngineUnreachable,
-    SyncClient,
-    require_awake,
-)
+from engine.service.client import EngineForeign, EngineRefused, EngineUnreachable, SyncClient, require_awake
 from engine.service.project import Project, hostname
 from engine.service.protocol import GetStatus
 from engine.service.settings import EngineSettings
@@ -36,9 +29,9 @@ BUSY = 3
 def ensure_engine(project: Project, settings: EngineSettings | None = None, patience: float = BUSY_PATIENCE) -> bool:
     """Start the project's engine unless one answers; returns once one does, and whether it was started here.
 
-    Safe when several clients do it at once. `EngineRefused` says in one line why there is none: a folder that cannot
-    be written, a damaged database, an engine on another machine or of another user, or one that has not answered for
-    `patience` seconds.
+    Safe when several clients do it at once. `EngineUnreachable` says in one line why there is none: a folder that
+    cannot be written, a damaged database, an engine on another machine or of another user, or one that has not
+    answered for `patience` seconds.
     """
     with tempfile.TemporaryFile() as errors:
         return _ensure(project, settings or EngineSettings(), time.monotonic() + patience, errors)
@@ -55,12 +48,12 @@ def _ensure(project: Project, settings: EngineSettings, deadline: float, errors:
             line, attempt = attempt.last_line(), None
             _require_reachable(project)
             if time.monotonic() > deadline:
-                raise EngineRefused(line)
+                raise EngineUnreachable(line)
             time.sleep(BUSY_SECONDS)
         elif code is not None:
-            raise EngineRefused(attempt.last_line() or f"the engine ended at once with code {code}")
+            raise EngineUnreachable(attempt.last_line() or f"the engine ended at once with code {code}")
         elif time.monotonic() > attempt.since + START_PATIENCE:
-            raise EngineRefused(f"{project.root}: the engine was started but does not answer; see {project.log}")
+            raise EngineUnreachable(f"{project.root}: the engine was started but does not answer; see {project.log}")
         else:
             time.sleep(POLL_SECONDS)
     holder = project.holder()
@@ -71,13 +64,13 @@ def answers(project: Project) -> bool:
     """Whether an engine answers for this project.
 
     That it takes a connection is not enough: the kernel still does so for one that is being killed.
-    `EngineRefused` where it is another user's, which never will.
+    `EngineForeign` where it is another user's, which never will.
     """
     try:
         with SyncClient(project, timeout=5.0) as client:
             client.call(GetStatus())
-    except EngineForeign as error:
-        raise EngineRefused(str(error)) from None
+    except EngineForeign:
+        raise
     except (EngineUnreachable, EngineRefused):
         return False
     return True
@@ -85,13 +78,10 @@ def answers(project: Project) -> bool:
 
 def _require_reachable(project: Project) -> None:
     """Give up at once on an engine that will not answer here: one that is stopped, or on another machine."""
-    try:
-        require_awake(project)
-    except EngineSuspended as error:
-        raise EngineRefused(str(error)) from None
+    require_awake(project)
     holder = project.holder()
     if holder is not None and holder.host != hostname():
-        raise EngineRefused(f"{project.root}: its engine runs on another machine: {holder}")
+        raise EngineUnreachable(f"{project.root}: its engine runs on another machine: {holder}")
 
 
 class _Attempt:

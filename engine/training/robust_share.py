@@ -34,7 +34,7 @@ def loss(model: nn.Module, x: Tensor, y: Tensor, robust: Tensor | None, experime
 
     robust: bool (batch,), or None if all are. A BatchNorm layer sees the two kinds one after the other.
     """
-    own, plain = (registry.load(registry.DEFENSES[name]) for name in (experiment.defense, registry.NATURAL))
+    own, plain = (registry.DEFENSES[name].load() for name in (experiment.defense, registry.NATURAL))
     if robust is None:
         return own(model, x, y, experiment.recipe, experiment.epsilon, step)
     total = x.new_zeros(())

@@ -5,11 +5,12 @@ import click
 from engine.registry import ATTACKS
 from engine.service import protocol
 from engine.service.client import SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.spec import sweeps
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
-from explorer.project.result_source import ResultSource, ensure, find_run, results
+from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import inferred, request_like
 from explorer.results import attack_table
 from explorer.results.rendering import plain as plain_table
@@ -37,7 +38,7 @@ def attack(
         found = [find_run(asked, name) for name in runs]
     wanted = [inferred(run, attacks.split(","), table.get("inference", {})) for run in found]
     requests = [request_like(experiment, run) for experiment, run in zip(wanted, found, strict=True)]
-    ensure(project)
+    ensure_engine(project)
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         queued = {

@@ -5,10 +5,11 @@ import click
 from engine.registry import CERTIFICATIONS
 from engine.service import protocol
 from engine.service.client import SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from explorer.cli import options
 from explorer.cli.watching import come_back, wait
-from explorer.project.result_source import ResultSource, ensure, find_run, results
+from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
 from explorer.results import over_seeds
 
@@ -36,7 +37,7 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
     other = certified(run.spec, method)
     command = protocol.Submit(sweep=run.sweep or run.name, runs=[request_like(other, run)])
     missing = trained_anew(project, run)
-    ensure(project)
+    ensure_engine(project)
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         queued = client.call(command).run_ids

@@ -8,11 +8,12 @@ import click
 
 from engine.service import protocol
 from engine.service.client import SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.text import printable
 from explorer.cli import options
-from explorer.project.result_source import ResultSource, ensure, find_run
+from explorer.project.result_source import ResultSource, find_run
 from explorer.results import text
 
 
@@ -32,7 +33,7 @@ def engine() -> None:
 def start(project: Project, threads: int, cpu_jobs: int, jobs_per_gpu: float, idle_exit: float) -> None:
     """Start the engine; queued and interrupted runs go on."""
     settings = EngineSettings(threads=threads, cpu_jobs=cpu_jobs, jobs_per_gpu=jobs_per_gpu, idle_exit=idle_exit)
-    started = ensure(project, settings)
+    started = ensure_engine(project, settings)
     click.echo(f"engine {'started' if started else 'already at work'}: {project.holder()}", err=True)
 
 
@@ -107,7 +108,7 @@ def cancel(runs: tuple[str, ...], project: Project) -> None:
 @options.project
 def retry(runs: tuple[str, ...], project: Project) -> None:
     """Queue failed, diverged or cancelled runs again; they go on from their last checkpoint."""
-    ensure(project)
+    ensure_engine(project)
     with SyncClient(project) as client:
         ids = [find_run(ResultSource(client.call), run).run_id for run in runs]
         changed = client.call(protocol.Retry(run_ids=ids)).run_ids
@@ -119,7 +120,7 @@ def retry(runs: tuple[str, ...], project: Project) -> None:
 @options.project
 def import_(path: Path, project: Project) -> int:
     """Bring home the runs of a bare GPU node: the JSON lines of `python -m engine`."""
-    ensure(project)
+    ensure_engine(project)
     with SyncClient(project) as client:
         answer = client.call(protocol.Import(path=str(path.absolute())))
     click.echo(f"{printable(str(path))}: {answer.events} events taken in", err=True)

@@ -10,6 +10,7 @@ import click
 
 from engine.service import protocol
 from engine.service.client import SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
@@ -17,7 +18,7 @@ from engine.text import printable
 from engine.validation import SpecError, require, require_known
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, wait
-from explorer.project.result_source import ensure, results
+from explorer.project.result_source import results
 from explorer.project.submitting import data_folder, place_here, submission
 from explorer.reproduction import claims, figures, page, settings, verdicts
 from explorer.results.marks import FLOOR
@@ -84,7 +85,7 @@ def _run(names: Sequence[str], scale: str, overrides: Sequence[str], project: Pr
     """Queue the runs of all presets together, so that no core idles while one preset ends; wait; the exit code."""
     planned = [sweeps.plan(sweeps.read(name), scale, overrides, data_root) for name in names]
     place = place_here(data_root)
-    ensure(project, EngineSettings())
+    ensure_engine(project, EngineSettings())
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         fresh = [run_id for sweep in planned for run_id in client.call(submission(sweep, place)).run_ids]

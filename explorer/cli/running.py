@@ -9,6 +9,7 @@ import click
 from engine.registry import DATASETS
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
@@ -16,7 +17,7 @@ from engine.text import printable
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.planning import Cost, cost
-from explorer.project.result_source import ResultSource, ensure, results
+from explorer.project.result_source import ResultSource, results
 from explorer.project.submitting import data_folder, place_here, submission
 from explorer.results import over_seeds, text
 from explorer.results.rendering import plain
@@ -70,7 +71,7 @@ def run(
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
     asked = submission(sweep, place_here(root, device), priority)  # refused before an engine is started
-    ensure(project, EngineSettings(threads=threads))
+    ensure_engine(project, EngineSettings(threads=threads))
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
         fresh = client.call(asked).run_ids

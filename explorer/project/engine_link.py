@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from engine.service import protocol
 from engine.service.client import Client, EngineRefused, EngineUnreachable
+from engine.service.launch import ensure_engine
 from engine.service.project import Project, suspended
 from explorer.project.engine_log import Level
 from explorer.project.reader_process import open_reader
-from explorer.project.result_source import ensure
 
 Link = Literal["opening", "empty", "engine", "files", "lost"]
 """`empty`: nothing was ever run here. `files`: results without an engine. `lost`: the engine went away under us."""
@@ -85,7 +85,7 @@ class EngineLink(ABC):
     async def start_engine(self) -> bool:
         """Have an engine at work and join it; `trouble` says why it cannot be."""
         try:
-            await asyncio.to_thread(ensure, self.paths)
+            await asyncio.to_thread(ensure_engine, self.paths)
         except EngineUnreachable as error:
             self.trouble = str(error)
         else:

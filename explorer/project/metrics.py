@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from engine.registry import ATTACKS, BENIGN, HEADLINE, VIEWS
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
-from explorer.results.text import RULES
+from explorer.results import text
 from store.rows import Run
 
 
@@ -85,17 +85,13 @@ def threshold_rule(attack: str, measure: str, chosen: str) -> str:
 
 def ordered(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Attacks with their views, the paper's attacks first; those that nobody here knows last."""
-    return sorted(set(pairs), key=lambda pair: (_place(pair[0], list(ATTACKS)), _place(pair[1], list(VIEWS))))
+    return sorted(set(pairs), key=lambda pair: (text.place(pair[0], list(ATTACKS)), text.place(pair[1], list(VIEWS))))
 
 
 def nearest_view(wanted: str, among: Sequence[str]) -> str:
     """The view itself, or the one nearest to it in the order of `VIEWS`; of two the first."""
     order = list(VIEWS)
-    return min(among, key=lambda view: abs(_place(view, order)[0] - _place(wanted, order)[0]))
-
-
-def _place(name: str, order: Sequence[str]) -> tuple[int, str]:
-    return (order.index(name), "") if name in order else (len(order), name)
+    return min(among, key=lambda view: abs(text.place(view, order)[0] - text.place(wanted, order)[0]))
 
 
 def of(choices: Choices) -> Metric:
@@ -133,7 +129,7 @@ def titles(choices: Choices) -> tuple[str, ...]:
         (names[1], attack, short),
         (names[1], ATTACKS[attack].short if attack in ATTACKS else attack, short),
     )
-    rule = RULES.get(rule_of(choices))
+    rule = text.RULES.get(rule_of(choices))
     about = f" · {rule}" if rule else ""
     return tuple(f"{name} · {attack} ({which}){about}" for name, attack, which in spoken)
 

@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.service import protocol
-from engine.service.client import EngineForeign, EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
-from engine.service.launch import ensure_engine
+from engine.service.client import EngineForeign, EngineSuspended, EngineUnreachable, SyncClient
 from engine.service.project import Project
-from engine.service.settings import EngineSettings
 from engine.validation import require
 from store.decoding import decode
 from store.errors import StoreError
 from store.rows import Run
-
-
-def ensure(project: Project, settings: EngineSettings | None = None) -> bool:
-    """Have the project's engine at work; whether it was started here. EngineUnreachable says why it cannot be."""
-    try:
-        return ensure_engine(project, settings)
-    except EngineRefused as error:
-        raise EngineUnreachable(str(error)) from None
 
 
 @dataclass(frozen=True)

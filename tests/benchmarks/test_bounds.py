@@ -10,7 +10,7 @@ from engine.bounds import compat, interval
 from engine.bounds.box import difference_rows, worst_loss
 from engine.evaluation.pgd import frozen
 from engine.models import networks
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.spec.recipes import recipe_for
 
 NETWORKS = {
@@ -55,7 +55,7 @@ def test_a_training_step_of_each_verifiable_defense(family, threads):
     def trained(defense):
         settings = {"projections": 10, "rivals": 8} if defense == "dual" else {}
         recipe = recipe_for(defense, DATASET[family], "paper", settings)
-        return lambda: step(lambda: load(DEFENSES[defense])(model, x, y, recipe, 0.03, 10**6))
+        return lambda: step(lambda: DEFENSES[defense].load()(model, x, y, recipe, 0.03, 10**6))
 
     low, high = bounds.box(x, 0.03)
     seconds = fastest(

@@ -20,7 +20,7 @@ from engine.inference import networks as inference_networks
 from engine.inference.networks import Task
 from engine.job_settings import RunOptions
 from engine.models import networks
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.seeds import permutation
 from engine.spec import sweeps
 from engine.spec.experiment import Evaluation, Inference
@@ -209,7 +209,7 @@ def bare_loop(found, _folder):
             order = permutation(len(data.train), 0, step // batches)
         rows = order[step % batches * batch :][:batch]
         x, y = data.train.images[rows], data.train.labels[rows]
-        loss = load(DEFENSES[found.defense])(model, x, y, found.recipe, found.epsilon, step)
+        loss = DEFENSES[found.defense].load()(model, x, y, found.recipe, found.epsilon, step)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -26,7 +26,7 @@ def test_all_that_rows_name_is_there():
             assert row.name == name
             for part in parts:
                 if getattr(row, part, ""):
-                    assert callable(registry.load(row, part))
+                    assert callable(row.load(part))
 
 
 def test_the_settings_of_attacks_are_those_of_a_sweep_file():
@@ -39,7 +39,7 @@ def test_the_settings_of_attacks_are_those_of_a_sweep_file():
 def test_code_that_cannot_be_imported_is_one_line():
     row = registry.NetworkRow(name="gone", words="", code="no_such_module:build", parameters=(1, 0, 0, 0))
     with pytest.raises(SpecError, match=r"^gone: cannot import no_such_module:build: ModuleNotFoundError: "):
-        registry.load(row)
+        row.load()
 
 
 @pytest.mark.parametrize("name", ["Gap", "", "a b", "a" * 33, 7])

@@ -34,7 +34,7 @@ STEP_NUMBERS = ("epsilon_warmup", "ramp_start", "ramp_end", "robust_start")
 
 def settings_of(defense: str) -> type[Recipe]:
     """The class of a defense's settings."""
-    return registry.load(registry.DEFENSES[defense], "recipe")
+    return registry.DEFENSES[defense].load("recipe")
 
 
 def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]) -> Recipe:

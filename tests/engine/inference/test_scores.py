@@ -13,7 +13,7 @@ from engine.inference.scores import ViewScores, by_class, fitting_size, modified
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-9, 9, width=32))
 LABELS = arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 4))
 
-SCORES = {name: registry.load(registry.ATTACKS[name], "score") for name in ("confidence", "entropy", "margin")}
+SCORES = {name: registry.ATTACKS[name].load("score") for name in ("confidence", "entropy", "margin")}
 
 
 def modified_entropy_by_hand(row, label):

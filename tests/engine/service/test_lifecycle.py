@@ -12,7 +12,7 @@ from waiting import patience
 
 from engine.events import RunStarted
 from engine.service import launch, protocol
-from engine.service.client import EngineRefused, SyncClient
+from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project, ProjectLock, hostname
 from engine.service.settings import EngineSettings
 from store.store import NewRun, Store
@@ -48,7 +48,7 @@ def test_clients_that_start_an_engine_at_once_get_the_same_one(bench):
     def start():
         try:
             started.append(launch.ensure_engine(bench.project, settings))
-        except EngineRefused as error:
+        except EngineUnreachable as error:
             errors.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(3)]
@@ -82,35 +82,35 @@ def test_a_wrong_setting_is_one_line(bench):
 
 
 def test_a_project_that_cannot_be_written_is_one_line(runtime):
-    with pytest.raises(EngineRefused, match=r"^/proc/no-project: cannot be used as a project folder: [^\n]+$"):
+    with pytest.raises(EngineUnreachable, match=r"^/proc/no-project: cannot be used as a project folder: [^\n]+$"):
         launch.ensure_engine(Project.at("/proc/no-project"))
 
 
 def test_a_damaged_database_is_one_line(bench):
     bench.project.root.mkdir()
     bench.project.database.write_bytes(b"this is no database" * 1000)
-    with pytest.raises(EngineRefused, match=r"explore\.duckdb: [^\n]+$"):
+    with pytest.raises(EngineUnreachable, match=r"explore\.duckdb: [^\n]+$"):
         bench.start()
 
 
 def test_an_open_socket_folder_is_one_line(bench, runtime):
     (runtime / "mia-explore").mkdir()
     (runtime / "mia-explore").chmod(0o755)
-    with pytest.raises(EngineRefused, match="others may enter it"):
+    with pytest.raises(EngineUnreachable, match="others may enter it"):
         bench.start()
 
 
 def test_a_project_held_by_another_machine_is_told_at_once(bench):
     lock = ProjectLock(bench.project)
     bench.project.lock.write_text('{"pid": 5, "host": "elsewhere", "since": 0, "socket": "/s"}')
-    with pytest.raises(EngineRefused, match="runs on another machine: pid 5 on elsewhere"):
+    with pytest.raises(EngineUnreachable, match="runs on another machine: pid 5 on elsewhere"):
         bench.start()
     lock.release()
 
 
 def test_an_engine_that_holds_the_project_but_never_answers_is_told_in_time(bench):
     lock = ProjectLock(bench.project)
-    with pytest.raises(EngineRefused, match=f"already runs here: pid {os.getpid()}"):
+    with pytest.raises(EngineUnreachable, match=f"already runs here: pid {os.getpid()}"):
         launch.ensure_engine(bench.project, patience=0.0)
     lock.release()
 

@@ -13,7 +13,7 @@ import pytest
 from waiting import patience
 
 from engine.service import launch, protocol
-from engine.service.client import EngineRefused, EngineSuspended, EngineUnreachable, SyncClient
+from engine.service.client import EngineSuspended, EngineUnreachable, SyncClient
 from engine.service.project import Project, ProjectError, ProjectLock
 
 FILES = ("engine.lock", "explore.duckdb", "explore.duckdb.wal", "engine.log", "engine.stderr")
@@ -25,7 +25,7 @@ def test_a_link_in_the_place_of_a_projects_file_is_refused_and_its_target_untouc
     target.write_bytes(b"precious")
     bench.project.root.mkdir()
     (bench.project.root / name).symlink_to(target)
-    with pytest.raises(EngineRefused, match=rf"{name}: is a link to {target}; files of a project are never links"):
+    with pytest.raises(EngineUnreachable, match=rf"{name}: is a link to {target}; files of a project are never links"):
         bench.start()
     assert target.read_bytes() == b"precious"
     assert sorted(path.name for path in bench.project.root.iterdir()) == [name]
@@ -35,7 +35,7 @@ def test_a_link_in_the_place_of_the_runs_is_refused(bench, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     bench.project.root.mkdir()
     bench.project.runs.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(EngineRefused, match="runs: is a link to"):
+    with pytest.raises(EngineUnreachable, match="runs: is a link to"):
         bench.start()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -64,7 +64,7 @@ def test_a_suspended_engine_is_told_at_once_and_answers_again_when_it_may(bench)
                 waiting.call(protocol.GetStatus())
             with pytest.raises(EngineSuspended):
                 SyncClient(bench.project)
-            with pytest.raises(EngineRefused, match="is suspended"):
+            with pytest.raises(EngineUnreachable, match="is suspended"):
                 launch.ensure_engine(bench.project)
         finally:
             os.kill(pid, signal.SIGCONT)

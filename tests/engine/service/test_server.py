@@ -115,7 +115,7 @@ async def test_where_another_users_engine_is_at_work_none_is_started(served, mon
     monkeypatch.setattr(frames, "peer_uid", lambda _: os.geteuid() + 1)
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("an engine was started"))
     said = rf"its engine is {user_name(os.geteuid() + 1)}'s: pid {os.getpid()} on"
-    with pytest.raises(EngineRefused, match=said):
+    with pytest.raises(EngineUnreachable, match=said):
         await asyncio.to_thread(launch.ensure_engine, project)
 
 

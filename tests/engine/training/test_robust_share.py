@@ -7,7 +7,7 @@ from engine import inference
 from engine.evaluation import prediction_files, predictions
 from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import threshold
-from engine.registry import ATTACKS, DEFENSES, load
+from engine.registry import ATTACKS, DEFENSES
 from engine.spec.experiment import Data, Evaluation, Experiment, Inference
 from engine.spec.recipes import recipe_for
 from engine.training import robust_share
@@ -65,12 +65,12 @@ def test_a_share_of_every_batch_belongs_to_no_image():
 def test_the_loss_is_the_mean_over_both_kinds(batch):
     model, x, y = batch
     mixed, robust = experiment(robust_share=0.25, random_start=False), torch.arange(8) < 2
-    own = load(DEFENSES["pgd"])(model, x[:2], y[:2], mixed.recipe, 0.1, 1000)
-    plain = load(DEFENSES["natural"])(model, x[2:], y[2:], mixed.recipe, 0.0, 0)
+    own = DEFENSES["pgd"].load()(model, x[:2], y[:2], mixed.recipe, 0.1, 1000)
+    plain = DEFENSES["natural"].load()(model, x[2:], y[2:], mixed.recipe, 0.0, 0)
     found = robust_share.loss(model, x, y, robust, mixed, 1000)
     assert torch.allclose(found, ((2 * own + 6 * plain) / 8).to(found.dtype))
     assert torch.equal(
-        robust_share.loss(model, x, y, None, mixed, 1000), load(DEFENSES["pgd"])(model, x, y, mixed.recipe, 0.1, 1000)
+        robust_share.loss(model, x, y, None, mixed, 1000), DEFENSES["pgd"].load()(model, x, y, mixed.recipe, 0.1, 1000)
     )
 
 
@@ -79,7 +79,7 @@ def test_a_batch_of_one_kind_has_that_kinds_loss(batch, kind):
     model, x, y = batch
     mixed = experiment(robust_share=0.5, random_start=False)
     name = "pgd" if kind.all() else "natural"
-    expected = load(DEFENSES[name])(model, x, y, mixed.recipe, 0.1, 1000)
+    expected = DEFENSES[name].load()(model, x, y, mixed.recipe, 0.1, 1000)
     assert torch.allclose(robust_share.loss(model, x, y, kind, mixed, 1000).double(), expected.double())
 
 

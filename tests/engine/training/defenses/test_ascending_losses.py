@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from engine.training.defenses import distributional, trades
@@ -63,7 +63,7 @@ def test_trades_is_its_formula(model, batch, beta, clean_gradient):
     torch.manual_seed(5)
     value, slopes, _ = trades_by_the_book(model, x, y, beta, 0.1, 0.1 * recipe.attack_step_size, 3, clean_gradient)
     torch.manual_seed(5)
-    loss = load(DEFENSES["trades"])(model, x, y, recipe, 0.1, 1000)
+    loss = DEFENSES["trades"].load()(model, x, y, recipe, 0.1, 1000)
     loss.backward()
     assert loss.item() == pytest.approx(value, rel=1e-5)
     found = torch.cat([weight.grad.flatten() for weight in model.parameters()]).double()
@@ -77,7 +77,7 @@ def test_the_authors_variant_has_the_same_value_and_other_gradients(model, batch
         network = copy.deepcopy(model)
         recipe = recipe_for("trades", "digits", "quick", {"beta": 6, "clean_gradient": clean_gradient})
         torch.manual_seed(5)
-        loss = load(DEFENSES["trades"])(network, x, y, recipe, 0.3, 1000)
+        loss = DEFENSES["trades"].load()(network, x, y, recipe, 0.3, 1000)
         loss.backward()
         values.append(loss.item())
         slopes.append(network[0].weight.grad)

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import frozen
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.spec.recipes import recipe_for
 from engine.training.loop import thinned
 
@@ -48,7 +48,7 @@ def recipe_of(defense, mode):
 @pytest.mark.parametrize("defense", ATTACKING)
 def test_dropout_acts_in_the_passes_that_learn_and_in_no_other(defense, mode):
     model, (x, y) = network(), batch()
-    load(DEFENSES[defense])(model, x, y, recipe_of(defense, mode), 0.1, 5)
+    DEFENSES[defense].load()(model, x, y, recipe_of(defense, mode), 0.1, 5)
     learning = 2 if defense == "trades" else 1
     attacked = [(False, False, mode == "train")] * (len(model.active) - learning)
     assert len(attacked) >= 3
@@ -61,7 +61,7 @@ def made(defense, model, mode):
     read = []
     hook = model.register_forward_pre_hook(lambda _, given: read.append(given[0].detach().clone()))
     x, y = batch()
-    load(DEFENSES[defense])(model, x, y, recipe_of(defense, mode), 0.3, 5)
+    DEFENSES[defense].load()(model, x, y, recipe_of(defense, mode), 0.3, 5)
     hook.remove()
     return read[-1]
 

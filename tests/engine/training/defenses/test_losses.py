@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import pgd
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.spec.recipes import recipe_for
 
 
@@ -20,7 +20,7 @@ def batch():
 
 def test_natural_is_the_mean_cross_entropy():
     x, y = batch()
-    loss = load(DEFENSES["natural"])(model(), x, y, recipe_for("natural", "digits", "quick", {}), 0.0, 0)
+    loss = DEFENSES["natural"].load()(model(), x, y, recipe_for("natural", "digits", "quick", {}), 0.0, 0)
     assert torch.equal(loss, F.cross_entropy(model()(x), y))
 
 
@@ -29,7 +29,7 @@ def test_pgd_is_the_cross_entropy_of_the_attacked_batch_only(mode):
     x, y = batch()
     settings = {"attack_steps": 3, "epsilon_warmup": 0, "random_start": False, "attack_batchnorm": mode}
     recipe = recipe_for("pgd", "digits", "quick", settings)
-    loss = load(DEFENSES["pgd"])(model(), x, y, recipe, 0.1, 5)
+    loss = DEFENSES["pgd"].load()(model(), x, y, recipe, 0.1, 5)
     reference = model().train(mode == "train")
     adversarial = pgd(reference, x, y, epsilon=0.1, step_size=0.1 * recipe.attack_step_size, steps=3)
     assert torch.allclose(loss, F.cross_entropy(reference.train()(adversarial), y), atol=1e-6)
@@ -40,7 +40,7 @@ def test_batchnorm_averages_are_updated_inside_the_attack_only_if_asked(mode, up
     x, y = batch()
     network = model()
     recipe = recipe_for("pgd", "digits", "quick", {"attack_steps": 3, "attack_batchnorm": mode})
-    load(DEFENSES["pgd"])(network, x, y, recipe, 0.1, 1000)
+    DEFENSES["pgd"].load()(network, x, y, recipe, 0.1, 1000)
     assert network[1].num_batches_tracked == updates
     assert network.training
 
@@ -52,7 +52,7 @@ def test_pgd_spends_two_k_plus_three_passes_a_step():
     passes = {"forward": 0, "weight": 0}
     network[0].register_forward_hook(lambda *_: passes.__setitem__("forward", passes["forward"] + 1))
     network[0].weight.register_hook(lambda _: passes.__setitem__("weight", passes["weight"] + 1))
-    load(DEFENSES["pgd"])(network, x, y, recipe, 0.1, 1000).backward()
+    DEFENSES["pgd"].load()(network, x, y, recipe, 0.1, 1000).backward()
     # 5 attack forwards and 1 training forward; the weights are differentiated once.
     assert (passes["forward"], passes["weight"]) == (6, 1)
     assert recipe.passes_per_image == 13
@@ -61,7 +61,7 @@ def test_pgd_spends_two_k_plus_three_passes_a_step():
 def test_warmup_begins_without_a_perturbation():
     x, y = batch()
     recipe = recipe_for("pgd", "digits", "quick", {"epsilon_warmup": 10})
-    loss = load(DEFENSES["pgd"])(model(), x, y, recipe, 0.3, 0)
+    loss = DEFENSES["pgd"].load()(model(), x, y, recipe, 0.3, 0)
     assert torch.allclose(loss, F.cross_entropy(model()(x), y))
 
 
@@ -74,7 +74,7 @@ def test_smoothed_labels_spread_a_share_over_all_classes(defense):
     recipe = recipe_for(defense, "digits", "quick", {"label_smoothing": 0.3, "epsilon_warmup": 0, "beta": 0})
     target = 0.7 * F.one_hot(y, 3) + 0.1
     wanted = -(target * model(x).log_softmax(1)).sum(1).mean()
-    torch.testing.assert_close(load(DEFENSES[defense])(model, x, y, recipe, 0.0, 0), wanted)
+    torch.testing.assert_close(DEFENSES[defense].load()(model, x, y, recipe, 0.0, 0), wanted)
 
 
 @pytest.mark.parametrize(

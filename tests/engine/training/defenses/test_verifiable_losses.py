@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from engine.bounds import dual, interval
 from engine.bounds.box import box
-from engine.registry import DEFENSES, load
+from engine.registry import DEFENSES
 from engine.spec.recipes import AbstractRecipe, IBPRecipe, recipe_for
 
 
@@ -37,7 +37,7 @@ def test_ibp_moves_from_the_plain_to_the_certified_loss(model, batch, step, shar
     x, y = batch
     certified = worst_case(interval.margins(model, *box(x, share * 0.1), y))
     expected = (1 - share / 2) * plain(model, batch) + share / 2 * certified
-    assert torch.allclose(load(DEFENSES["ibp"])(model, x, y, recipe, 0.1, step), expected, atol=1e-6)
+    assert torch.allclose(DEFENSES["ibp"].load()(model, x, y, recipe, 0.1, step), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("step", "share"), [(9, None), (10, 1 / 30), (25, 0.5), (60, 1)])
@@ -50,7 +50,7 @@ def test_abstract_adds_a_saturating_term(model, batch, step, share):
         margins = interval.loose_margins(model, *box(x, share * 0.1, clip=False), y)
         violation = torch.cat([-margins, torch.full((6, 1), -1.0)], dim=1).max(dim=1).values
         expected = (0.2 * F.softplus(violation).mean() + expected) / 1.2
-    assert torch.allclose(load(DEFENSES["abstract"])(model, x, y, recipe, 0.1, step), expected, atol=1e-6)
+    assert torch.allclose(DEFENSES["abstract"].load()(model, x, y, recipe, 0.1, step), expected, atol=1e-6)
 
 
 def test_dual_is_the_certified_loss_at_an_epsilon_that_grows(model, batch):
@@ -60,7 +60,7 @@ def test_dual_is_the_certified_loss_at_an_epsilon_that_grows(model, batch):
     assert recipe.kappa == 0
     for step, epsilon in ((0, 0.02), (5, 0.06), (30, 0.1)):
         torch.manual_seed(2)
-        found = load(DEFENSES["dual"])(model, x, y, recipe, 0.1, step)
+        found = DEFENSES["dual"].load()(model, x, y, recipe, 0.1, step)
         torch.manual_seed(2)
         assert torch.allclose(found, worst_case(dual.margins(model, *box(x, epsilon), y, 4)), atol=1e-6)
 
@@ -70,7 +70,7 @@ def test_dual_may_keep_a_share_of_the_plain_loss_and_count_the_nearest_rivals_on
     recipe = recipe_for("dual", "digits", "quick", {"ramp_end": 10, "projections": 4, "kappa": 0.5, "rivals": 1})
     x, y = batch
     torch.manual_seed(2)
-    found = load(DEFENSES["dual"])(model, x, y, recipe, 0.1, step)
+    found = DEFENSES["dual"].load()(model, x, y, recipe, 0.1, step)
     torch.manual_seed(2)
     margins = dual.margins(model, *box(x, epsilon), y, 4, rivals=1) if epsilon else torch.zeros(6, 1)
     assert margins.shape == (6, 1)
