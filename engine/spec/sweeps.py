@@ -33,14 +33,8 @@ from engine import registry
 from engine.data import sources
 from engine.models import fingerprints
 from engine.spec.experiment import Data, Evaluation, Experiment, Inference
-from engine.spec.recipes import (
-    SCALES,
-    PretrainedRecipe,
-    Recipe,
-    at_capacity,
-    known_overrides,
-    recipe_for,
-)
+from engine.spec.recipes import SCALES, PretrainedRecipe, Recipe, known_overrides, recipe_for
+from engine.spec.recipes.steps_rule import at_capacity
 from engine.text import one_line
 from engine.validation import SpecError, as_number, from_mapping, refuse, require, require_known
 

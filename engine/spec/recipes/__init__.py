@@ -10,19 +10,7 @@ from typing import Any
 
 from engine import registry
 from engine.spec.recipes.numbers import OWN, RECIPES
-from engine.spec.recipes.settings import (
-    AbstractRecipe,
-    DistributionalRecipe,
-    DualRecipe,
-    IBPRecipe,
-    PGDRecipe,
-    PretrainedRecipe,
-    Recipe,
-    RobustRecipe,
-    TRADESRecipe,
-    VerifiableRecipe,
-)
-from engine.spec.recipes.steps_rule import at_capacity, read_rule
+from engine.spec.recipes.settings import PretrainedRecipe, Recipe
 from engine.validation import SpecError, coerce, from_mapping, require_known
 
 SCALES = tuple(RECIPES)
@@ -65,26 +53,3 @@ def known_overrides() -> set[str]:
         with contextlib.suppress(SpecError):  # another package's that cannot be imported: said where it is asked for
             found |= {field.name for field in dataclasses.fields(settings_of(defense))}
     return found - {"steps_rule"}
-
-
-__all__ = [
-    "OF_WEIGHTS",
-    "RECIPES",
-    "SCALES",
-    "STEP_NUMBERS",
-    "AbstractRecipe",
-    "DistributionalRecipe",
-    "DualRecipe",
-    "IBPRecipe",
-    "PGDRecipe",
-    "PretrainedRecipe",
-    "Recipe",
-    "RobustRecipe",
-    "TRADESRecipe",
-    "VerifiableRecipe",
-    "at_capacity",
-    "known_overrides",
-    "read_rule",
-    "recipe_for",
-    "settings_of",
-]

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from engine.bounds import interval
 from engine.bounds.box import box
-from engine.spec.recipes import AbstractRecipe
+from engine.spec.recipes.settings import AbstractRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: AbstractRecipe, epsilon: float, step: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import frozen, input_gradient
-from engine.spec.recipes import DistributionalRecipe
+from engine.spec.recipes.settings import DistributionalRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: DistributionalRecipe, _epsilon: float, _step: int) -> Tensor:

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from engine.bounds import dual
 from engine.bounds.box import box, worst_loss
-from engine.spec.recipes import DualRecipe
+from engine.spec.recipes.settings import DualRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: DualRecipe, epsilon: float, step: int) -> Tensor:

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from engine.bounds import interval
 from engine.bounds.box import box, worst_loss
-from engine.spec.recipes import IBPRecipe
+from engine.spec.recipes.settings import IBPRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: IBPRecipe, epsilon: float, step: int) -> Tensor:

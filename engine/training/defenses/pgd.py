@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import frozen, pgd
-from engine.spec.recipes import PGDRecipe
+from engine.spec.recipes.settings import PGDRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: PGDRecipe, epsilon: float, step: int) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import ascend, frozen
-from engine.spec.recipes import TRADESRecipe
+from engine.spec.recipes.settings import TRADESRecipe
 
 
 def loss(model: nn.Module, x: Tensor, y: Tensor, recipe: TRADESRecipe, epsilon: float, step: int) -> Tensor:

@@ -12,7 +12,8 @@ from engine.models import fingerprints
 from engine.registry import NATURAL, training_defenses, written_datasets
 from engine.spec import sweeps
 from engine.spec.experiment import Data
-from engine.spec.recipes import SCALES, read_rule
+from engine.spec.recipes import SCALES
+from engine.spec.recipes.steps_rule import read_rule
 from engine.spec.sweeps import RUNS_LIMIT, Sweep
 from engine.validation import SpecError, refuse, require, require_known
 from explorer.project.planning import lists

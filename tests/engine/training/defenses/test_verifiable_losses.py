@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from engine.bounds import dual, interval
 from engine.bounds.box import box
 from engine.registry import DEFENSES
-from engine.spec.recipes import AbstractRecipe, IBPRecipe, recipe_for
+from engine.spec.recipes import recipe_for
+from engine.spec.recipes.settings import AbstractRecipe, IBPRecipe
 
 
 @pytest.fixture
