@@ -80,17 +80,13 @@ def style(theme: str, tone: str) -> Style:
     if " " in tone:
         return Style.combine([style(theme, part) for part in tone.split()])
     if tone == "cursor":
-        return Style(reverse=True) if theme == "mono" else Style(bgcolor=_cursor(theme))
+        return Style(reverse=True) if theme == "mono" else Style(bgcolor="#d0d0d0" if theme == "light" else "#303030")
     if tone == "bold":
         return Style(bold=True)
     if theme == "mono":
         return Style(bold=tone in _BOLD or None, dim=tone in ("dim", "level") or None)
     colour = (_LIGHT if theme == "light" else _DARK).get(tone)
     return Style(color=colour, bold=tone in ("bad", "warn") or None) if colour else Style()
-
-
-def _cursor(theme: str) -> str:
-    return "#d0d0d0" if theme == "light" else "#303030"
 
 
 class Printable(LineFilter):

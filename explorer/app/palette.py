@@ -112,7 +112,7 @@ def _entries(action: Action, main: MainScreen) -> Iterator[PaletteEntry]:
 
 def _name(main: MainScreen) -> str:
     run = _run(main)
-    return short_name(run, len({other.dataset for other in main.app.project.runs.values()})) if run else ""
+    return short_name(run, main.app.project.datasets) if run else ""
 
 
 class ActionProvider(Provider):

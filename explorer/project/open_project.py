@@ -50,6 +50,11 @@ class OpenProject(EngineLink):
         await super().open()
         self._spawn(recall(self.log, self.paths.log, self.changed))
 
+    @property
+    def datasets(self) -> int:
+        """How many data sets its runs are of: short names tell them apart where there are several."""
+        return len({run.dataset for run in self.runs.values()})
+
     # Asking
 
     async def query(self, name: str, **params: Any) -> list[Any]:

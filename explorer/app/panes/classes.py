@@ -54,7 +54,7 @@ class ClassesPane(Pane):
         run = self.project.runs.get(self.choices.current)
         if run is None:
             return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
-        name = short_name(run, len({other.dataset for other in self.project.runs.values()}))
+        name = short_name(run, self.project.datasets)
         if run.state != "done":
             return Page(_paragraph(self._unfinished(run, name), width), title=name)
         facts = self._facts([run.run_id])

@@ -39,13 +39,6 @@ class FailureSheet(Sheet):
         helps = rows and failures.explain(self.run).smaller_batch
         return run_commands.halved(rows[0].spec) if helps else None
 
-    def draw(self) -> None:
-        """As high as its text, if the screen is."""
-        super().draw()
-        wanted = min(len(self.shown.lines) + 2, self.screen.size.height)
-        if self.styles.height is None or self.styles.height.value != wanted:
-            self.styles.height = wanted
-
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The sheet's text."""
         room = width - 2

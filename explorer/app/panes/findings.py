@@ -69,10 +69,3 @@ class Findings(Sheet):
         if not checkup.over:
             lines += [plain("   more is being looked at; torch takes a few seconds …", "dim")]
         return Page([*lines, ()], title=f"Check this machine · {counts(checkup)}", note=self.keys(width))
-
-    def draw(self) -> None:
-        """As high as its text, if the screen is."""
-        super().draw()
-        wanted = min(len(self.shown.lines) + 2, self.screen.size.height)
-        if self.styles.height is None or self.styles.height.value != wanted:
-            self.styles.height = wanted

@@ -116,7 +116,7 @@ class GpuPane(Pane):
         return [line for device in others for line in self._runs(device, device.name, width)]
 
     def _runs(self, device: DeviceStatus, label: str, width: int, before: str = "") -> list[Line]:
-        rows, datasets = self.project.runs, len({run.dataset for run in self.project.runs.values()})
+        rows, datasets = self.project.runs, self.project.datasets
         names = [short_name(rows[run], datasets) if run in rows else run for run in device.running]
         slots = f"{len(names)} of {device.slots} slot{'s' if device.slots > 1 else ''} taken"
         words = f"{before}{slots}{': ' if names else ''}{', '.join(names)}"

@@ -6,7 +6,6 @@ from rich.cells import cell_len
 
 from engine.run_states import FAILED
 from explorer.app import actions
-from explorer.app.host import Host
 from explorer.app.widgets.box import Toned
 from explorer.machine import machine_text
 from explorer.project import progress
@@ -32,17 +31,12 @@ class Header(Toned):
     def __init__(self) -> None:
         super().__init__(id="header")
 
-    @property
-    def host(self) -> Host:
-        """The app."""
-        return self.app
-
     def draw(self, held: OpenProject | None = None) -> None:
         """Bring the lines up to date; `held` is the project as it was when the view was paused."""
         self.show([self._first(held), self._second()])
 
     def _first(self, held: OpenProject | None) -> Line:
-        project, tracker = self.host.project, self.host.project.tracker
+        project, tracker = self.app.project, self.app.project.tracker
         name = project.paths.root.name
         said = f"PAUSED · {project.news - held.news} new  " if held is not None else ""
         left = ((" mia-explore  ", "bold"), (said, "warn"), (name, "accent"))
@@ -52,10 +46,10 @@ class Header(Toned):
         return spread(left, (*right, (" ", "")) if project.runs else (), self.size.width)
 
     def _second(self) -> Line:
-        project = self.host.project
+        project = self.app.project
         (width, height), (columns, rows) = self.screen.size, LEAST
         if width < columns or height < rows:
-            words = f" {columns}x{rows} needed, {width}x{height} now · {self.host.key_of(LEAVE)} leave"
+            words = f" {columns}x{rows} needed, {width}x{height} now · {self.app.key_of(LEAVE)} leave"
             return spread(((words, "warn"),), (), self.size.width)
         if project.link == "lost":
             since = time.strftime("%H:%M:%S", time.localtime(project.lost_at))
@@ -63,12 +57,12 @@ class Header(Toned):
             return spread(((f" {project.trouble} · data safe to {since} · {offer}", "bad"),), (), self.size.width)
         right = self._sweep()
         room = self.size.width - sum(cell_len(part) for part, _ in right) - 3
-        machine = self.host.machine
+        machine = self.app.machine
         words = f" {machine_text.summary(machine, room)}" if machine else " "
         return spread(((words, ""),), right, self.size.width)
 
     def _sweep(self) -> Line:
-        tracker, project = self.host.project.tracker, self.host.project
+        tracker, project = self.app.project.tracker, self.app.project
         if project.status is not None and (project.status.paused or project.status.hold):
             return (("engine: " + (project.status.hold or "paused · ctrl+p, engine: Resume"), "warn"), (" ", ""))
         if trouble := project.query_cache.trouble or (project.trouble if project.link == "files" else ""):

@@ -68,7 +68,7 @@ class LogPane(Pane):
         run = self.project.runs.get(line.run_id or "")
         if run is None:
             return line.run_id or ""
-        return short_name(run, len({other.dataset for other in self.project.runs.values()}))
+        return short_name(run, self.project.datasets)
 
     def _empty(self, width: int) -> list[Line]:
         if self.search:

@@ -57,7 +57,7 @@ class QueuePane(Pane):
         return Page(lines, head=head, cursor=cursor, title=self._title(width), note=self._note(cursor, width))
 
     def _names(self, shown: list[Run]) -> dict[str, str]:
-        datasets = len({run.dataset for run in self.project.runs.values()})
+        datasets = self.project.datasets
         return {run.run_id: short_name(run, datasets) for run in shown}
 
     # Around the lines

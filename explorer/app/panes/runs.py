@@ -71,7 +71,7 @@ class RunsPane(Pane):
         if not runs:
             return Page(self._empty(width), title=f"0 of {len(self.project.runs)}" if self.project.runs else "")
         self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
-        datasets = len({run.dataset for run in self.project.runs.values()})
+        datasets = self.project.datasets
         columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
         cursor = self.order.index(choices.current) if choices.current in self.order else None

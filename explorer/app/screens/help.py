@@ -137,10 +137,6 @@ class Help(ModalScreen[None]):
             id="help",
         )
 
-    def on_mount(self) -> None:
-        """No filter yet."""
-        self.query_one(Input).display = False
-
     def on_resize(self) -> None:
         """Another width wraps otherwise."""
         self.call_after_refresh(self._draw)

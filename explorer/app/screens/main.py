@@ -11,7 +11,6 @@ from textual.screen import Screen
 from engine.run_states import FAILED
 from engine.service.project import Project
 from explorer.app import actions
-from explorer.app.host import Host
 from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
 from explorer.app.panes.runs import RunsPane
@@ -61,16 +60,11 @@ class MainScreen(Screen):
         self.set_interval(1 / self.app.settings.fps, self.pulse)
         self.body.lay_out()
 
-    @property
-    def host(self) -> Host:
-        """The app."""
-        return self.app
-
     # Drawing
 
     def pulse(self) -> None:
         """Draw where something changed since the last time; called twice a second."""
-        project, held = self.host.project, self.pane_actions.held
+        project, held = self.app.project, self.pane_actions.held
         project.watch_silence()
         self.tell_ends()
         if (held or project).changes != self.drawn:
@@ -80,7 +74,7 @@ class MainScreen(Screen):
 
     def tell_ends(self) -> None:
         """Notices for runs that ended: every failure, long runs that are done, and the end of all work."""
-        project, ended = self.host.project, []
+        project, ended = self.app.project, []
         while project.ended:
             ended.append(project.ended.popleft())
         runs = [project.runs[run_id] for run_id in ended if run_id in project.runs]
@@ -96,7 +90,7 @@ class MainScreen(Screen):
             self.app.bell()
 
     def _seconds(self, run: Run) -> float:
-        return self.host.project.tracker.runs[run.run_id].took or 0.0
+        return self.app.project.tracker.runs[run.run_id].took or 0.0
 
     def _tell(self, runs: list[Run], severity: str) -> None:
         said = [f"{run.name} {run.state}" for run in runs[:TOLD]]
@@ -110,7 +104,7 @@ class MainScreen(Screen):
         """Draw everything now, as a key press does; within an action that is left to its end."""
         if not self.is_mounted or self._acting:
             return
-        project, held = self.host.project, self.pane_actions.held
+        project, held = self.app.project, self.pane_actions.held
         self.drawn = (held or project).changes
         self.show_welcome(project.link == "empty" and not project.runs)
         for pane in self.panes():
@@ -140,7 +134,7 @@ class MainScreen(Screen):
         """The footer speaks of the focused pane, and that is the one that stays when the terminal becomes small."""
         with contextlib.suppress(LookupError):
             if self.pane in self.panes() and self.pane.NUMBER in SIDES:
-                self.host.choices.side = self.pane.NUMBER
+                self.app.choices.side = self.pane.NUMBER
             self.footer.draw(self.pane)
 
     # Acting
@@ -157,12 +151,12 @@ class MainScreen(Screen):
         if scope in PANES:
             focused = self.pane is not None and scope == self.pane.SCOPE
             return self.pane if focused else self.query_one(f"#{scope}")
-        return self.pane_actions if scope == "panes" else self.host.commands.get(scope)
+        return self.pane_actions if scope == "panes" else self.app.commands.get(scope)
 
     def action_act(self, action_id: str, *arguments: Any) -> None:
         """Carry out an action by its id, then show what it changed."""
         action = actions.BY_ID[action_id]
-        if action.engine and self.host.project.read_only:
+        if action.engine and self.app.project.read_only:
             self.notify("read-only: this app changes nothing", severity="warning")
             return
         target = self.target(action.scope)
@@ -198,21 +192,21 @@ class MainScreen(Screen):
     def open_run(self, event: RunsPane.RunOpened) -> None:
         """The run in full, or why it failed."""
         run_id = event.run_id
-        if (run := self.host.project.runs.get(run_id)) is not None:
+        if (run := self.app.project.runs.get(run_id)) is not None:
             failed = run.state in FAILED
             self.app.push_screen(FailedRun(run_id) if failed else RunDetail(run_id))
 
     @on(RunsPane.ComparisonOpened)
     def compare_runs(self) -> None:
         """The marked runs side by side, or the one under the cursor beside its natural twin."""
-        marked = self.host.selection.marked()
+        marked = self.app.selection.marked()
         if len(marked) > 1:
             self.app.push_screen(Compare(marked))
         else:
-            push_with_twin(self.app, self.host.choices.current)
+            push_with_twin(self.app, self.app.choices.current)
 
     @on(RunsPane.ViewsOpened)
     def show_views(self, event: RunsPane.ViewsOpened) -> None:
         """The table of views."""
         listed = event.run_ids
-        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.host.project.runs) else None))
+        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.app.project.runs) else None))

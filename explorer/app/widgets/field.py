@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
@@ -29,24 +30,15 @@ class Field(Horizontal):
         yield Toned(classes="label")
         yield self.widget
 
-    def on_mount(self) -> None:
-        """No pointer yet."""
-        self.draw()
-
+    @on(events.Mount)
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
     def draw(self) -> None:
         """Pointer or cross, and the label."""
         focused = self.has_focus_within
         sign = ("▸ ", "accent") if focused else ("✗ ", "bad") if self.wrong else ("  ", "")
         line = (sign, (sized(self.label, LABEL - 2), "bold" if focused else ""))
         self.query_one(Toned).show([line])
-
-    def on_descendant_focus(self) -> None:
-        """The pointer comes."""
-        self.draw()
-
-    def on_descendant_blur(self) -> None:
-        """The pointer goes."""
-        self.draw()
 
 
 class Choice(Select[str], inherit_bindings=False):

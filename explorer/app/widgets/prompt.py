@@ -10,7 +10,6 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 from explorer.app.widgets.pane import Pane
-from explorer.project.choices import Choices
 
 
 class Prompt(Horizontal):
@@ -39,20 +38,11 @@ class Prompt(Horizontal):
         yield Label("/")
         yield Input(compact=True, select_on_focus=False)
 
-    def on_mount(self) -> None:
-        """Hidden until asked for."""
-        self.display = False
-
-    @property
-    def choices(self) -> Choices:
-        """The person's choices."""
-        return self.app.choices
-
     def ask(self, pane: Pane) -> None:
         """Take a filter for the runs, or a search for a pane that is searched; the focus goes back to the pane."""
         self.pane = pane
-        self.before = (pane.search if self.searches else self.choices.filter, self.choices.regex)
-        self.current = self.choices.current
+        self.before = (pane.search if self.searches else self.app.choices.filter, self.app.choices.regex)
+        self.current = self.app.choices.current
         self.display = True
         line = self.query_one(Input)
         line.value = self.before[0]
@@ -66,7 +56,7 @@ class Prompt(Horizontal):
         return self.pane.SCOPE == "log"
 
     def _label(self) -> None:
-        kind = "regex" if self.choices.regex else "text"
+        kind = "regex" if self.app.choices.regex else "text"
         what = "search the log" if self.searches else "filter runs"
         self.query_one(Label).update(f" {what} ({kind}, tab changes) / ")
 
@@ -74,7 +64,7 @@ class Prompt(Horizontal):
         if self.searches:
             self.pane.search = value
         else:
-            self.choices.filter = value
+            self.app.choices.filter = value
         self.post_message(self.Typed())
 
     @on(Input.Changed)
@@ -92,12 +82,12 @@ class Prompt(Horizontal):
 
     def action_restore(self) -> None:
         """Back to the pane, with what was before."""
-        self.choices.regex, self.choices.current = self.before[1], self.current
+        self.app.choices.regex, self.app.choices.current = self.before[1], self.current
         self._apply(self.before[0])
         self.keep()
 
     def action_other_kind(self) -> None:
         """Words or an expression."""
-        self.choices.regex = not self.choices.regex
+        self.app.choices.regex = not self.app.choices.regex
         self._label()
         self._apply(self.query_one(Input).value)

@@ -14,13 +14,15 @@ class Sheet(Pane):
         """Whether an action makes sense now; the sheet's screen knows."""
         raise NotImplementedError(action)
 
-    def _set_titles(self) -> None:
-        title = self.shown.title.replace("[", r"\[")
-        note = self.shown.note.replace("[", r"\[")
-        if title != self.border_title:
-            self.border_title = title
-        if note != self.border_subtitle:
-            self.border_subtitle = note
+    def titled(self, title: str) -> str:
+        """The title alone."""
+        return title
+
+    def draw(self) -> None:
+        """In a dialog as high as its text, if the screen is."""
+        super().draw()
+        if self.screen.is_modal:
+            self.styles.height = min(len(self.shown.lines) + 2, self.screen.size.height)
 
     def keys(self, width: int) -> str:
         """The keys of the screen's actions that are possible now, as many as fit; the last one always does."""
