@@ -51,7 +51,7 @@ def main() -> int:
         done = finished(arguments.events)
         for experiment in sweep.experiments:
             if experiment.run_id not in done:
-                requirements.require_certifier(experiment)
+                requirements.require_installed(experiment)
         arguments.events.parent.mkdir(parents=True, exist_ok=True)
         sink = open(arguments.events, "a", encoding="utf-8")  # noqa: SIM115
     except (SpecError, OSError) as error:

@@ -110,7 +110,7 @@ class Commands:
             known = store.states([run.run_id for run in runs])
             for run in runs:
                 if run.run_id not in known:  # what is computed elsewhere may be shown here
-                    requirements.require_certifier(Experiment.from_dict(run.experiment))
+                    requirements.require_installed(Experiment.from_dict(run.experiment))
             store.enqueue(command.sweep, runs, command.priority)
             return store.pending([run.run_id for run in runs])
 

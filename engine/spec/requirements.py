@@ -1,11 +1,12 @@
-"""The library that only some methods of certification need: whether it is there, and how it gets there.
+"""What rows of the registry need besides torch and numpy: whether it is there, and how auto_LiRPA gets there.
 
 auto-LiRPA 0.3 runs on current releases of torch but pins old ones, so that pip cannot install it as a dependency.
 """
 
 import importlib.util
+from collections.abc import Sequence
 
-from engine.registry import CERTIFICATIONS
+from engine.registry import ATTACKS, CERTIFICATIONS, DATASETS, DEFENSES, NETWORKS, VIEWS
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError
 
@@ -20,14 +21,28 @@ REMEDY = "pip install appdirs tqdm && pip install --no-deps auto-LiRPA==0.3"
 
 def missing() -> str:
     """What auto_LiRPA lacks to be used, in words; '' where all is installed. Nothing is imported."""
-    importlib.invalidate_caches()  # an engine that has run for days sees what was installed since
-    names = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    names = _absent(MODULES)
     return f"needs auto-LiRPA, which is not installed ({', '.join(names)} missing)" if names else ""
 
 
-def require_certifier(experiment: Experiment) -> None:
-    """Refuse, with the remedy, an experiment whose certified answers need what is not installed here."""
+def require_installed(experiment: Experiment) -> None:
+    """Refuse an experiment whose data set, network, views or attacks, or whose certification need what is not here."""
     method = experiment.evaluation.certification
     if experiment.evaluation.certifies and method in THROUGH_LIRPA and (words := missing()):
         others = " or ".join(OWN)
         raise SpecError(f"evaluation.certification: {method} {words}; {REMEDY}, or certify by {others}")
+    for rows, asked in (
+        (DATASETS, (experiment.data.family,)),
+        (NETWORKS, (experiment.network,)),
+        (DEFENSES, (experiment.defense,)),
+        (VIEWS, experiment.evaluation.views),
+        (ATTACKS, experiment.inference.attacks),
+    ):
+        for row in (rows[name] for name in asked if name in rows):
+            if names := _absent(row.needs):
+                raise SpecError(f"{row.name}: needs {', '.join(names)}, which cannot be imported here")
+
+
+def _absent(modules: Sequence[str]) -> list[str]:
+    importlib.invalidate_caches()  # an engine that has run for days sees what was installed since
+    return [name for name in modules if importlib.util.find_spec(name) is None]

@@ -1,5 +1,6 @@
 """An installation without auto-LiRPA, as pip makes it: what needs it is refused in one line, all else works."""
 
+import dataclasses
 import importlib.util
 import sys
 import tomllib
@@ -12,7 +13,7 @@ from engine import __main__ as node
 from engine import bounds
 from engine.bounds import BoundError, compat
 from engine.models import networks
-from engine.registry import CERTIFICATIONS
+from engine.registry import ATTACKS, CERTIFICATIONS
 from engine.spec import requirements
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
@@ -58,17 +59,17 @@ def asked(method, views=("benign", "certified")):
 def test_with_it_everything_may_be_asked_for():
     assert requirements.missing() == ""
     for method in CERTIFICATIONS:
-        requirements.require_certifier(asked(method))
+        requirements.require_installed(asked(method))
 
 
 @pytest.mark.parametrize("method", CERTIFICATIONS)
 def test_without_it_only_its_methods_are_refused_with_the_remedy(method, without):
-    requirements.require_certifier(asked(method, views=("benign",)))
+    requirements.require_installed(asked(method, views=("benign",)))
     if method in ("ibp", "dual"):
-        requirements.require_certifier(asked(method))
+        requirements.require_installed(asked(method))
         return
     with pytest.raises(SpecError, match=f"{method} needs auto-LiRPA, which is not installed") as caught:
-        requirements.require_certifier(asked(method))
+        requirements.require_installed(asked(method))
     assert requirements.REMEDY in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -102,3 +103,10 @@ def test_the_bare_node_refuses_before_it_computes(tmp_path, monkeypatch, capsys,
     assert (code, len(complaint.splitlines())) == (2, 1), complaint
     assert "crown needs auto-LiRPA" in complaint
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_a_row_needs_is_looked_for_before_its_run_is_taken(monkeypatch):
+    needy = dataclasses.replace(ATTACKS["gap"], needs=("json", "no_such_module"))
+    monkeypatch.setitem(ATTACKS.rows, "gap", needy)
+    with pytest.raises(SpecError, match=r"^gap: needs no_such_module, which cannot be imported here$"):
+        requirements.require_installed(asked("ibp"))

@@ -1,5 +1,7 @@
 """The app played from beginning to end on a real engine: plan, watch, filter, overlay, export."""
 
+import asyncio
+
 import pytest
 from command_line import call
 from textual.widgets import Input
@@ -39,8 +41,10 @@ async def until(pilot, condition):
     return await eventually(condition, 60.0, lambda: pilot.pause(0.1))
 
 
-def exported(project, table):
-    return call(".", "export", table, "--csv", "-", "--project", project.root).stdout.encode()
+async def exported(project, table):
+    """In a thread, for the command's own event loop cannot run inside the app's."""
+    said = await asyncio.to_thread(call, ".", "export", table, "--csv", "-", "--project", project.root)
+    return said.stdout.encode()
 
 
 async def test_plan_watch_filter_overlay_and_export(project):
@@ -71,9 +75,9 @@ async def test_plan_watch_filter_overlay_and_export(project):
         await pilot.press("e", "enter")
         written = project.root / "csv" / "runs.csv"
         await until(pilot, written.exists)
-        assert written.read_bytes() == exported(project, "runs")
+        assert written.read_bytes() == await exported(project, "runs")
         chart.focus()
         await pilot.press("e", "enter")
         written = project.root / "csv" / "capacity.csv"
         await until(pilot, written.exists)
-        assert written.read_bytes() == exported(project, "capacity")
+        assert written.read_bytes() == await exported(project, "capacity")
