@@ -49,9 +49,7 @@ def main() -> int:
         options = RunOptions(data_root=str(arguments.data_root.absolute()), device=arguments.device)
         sweep = sweeps.plan(sweeps.read(arguments.sweep), arguments.scale, arguments.set, arguments.data_root)
         done = finished(arguments.events)
-        for experiment in sweep.experiments:
-            if experiment.run_id not in done:
-                requirements.require_installed(experiment)
+        requirements.require_installed(each for each in sweep.experiments if each.run_id not in done)
         arguments.events.parent.mkdir(parents=True, exist_ok=True)
         sink = open(arguments.events, "a", encoding="utf-8")  # noqa: SIM115
     except (SpecError, OSError) as error:

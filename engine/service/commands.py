@@ -108,9 +108,9 @@ class Commands:
 
         def enqueue(store: Store) -> list[PendingRun]:
             known = store.states([run.run_id for run in runs])
-            for run in runs:
-                if run.run_id not in known:  # what is computed elsewhere may be shown here
-                    requirements.require_installed(Experiment.from_dict(run.experiment))
+            # What is computed elsewhere may be shown here.
+            new = (Experiment.from_dict(run.experiment) for run in runs if run.run_id not in known)
+            requirements.require_installed(new)
             store.enqueue(command.sweep, runs, command.priority)
             return store.pending([run.run_id for run in runs])
 

@@ -4,7 +4,8 @@ auto-LiRPA 0.3 runs on current releases of torch but pins old ones, so that pip 
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import cache
 
 from engine.registry import ATTACKS, CERTIFICATIONS, DATASETS, DEFENSES, NETWORKS, VIEWS
 from engine.spec.experiment import Experiment
@@ -25,24 +26,26 @@ def missing() -> str:
     return f"needs auto-LiRPA, which is not installed ({', '.join(names)} missing)" if names else ""
 
 
-def require_installed(experiment: Experiment) -> None:
-    """Refuse an experiment whose data set, network, views or attacks, or whose certification need what is not here."""
-    method = experiment.evaluation.certification
-    if experiment.evaluation.certifies and method in THROUGH_LIRPA and (words := missing()):
-        others = " or ".join(OWN)
-        raise SpecError(f"evaluation.certification: {method} {words}; {REMEDY}, or certify by {others}")
-    for rows, asked in (
-        (DATASETS, (experiment.data.family,)),
-        (NETWORKS, (experiment.network,)),
-        (DEFENSES, (experiment.defense,)),
-        (VIEWS, experiment.evaluation.views),
-        (ATTACKS, experiment.inference.attacks),
-    ):
-        for row in (rows[name] for name in asked if name in rows):
-            if names := _absent(row.needs):
-                raise SpecError(f"{row.name}: needs {', '.join(names)}, which cannot be imported here")
+def require_installed(experiments: Iterable[Experiment]) -> None:
+    """Refuse those whose data set, network, defense, views or attacks, or whose certification need what is not here."""
+    absent = cache(_absent)  # one look for all of them
+    for experiment in experiments:
+        method = experiment.evaluation.certification
+        if experiment.evaluation.certifies and method in THROUGH_LIRPA and absent(MODULES):
+            others = " or ".join(OWN)
+            raise SpecError(f"evaluation.certification: {method} {missing()}; {REMEDY}, or certify by {others}")
+        for rows, asked in (
+            (DATASETS, (experiment.data.family,)),
+            (NETWORKS, (experiment.network,)),
+            (DEFENSES, (experiment.defense,)),
+            (VIEWS, experiment.evaluation.views),
+            (ATTACKS, experiment.inference.attacks),
+        ):
+            for row in (rows[name] for name in asked if name in rows):
+                if names := absent(row.needs):
+                    raise SpecError(f"{row.name}: needs {', '.join(names)}, which cannot be imported here")
 
 
-def _absent(modules: Sequence[str]) -> list[str]:
+def _absent(modules: tuple[str, ...]) -> list[str]:
     importlib.invalidate_caches()  # an engine that has run for days sees what was installed since
     return [name for name in modules if importlib.util.find_spec(name) is None]

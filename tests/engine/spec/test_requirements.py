@@ -59,17 +59,17 @@ def asked(method, views=("benign", "certified")):
 def test_with_it_everything_may_be_asked_for():
     assert requirements.missing() == ""
     for method in CERTIFICATIONS:
-        requirements.require_installed(asked(method))
+        requirements.require_installed([asked(method)])
 
 
 @pytest.mark.parametrize("method", CERTIFICATIONS)
 def test_without_it_only_its_methods_are_refused_with_the_remedy(method, without):
-    requirements.require_installed(asked(method, views=("benign",)))
+    requirements.require_installed([asked(method, views=("benign",))])
     if method in ("ibp", "dual"):
-        requirements.require_installed(asked(method))
+        requirements.require_installed([asked(method)])
         return
     with pytest.raises(SpecError, match=f"{method} needs auto-LiRPA, which is not installed") as caught:
-        requirements.require_installed(asked(method))
+        requirements.require_installed([asked(method)])
     assert requirements.REMEDY in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -109,4 +109,4 @@ def test_what_a_row_needs_is_looked_for_before_its_run_is_taken(monkeypatch):
     needy = dataclasses.replace(ATTACKS["gap"], needs=("json", "no_such_module"))
     monkeypatch.setitem(ATTACKS.rows, "gap", needy)
     with pytest.raises(SpecError, match=r"^gap: needs no_such_module, which cannot be imported here$"):
-        requirements.require_installed(asked("ibp"))
+        requirements.require_installed([asked("ibp")])
