@@ -3,6 +3,7 @@
 On a CPU every interrupted run ends with the bits of an uninterrupted one.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -167,9 +168,10 @@ def kill(pid):
 
 def gone(pid, deadline=30.0):
     until = time.monotonic() + patience(deadline)
-    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z":
-        assert time.monotonic() < until, f"{pid} does not end"
-        threading.Event().wait(0.01)
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end while its file is read
+        while Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z":
+            assert time.monotonic() < until, f"{pid} does not end"
+            threading.Event().wait(0.01)
 
 
 @pytest.fixture

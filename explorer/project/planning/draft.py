@@ -135,9 +135,9 @@ def errors(draft: Draft) -> dict[str, str]:
 
 
 def _rehearse(draft: Draft) -> None:
-    """Make one experiment of each defense, so that settings that do not go together are refused."""
+    """Make one experiment of each defense under each swept setting: what does not go together is refused."""
     table = draft.table()
-    grid = {name: values if name == "defense" else values[:1] for name, values in table["grid"].items()}
+    grid = {name: values[:1] if name in LISTS else values for name, values in table["grid"].items()}
     merged, data = sweeps.settle(table | {"grid": grid}, draft.scale)
     for _ in sweeps.expand(merged, data, draft.scale):
         pass
