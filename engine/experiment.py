@@ -1,5 +1,6 @@
 """One experiment from its spec to its events: the page to read first."""
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -129,6 +130,8 @@ def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_
             if words := inference.scarcity(answers, settings):
                 notice(emit, run_id, words)
             found = list(inference.audit(answers, settings, begin))
+            if nameless := next((fact.metric for fact in found if math.isnan(fact.value)), None):
+                raise SpecError(f"its {nameless} is NaN")
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one attack, the run's other facts stand

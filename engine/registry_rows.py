@@ -69,6 +69,11 @@ class DatasetRow(RegistryRow):
     at_path: bool = False
     """It is written NAME:PATH and counts by its content, wherever that lies; the numbers above are guesses."""
 
+    def __post_init__(self) -> None:
+        """Refuse images from nowhere."""
+        super().__post_init__()
+        require(bool(self.code), "code", self.code, "module:function")
+
     @property
     def written(self) -> str:
         """As a sweep file names it."""
@@ -146,6 +151,12 @@ class AttackRow(RegistryRow):
     """What tables of classes call it; empty where it is not carried out class by class."""
     slow: bool = False
     """It fits networks: its code takes `go_on` besides, to be asked with the classes done and all."""
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold on nothing."""
+        super().__post_init__()
+        own = self.code != AttackRow.code
+        require(own or bool(self.score), "score", self.score, "module:function, or else a `code` of its own")
 
 
 @dataclass(frozen=True, kw_only=True)

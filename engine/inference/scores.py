@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.evaluation.predictions import Answers, Predictions, worst
+from engine.evaluation.predictions import SPLITS, Answers, Predictions, worst
+from engine.validation import require
 
 
 def modified_entropy(answers: Answers, labels: np.ndarray) -> np.ndarray:
@@ -57,13 +58,14 @@ class ViewScores:
 
     @classmethod
     def of(cls, predictions: Predictions, view: str, score: Score) -> "ViewScores":
-        """One score of one view."""
+        """One score of one view; `SpecError` where it is not one number for each example."""
         answers, labels = predictions.views[view], predictions.labels
-        return cls(
-            *(score(answers[split], labels[split]) for split in ("train", "test")),
-            labels["train"],
-            labels["test"],
-        )
+        scores = [np.asarray(score(answers[split], labels[split])) for split in SPLITS]
+        for found, split in zip(scores, SPLITS, strict=True):
+            wanted = f"numbers of the shape {labels[split].shape}, none of them NaN"
+            require(found.shape == labels[split].shape and found.dtype.kind in "fiub", "score", found.shape, wanted)
+            require(found.dtype.kind != "f" or not np.isnan(found).any(), "score", "NaN", wanted)
+        return cls(*scores, labels["train"], labels["test"])
 
 
 def by_class(member_label: np.ndarray, nonmember_label: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

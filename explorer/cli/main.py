@@ -77,6 +77,8 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
     mia-explore audit predictions.npz                 your own model's prediction file
     """  # noqa: D301
     if context.invoked_subcommand is not None:
+        for line in left_out():  # before what is meant for such a row goes to ours of that name, or nowhere
+            click.echo(f"warning: {line}", err=True)
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(context.get_help())
@@ -119,7 +121,4 @@ def run(arguments: "Sequence[str]") -> int:
     except (SpecError, StoreError, ProjectError, EngineRefused) as error:
         click.echo(f"error: {one_line(str(error))}", err=True)
         code = USAGE
-    finally:
-        for line in left_out():
-            click.echo(f"warning: {line}", err=True)
     return code

@@ -40,6 +40,7 @@ def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment]
         return INTERRUPTED
     if not tracker.over:
         raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
+    _note_attacks(client, tracker, experiments)
     click.echo(tracker.headline(), err=True)
     for ended in tracker.runs.values():
         if ended.state in RETRIED:
@@ -65,11 +66,16 @@ def _tracker(client: SyncClient, experiments: Sequence[Experiment]) -> RunTracke
     tracker = RunTracker(kinds, sum(device.slots for device in status.devices))
     for row in ResultSource(client.call).query("runs", run_id=list(kinds)):
         tracker.put_state(row.run_id, row.state, row.error)
+    _note_attacks(client, tracker, experiments)
+    return tracker
+
+
+def _note_attacks(client: SyncClient, tracker: RunTracker, experiments: Sequence[Experiment]) -> None:
+    """How far the attacks asked for are of runs that are done; one that failed while its run was at work among them."""
     asked = {run.run_id: run.inference.attacks for run in experiments}
-    found = ResultSource(client.call).query("inferences", run_id=list(kinds))
+    found = ResultSource(client.call).query("inferences", run_id=list(asked))
     for run_id, (state, error) in unfinished_attacks(one for one in found if one.attack in asked[one.run_id]).items():
         tracker.put_attacks(run_id, state, error)
-    return tracker
 
 
 def _take(tracker: RunTracker, push: protocol.Push) -> str | None:

@@ -1,5 +1,6 @@
 """The registry: rows whose code is there, and rows of other packages."""
 
+import dataclasses
 import importlib
 import sys
 
@@ -75,7 +76,7 @@ def test_another_package_adds_rows(fresh, tmp_path):
     package(
         tmp_path,
         "[mia_explore.attacks]\nluck = toy_rows:LUCK\n",
-        toy_rows="from engine.registry import AttackRow\nLUCK = AttackRow(name='luck', words='w', short='l')\n",
+        toy_rows="from engine.registry import AttackRow\nLUCK = AttackRow(name='luck', words='w', short='l', score='toys:luck')\n",
     )
     assert list(fresh()) == [*registry.ATTACKS, "luck"]
     assert "torch" not in sys.modules["toy_rows"].__dict__
@@ -97,3 +98,10 @@ def test_a_row_that_cannot_be_had_is_one_line_that_names_its_package(fresh, tmp_
     assert list(fresh()) == list(registry.ATTACKS)
     (line,) = LEFT_OUT
     assert line == f"mia_explore.attacks: toy of the package toys 1.0 is left out: {said}"
+
+
+def test_a_threshold_on_nothing_and_images_from_nowhere_are_refused():
+    with pytest.raises(SpecError, match=r"^score: ''.*module:function"):
+        registry.AttackRow(name="toy", words="w", short="t")
+    with pytest.raises(SpecError, match=r"^code: ''.*module:function"):
+        dataclasses.replace(registry.DATASETS["digits"], code="")

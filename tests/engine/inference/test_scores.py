@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from engine import registry
 from engine.evaluation.predictions import Answers, Predictions
 from engine.inference.scores import ViewScores, by_class, fitting_size, modified_entropy
+from engine.validation import SpecError
 
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-9, 9, width=32))
 LABELS = arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 4))
@@ -114,3 +115,27 @@ def test_classes_are_those_of_both_sides_with_all_their_rows_in_order(member, no
 def test_a_class_is_fitted_on_at_most_half_of_its_smaller_side(n, m, per_class):
     k = fitting_size(n, m, per_class)
     assert k == min(per_class, n // 2, m // 2)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda answers, labels: np.full(len(labels), np.nan),
+        lambda answers, labels: np.where(labels == 0, np.nan, 0.5),
+        lambda answers, labels: answers.logits[:1, 0],
+        lambda answers, labels: answers.logits,
+        lambda answers, labels: 0.5,
+        lambda answers, labels: None,
+        lambda answers, labels: np.array(["sure"] * len(labels)),
+    ],
+)
+def test_what_is_not_a_number_for_each_example_is_refused_and_never_counted(score):
+    answers = Answers.from_logits(np.arange(12, dtype=np.float32).reshape(4, 3))
+    labels, index = np.array([0, 1, 2, 0]), np.arange(4, dtype=np.int32)
+    predictions = Predictions(
+        dict.fromkeys(("train", "test"), labels),
+        dict.fromkeys(("train", "test"), index),
+        {"benign": {"train": answers, "test": answers}},
+    )
+    with pytest.raises(SpecError, match=r"^score: .*allowed: numbers of the shape \(4,\), none of them NaN$"):
+        ViewScores.of(predictions, "benign", score)

@@ -31,7 +31,9 @@ def test_the_first_run_of_every_preset_keeps_its_id(first):
 
 def test_a_new_attack_and_other_settings_of_attacks_leave_the_id(first, monkeypatch):
     pinned = json.loads(PINNED.read_text())["demo"]["quick"]
-    monkeypatch.setitem(registry.ATTACKS.rows, "toy", registry.AttackRow(name="toy", words="a toy", short="toy"))
+    monkeypatch.setitem(
+        registry.ATTACKS.rows, "toy", registry.AttackRow(name="toy", words="a toy", short="toy", score="toys:toy")
+    )
     run = first(sweeps.presets()["demo"], "quick", "inference.splits=2", 'inference.attacks=["toy", "gap"]')
     assert run.inference == replace(run.inference, splits=2, attacks=("toy", "gap"))
     assert run.run_id == pinned
