@@ -76,7 +76,8 @@ def test_another_package_adds_rows(fresh, tmp_path):
     package(
         tmp_path,
         "[mia_explore.attacks]\nluck = toy_rows:LUCK\n",
-        toy_rows="from engine.registry import AttackRow\nLUCK = AttackRow(name='luck', words='w', short='l', score='t:l')\n",
+        toy_rows="from engine.registry import AttackRow\n"
+        "LUCK = AttackRow(name='luck', words='w', short='l', score='t:l')\n",
     )
     assert list(fresh()) == [*registry.ATTACKS, "luck"]
     assert "torch" not in sys.modules["toy_rows"].__dict__
