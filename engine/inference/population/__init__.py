@@ -1,0 +1,1 @@
+"""Membership inference by comparison with other models trained alike, whose members the attacker knows."""
