@@ -153,7 +153,7 @@ def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop:
             return prediction_files.load(path)
         except PredictionsError as error:
             notice(emit, experiment.run_id, f"predictions computed again: {error}")
-    data = datasets.load(experiment.data, Path(context.options.data_root)).to(context.device)
+    data = datasets.load(experiment.data, Path(context.options.data_root), experiment.seed).to(context.device)
     meter = Meter(experiment, data, context.folder, emit, should_stop)
     for words in data.notes:
         meter.notice(words)

@@ -11,7 +11,7 @@ import torch
 from engine import registry
 from engine.data import repeated_images
 from engine.data.images import pixels, shrink
-from engine.data.pool import TEST, TRAIN, select
+from engine.data.pool import TEST, TRAIN, Pool, members, select
 from engine.data.sources import DatasetError, fingerprint
 from engine.data.splits import Dataset, Split
 from engine.spec.experiment import Data
@@ -24,30 +24,43 @@ def download(data: Data, root: Path) -> None:
         row.load("download")(data, root)
 
 
-def load(data: Data, root: Path) -> Dataset:
-    """The data set on the CPU; only the images that are used are decoded.
+def load(data: Data, root: Path, seed: int = 0) -> Dataset:
+    """The data set on the CPU, members as its training images; only the images that are used are decoded.
 
-    `root` is the folder of data sets. Raises `DatasetError` where files are missing or damaged, or differ from
-    `data.fingerprint` if that is set.
+    `root` is the folder of data sets; `seed`, the run's, draws the members where `data.split` says so. Raises
+    `DatasetError` where files are missing or damaged, or differ from `data.fingerprint` if that is set.
     """
     if data.fingerprint and fingerprint(data, root) != data.fingerprint:
         raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
     pool = registry.DATASETS[data.family].load()(data, root)
-    train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
-    test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
-    rows = np.concatenate([pool.train[train], pool.test[test]])
+    rows, index, n_train = _drawn(pool, data, seed)
     images, notes = pool.read(rows)
     if data.image_size:
         images = shrink(images, data.image_size)
     labels = torch.from_numpy(pool.labels[rows])
     files = tuple(pool.files[row] for row in rows) if pool.files else ()
-    splits = (slice(len(train)), slice(len(train), None))
     first, second = (
-        Split(images[part], labels[part], torch.from_numpy(index.astype(np.int32)), files[part])
-        for part, index in zip(splits, (train, test), strict=True)
+        Split(images[part], labels[part], torch.from_numpy(index[part].astype(np.int32)), files[part])
+        for part in (slice(n_train), slice(n_train, None))
     )
     warnings = repeated_images.warnings(first, second, pool.left_out)
     return Dataset(first, second, len(pool.class_names), pool.class_names, warnings, notes)
+
+
+def _drawn(pool: Pool, data: Data, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """The pool's rows that are used, members first; what they are called; and how many are members.
+
+    Images are called by their place in their own split; where members are drawn, by that in training and test
+    together, which is the same in every run.
+    """
+    train = select(pool.labels[pool.train], data.train_fraction, data.split_seed, TRAIN)
+    test = select(pool.labels[pool.test], data.test_fraction, data.split_seed, TEST)
+    rows = np.concatenate([pool.train[train], pool.test[test]])
+    if data.split == "paper":
+        return rows, np.concatenate([train, test]), len(train)
+    member = members(pool.labels[rows], data.split, data.member_share, seed)
+    order = np.concatenate([np.flatnonzero(member), np.flatnonzero(~member)])
+    return rows[order], np.concatenate([train, len(pool.train) + test])[order], int(member.sum())
 
 
 __all__ = ["Dataset", "DatasetError", "Split", "download", "load", "pixels"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-HELD_OUT, TRAIN, TEST = range(3)
+HELD_OUT, TRAIN, TEST, MEMBERS = range(4)
 """What a random draw is for; draws for different purposes are independent."""
 
 
@@ -40,12 +40,30 @@ def select(labels: np.ndarray, share: float, seed: int, purpose: int) -> np.ndar
     With the same seed a smaller share is part of a larger one. The legacy generator is used because numpy has frozen
     its stream: the same seed draws the same images with every release.
     """
-    generator = np.random.RandomState(np.random.MT19937(np.random.SeedSequence((seed, purpose))))
+    generator = _frozen_stream(seed, purpose)
     chosen = []
     for label in np.unique(labels):
         order = generator.permutation(np.flatnonzero(labels == label))
         chosen.append(order[: max(1, round(share * len(order)))])
     return np.sort(np.concatenate(chosen))
+
+
+def members(labels: np.ndarray, split: str, share: float, seed: int) -> np.ndarray:
+    """Whether each of the images is a member: bool (n,).
+
+    split: `random`, a share of every class; of one half, an odd seed takes what the even one before it has left, so
+    that each image is a member of just one of the two. `bernoulli`: each image with the chance `share`.
+    """
+    if split == "bernoulli":
+        return _frozen_stream(seed, MEMBERS).random_sample(len(labels)) < share
+    halves = share == 0.5
+    chosen = np.zeros(len(labels), bool)
+    chosen[select(labels, share, seed // 2 if halves else seed, MEMBERS)] = True
+    return ~chosen if halves and seed % 2 else chosen
+
+
+def _frozen_stream(seed: int, purpose: int) -> np.random.RandomState:
+    return np.random.RandomState(np.random.MT19937(np.random.SeedSequence((seed, purpose))))
 
 
 def reader(images: Tensor) -> Reader:

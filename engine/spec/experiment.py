@@ -19,6 +19,9 @@ from engine.spec.recipes import Recipe, settings_of
 from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
+MEMBER_SPLITS = ("paper", "random", "bernoulli")
+"""How members may be drawn."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
@@ -36,6 +39,11 @@ class Data:
     """Draws the fractions, and the split of a folder that has no `train` and `test` of its own."""
     test_share: float = 0.2
     """Share of a folder without its own split that is held out as test."""
+    split: str = "paper"
+    """Who is a member: the data set's own training images (`paper`), or of all its images those that the run's seed
+    draws: a share of every class (`random`), or each by a coin of its own (`bernoulli`)."""
+    member_share: float = 0.5
+    """Share of all images that are members where the seed draws them. Of one half, seeds 2k and 2k + 1 draw halves."""
     fingerprint: str = ""
     """Hash of the data set's files: the same name with other content is another experiment."""
 
@@ -50,7 +58,11 @@ class Data:
             require(match is not None, "size", self.size, "HEIGHTxWIDTH such as 48x42")
         for name in ("train_fraction", "test_fraction"):
             require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0, at most 1")
-        require(0 < self.test_share < 1, "test_share", self.test_share, "above 0, below 1")
+        for name in ("test_share", "member_share"):
+            require(0 < getattr(self, name) < 1, name, getattr(self, name), "above 0, below 1")
+        require_known("split", self.split, MEMBER_SPLITS)
+        if self.split == "paper" and self.member_share != Data.member_share:
+            refuse("member_share", self.member_share, "none with split = 'paper', whose members nobody draws")
         require(self.split_seed >= 0, "split_seed", self.split_seed, "0 or more")
 
     @property
@@ -79,7 +91,7 @@ class Data:
 
     def identity(self) -> dict[str, Any]:
         """What changes the images; a folder counts by content, not by the place it lies in."""
-        settings = dataclasses.asdict(self) | {"name": self.family}
+        settings = without_neutral("data", dataclasses.asdict(self) | {"name": self.family})
         if not self._at_path:
             del settings["test_share"]
             if self.train_fraction == self.test_fraction == 1:
@@ -167,6 +179,7 @@ class Inference:
 
 
 _NEUTRAL = {
+    "data": {"split": "paper", "member_share": 0.5},
     "recipe": {
         "steps_rule": "",
         "decays": "kernels",
@@ -180,6 +193,11 @@ _NEUTRAL = {
     "evaluation": {"temperature": 1.0},
 }
 """Settings that do nothing at these values, at which they are left out of a spec."""
+
+
+def without_neutral(section: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A section's settings without those that do nothing."""
+    return {name: value for name, value in content.items() if _NEUTRAL[section].get(name, ...) != value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +247,7 @@ class Experiment:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and text, without settings that do nothing."""
         content = json.loads(json.dumps(dataclasses.asdict(self)))
-        for section, neutral in _NEUTRAL.items():
-            for name, value in neutral.items():
-                if content[section].get(name) == value:
-                    del content[section][name]
-        return content
+        return content | {section: without_neutral(section, content[section]) for section in _NEUTRAL}
 
     def identity(self) -> str:
         """Canonical JSON of all that changes the model's answers; what is inferred from them is named apart."""
@@ -260,6 +274,15 @@ class Experiment:
         del content["evaluation"], content["inference"]
         if self._row.budget == "evaluated":
             del content["epsilon"]
+        return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    @property
+    def population_id(self) -> str | None:
+        """Hash of all but the seed where that draws the members: runs with the same one are each other's references."""
+        if self.data.split == "paper":
+            return None
+        content = self._content()
+        del content["inference"], content["seed"]
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
 
     @property
