@@ -139,7 +139,7 @@ class Fact:
     class_label: int | None
     """The class it speaks of; None for all classes."""
     threshold_rule: str
-    """`oracle` (chosen on the examples it is reported on), `heldout` (on others) or `none` (nothing was chosen)."""
+    """`oracle`: chosen on the examples reported on; `heldout`: on others; `references`: on other models; `none`."""
     metric: str
     value: float
     ci_low: float | None
@@ -239,7 +239,7 @@ SCORE_TYPES = {
 CLOSED = {
     "view": registry.VIEWS,
     "split": ("train", "test"),
-    "threshold_rule": ("oracle", "heldout", "none"),
+    "threshold_rule": ("oracle", "heldout", "references", "none"),
     "state": ("queued", *FINISHED),
 }
 """Fields of which a stranger's line may have these words only: the store and every table know no others."""
@@ -315,8 +315,8 @@ def _check_content(event: Event) -> None:
         raise TypeError("versions are not texts that can be printed")
     if isinstance(event, ClassNames) and not all(map(_is_word, event.names)):
         raise TypeError("names cannot be printed")
-    if isinstance(event, AttackStarted | AttackEnded) and not all(map(_is_metric, event.settings.items())):
-        raise TypeError("settings are not numbers")
+    if not all(_is_metric(own) or all(map(_is_word, own)) for own in getattr(event, "settings", {}).items()):
+        raise TypeError("settings are neither numbers nor words")
     if isinstance(event, Warnings) and not all(map(_is_warning, event.warnings)):
         raise TypeError("warnings are not texts that can be printed")
     if isinstance(event, Scores) and len({len(getattr(event, name)) for name in SCORE_TYPES}) != 1:

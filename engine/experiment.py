@@ -3,8 +3,9 @@
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from engine.evaluation.prediction_files import PredictionsError
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.failures import in_one_line
 from engine.inference import risk
+from engine.inference.population import audit as population_audit
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import fingerprints, networks, pretrained, weights
-from engine.registry import BENIGN
+from engine.registry import ATTACKS, BENIGN
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment, Inference
 from engine.spec.recipes import PretrainedRecipe
@@ -55,7 +57,8 @@ def run(
 ) -> None:
     """Train, attack and audit one model; every fact leaves through `emit`, the last one being how the run ended.
 
-    attacks: carried out on its answers; None: those of the experiment. Finished parts are found in the run's folder and
+    attacks: carried out on its answers; None: those of the experiment; those that need other runs wait for
+    `infer_more`. Finished parts are found in the run's folder and
     not computed again. A failure of the run is an event too, not an exception; `Stopped` is reported as the state
     `queued`.
     """
@@ -83,7 +86,9 @@ def run(
             notice(emit, run_id, words)
         for event in told_by(answers, experiment):
             emit(event)
-        infer(run_id, answers, experiment.inference.asked() if attacks is None else attacks, emit, should_stop)
+        wanted = experiment.inference.asked() if attacks is None else attacks
+        alone = {attack: own for attack, own in wanted.items() if not ATTACKS[attack].references}
+        infer(run_id, answers, alone, emit, should_stop)
     except Stopped:
         state = "queued"
     except DivergedError as reason:
@@ -93,17 +98,24 @@ def run(
 
 
 def infer_more(
-    run_id: str, folder: Path, attacks: Asked, emit: Emit, should_stop: Callable[[], bool] = lambda: False
+    run_id: str,
+    folder: Path,
+    attacks: Asked,
+    emit: Emit,
+    should_stop: Callable[[], bool] = lambda: False,
+    population: Sequence[str] = (),
 ) -> None:
     """Carry out attacks on the answers that a run has kept in its folder, and nothing else; ends with `AttacksEnded`.
 
-    `SpecError` where the answers are not there or cannot be read.
+    population: the runs, whose folders lie beside it, that attacks with references compare it with. `SpecError` where
+    the answers are not there or cannot be read.
     """
     path = folder / ANSWERS
     if not path.exists():
         raise SpecError(f"its answers are not kept here ({path})")
     try:
-        failed = infer(run_id, prediction_files.load(path), attacks, emit, should_stop)
+        others = [folder.parent / other / ANSWERS for other in population]
+        failed = infer(run_id, prediction_files.load(path), attacks, emit, should_stop, (path, others))
         state, error = "done", "; ".join(failed) or None
     except PredictionsError as reason:
         raise SpecError(f"its answers cannot be read: {reason}") from None
@@ -112,8 +124,19 @@ def infer_more(
     emit(events.AttacksEnded(run_id=run_id, state=state, time=time.time(), error=error))
 
 
-def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_stop: Callable[[], bool]) -> list[str]:
-    """Carry out inference attacks one after another; a line for each that failed, which leaves the others alone."""
+def infer(
+    run_id: str,
+    answers: Predictions,
+    attacks: Asked,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    files: tuple[Path, Sequence[Path]] | None = None,
+) -> list[str]:
+    """Carry out inference attacks one after another; a line for each that failed, which leaves the others alone.
+
+    files: the run's own answers and those of the others of its population, for attacks with references.
+    """
+    together = cache(population_audit.population)
 
     def begin(attack: str, view: str) -> None:
         if should_stop():
@@ -129,7 +152,11 @@ def infer(run_id: str, answers: Predictions, attacks: Asked, emit: Emit, should_
             settings = Inference(attacks=(attack,), **own)
             if words := inference.scarcity(answers, settings):
                 notice(emit, run_id, words)
-            found = list(inference.audit(answers, settings, begin))
+            if ATTACKS[attack].references:
+                path, others = files or (Path(), ())
+                found = list(inference.audit_in(together(path, tuple(others)), settings, begin))
+            else:
+                found = list(inference.audit(answers, settings, begin))
             if nameless := next((fact.metric for fact in found if math.isnan(fact.value)), None):
                 raise SpecError(f"its {nameless} is NaN")
         except Stopped:

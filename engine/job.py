@@ -63,7 +63,7 @@ def _run(job: Assignment, emit: experiment.Emit, stop: threading.Event) -> None:
     with open(folder / "lock", "w") as lock:
         _acquire(lock, folder)
         if job.job_id.stage == "facts":
-            experiment.infer_more(job.run_id, folder, job.attacks, emit, stop.is_set)
+            experiment.infer_more(job.run_id, folder, job.attacks, emit, stop.is_set, job.population)
             return
         context = RunContext(folder, job.options, experiment.choose_device(job.device))
         experiment.run(Experiment.from_dict(job.experiment), context, emit, stop.is_set, job.attacks)

@@ -62,6 +62,8 @@ class Assignment:
     """`Experiment.to_dict()`."""
     attacks: Mapping[str, Mapping[str, Any]]
     """Of each inference attack to carry out its own settings."""
+    population: tuple[str, ...] = ()
+    """The other runs that attacks with references compare it with; their folders lie beside the run's."""
     run_folder: str
     """Checkpoints, weights and predictions of the run."""
     options: RunOptions

@@ -287,6 +287,26 @@ ATTACKS = Registry(
         settings=("per_class", "splits", "seed"),
         by_class="margin",
     ),
+    AttackRow(
+        name="lira",
+        words="the likelihood ratio among models trained alike (Carlini et al. 2022)",
+        short="lira",
+        code="engine.inference.population.audit:audit",
+        score="engine.inference.population.lira:attack",
+        settings=("variance", "seed"),
+        rules=("references", "oracle"),
+        references=True,
+    ),
+    AttackRow(
+        name="rmia",
+        words="how much surer it is than models trained alike (Zarifzadeh et al. 2024)",
+        short="rmia",
+        code="engine.inference.population.audit:audit",
+        score="engine.inference.population.rmia:attack",
+        settings=("seed",),
+        rules=("references", "oracle"),
+        references=True,
+    ),
 )
 
 
@@ -298,6 +318,11 @@ def written_datasets() -> list[str]:
 def training_defenses() -> list[str]:
     """Defenses that train; the others' weights come trained."""
     return [name for name, row in DEFENSES.items() if row.trains]
+
+
+def attacks_on(split: str = "paper") -> tuple[str, ...]:
+    """Inference attacks on a run whose members are drawn so; where nobody draws them, there is no population."""
+    return tuple(name for name, row in ATTACKS.items() if split != "paper" or not row.references)
 
 
 def left_out() -> list[str]:

@@ -149,6 +149,9 @@ class AttackRow(RegistryRow):
     """How thresholds may be chosen; `none`: it chooses nothing."""
     by_class: str = ""
     """What tables of classes call it; empty where it is not carried out class by class."""
+    references: bool = False
+    """It compares with the other runs of a population, whose answers must be there; its score takes (odds, references,
+    settings), see `engine.inference.population`. Only where it is asked for by name."""
     slow: bool = False
     """It fits networks: its code takes `go_on` besides, to be asked with the classes done and all."""
 

@@ -8,12 +8,19 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from engine.events import AttackEnded, AttackStarted
+from engine.registry import ATTACKS
 from store.facts import as_columns, with_batch
 
 Asked = Mapping[str, Mapping[str, Any]]
 """Of each attack its own settings."""
 KEY = "run_id = $run_id AND attack = $attack AND settings = $settings"
 WAITING = "state IN ('queued', 'running')"
+_NAMED = "run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))"
+SPOKEN_OF = (
+    f"($run_ids IS NULL OR {_NAMED} OR (population <> '' AND population IN "
+    f"(SELECT population FROM runs WHERE {_NAMED})))"
+)
+"""Runs named, with the others of their populations; all where none is named."""
 
 
 def ask(cursor: DuckDBPyConnection, asked: Mapping[str, Asked]) -> None:
@@ -43,12 +50,33 @@ def waiting(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) ->
     sql = (
         "SELECT i.run_id, i.attack, i.settings FROM inferences i JOIN runs r USING (run_id) "
         "WHERE (i.state IN ('queued', 'running') OR (r.state <> 'done' AND i.state <> 'done')) "
-        "AND ($run_ids IS NULL OR run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))) ORDER BY i.rowid"
+        f"AND {SPOKEN_OF} ORDER BY i.rowid"
     )
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for run_id, attack, own in cursor.execute(sql, {"run_ids": run_ids and list(run_ids)}).fetchall():
         found.setdefault(run_id, {})[attack] = json.loads(own)
     return found
+
+
+def ask_populations(cursor: DuckDBPyConnection, new: Sequence[str]) -> None:
+    """Ask the runs of these runs' populations again for what they found with fewer references."""
+    sql = (
+        "UPDATE inferences SET state = 'queued', error = NULL WHERE state IN ('done', 'failed') "
+        "AND attack IN (SELECT unnest(CAST($attacks AS VARCHAR[]))) AND run_id IN (SELECT run_id FROM runs "
+        f"WHERE population <> '' AND population IN (SELECT population FROM runs WHERE {_NAMED}))"
+    )
+    compared = [name for name, row in ATTACKS.items() if row.references]
+    cursor.execute(sql, {"attacks": compared, "run_ids": list(new)})
+
+
+def populations(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Run -> the other runs of its population, of those that have one."""
+    sql = (
+        "SELECT a.run_id, list(b.run_id ORDER BY b.seed) FROM runs a JOIN runs b "
+        "ON a.population <> '' AND a.population = b.population AND a.run_id <> b.run_id "
+        f"WHERE a.{_NAMED} GROUP BY a.run_id"
+    )
+    return {run_id: tuple(others) for run_id, others in cursor.execute(sql, {"run_ids": list(run_ids)}).fetchall()}
 
 
 def start(cursor: DuckDBPyConnection, event: AttackStarted, live: bool = False) -> None:

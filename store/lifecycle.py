@@ -8,6 +8,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from engine.events import RunEnded, RunStarted
+from engine.registry import ATTACKS
 from engine.run_states import FINISHED, RETRIED, WAITING
 from engine.spec import unusual_settings
 from engine.spec.experiment import Experiment, SpecError
@@ -31,6 +32,7 @@ def enqueue(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun], prio
     if known:
         _complete(cursor, sweep, [asked[run_id] for run_id in known])
     _join(cursor, sweep, order)
+    attacks.ask_populations(cursor, [run.run_id for run in new])
     attacks.ask(cursor, {run_id: _experiment(asked[run_id]).inference.asked() for run_id in order})
     return [run.run_id for run in new]
 
@@ -104,18 +106,29 @@ def retry(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> None:
 
 
 def pending(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) -> list[PendingRun]:
-    """Queued and running runs, and done ones that are asked for more attacks, the one to go first in front."""
+    """Queued and running runs, and done ones that are asked for more attacks, the one to go first in front.
+
+    run_ids: these runs alone, with the others of their populations, whose facts they may have outdated.
+    """
     asked = attacks.waiting(cursor, run_ids)
     rows = cursor.execute(
         "SELECT run_id, spec, place, state, priority, attempts FROM runs "
         "WHERE (state IN ('queued', 'running') "
         "OR (state = 'done' AND run_id IN (SELECT unnest(CAST($asked AS VARCHAR[]))))) "
-        "AND ($run_ids IS NULL OR run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))) "
+        f"AND {attacks.SPOKEN_OF} "
         "ORDER BY priority DESC, submission",
         {"asked": list(asked), "run_ids": run_ids and list(run_ids)},
     ).fetchall()
+    others = attacks.populations(cursor, [row[0] for row in rows])
     return [
-        PendingRun(run_id, json.loads(spec), json.loads(place or "{}"), *rest, asked.get(run_id, {}))
+        PendingRun(
+            run_id,
+            json.loads(spec),
+            json.loads(place or "{}"),
+            *rest,
+            asked.get(run_id, {}),
+            others.get(run_id, ()) if any(ATTACKS[attack].references for attack in asked.get(run_id, {})) else (),
+        )
         for run_id, spec, place, *rest in rows
     ]
 
@@ -142,6 +155,7 @@ def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Columns,
         "epsilon": [experiment.epsilon for experiment in experiments],
         "evaluation_epsilon": [experiment.evaluation.epsilon for experiment in experiments],
         "train_fraction": [experiment.data.train_fraction for experiment in experiments],
+        "population": [experiment.population_id or "" for experiment in experiments],
         "setting": [unusual_settings.setting(experiment) for experiment in experiments],
         "spec": [_json(run.experiment) for run in new],
     }

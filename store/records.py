@@ -27,6 +27,8 @@ class PendingRun(NamedTuple):
     attempts: int
     attacks: dict[str, dict[str, Any]]
     """Inference attacks that it has not got, with the own settings of each."""
+    population: tuple[str, ...] = ()
+    """The other runs of its population, where one of these attacks compares it with them."""
 
 
 class QueryAnswer(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.inference.facts import Fact
 from engine.inference.many_classes import corrected
+from engine.inference.population.references import Population
 from engine.inference.scores import fitting_size
 from engine.registry import ATTACKS, AttackRow
 from engine.spec.experiment import Inference
@@ -51,6 +52,17 @@ def audit(
                 yield from _groups_apart(predictions, view, settings, row)
 
 
+def audit_in(
+    population: Population, settings: Inference, on_attack: Callable[[str, str], None] = lambda *_: None
+) -> Iterator[Fact]:
+    """Run every attack of the settings on every view of the first model of a population."""
+    for view in population.views:
+        for attack in settings.attacks:
+            on_attack(attack, view)
+            row = ATTACKS[attack]
+            yield from corrected(row.load()(population, view, settings, _generator(settings, row.name, view), row))
+
+
 def _groups_apart(predictions: Predictions, view: str, settings: Inference, attack: AttackRow) -> Iterator[Fact]:
     """`SCORE-robust` and `SCORE-plain`: the members that were trained robustly, and the others, against all others."""
     for group, chosen in (("robust", predictions.robust), ("plain", ~predictions.robust)):
@@ -62,5 +74,9 @@ def _groups_apart(predictions: Predictions, view: str, settings: Inference, atta
 def _audit(
     predictions: Predictions, view: str, settings: Inference, attack: AttackRow, **asking: Callable[[int, int], bool]
 ) -> Iterator[Fact]:
-    generator = np.random.default_rng([settings.seed, zlib.crc32(f"{attack.name} {view}".encode())])
+    generator = _generator(settings, attack.name, view)
     return corrected(attack.load()(predictions, view, settings, generator, attack, **asking))
+
+
+def _generator(settings: Inference, attack: str, view: str) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, zlib.crc32(f"{attack} {view}".encode())])

@@ -19,7 +19,7 @@ from engine.evaluation import plausibility, prediction_files, repeated_answers
 from engine.evaluation.prediction_files import Reading
 from engine.evaluation.predictions import Predictions
 from engine.inference.facts import Fact
-from engine.registry import ATTACKS
+from engine.registry import ATTACKS, attacks_on
 from engine.spec.experiment import Inference
 from engine.validation import SpecError, require
 
@@ -31,7 +31,7 @@ def main() -> int:
     """Print what is found; 2 with one line where the file or a setting is of no use."""
     parser = argparse.ArgumentParser(prog="python -m engine.inference", description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--attacks", default=",".join(ATTACKS), help="comma between them")
+    parser.add_argument("--attacks", default=",".join(attacks_on()), help="comma between them")
     parser.add_argument("--per-class", type=int, default=Inference.per_class)
     parser.add_argument("--seed", type=int, default=Inference.seed)
     parser.add_argument("--time-limit", type=float, default=MINUTES, help="minutes for all networks")

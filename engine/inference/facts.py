@@ -153,6 +153,24 @@ class About:
             spread = found.accuracies.std(ddof=1)
             yield self.fact("heldout", "inference_accuracy_std", spread, None, None, found.rest)
 
+    def references(self, ranked: Ranking, judged: Sequence[Ranking]) -> Iterator[Tested]:
+        """Thresholds chosen where other models are the targets: the best one, and those that keep low rates there."""
+        pooled = _together(judged)
+        counts = pooled.positives()
+        examples = ranked.n_member, ranked.n_nonmember
+        outcome = _at(ranked, float(pooled.taus[int(ranking.best(*counts))]))
+        yield from self._outcome(
+            "references", outcome, difference_interval(outcome), examples, chance_of_difference(outcome)
+        )
+        for rate in LOW_RATES:
+            few = np.flatnonzero(counts[1] <= ranking.allowed(rate, pooled.n_nonmember))
+            found = _at(ranked, float(pooled.taus[few[0]]) if few.size else np.inf)
+            for metric, share, of, n in (
+                ("tpr_at_fpr", found.tpr, found.true_positives, found.n_member),
+                ("fpr_used", found.fpr, found.false_positives, found.n_nonmember),
+            ):
+                yield self.fact("references", f"{metric}_{rate:g}", share, wilson_interval(of, n), None, examples)
+
     def curve(self, ranked: Ranking, resampled: Sequence[np.ndarray], rule: str = "none") -> Iterator[Tested]:
         """AUC and the TPR at low FPR with the intervals of `resampling.bootstrap`, and the FPR that one really has.
 
@@ -182,6 +200,22 @@ class About:
         """An AUC with its interval over the bootstrap."""
         interval = percentile_interval(resampled)
         return self.fact(rule, "auc", value, interval, interval[0] > 0.5, examples, chance)
+
+
+def _together(rankings: Sequence[Ranking]) -> Ranking:
+    """The examples of several rankings as those of one."""
+    scores = [np.repeat(each.taus, np.diff(np.append(each.starts, len(each.is_member)))) for each in rankings]
+    sides = [
+        [own[side] for own, side in zip(scores, chosen, strict=True)]
+        for chosen in ([each.is_member for each in rankings], [~each.is_member for each in rankings])
+    ]
+    return Ranking.of(*(np.concatenate(side) for side in sides))
+
+
+def _at(ranked: Ranking, tau: float) -> Outcome:
+    """What `score >= tau` does."""
+    true, false = (np.append(counts, 0) for counts in ranked.positives())
+    return Outcome.at(true, false, int(np.searchsorted(ranked.taus, tau)))
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:

@@ -24,7 +24,8 @@ def job_of(run: PendingRun, project: Project) -> Job:
         if not kept.exists():
             raise SpecError(f"its answers are not kept here ({kept}), so no more can be inferred from them")
         options = replace(from_mapping(RunOptions, run.place or {"data_root": ""}, "place"), device="cpu")
-        return Job(job_id=JobId(run.run_id, "facts"), options=options, needs=(answers,), **common)
+        needs = (answers, *(f"answers:{other}" for other in run.population))
+        return Job(job_id=JobId(run.run_id, "facts"), options=options, needs=needs, population=run.population, **common)
     if not run.place:
         raise SpecError("it came in by import; submit its sweep to run it here")
     if experiment.run_id != run.run_id:

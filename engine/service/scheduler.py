@@ -27,6 +27,8 @@ class Job:
     """`Experiment.to_dict()`."""
     attacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of each inference attack to carry out its own settings."""
+    population: tuple[str, ...] = ()
+    """The other runs that attacks with references compare it with."""
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     priority: int = 0

@@ -19,6 +19,8 @@ from engine.spec.recipes import Recipe, settings_of
 from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
+VARIANCES = ("nig", "global", "image")
+"""How the likelihood ratio takes variances."""
 MEMBER_SPLITS = ("paper", "random", "bernoulli")
 """How members may be drawn."""
 
@@ -150,7 +152,7 @@ class Evaluation:
 class Inference:
     """The membership-inference attacks and how their thresholds are drawn."""
 
-    attacks: tuple[str, ...] = field(default_factory=lambda: tuple(registry.ATTACKS))
+    attacks: tuple[str, ...] = field(default_factory=registry.attacks_on)
     per_class: int = 500
     """Members and non-members of each class that its attack is fitted on; half of the smaller side if fewer."""
     splits: int = 20
@@ -159,6 +161,8 @@ class Inference:
     """The same for inference networks."""
     restarts: int = 3
     """Inference networks for each class and split, whose answers are averaged."""
+    variance: str = "nig"
+    """Of the likelihood ratio: one for all images (`global`), one for each (`image`), or between the two (`nig`)."""
     seed: int = 0
     """Draws the splits, the networks' first weights, and the resamples behind intervals."""
 
@@ -167,6 +171,7 @@ class Inference:
         coerce_fields(self)
         for attack in self.attacks:
             require_known("attacks", attack, registry.ATTACKS)
+        require_known("variance", self.variance, VARIANCES)
         for name in ("per_class", "splits", "network_splits", "restarts"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.seed >= 0, "seed", self.seed, "0 or more")
@@ -234,6 +239,9 @@ class Experiment:
         require(self.seed >= 0, "seed", self.seed, "0 or more")
         if type(self.recipe) is not settings:
             refuse("recipe", type(self.recipe).__name__, settings.__name__)
+        for attack in self.inference.attacks:
+            if attack not in registry.attacks_on(self.data.split):
+                refuse("attacks", attack, "on runs that draw their members: data.split = 'random' or 'bernoulli'")
 
     @property
     def _row(self) -> registry.DefenseRow:

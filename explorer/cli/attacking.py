@@ -2,7 +2,6 @@
 
 import click
 
-from engine.registry import ATTACKS
 from engine.service import protocol
 from engine.service.client import SyncClient
 from engine.service.launch import ensure_engine
@@ -18,13 +17,13 @@ from explorer.results.rendering import plain as plain_table
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("--attacks", default=",".join(ATTACKS), help="Which, with commas between them; else all there are.")
+@click.option("--attacks", default=None, help="Which, with commas between them; else all there are.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of [inference]: splits=50.")
 @options.project
 @click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live display.")
 def attack(
-    runs: tuple[str, ...], attacks: str, overrides: tuple[str, ...], project: Project, detach: bool, plain: bool
+    runs: tuple[str, ...], attacks: str | None, overrides: tuple[str, ...], project: Project, detach: bool, plain: bool
 ) -> int:
     """Ask inference attacks of runs: what they have under the same settings stays, the rest is computed.
 
@@ -36,7 +35,7 @@ def attack(
         sweeps.apply_override(table, f"inference.{override.removeprefix('inference.')}")
     with results(project) as asked:
         found = [find_run(asked, name) for name in runs]
-    wanted = [inferred(run, attacks.split(","), table.get("inference", {})) for run in found]
+    wanted = [inferred(run, () if attacks is None else attacks.split(","), table.get("inference", {})) for run in found]
     requests = [request_like(experiment, run) for experiment, run in zip(wanted, found, strict=True)]
     ensure_engine(project)
     with SyncClient(project) as client:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import click
 
-from engine.registry import ATTACKS
+from engine.registry import attacks_on
 from engine.spec.experiment import Inference
 from engine.text import csv_text, printable
 from explorer.cli.audit_process import Audited, audited
@@ -43,7 +43,7 @@ BY_CLASS_TITLE = "Accuracy class by class, in percent of train/test examples"
     "--attack",
     "attacks",
     multiple=True,
-    type=click.Choice(ATTACKS),
+    type=click.Choice(attacks_on()),
     help="Only this attack; may be given several times.  [default: all of them]",
 )
 @click.option(
@@ -100,7 +100,7 @@ def audit(
     p0, p1, ...    a column for each class, or p_NAME; of raw logits logit0, logit1, ... or logit_NAME
     view           optional; each view has the same examples in the same order
     """  # noqa: D301
-    wanted = tuple(dict.fromkeys(attacks)) or tuple(ATTACKS)
+    wanted = tuple(dict.fromkeys(attacks)) or attacks_on()
     found = audited(path, wanted, per_class, seed, time_limit)
     if csv_path != "-":
         click.echo("\n\n".join(report(found, wanted, by_class)))

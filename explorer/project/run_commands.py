@@ -6,7 +6,6 @@ EngineRefused, EngineUnreachable and SpecError say in one line why it could not 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from engine.registry import ATTACKS
 from engine.service import protocol
 from engine.spec.experiment import Experiment
 from engine.validation import SpecError
@@ -69,7 +68,7 @@ async def certify(project: OpenProject, run_id: str, method: str = TIGHTER) -> s
 async def attack(project: OpenProject, run_id: str) -> str:
     """Ask all inference attacks of a run; those that it lacks are computed from the answers it has kept."""
     run = await _whole(project, run_id)
-    if await _submit(project, run.sweep or run.name, [(inferred(run, tuple(ATTACKS), {}), run)]):
+    if await _submit(project, run.sweep or run.name, [(inferred(run), run)]):
         return f"{run.name} queued for the attacks that it lacks"
     return f"{run.name} has all attacks already"
 

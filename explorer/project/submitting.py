@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.job_settings import RunOptions
-from engine.registry import CERTIFIED, VIEWS
+from engine.registry import CERTIFIED, VIEWS, attacks_on
 from engine.service import protocol
 from engine.service.project import Project
 from engine.spec.experiment import Experiment
@@ -44,8 +45,9 @@ def certified(spec: Mapping[str, Any], method: str) -> Experiment:
     return Experiment.from_dict(spec | {"evaluation": spec["evaluation"] | {"views": views, "certification": method}})
 
 
-def inferred(run: Run, attacks: Sequence[str], settings: Mapping[str, Any]) -> Experiment:
-    """A run's experiment with these inference attacks asked of its answers, under other settings where given any."""
+def inferred(run: Run, attacks: Sequence[str] = (), settings: Mapping[str, Any] = MappingProxyType({})) -> Experiment:
+    """A run's experiment with these inference attacks asked of its answers, or all, under settings where given any."""
+    attacks = attacks or attacks_on(run.spec["data"].get("split", "paper"))
     asked = {**run.spec["inference"], **settings, "attacks": list(attacks)}
     experiment = Experiment.from_dict({**run.spec, "inference": asked})
     if experiment.run_id != run.run_id:

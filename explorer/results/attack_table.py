@@ -93,11 +93,11 @@ class Statistic:
 
 
 # A rule that chooses nothing is flattered by nothing: its accuracy stands beside those of held-out thresholds.
-_CHOSEN_ELSEWHERE = ("none", "heldout")
+_CHOSEN_ELSEWHERE = ("none", "heldout", "references")
 ORACLE = Statistic("ORACLE", "oracle %", "oracle accuracy", "inference_accuracy", ("oracle",), interval=2)
 LUCK = Statistic("LUCK 95%", "luck 95 %", "luck, 95 %", "null_p95", ("oracle",), rank=3)
 HELD_OUT = Statistic(
-    "HELD-OUT", "held-out %", "held-out accuracy", "inference_accuracy", ("heldout", "none"), interval=2
+    "HELD-OUT", "held-out %", "held-out accuracy", "inference_accuracy", ("heldout", "references", "none"), interval=2
 )
 AUC = Statistic("AUC", "AUC %", "AUC", "auc", _CHOSEN_ELSEWHERE, interval=3)
 LOW_RATES = (

@@ -13,7 +13,7 @@ PREFIXES = {
     view: "" if view == registry.BENIGN else f"{registry.VIEWS[view].short}-" for view in registry.headline_views()
 }
 """Before `train` and `test` in headers: `adv-test`."""
-RULES = {"oracle": "oracle", "heldout": "held-out"}
+RULES = {"oracle": "oracle", "heldout": "held-out", "references": "by references"}
 """Threshold rules in words."""
 
 

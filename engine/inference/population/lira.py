@@ -11,9 +11,15 @@ import numpy as np
 from scipy import special, stats
 
 from engine.inference.population.references import References, Side
+from engine.spec.experiment import Inference
 
 TINY = 1e-30
 """Least variance: references that all answer alike still have a likelihood."""
+
+
+def attack(odds: np.ndarray, references: References, settings: Inference) -> np.ndarray:
+    """(images,): the online attack with the variance of the settings."""
+    return online(odds, references, settings.variance)
 
 
 def online(odds: np.ndarray, references: References, variance: str) -> np.ndarray:

@@ -7,8 +7,14 @@ images z with R(x) > gamma R(z), which grows with R(x) alone: R ranks as it does
 import numpy as np
 
 from engine.inference.population.references import References, probabilities
+from engine.spec.experiment import Inference
 
 TINY = 1e-30
+
+
+def attack(odds: np.ndarray, references: References, _settings: Inference) -> np.ndarray:
+    """(images,): the online attack, which has no settings."""
+    return online(odds, references)
 
 
 def online(odds: np.ndarray, references: References) -> np.ndarray:

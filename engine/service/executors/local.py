@@ -49,6 +49,7 @@ class LocalExecutor:
             job_id=job.job_id,
             experiment=job.experiment,
             attacks=job.attacks,
+            population=job.population,
             run_folder=str(folder),
             options=job.options,
             device=device,

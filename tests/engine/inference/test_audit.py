@@ -199,7 +199,7 @@ def test_one_example_on_either_side_is_told_by_the_oracle_alone(make_predictions
 
 def test_leakage_is_found_where_members_are_more_confident(make_predictions):
     predictions = make_predictions(1000, 1000, 5, 2.0)
-    found = audited(predictions, only(*(attack for attack in registry.ATTACKS if attack != "model-class")))
+    found = audited(predictions, only(*(attack for attack in registry.attacks_on() if attack != "model-class")))
     for attack in (*SCORES, *(f"{score}-class" for score in SCORES)):
         fact = found[attack, "benign", None, "heldout", "inference_accuracy"]
         assert fact.leaks

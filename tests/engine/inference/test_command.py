@@ -51,11 +51,11 @@ def test_it_tells_each_attacks_facts_as_it_ends_the_slow_one_last(call, file):
     kinds = [json.loads(line)["kind"] for line in printed.splitlines()]
     assert [kind for kind in kinds if kind != "progress"] == [
         "file",
-        *["begin", "found"] * len(registry.ATTACKS),
+        *["begin", "found"] * len(registry.attacks_on()),
         "end",
     ]
     told = [message["attack"] for message in messages(printed, "found")]
-    assert told == [*(attack for attack in registry.ATTACKS if attack != "model-class"), "model-class"]
+    assert told == [*(attack for attack in registry.attacks_on() if attack != "model-class"), "model-class"]
     wanted = [asdict(fact) for fact in inference.audit(prediction_files.load(file), Inference())]
     assert in_order(facts(printed)) == in_order(wanted)
 

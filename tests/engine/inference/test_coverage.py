@@ -40,7 +40,7 @@ def test_the_answers_are_of_realistic_size():
 
 
 @pytest.mark.parametrize("repeats", [10, pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
+@pytest.mark.parametrize("attack", registry.attacks_on())
 def test_intervals_hold_one_half_without_leakage(attack, repeats):
     """50 repeats: 44 at least; 10 repeats: 8."""
     found, flagged = defaultdict(list), defaultdict(set)

@@ -3,7 +3,7 @@ import json
 import pytest
 from textual.command import CommandList, CommandPalette
 
-from engine.registry import ATTACKS
+from engine.registry import attacks_on
 from engine.service import protocol
 from engine.spec import sweeps
 from explorer.app import actions, palette
@@ -184,7 +184,7 @@ async def test_all_attacks_are_asked_of_a_run_that_is_done_and_of_no_other(make_
         await pilot.press("enter")
         await until(pilot, lambda: app.project.told)
         (request,) = app.project.told[0].runs
-        assert request.experiment["inference"]["attacks"] == list(ATTACKS)
+        assert request.experiment["inference"]["attacks"] == list(attacks_on())
         assert request.experiment["defense"] == experiment.to_dict()["defense"]
 
 

@@ -108,7 +108,7 @@ def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
 
 
 @pytest.mark.parametrize("metric", [metric.id for metric in metrics.METRICS])
-@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
+@pytest.mark.parametrize("attack", registry.attacks_on())
 @pytest.mark.parametrize("rule", ["oracle", "heldout"])
 def test_titles_name_the_rule_where_a_threshold_was_chosen_and_shrink(metric, attack, rule):
     view = Choices(metric=metric, attack=attack, rule=rule, leak_view="targeted")
@@ -125,6 +125,13 @@ def test_titles_name_the_rule_where_a_threshold_was_chosen_and_shrink(metric, at
     assert all(title.endswith(f"· {word}") is there for word, there in named.items() for title in titles)
 
 
+def test_a_threshold_that_is_not_the_oracle_is_chosen_on_references_where_an_attack_has_them():
+    chosen = Choices(attack="lira", rule="heldout", leak_view="benign")
+    assert metrics.titles(chosen)[0] == "inference accuracy % · lira (benign) · by references"
+    assert metrics.rule_of(Choices(attack="lira", rule="oracle")) == "oracle"
+    assert metrics.rule_of(Choices(attack="lira", metric="auc", rule="heldout")) == "none"
+
+
 # What is stored
 
 
@@ -139,7 +146,7 @@ def found():
     return [fact for fact in facts if fact.class_label is None]
 
 
-@pytest.mark.parametrize("attack", tuple(registry.ATTACKS))
+@pytest.mark.parametrize("attack", registry.attacks_on())
 @pytest.mark.parametrize("chosen", ["oracle", "heldout"])
 def test_every_number_that_an_attack_has_is_found_under_its_rule(found, attack, chosen):
     rules = {}
