@@ -1,4 +1,4 @@
-"""In which settings an experiment departs from the recipe of its data set, in words for tables and charts."""
+"""In which settings an experiment departs from the recipe and the split of its data set, in words for tables."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,7 +13,7 @@ ASKED = ("steps", "step_size", "temperature")
 
 
 def setting(experiment: Experiment) -> str | None:
-    """`weight decay 0.001, temperature 5`; None where all is as in the nearest scale's recipe."""
+    """`weight decay 0.001, temperature 5`; None where all is as in the nearest scale's recipe and the paper's split."""
     found = [list(_of_scale(experiment, scale)) for scale in SCALES]
     evaluation = experiment.evaluation
     asked = [
@@ -21,7 +21,9 @@ def setting(experiment: Experiment) -> str | None:
         for name in ASKED
         if getattr(evaluation, name) != getattr(Evaluation, name)
     ]
-    return ", ".join([*min(found, key=len), *asked]) or None
+    data = experiment.data
+    drawn = [] if data.split == "paper" else [f"members {data.split} {data.member_share:g}"]
+    return ", ".join([*drawn, *min(found, key=len), *asked]) or None
 
 
 def _of_scale(experiment: Experiment, scale: str) -> Iterator[str]:
