@@ -29,6 +29,8 @@ def test_a_recipe_as_it_is_needs_no_words(dataset, scale, defense, monkeypatch):
         (["recipe.attack_steps=7", "evaluation.steps=7"], "attack steps 7, evaluation steps 7"),
         (["recipe.random_start=false"], "random start no"),
         (["recipe.milestones=[]", "recipe.factors=[]"], "milestones none, factors none"),
+        (["data.split=random"], "members random 0.5"),
+        (["data.split=bernoulli", "data.member_share=0.3", "recipe.steps=9"], "members bernoulli 0.3, steps 9"),
         (["epsilon=0.3", "seed=4", "capacity=3", "evaluation.epsilon=0.1"], None),
     ],
 )
