@@ -60,7 +60,7 @@ def answers_of(n_member, n_nonmember, classes=10):
     return Predictions(labels, {}, {"benign": split_answers})
 
 
-@pytest.mark.parametrize("attack", [attack for attack in registry.ATTACKS if attack != "model-class"])
+@pytest.mark.parametrize("attack", [attack for attack in registry.attacks_on() if attack != "model-class"])
 def test_one_attack_on_60000_and_10000(benchmark, attack):
     """All thresholds, held out 20 times, 400 shuffles and 1000 resamples; goal: global and by class under 3 s."""
     found, settings = answers_of(60_000, 10_000), Inference(attacks=(attack,))

@@ -86,7 +86,7 @@ def lines(told):
 def everything(tmp_path_factory):
     """A run that is asked for every view and inference attack: its experiment, what it told, and its folder."""
     experiment = plan(
-        f"evaluation.views={json.dumps(VIEWS)}", f"inference.attacks={json.dumps(list(registry.ATTACKS))}"
+        f"evaluation.views={json.dumps(VIEWS)}", f"inference.attacks={json.dumps(registry.attacks_on())}"
     )["pgd"]
     folder = tmp_path_factory.mktemp("everything")
     return experiment, collect(experiment, folder), folder
@@ -127,7 +127,7 @@ def test_a_run_with_every_view_and_attack_tells_all_of_each(everything):
     )
     assert [one.view for one in of(told, events.Scores)] == list(VIEWS)
     found = {(one.view, one.attack) for one in of(told, events.Leakage)}
-    assert found == set(itertools.product(VIEWS, tuple(registry.ATTACKS)))
+    assert found == set(itertools.product(VIEWS, registry.attacks_on()))
     classes = {(one.view, one.class_label) for one in of(told, events.Leakage) if one.attack == "model-class"}
     assert classes == set(itertools.product(VIEWS, (None, *range(10))))
     assert {one.leaks for one in of(told, events.Leakage) if one.metric == "inference_accuracy"} <= {True, False}

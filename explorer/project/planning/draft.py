@@ -15,7 +15,7 @@ from engine.spec.experiment import Data
 from engine.spec.recipes import SCALES
 from engine.spec.recipes.steps_rule import read_rule
 from engine.spec.sweeps import RUNS_LIMIT, Sweep
-from engine.validation import SpecError, refuse, require, require_known
+from engine.validation import SpecError, as_number, refuse, require, require_known
 from explorer.project.planning import lists
 from explorer.project.submitting import data_folder
 from explorer.results.sweep_file import document
@@ -135,9 +135,14 @@ def errors(draft: Draft) -> dict[str, str]:
 
 
 def _rehearse(draft: Draft) -> None:
-    """Make one experiment of each defense under each swept setting: what does not go together is refused."""
+    """Make experiments at the ends of each list, of each defense and swept setting: what does not go is refused."""
     table = draft.table()
-    grid = {name: values[:1] if name in LISTS else values for name, values in table["grid"].items()}
+    ends = {
+        name: sorted(values, key=as_number)[:: max(1, len(values) - 1)]
+        for name, values in table["grid"].items()
+        if name in LISTS
+    }
+    grid = table["grid"] | ends
     merged, data = sweeps.settle(table | {"grid": grid}, draft.scale)
     for _ in sweeps.expand(merged, data, draft.scale):
         pass

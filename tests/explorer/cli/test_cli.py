@@ -12,7 +12,7 @@ import pytest
 from command_line import call
 from waiting import patience
 
-from engine.registry import ATTACKS
+from engine.registry import attacks_on
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
@@ -95,7 +95,7 @@ def test_leakage_csv_has_the_promised_columns_and_words(swept):
     folder, _ = swept
     found = rows(call(folder, "export", "leakage", "--csv", "-").stdout)
     assert list(found[0]) == list(COLUMNS)
-    assert {row["attack"] for row in found} == set(ATTACKS)
+    assert {row["attack"] for row in found} == set(attacks_on())
     assert {row["view"] for row in found} == {"benign", "adversarial"}
     assert {row["threshold_rule"] for row in found} == {"oracle", "heldout", "none"}
     assert {row["metric"] for row in found} > {"inference_accuracy", "advantage", "threshold", "tpr", "fpr", "auc"}
@@ -122,7 +122,7 @@ def test_every_table_is_the_same_with_and_without_an_engine_and_in_every_format(
 def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
     folder, _ = swept
     run = rows(call(folder, "export", "runs").stdout)[0]["run_id"]
-    without_networks = [attack for attack in ATTACKS if attack != "model-class"]  # of which the run has few
+    without_networks = [attack for attack in attacks_on() if attack != "model-class"]  # of which the run has few
     chosen = [word for attack in without_networks for word in ("--attack", attack)]
     audited = rows(call(folder, "audit", f"mia-results/runs/{run}/predictions.npz", *chosen, "--csv", "-").stdout)
     kept = [
