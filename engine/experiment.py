@@ -157,8 +157,8 @@ def infer(
                 found = list(inference.audit_in(together(path, tuple(others)), settings, begin))
             else:
                 found = list(inference.audit(answers, settings, begin))
-            if nameless := next((fact.metric for fact in found if math.isnan(fact.value)), None):
-                raise SpecError(f"its {nameless} is NaN")
+            if broken := next((fact.metric for fact in found if math.isnan(fact.value)), None):
+                raise SpecError(f"its {broken} is NaN")
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one attack, the run's other facts stand
