@@ -99,6 +99,8 @@ def plain(table: Table, width: int | None = None) -> str:
     for block in table.blocks:
         title = f"{block.title}   ({block.note})" if block.note else block.title
         own = replace(table, blocks=(block,)).filled()
+        if not own.columns:  # nothing is known, as of a run that failed
+            continue
         if not own.columns[0].heading:
             title, own = "", replace(own, columns=(replace(own.columns[0], long=block.title), *own.columns[1:]))
         blocks.append("\n\n".join(filter(None, [title, "\n".join(_plain_lines(own, width))])))

@@ -51,3 +51,7 @@ def test_markdown_has_what_is_there():
 def test_a_table_too_wide_is_several_with_its_first_and_last_column():
     wide = of({name: ["123456"] for name in ("A", "B", "C", "D", "E")})
     assert [table.names for table in stacked(wide, 28)] == [["A", "B", "C", "E"], ["A", "D", "E"]]
+
+
+def test_a_table_of_which_nothing_is_known_is_no_text():
+    assert plain(Table([Column("NAME"), Column("X")], [Block([], "title")])) == ""
