@@ -1,6 +1,7 @@
 """The rules of the house that a machine can check: who imports what, and the style of the code."""
 
 import ast
+import gc
 import subprocess
 import sys
 from collections import defaultdict
@@ -74,9 +75,18 @@ def modules():
     return found
 
 
+def parsed(path):
+    """The file's syntax tree; a collection of garbage meanwhile makes CPython 3.11 lose count of its depth."""
+    gc.disable()
+    try:
+        return ast.parse(path.read_text())
+    finally:
+        gc.enable()
+
+
 def imported(path, known):
     """The modules that a file names anywhere, in functions and for types alone as well."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
@@ -96,7 +106,7 @@ def test_no_imports_go_round_in_a_circle():
 def test_no_class_name_stands_for_two_ideas():
     where = defaultdict(list)
     for name, path in modules().items():
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 where[node.name].append(name)
     assert not {name: places for name, places in where.items() if len(places) > 1}

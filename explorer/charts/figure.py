@@ -168,8 +168,10 @@ def _clipped(start: Place, end: Place, spans: Sequence[Span]) -> tuple[Place, Pl
         return None
 
     def at(share: float) -> Place:
-        place = [first + share * (last - first) for first, last in zip(start, end, strict=True)]
+        whole = {0.0: start, 1.0: end}.get(share)
+        place = whole or [first + share * (last - first) for first, last in zip(start, end, strict=True)]
+        # Of an end very far away the share may be rounded to the whole line, so ends are moved inside as well.
         inside = [min(max(value, low), high) for value, (low, high) in zip(place, spans, strict=False)]
         return (*inside, *place[len(spans) :])
 
-    return (start if enter == 0 else at(enter)), (end if leave == 1 else at(leave))
+    return at(enter), at(leave)

@@ -109,6 +109,7 @@ ROC = Chart(
 @given(CHARTS, st.integers(-1, 150), st.integers(-1, 40), st.booleans())
 @example(CAPACITY, FEWEST_COLUMNS, FEWEST_ROWS, False)
 @example(replace(ROC, x_log=False), 140, 30, True)
+@example(Chart((Series("far", 0, "1", (0.0, 1.0), (-1e30, 1e13)),), y_range=(0, 1)), 60, 16, False)
 def test_a_chart_fills_its_size_exactly_whatever_it_holds(chart, width, height, plain):
     lines = draw(chart, width, height, plain)
     assert len(lines) == max(0, height)
