@@ -1,19 +1,22 @@
 """The science alone, on a machine with only torch and numpy: `python -m engine FILE.toml --events OUT.jsonl`.
 
 Every fact of every run becomes one line of OUT.jsonl; `mia-explore import OUT.jsonl` brings them home. Weights and
-predictions lie under `runs/` beside that file. Run again, it goes on where it stopped.
+predictions lie under `runs/` beside that file. Runs of a population are compared when all have ended. Run again, it
+goes on where it stopped.
 """
 
 import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import torch
 
 from engine import events, registry
-from engine.experiment import RunContext, choose_device, run
+from engine.experiment import Asked, RunContext, choose_device, infer_more, run
 from engine.failures import in_one_line
 from engine.job_settings import RunOptions, require_threads
 from engine.spec import requirements, sweeps
@@ -37,7 +40,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run every experiment of the sweep that OUT.jsonl does not hold yet; 0 if all are done, 1 if one failed."""
+    """Run and compare the experiments of the sweep that OUT.jsonl does not hold yet; 0 if all are done, 1 if not."""
     arguments = parse()
     sys.path.insert(0, os.getcwd())
     for line in registry.left_out():
@@ -55,38 +58,31 @@ def main() -> int:
     except (SpecError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
+    runs = arguments.events.parent / "runs"
     with sink:
         if sink.tell() and not ends_with_newline(arguments.events):
             sink.write("\n")
         states = [
-            compute(experiment, options, arguments.events.parent / "runs" / experiment.run_id, sink)
+            compute(experiment, options, runs / experiment.run_id, sink)
             for experiment in sweep.experiments
             if experiment.run_id not in done
+        ]
+        states += [
+            compare(run_id, runs / run_id, attacks, others, sink)
+            for run_id, attacks, others in uncompared(sweep.experiments, arguments.events)
         ]
     return 1 if any(state != "done" for state in states) else 0
 
 
-def compute(experiment: Experiment, options: RunOptions, folder: Path, sink) -> str:
+def compute(experiment: Experiment, options: RunOptions, folder: Path, sink: TextIO) -> str:
     """Run one experiment into the sink; returns the state it ended in."""
     state = "failed"
 
     def emit(event: events.Event) -> None:
         nonlocal state
-        if isinstance(event, events.Progress):
-            print(
-                f"\r{event.run_id}  {event.fraction:4.0%}  {event.label}  {event.rate:.0f} img/s   ",
-                end="",
-                file=sys.stderr,
-            )
-            return
-        if isinstance(event, events.Warnings):
-            for warning in event.warnings:
-                print(f"\r! {event.run_id}: {warning['message']}", file=sys.stderr)
         if isinstance(event, events.RunEnded):
             state = event.state
-            print(f"\r{event.run_id}  {state}  {event.error or ''}{' ' * 30}", file=sys.stderr)
-        sink.write(events.to_json(event) + "\n")
-        sink.flush()
+        tell(event, sink)
 
     began, ticks = time.time(), time.monotonic()
     try:
@@ -95,6 +91,61 @@ def compute(experiment: Experiment, options: RunOptions, folder: Path, sink) -> 
         ended = began + time.monotonic() - ticks  # whatever becomes of the clock meanwhile
         emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=in_one_line(error)))
     return state
+
+
+def compare(run_id: str, folder: Path, attacks: Asked, others: Sequence[str], sink: TextIO) -> str:
+    """Attack a run with the others of its population into the sink; `failed` where one of the attacks did."""
+    state = "failed"
+
+    def emit(event: events.Event) -> None:
+        nonlocal state
+        if isinstance(event, events.AttacksEnded):  # of jobs; what it says of each attack is told already
+            state = "failed" if event.error else event.state
+        else:
+            tell(event, sink)
+
+    try:
+        infer_more(run_id, folder, attacks, emit, population=others)
+    except SpecError as error:
+        print(f"\r! {run_id}: {printable(str(error))}", file=sys.stderr)
+    return state
+
+
+def tell(event: events.Event, sink: TextIO) -> None:
+    """Say an event to the person who waits and write it down."""
+    if isinstance(event, events.Progress):
+        rate = f"  {event.rate:.0f} img/s" if event.rate else ""
+        print(f"\r{event.run_id}  {event.fraction:4.0%}  {event.label}{rate}   ", end="", file=sys.stderr)
+        return
+    if isinstance(event, events.Warnings):
+        for warning in event.warnings:
+            print(f"\r! {event.run_id}: {warning['message']}", file=sys.stderr)
+    if isinstance(event, events.RunEnded):
+        print(f"\r{event.run_id}  {event.state}  {event.error or ''}{' ' * 30}", file=sys.stderr)
+    sink.write(events.to_json(event) + "\n")
+    sink.flush()
+
+
+def uncompared(experiments: Sequence[Experiment], path: Path) -> Iterator[tuple[str, Asked, list[str]]]:
+    """Finished runs with attacks that no line tells of since all of the run's population ended, and with its others."""
+    populations = {each.run_id: each.population_id for each in experiments if each.population_id}
+    done, ended = set(), set()
+    for _, event in events.read_lines(path):
+        population = populations.get(getattr(event, "run_id", ""))
+        if isinstance(event, events.RunEnded) and population:
+            (ended.add if event.state == "done" else ended.discard)(event.run_id)
+            done = {one for one in done if populations[one[0]] != population}
+        elif isinstance(event, events.AttackEnded) and population and event.state == "done":
+            done.add((event.run_id, event.attack, repr(sorted(event.settings.items()))))
+    for each in experiments:
+        asked = {
+            attack: own
+            for attack, own in each.inference.asked().items()
+            if registry.ATTACKS[attack].references and (each.run_id, attack, repr(sorted(own.items()))) not in done
+        }
+        if asked and each.run_id in ended:
+            others = [other for other in populations if populations[other] == each.population_id]
+            yield each.run_id, asked, [other for other in others if other != each.run_id]
 
 
 def finished(path: Path) -> set[str]:

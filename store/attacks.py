@@ -59,9 +59,9 @@ def waiting(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) ->
 
 
 def ask_populations(cursor: DuckDBPyConnection, new: Sequence[str]) -> None:
-    """Ask the runs of these runs' populations again for what they found with fewer references."""
+    """Ask the runs of these runs' populations again for what they found, or are finding, with fewer references."""
     sql = (
-        "UPDATE inferences SET state = 'queued', error = NULL WHERE state IN ('done', 'failed') "
+        "UPDATE inferences SET state = 'queued', error = NULL WHERE state IN ('running', 'done', 'failed') "
         "AND attack IN (SELECT unnest(CAST($attacks AS VARCHAR[]))) AND run_id IN (SELECT run_id FROM runs "
         f"WHERE population <> '' AND population IN (SELECT population FROM runs WHERE {_NAMED}))"
     )

@@ -100,9 +100,10 @@ def set_priority(cursor: DuckDBPyConnection, run_id: str, priority: int) -> None
 
 def retry(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> None:
     """Queue those of the runs that failed, diverged or were cancelled, as if their process had never crashed."""
-    for run_id, state in states(cursor, run_ids).items():
-        if state in RETRIED:
-            set_state(cursor, run_id, "queued", attempts=0)
+    again = [run_id for run_id, state in states(cursor, run_ids).items() if state in RETRIED]
+    for run_id in again:
+        set_state(cursor, run_id, "queued", attempts=0)
+    attacks.ask_populations(cursor, again)
 
 
 def pending(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) -> list[PendingRun]:

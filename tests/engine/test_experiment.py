@@ -320,3 +320,20 @@ def test_the_science_alone_refuses_bad_input_in_one_line(tmp_path, engine_alone)
     assert code == 2
     assert complaint.startswith("error: data.name: 'digitz' is not allowed")
     assert complaint.count("\n") == 1
+
+
+def test_the_science_alone_compares_a_population_when_all_have_ended_and_again_when_one_joins(tmp_path, engine_alone):
+    (tmp_path / "mine.toml").write_text('dataset = "digits"\n')
+    settings = ('data.split="random"', 'inference.attacks=["lira"]', 'grid.defense="natural"', "recipe.steps=5")
+    options = [option for override in (*TINY, *settings) for option in ("--set", override)]
+
+    def references(*seeds):
+        code, complaint = engine_alone(tmp_path, *options, "--set", f"grid.seed={list(seeds)}")
+        assert code == 0, complaint
+        told = [event for _, event in events.read_lines(tmp_path / "out.jsonl")]
+        found = [event for event in told if getattr(event, "metric", "") == "references_in"]
+        return [event.value for event in found if event.view == "benign"]
+
+    assert references(0, 1, 2, 3) == [1.0] * 4
+    assert references(0, 1, 2, 3) == [1.0] * 4
+    assert references(0, 1, 2, 3, 4, 5) == [1.0] * 4 + [2.0] * 6

@@ -92,3 +92,43 @@ def test_a_run_that_is_computed_anew_has_all_of_its_attacks_to_do(store, asked, 
     store.set_state(asked.run_id, "failed", "no")
     store.retry([asked.run_id])
     assert [pending.attacks.keys() for pending in store.pending()] == [{"confidence", "gap"}]
+
+
+@pytest.fixture
+def drawn(experiment, store):
+    """Runs of one population, by seed, asked for `lira`."""
+    one = experiment()
+    one = replace(one, data=replace(one.data, split="random"), inference=Inference(attacks=("lira",)))
+    return lambda *seeds: [replace(one, seed=seed) for seed in seeds]
+
+
+def compared(store):
+    return {row[0] for row in store.session.fetch("SELECT run_id FROM inferences WHERE state = 'queued'")[1]}
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "running"])
+def test_runs_that_join_a_population_ask_its_others_again_even_those_at_work(store, drawn, state):
+    first, second, third = drawn(0, 1, 2)
+    store.enqueue("s", [NewRun(run.run_id, run.to_dict(), {}) for run in (first, second)])
+    own = first.inference.asked()["lira"]
+    for run in (first, second):
+        if state == "running":
+            store.apply([AttackStarted(run_id=run.run_id, attack="lira", settings=own, time=1e9)])
+        else:
+            computed(store, run, "lira", state=state, **own)
+    assert compared(store) == set()
+    store.enqueue("s", [NewRun(third.run_id, third.to_dict(), {})])
+    assert compared(store) == {run.run_id for run in (first, second, third)}
+    store.apply([AttackEnded(run_id=first.run_id, attack="lira", settings=own, state="done", time=2e9)])
+    assert first.run_id in compared(store), "what it found is of fewer references"
+
+
+def test_a_failed_run_that_is_tried_again_asks_its_population_again(store, drawn):
+    first, second = drawn(0, 1)
+    store.enqueue("s", [NewRun(run.run_id, run.to_dict(), {}) for run in (first, second)])
+    store.set_state(second.run_id, "failed", "no")
+    computed(store, first, "lira", **first.inference.asked()["lira"])
+    store.retry([first.run_id])
+    assert first.run_id not in compared(store)
+    store.retry([second.run_id])
+    assert first.run_id in compared(store)
