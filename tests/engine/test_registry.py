@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engine import registry
-from engine.registry_rows import LEFT_OUT, _entry_points
+from engine.registry.rows import LEFT_OUT, _entry_points
 from engine.validation import SpecError
 
 TABLES = (
