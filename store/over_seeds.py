@@ -9,7 +9,7 @@ from store.statements import TOLD, TOLD_OF_T, all_of, certification, joined
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
-# `papers` marks those with the paper's own network and image size: only beside them do its numbers stand.
+# `papers` marks those with the paper's own network, image size and members: only beside them do its numbers stand.
 _PAPERS_NETWORK = " ".join(f"WHEN '{name}' THEN '{row.network}'" for name, row in DATASETS.items() if row.in_paper)
 # Steps that follow a rule of the capacity differ along one curve, and so does all that is counted in steps: there the
 # rule counts, and the words of what else departs from the recipe.
@@ -24,7 +24,8 @@ chosen AS (
                 {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}'),
             CASE WHEN {_RULED} THEN '{_COUNTED_IN_STEPS}' ELSE '{{}}' END
         ) || CASE WHEN {_RULED} THEN coalesce(setting, '') ELSE '' END), 1, 8) AS settings,
-        network = CASE dataset {_PAPERS_NETWORK} END AND size IS NULL AS papers
+        network = CASE dataset {_PAPERS_NETWORK} END AND size IS NULL
+            AND json_extract_string(spec, '$.data.split') IS NULL AS papers
     FROM runs WHERE state = 'done'
 )"""
 

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from engine import registry
-from engine.spec.experiment import Evaluation, Experiment
+from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import PretrainedRecipe, recipe_for
 
 DATASETS = {name: row for name, row in registry.DATASETS.items() if row.in_paper}
@@ -53,8 +53,8 @@ def certifies(experiment: Experiment) -> bool:
 
 def _of_data(experiment: Experiment) -> Iterator[str]:
     data = experiment.data
-    same = {"size": None, "train_fraction": 1.0, "test_fraction": 1.0}
-    yield from (f"data {_words(name)}" for name, value in same.items() if getattr(data, name) != value)
+    same = ("size", "train_fraction", "test_fraction", "split")
+    yield from (f"data {_words(name)}" for name in same if getattr(data, name) != getattr(Data, name))
 
 
 def _of_network(experiment: Experiment) -> Iterator[str]:

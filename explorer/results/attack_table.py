@@ -23,11 +23,13 @@ METRICS = {
     "tpr": "TPR",
     "fpr": "FPR",
     "threshold": "CUT-OFF",
+    "references_in": "REFS IN",
+    "references_out": "REFS OUT",
 }
 """Metrics of an attack in the order of showing; those that are not here follow under their own names."""
 UNSHOWN = ("null_mean_smirnov", "null_p95_smirnov")
 """Metrics that stand in exported tables only: luck once more, by a closed form."""
-NO_SHARES = ("threshold",)
+NO_SHARES = ("threshold", "references_in", "references_out")
 """Metrics that are shown as they are, not in percent."""
 
 
@@ -111,6 +113,7 @@ _SIZES = Column("MEMBERS/OTHERS", right=True, long="members/others")
 DETAILS = {
     ("oracle",): ("Oracle thresholds", "where they lie, and what luck reaches"),
     ("heldout", "none"): ("Held-out thresholds", "means; spread: standard deviation over splits"),
+    ("references",): ("Thresholds of references", "chosen where other models are attacked; refs: models behind them"),
 }
 """Threshold rules -> the title over all their other numbers, and words beside it."""
 
@@ -169,9 +172,9 @@ def table(attacks: Sequence[Attack]) -> Table:
 
 def details(attacks: Sequence[Attack], rules: Sequence[str]) -> Table | None:
     """All metrics under some rules besides those said of every attack; None where there are none."""
-    said = {(rule, number.metric) for number in NUMBERS if number is not LUCK for rule in number.rules}
+    said = {number.of(attack) for number in NUMBERS if number is not LUCK for attack in attacks}
     having = {
-        attack.key: [metric for rule, metric in attack.facts if rule in rules and (rule, metric) not in said]
+        attack.key: [metric for (rule, metric), fact in attack.facts.items() if rule in rules and fact not in said]
         for attack in attacks
     }
     attacks = [attack for attack in attacks if having[attack.key]]

@@ -10,23 +10,27 @@ SAME = ("dataset", "network", "size", "train_fraction", "capacity")
 """Columns in which a natural twin is like its robust run: the images and the network."""
 _STEPS = re.compile(r"steps ")
 """Words about the steps, which are compared as numbers: what is a whole recipe to one defense departs from another."""
+_MEMBERS = re.compile(r"members ")
+"""Words about how members were drawn, which twins share."""
 
 
 def naturals(run: Run, runs: Iterable[Run]) -> list[Run]:
     """The natural runs of a run's images and network that were treated as it was; none for a natural run.
 
-    They depart from their recipe in nothing that the run does not. Of several kinds those stay that were attacked with
-    the run's epsilon, then those that share most of its departures (a temperature), then those whose steps are nearest.
+    Their members were drawn alike, and they depart from their recipe in nothing that the run does not. Of several kinds
+    those stay that were attacked with the run's epsilon, then those that share most of its departures (a temperature),
+    then those whose steps are nearest.
     """
     if run.defense == NATURAL:
         return []
     own = _departures(run)
+    drawn = {word for word in own if _MEMBERS.match(word)}
     found = [
         other
         for other in runs
         if other.defense == NATURAL
         and all(getattr(other, name) == getattr(run, name) for name in SAME)
-        and _departures(other) <= own
+        and drawn <= _departures(other) <= own
     ]
     likeness = {other.run_id: _likeness(run, other) for other in found}
     best = max(likeness.values(), default=None)

@@ -35,12 +35,13 @@ def _experiment(
     dataset="digits",
     size=None,
     train_fraction=1.0,
+    split="paper",
     network=None,
     evaluation=None,
     **recipe,
 ):
     return Experiment(
-        data=Data(name=dataset, size=size, train_fraction=train_fraction),
+        data=Data(name=dataset, size=size, train_fraction=train_fraction, split=split),
         network=network or DATASETS[dataset].network,
         capacity=capacity,
         defense=defense,

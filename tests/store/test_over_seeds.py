@@ -167,7 +167,7 @@ def test_the_papers_number_is_not_shown_for_another_fact(store, experiment, log,
     assert fact(store.query("capacity"), **(INFERENCE | change))["published"] is None
 
 
-@pytest.mark.parametrize("change", [{"size": "48x42"}, {"network": "small-cnn"}])
+@pytest.mark.parametrize("change", [{"size": "48x42"}, {"network": "small-cnn"}, {"split": "random"}])
 def test_the_papers_number_is_not_shown_beside_another_model(store, experiment, log, change):
     store.apply(log(experiment(dataset="yale", capacity=8.0, epsilon=8 / 255, **change)))
     assert fact(store.query("capacity"), **INFERENCE)["published"] is None

@@ -56,6 +56,7 @@ def test_recipes_of_a_methods_inventors_or_of_ones_own_are_not_the_authors(defen
         *(({"network": "fashion-cnn"}, "network"), ({"capacity": 4.0}, "capacity")),
         *(({"data": Data(name="yale", test_fraction=0.1)}, "data test fraction"),),
         *(({"data": Data(name="yale", train_fraction=0.1)}, "data train fraction"),),
+        *(({"data": Data(name="yale", split="random")}, "data split"),),
         *(({"data": Data(name="yale", size="48x42")}, "data size"), ({"data": Data(name="digits")}, "data set")),
         ({"evaluation": Evaluation(epsilon=EPSILON, temperature=50.0)}, "evaluation temperature"),
         ({"evaluation": Evaluation(epsilon=EPSILON, steps=1)}, "evaluation steps"),

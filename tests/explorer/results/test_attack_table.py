@@ -81,6 +81,27 @@ def test_a_threshold_is_no_share():
     assert attack_table.cell(leak("tpr", 0.90299)).whole == "90.3"
 
 
+def test_a_number_of_references_is_no_share():
+    assert attack_table.cell(leak("references_in", 7.0, "references")).whole == "7"
+
+
+def test_what_thresholds_of_references_find_stands_under_a_title_of_its_own():
+    """Of a low rate the curve's number is said of every attack; the one that an attacker gets follows."""
+    found = attack_table.attacks(
+        [
+            *(leak("tpr_at_fpr_0.01", 0.11, "none", "lira"), leak("fpr_used_0.01", 0.009, "none", "lira")),
+            *(leak("inference_accuracy", 0.62, "references", "lira"), leak("advantage", 0.24, "references", "lira")),
+            *(leak("tpr_at_fpr_0.01", 0.08, "references", "lira"), leak("references_in", 5.0, "references", "lira")),
+        ]
+    )
+    said = {title: attack_table.details(found, rules) for rules, (title, _) in attack_table.DETAILS.items()}
+    assert said["Oracle thresholds"] is None
+    assert "0.9" in plain(said["Held-out thresholds"])
+    words = " ".join(plain(said["Thresholds of references"]).split())
+    assert "view TPR@1% ADVANTAGE REFS IN members/others" in words
+    assert "benign 8.0 24.0 5 60/90" in words
+
+
 def test_the_plain_table_has_a_line_for_each_attack_and_says_what_its_words_mean():
     lines = [" ".join(line.split()) for line in plain(attack_table.table(attack_table.attacks(suite()))).splitlines()]
     assert lines[0] == "attack view oracle % luck 95 % held-out % AUC % TPR@1% TPR@0.1% members/others"

@@ -40,6 +40,15 @@ def test_twins_depart_from_their_recipe_as_the_run_does_if_there_are_such():
     assert ids(naturals(run("r", "pgd"), [alike, other])) == []
 
 
+def test_twins_have_members_that_were_drawn_alike():
+    drawn = run("r", "pgd", setting="members random 0.5, temperature 5")
+    papers, other = run("papers"), run("other", setting="members random 0.334")
+    alike = run("alike", setting="members random 0.5")
+    assert ids(naturals(drawn, [papers, other])) == []
+    assert ids(naturals(drawn, [papers, other, alike])) == ["alike"]
+    assert ids(naturals(run("r", "pgd"), [alike, papers])) == ["papers"]
+
+
 def test_the_twin_with_as_many_steps_goes_before_others_whatever_is_a_recipes_own():
     runs = [run("quick"), run("long", steps=12000, setting="steps 12000"), run("paper", steps=20001)]
     assert ids(naturals(run("r", "ibp", steps=12000), runs)) == ["long"]
