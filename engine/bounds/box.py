@@ -14,7 +14,7 @@ class BoundError(SpecError):
 def box(x: Tensor, epsilon: float, *, clip: bool = True) -> tuple[Tensor, Tensor]:
     """Lowest and highest pixels within epsilon of the images x; clip: and within [0, 1]."""
     low, high = x - epsilon, x + epsilon
-    return (low.clamp_(min=0), high.clamp_(max=1)) if clip else (low, high)
+    return (low.clamp(min=0), high.clamp(max=1)) if clip else (low, high)
 
 
 def difference_rows(num_classes: int, y: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from engine.bounds import walk
 from engine.bounds.box import margin_rows
 from engine.bounds.curves import Activation, Band
 from engine.bounds.values import Affine, NoRuleError, Value
+from engine.models.stack import drawn
 
 
 def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor, projections: int, rivals: int = 0) -> Tensor:
@@ -30,8 +31,7 @@ def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor, projections:
     centre, radius = (high + low) / 2, (high - low) / 2
     bands: list[Band] = []
     walk.features(model, Projected(centre, radius * _cauchy(projections, radius), bands))
-    with torch.enable_grad():
-        return _through_bands(model, centre, radius, bands, y, rivals)
+    return _through_bands(model, centre, radius, bands, y, rivals)
 
 
 def _through_bands(model: nn.Module, centre: Tensor, radius: Tensor, bands: list, y: Tensor, rivals: int) -> Tensor:
@@ -39,23 +39,28 @@ def _through_bands(model: nn.Module, centre: Tensor, radius: Tensor, bands: list
 
     That network is affine: what a deviation weighs in a margin is the margin's gradient to where it begins.
     """
-    begins = [centre.requires_grad_()]
     widths = [radius, *(band.half for band in bands)]
-    features, weight, bias = walk.features(model, Relaxed(begins[0], iter(bands), begins))
-    rows, shift = margin_rows(weight, bias, y)
-    found = (rows @ features.centre[..., None])[..., 0] + shift
+    head: list[Tensor | None] = []
+
+    def behind(*deviations: Tensor) -> Tensor:
+        steps = zip(bands, deviations[1:], strict=True)
+        features, *head[:] = walk.features(model, Relaxed(centre + deviations[0], steps))
+        return features.centre
+
+    features, weights_of = torch.func.vjp(behind, *(torch.zeros_like(width) for width in widths))
+    rows, shift = margin_rows(*head, y)
+    found = (rows @ features[..., None])[..., 0] + shift
     if rivals:
         found, nearest = found.topk(min(rivals, found.shape[1]), dim=1, largest=False)
         rows = rows.gather(1, nearest[..., None].expand(-1, -1, rows.shape[2]))
-    each = rows.transpose(0, 1)
-    weights = torch.autograd.grad(features.centre, begins, each, create_graph=True, is_grads_batched=True)
+    weights = torch.vmap(weights_of)(rows.transpose(0, 1))
     reach = [(weight.abs() * width).flatten(2).sum(dim=2) for weight, width in zip(weights, widths, strict=True)]
     return found - sum(reach).T
 
 
 def _cauchy(count: int, like: Tensor) -> Tensor:
     """Draws (count, 1, ...), shared by the images of a batch."""
-    return torch.empty(count, 1, *like.shape[1:], device=like.device, dtype=like.dtype).cauchy_()
+    return drawn((count, 1, *like.shape[1:]), like, Tensor.cauchy_)
 
 
 def band_of(curve: Activation, low: Tensor, high: Tensor) -> Band:
@@ -107,9 +112,8 @@ class Relaxed(Value):
 
     method = "dual"
     centre: Tensor
-    bands: Iterator[Band]
-    begins: list[Tensor]
-    """Where deviations begin: the image, and behind each band."""
+    steps: Iterator[tuple[Band, Tensor]]
+    """Of each activation to come its band, and a deviation that begins behind it."""
 
     def affine(self, step: Affine) -> "Relaxed":
         """Exact."""
@@ -117,9 +121,8 @@ class Relaxed(Value):
 
     def bend(self, _: Activation) -> "Relaxed":
         """The middle of the next band."""
-        band = next(self.bands)
-        self.begins.append(band.slope * self.centre + band.shift)
-        return replace(self, centre=self.begins[-1])
+        band, deviation = next(self.steps)
+        return replace(self, centre=band.slope * self.centre + band.shift + deviation)
 
     def reshape(self, shape: torch.Size) -> "Relaxed":
         """Number by number the same."""

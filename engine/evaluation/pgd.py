@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.memory import widest
+from engine.models.stack import drawn, in_stack
 
 TILE_BYTES = 8 << 20
 """Float32 pixels of one evaluation tile on a GPU; on a CPU a tile's activations should stay in the last-level cache."""
@@ -18,8 +19,8 @@ def pgd(
     x: Tensor,
     y: Tensor,
     *,
-    epsilon: float,
-    step_size: float,
+    epsilon: float | Tensor,
+    step_size: float | Tensor,
     steps: int,
     random_start: bool = False,
     clip_start: bool = True,
@@ -28,16 +29,16 @@ def pgd(
     """PGD: `steps` ascents on the cross-entropy of y by the gradient's sign (Eq 9); the last iterate.
 
     x: images (batch, channels, height, width), float32 in [0, 1]. y: true classes (batch,).
-    epsilon, step_size: in pixels of [0, 1]. random_start: begin uniformly in the epsilon ball, drawn from torch's
-    generator. clip_start: keep that start within [0, 1]; the authors' Yale and Fashion-MNIST code lets it leave until
-    the first projection, their CIFAR-10 code does not (protocol B1). targeted: descend instead (Eq 19), towards y,
-    which are then classes other than the true ones.
+    epsilon, step_size: in pixels of [0, 1]; tensors () in a stack of several budgets. random_start: begin
+    uniformly in the epsilon ball, drawn from torch's generator. clip_start: keep that start within [0, 1]; the authors'
+    Yale and Fashion-MNIST code lets it leave until the first projection, their CIFAR-10 code does not (protocol B1).
+    targeted: descend instead (Eq 19), towards y, which are then classes other than the true ones.
     Returns images of x's shape, within epsilon of x and within [0, 1]. Only the input's gradient is computed, in
     float32; the model's mode (BatchNorm!) is the caller's.
     """
-    adversarial = x + torch.empty_like(x).uniform_(-epsilon, epsilon) if random_start else x.clone()
+    adversarial = x + _noise(x, epsilon) if random_start else x.clone()
     if clip_start:
-        adversarial.clamp_(0, 1)
+        adversarial = adversarial.clamp(0, 1)
 
     def objective(logits: Tensor) -> Tensor:
         return F.cross_entropy(logits, y, reduction="sum")
@@ -46,14 +47,21 @@ def pgd(
     return ascend(model, objective, adversarial, x, epsilon=epsilon, step_size=ascent, steps=steps)
 
 
+def _noise(x: Tensor, epsilon: float | Tensor) -> Tensor:
+    """Uniform numbers of x's shape between -epsilon and epsilon."""
+    if isinstance(epsilon, Tensor):
+        return torch.addcmul(-epsilon, drawn(x.shape, x, Tensor.uniform_), 2 * epsilon)
+    return drawn(x.shape, x, lambda empty, **lot: empty.uniform_(-epsilon, epsilon, **lot))
+
+
 def ascend(
     model: Callable[[Tensor], Tensor],
     objective: Callable[[Tensor], Tensor],
     start: Tensor,
     x: Tensor,
     *,
-    epsilon: float,
-    step_size: float,
+    epsilon: float | Tensor,
+    step_size: float | Tensor,
     steps: int,
 ) -> Tensor:
     """Steps by the sign of the gradient of `objective(logits)`, a sum over the batch, from `start`; the last iterate.
@@ -68,20 +76,29 @@ def ascend(
 
 
 def climb(
-    gradient: Callable[[Tensor], Tensor], start: Tensor, x: Tensor, *, epsilon: float, step_size: float, steps: int
+    gradient: Callable[[Tensor], Tensor],
+    start: Tensor,
+    x: Tensor,
+    *,
+    epsilon: float | Tensor,
+    step_size: float | Tensor,
+    steps: int,
 ) -> Tensor:
     """The same by any gradient of the iterate, which is spent."""
-    low, high = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
+    low, high = (x - epsilon).clamp(min=0), (x + epsilon).clamp(max=1)
     adversarial = start
     for _ in range(steps):
         uphill = gradient(adversarial)
         with torch.no_grad():
-            adversarial = torch.clamp(adversarial.add(uphill.sign_(), alpha=step_size), low, high)
+            adversarial = torch.clamp(adversarial + uphill.sign_().mul_(step_size), low, high)
     return adversarial.detach()
 
 
 def input_gradient(model: Callable[[Tensor], Tensor], objective: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Gradient of `objective(logits)` to the images alone, taken in float32."""
+    if in_stack():
+        with torch.no_grad():  # nothing is kept for the weights
+            return torch.func.grad(lambda images: objective(model(images).float()))(x)
     x.requires_grad_(True)
     return gradient_to(x, objective(model(x).float()))
 

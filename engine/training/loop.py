@@ -1,7 +1,7 @@
 """The training loop: batches, schedule, history and exact resume, the same for every defense."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from engine.data.datasets import Dataset, Split, pixels
 from engine.evaluation.pgd import frozen, tile_size
+from engine.evaluation.predictions import SPLITS
 from engine.models.precision import arithmetic, autocast
+from engine.models.stack import drawn
 from engine.seeds import permutation, seed_torch
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import Recipe
@@ -66,25 +68,21 @@ def train(
     if recipe.channels_last and device.type == "cuda":
         model.to(memory_format=torch.channels_last)
     log_every = max(1, recipe.updates // HISTORY_POINTS)
-    state = TrainingState(model, build_optimizer(model, recipe), 0, torch.zeros(log_every, device=device))
+    optimizer = build_optimizer(list(model.parameters()), recipe)
+    state = TrainingState(model, optimizer, 0, torch.zeros(log_every, device=device))
     checkpoints.resume(folder, state, watcher.notice)
-    batch = min(recipe.batch_size, len(data.train.labels))
-    batches_per_epoch = len(data.train.labels) // batch
+    batches = Batches(experiment, data.train)
     if (images := robust_share.robust_images(experiment, len(data.train.labels))) is not None:
         images = images.to(device)
     saved_at = time.monotonic()
-    epoch = -1
     model.train()
     while state.step < recipe.updates:
-        if state.step // batches_per_epoch != epoch:
-            epoch = state.step // batches_per_epoch
-            order = permutation(len(data.train.labels), experiment.seed, "epoch", epoch).to(device)
-        start = state.step % batches_per_epoch * batch
-        rows = order[start : start + batch]
+        rows = batches.rows(state.step)
         update(state, data.train, rows, robust_share.robust_rows(recipe, rows, images), experiment)
         watcher.progress(state.step)
         if state.step % log_every == 0 or state.step == recipe.updates:
-            watcher.history(state.step, epoch, measure(state, data, recipe))
+            metrics = measure(state.losses, state.step, recipe, lambda split: accuracy(model, getattr(data, split)))
+            watcher.history(state.step, batches.epoch, metrics)
         stop = state.step < recipe.updates and watcher.should_stop()
         if stop or time.monotonic() - saved_at >= checkpoint_seconds:
             save_checkpoint(folder, state, watcher)
@@ -94,12 +92,32 @@ def train(
     return model.eval()
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser, with L2 decay on kernels (two dimensions or more) or on all parameters."""
-    groups = [{"params": list(model.parameters()), "weight_decay": recipe.weight_decay}]
+class Batches:
+    """Which training images each update of a run is made on: every image once an epoch, in an order of its seed's."""
+
+    def __init__(self, experiment: Experiment, split: Split):
+        self.size = min(experiment.recipe.batch_size, len(split.labels))
+        self.epoch = -1
+        self._seed, self._count, self._device = experiment.seed, len(split.labels), split.labels.device
+
+    def rows(self, step: int) -> Tensor:
+        """int64 (size,): rows of the update number `step`, whose epoch becomes the current one."""
+        epoch, batch = divmod(step, self._count // self.size)
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self._order = permutation(self._count, self._seed, "epoch", epoch).to(self._device)
+        return self._order[batch * self.size : (batch + 1) * self.size]
+
+
+def build_optimizer(parameters: Sequence[Tensor], recipe: Recipe, stacked: int = 0) -> torch.optim.Optimizer:
+    """The recipe's optimiser, with L2 decay on kernels (two dimensions or more) or on all parameters.
+
+    stacked: how many of a parameter's dimensions are not of one network.
+    """
+    groups = [{"params": list(parameters), "weight_decay": recipe.weight_decay}]
     if recipe.weight_decay and recipe.decays == "kernels":
-        kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-        others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+        kernels = [parameter for parameter in parameters if parameter.ndim - stacked > 1]
+        others = [parameter for parameter in parameters if parameter.ndim - stacked <= 1]
         groups = [{"params": kernels, "weight_decay": recipe.weight_decay}, {"params": others}]
     if recipe.optimizer == "adam":
         return torch.optim.Adam(groups, lr=recipe.learning_rate, fused=True)
@@ -113,9 +131,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     """
     recipe = experiment.recipe
     seed_torch(split.images.device, experiment.seed, "step", state.step)
-    x, y = pixels(split.images[rows]), split.labels[rows]
-    if recipe.augmentation == "crop-flip":
-        x = crop_flip(x, recipe.padding)
+    x, y = batch(split, rows, recipe)
     if recipe.channels_last and x.device.type == "cuda":
         x = x.contiguous(memory_format=torch.channels_last)
     for group in state.optimizer.param_groups:
@@ -132,6 +148,14 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     state.step += 1
 
 
+def batch(
+    split: Split, rows: Tensor, recipe: Recipe, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Images as they are trained on, float32 (rows, channels, height, width), and their labels."""
+    x, y = pixels(split.images[rows]), split.labels[rows]
+    return crop_flip(x, recipe.padding, generator) if recipe.augmentation == "crop-flip" else x, y
+
+
 @contextmanager
 def thinned(model: nn.Module, share: float) -> Iterator[None]:
     """Leave out a share of the last linear layer's inputs while the model is in training mode, scaling up the others.
@@ -142,39 +166,51 @@ def thinned(model: nn.Module, share: float) -> Iterator[None]:
         yield
         return
     last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
-    hook = last.register_forward_pre_hook(lambda layer, x: nn.functional.dropout(x[0], share, layer.training))
+
+    def thin(layer: nn.Module, given: tuple[Tensor]) -> Tensor:
+        (x,) = given
+        if not layer.training:
+            return x
+        return x * drawn(x.shape, x, lambda empty, **lot: empty.bernoulli_(1 - share, **lot)).div(1 - share)
+
+    hook = last.register_forward_pre_hook(thin)
     try:
         yield
     finally:
         hook.remove()
 
 
-def crop_flip(x: Tensor, pad: int) -> Tensor:
-    """Zero-pad `pad` pixels a side, crop back at a random place and flip half of the images; one draw an image."""
+def crop_flip(x: Tensor, pad: int, generator: torch.Generator | None = None) -> Tensor:
+    """Zero-pad `pad` pixels a side, crop back at a random place and flip half of the images; one draw an image.
+
+    generator: torch's own by default.
+    """
     n, _, height, width = x.shape
     padded = nn.functional.pad(x, (pad, pad, pad, pad))
-    top, left = torch.randint(0, 2 * pad + 1, (2, n, 1), device=x.device)
+    top, left = torch.randint(0, 2 * pad + 1, (2, n, 1), device=x.device, generator=generator)
     rows = top + torch.arange(height, device=x.device)
     columns = left + torch.arange(width, device=x.device)
-    flipped = torch.rand(n, 1, device=x.device) < 0.5
+    flipped = torch.rand(n, 1, device=x.device, generator=generator) < 0.5
     columns = torch.where(flipped, columns.flip(1), columns)
     image = torch.arange(n, device=x.device)[:, None, None]
     return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
 
 
-def measure(state: TrainingState, data: Dataset, recipe: Recipe) -> dict[str, float]:
-    """Mean loss since the last history point, with accuracies at every tenth; `DivergedError` at a non-finite loss."""
-    log_every = len(state.losses)
-    count = state.step % log_every or log_every
-    losses = state.losses[:count].cpu()
-    finite = torch.isfinite(losses)
+def measure(losses: Tensor, step: int, recipe: Recipe, accuracy_on: Callable[[str], float]) -> dict[str, float]:
+    """Mean loss since the last history point, with accuracies at every tenth; `DivergedError` at a non-finite loss.
+
+    losses: those of the latest updates, in a ring.
+    """
+    log_every = len(losses)
+    count = step % log_every or log_every
+    latest = losses[:count].cpu()
+    finite = torch.isfinite(latest)
     if not finite.all():
         first = int((~finite).nonzero()[0])
-        raise DivergedError(f"diverged at step {state.step - count + first + 1}: the loss is {losses[first]:g}")
-    metrics = {"loss": losses.mean().item(), "learning_rate": recipe.learning_rate_at(state.step - 1)}
-    if state.step % (10 * log_every) == 0 or state.step == recipe.updates:
-        metrics["train_accuracy"] = accuracy(state.model, data.train)
-        metrics["test_accuracy"] = accuracy(state.model, data.test)
+        raise DivergedError(f"diverged at step {step - count + first + 1}: the loss is {latest[first]:g}")
+    metrics = {"loss": latest.mean().item(), "learning_rate": recipe.learning_rate_at(step - 1)}
+    if step % (10 * log_every) == 0 or step == recipe.updates:
+        metrics |= {f"{split}_accuracy": accuracy_on(split) for split in SPLITS}
     return metrics
 
 

@@ -29,17 +29,27 @@ def robust_rows(recipe: Recipe, rows: Tensor, images: Tensor | None) -> Tensor |
     return torch.arange(len(rows), device=rows.device) < round(share * len(rows))  # a batch's order is drawn by lot
 
 
-def loss(model: nn.Module, x: Tensor, y: Tensor, robust: Tensor | None, experiment: Experiment, step: int) -> Tensor:
+def loss(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    robust: Tensor | None,
+    experiment: Experiment,
+    step: int,
+    epsilon: float | Tensor | None = None,
+) -> Tensor:
     """The defense's loss on the robust rows and the plain cross-entropy on the others, as one mean over the batch.
 
     robust: bool (batch,), or None if all are. A BatchNorm layer sees the two kinds one after the other.
+    epsilon: in place of the experiment's, in a stack of several budgets.
     """
     own, plain = (registry.DEFENSES[name].load() for name in (experiment.defense, registry.NATURAL))
+    epsilon = experiment.epsilon if epsilon is None else epsilon
     if robust is None:
-        return own(model, x, y, experiment.recipe, experiment.epsilon, step)
+        return own(model, x, y, experiment.recipe, epsilon, step)
     total = x.new_zeros(())
     for part, chosen in ((own, robust), (plain, ~robust)):
         if count := int(chosen.sum()):
-            mean = part(model, x[chosen], y[chosen], experiment.recipe, experiment.epsilon, step)
+            mean = part(model, x[chosen], y[chosen], experiment.recipe, epsilon, step)
             total = total + mean * (count / len(x))
     return total

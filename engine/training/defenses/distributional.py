@@ -32,5 +32,5 @@ def moved(model: nn.Module, x: Tensor, y: Tensor, recipe: DistributionalRecipe) 
             gamma = gradient.abs().mean() if recipe.gamma_rule == "batch-mean" else recipe.gamma
             with torch.no_grad():
                 further = adversarial + gradient
-                adversarial = (further - gamma * (further - x).sign()).clamp_(0, 1)
+                adversarial = (further - gamma * (further - x).sign()).clamp(0, 1)
     return adversarial.detach()

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.evaluation.pgd import ascend, frozen
+from engine.models.stack import drawn
 from engine.spec.recipes.settings import TRADESRecipe
 
 
@@ -25,7 +26,7 @@ def farthest(model: nn.Module, x: Tensor, recipe: TRADESRecipe, epsilon: float) 
         return ascend(
             model,
             lambda logits: divergence(target, logits),
-            x + 0.001 * torch.randn_like(x),  # at x itself the divergence has no gradient
+            x + 0.001 * drawn(x.shape, x, Tensor.normal_),  # at x itself the divergence has no gradient
             x,
             epsilon=epsilon,
             step_size=epsilon * recipe.attack_step_size,
@@ -35,4 +36,4 @@ def farthest(model: nn.Module, x: Tensor, recipe: TRADESRecipe, epsilon: float) 
 
 def divergence(target: Tensor, logits: Tensor) -> Tensor:
     """Sum over the batch of KL(p || q), log p = target (batch, classes) and q the softmax of logits."""
-    return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="sum", log_target=True)
+    return (target.exp() * (target - F.log_softmax(logits, dim=1))).sum()

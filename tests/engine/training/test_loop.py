@@ -181,7 +181,7 @@ def test_training_memorises_a_small_set(tmp_path):
 def test_decay_reaches_kernels_only_unless_all_is_asked_for(reach):
     model = network()
     recipe = recipe_for("natural", "digits", "quick", {"weight_decay": 0.1, "decays": reach})
-    optimizer = build_optimizer(model, recipe)
+    optimizer = build_optimizer(list(model.parameters()), recipe)
     decayed = {
         id(parameter) for group in optimizer.param_groups if group["weight_decay"] for parameter in group["params"]
     }
@@ -221,7 +221,7 @@ def test_crop_flip_moves_each_image_by_at_most_the_padding_and_pads_with_zeros(p
 
 def test_training_pads_by_what_the_recipe_says(tmp_path, monkeypatch):
     pads = []
-    monkeypatch.setattr(loop, "crop_flip", lambda x, pad: pads.append(pad) or x)
+    monkeypatch.setattr(loop, "crop_flip", lambda x, pad, _: pads.append(pad) or x)
     for padding in ({}, {"padding": 4}):
         spec = experiment("natural", steps=1, augmentation="crop-flip", **padding)
         train(network(), data(), spec, tmp_path / str(padding), Recorder())
