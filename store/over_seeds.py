@@ -6,6 +6,7 @@ from engine.registry import CERTIFICATIONS, CERTIFIED, DATASETS, DEFENSES, HEADL
 from engine.spec.recipes import STEP_NUMBERS
 from store.rows import HEADLINE_VIEWS, RULES, SPLITS, column_of
 from store.statements import TOLD, TOLD_OF_T, all_of, certification, joined
+from store.summaries import FEWEST_SEEDS
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
 # other columns do not (another recipe, another image size); a folder counts by content, not by where it lies.
@@ -100,8 +101,6 @@ _IN_WORDS = "max(c.setting) AS setting"
 _TOLD = f"LEFT JOIN {TOLD} t ON {TOLD_OF_T.format('f')}"
 _WARNINGS = f"{joined(all_of('t.messages'))} AS warnings"
 """The distinct messages of all seeds."""
-FEWEST_SEEDS = 3
-"""Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
 # An interval over seeds leaves out that other examples may be drawn, one over examples that other seeds may: the wider
 # stands. The mean of several seeds' intervals over examples is as wide as one's, for all look at the same examples.
 _STATISTICS = f"""

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from store.rows import ViewKey
 
+FEWEST_SEEDS = 3
+"""Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
+
 
 class Summary(NamedTuple):
     """One number over the seeds of a setting."""

@@ -1,13 +1,14 @@
-"""The orderings that the paper claims, and whether they hold among our runs."""
+"""The orderings that the paper claims and those that populations tell of, and whether they hold among our runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.registry import DEFENSES, NATURAL
+from engine.registry import BENIGN, CERTIFIED, DEFENSES, NATURAL
 from explorer.reproduction.numbers import Number
-from explorer.reproduction.settings import Setting
+from explorer.reproduction.settings import JOINT, SINGLE, Setting
 from explorer.reproduction.verdicts import natural_beside
 from explorer.results import text
+from explorer.results.attack_table import AUC, LOW_RATES
 from store.rows import ViewKey
 
 Pair = tuple[str, Number | None, Number | None, tuple[int, int]]
@@ -27,7 +28,7 @@ class Claim:
 
     words: str
     where: str
-    """In the paper."""
+    """In the paper, or that it is not."""
     pairs: Callable[[Sequence[Setting]], Iterator[Pair]]
 
 
@@ -44,9 +45,14 @@ class Finding:
     """For which the two models were trained, which may be one."""
 
     @property
+    def difference(self) -> Number:
+        """By how much the one is larger."""
+        return self.more.minus(self.less)
+
+    @property
     def verdict(self) -> str:
         """Whether the difference is larger than its interval, and the claim then holds; of models alike in steps."""
-        sign = self.more.minus(self.less).sign if len(set(self.steps)) == 1 else 0
+        sign = self.difference.sign if len(set(self.steps)) == 1 else 0
         return {1: HOLDS, -1: FAILS, 0: UNCLEAR}[sign]
 
     @property
@@ -148,8 +154,53 @@ def _targeted(settings: Sequence[Setting]) -> Iterator[Pair]:
             yield _within(setting, strongest, max(rest, key=lambda number: number.value, default=None))
 
 
+Answers = tuple[Setting, str, str | None]
+"""A population, an attack with references on it, and the view."""
+
+
+def _strongest(setting: Setting, attack: str) -> Answers:
+    """The attack in the view in which it ranks members best."""
+    views = setting.views(attack)
+    best = max(views, key=lambda view: setting.over_targets(attack, view, AUC).value, default=None)
+    return setting, attack, best
+
+
+def _at_each_rate(more: Answers, less: Answers) -> Iterator[Pair]:
+    """AUC and TPR at low FPR of two attacks; none of an attack that was not made."""
+    for shown in (AUC, *LOW_RATES):
+        ends = [setting.over_targets(attack, view, shown) if view else None for setting, attack, view in (more, less)]
+        yield f"{label(more[0])}: {shown.words}", *ends, (more[0].steps, less[0].steps)
+
+
+def _leaks_more_than_natural(attack: str) -> Callable[[Sequence[Setting]], Iterator[Pair]]:
+    def pairs(settings: Sequence[Setting]) -> Iterator[Pair]:
+        for setting in settings:
+            if natural := natural_beside(setting, settings):
+                yield from _at_each_rate(_strongest(setting, attack), _strongest(natural, attack))
+
+    return pairs
+
+
+def _between_views(more: tuple[str, str], less: tuple[str, str]) -> Callable[[Sequence[Setting]], Iterator[Pair]]:
+    """Two attacks, each in a view, on robust models."""
+
+    def pairs(settings: Sequence[Setting]) -> Iterator[Pair]:
+        for setting in settings:
+            if setting.experiment.defense != NATURAL:
+                yield from _at_each_rate((setting, *more), (setting, *less))
+
+    return pairs
+
+
+def _together(settings: Sequence[Setting]) -> Iterator[Pair]:
+    for setting in settings:
+        if views := setting.views(JOINT):
+            yield from _at_each_rate((setting, JOINT, views[-1]), _strongest(setting, SINGLE[0]))
+
+
 _VERIFIABLE = tuple(name for name, row in DEFENSES.items() if row.certification)
 _ROBUST = (*TRAINED_ON_EXAMPLES, *_VERIFIABLE)
+OURS = "not in the paper"
 _I_B, _I_A, _I_V = (("benign", "oracle"), ("adversarial", "oracle"), ("certified", "oracle"))
 CLAIMS = (
     Claim("I_A is higher than the natural model's", "Tables 2 to 4, 8", _above_natural),
@@ -184,4 +235,24 @@ CLAIMS = (
         "Tables 8 to 10",
         _columns(("adversarial", "test"), ("certified", "test"), _VERIFIABLE),
     ),
+    *(
+        Claim(f"a robust model leaks more than the natural one, by {attack}", OURS, _leaks_more_than_natural(attack))
+        for attack in (*SINGLE, JOINT)
+    ),
+    *(
+        Claim(
+            f"{view} answers leak more than benign ones, by {attack}",
+            OURS,
+            _between_views((attack, view), (attack, BENIGN)),
+        )
+        for view in ("adversarial", CERTIFIED)
+        for attack in SINGLE
+    ),
+    Claim(f"all views together leak more than the best one, by {JOINT} and {SINGLE[0]}", OURS, _together),
+    Claim(
+        f"certified answers add to the others, by {JOINT}",
+        OURS,
+        _between_views((JOINT, CERTIFIED), (JOINT, "adversarial")),
+    ),
 )
+"""The paper's, then ours of populations: at each rate, over models as targets, a robust model in its strongest view."""

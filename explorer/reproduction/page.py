@@ -10,9 +10,10 @@ from typing import Any
 from explorer.reproduction import claims, summary, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
 from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
-from explorer.reproduction.settings import Setting, day
+from explorer.reproduction.settings import ON_TARGETS, Setting, day
 from explorer.reproduction.verdicts import NUMBERS, UNPRINTED, Compared
 from explorer.results import marks, text
+from explorer.results.attack_table import AUC, LOW_RATES
 from explorer.results.rendering import markdown
 from explorer.results.table import of_rows
 from explorer.results.views_table import words_of
@@ -91,6 +92,9 @@ _HELD_OUT = (
     ),
 )
 """What stands before a table, the attack that it needs, its attacks, and what their columns are called."""
+_OVER_TARGETS = """Each model attacked with the others of its population as references, and by a threshold alone
+(margin): means over the models as targets, with Student's interval over them (s). A pooled rate is no guarantee for any
+one image, nor an audit of differential privacy:"""
 
 
 def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
@@ -103,9 +107,11 @@ def _section(name: str, description: str, settings: Sequence[Setting]) -> str:
     if said := marks.messages(setting.row for setting in settings):
         parts.append("\n".join(f"- {marks.WARNED} {message}" for message in said))
     if found := claims.findings(settings):
-        parts.append(f"What the paper claims:\n\n{_claims(found)}")
+        parts.append(f"What is claimed, in the paper or here:\n\n{_claims(found)}")
     if collapsed := [claims.label(setting) for setting in settings if setting.collapsed]:
         parts.append(f"Not counted, for they give one class to every image: {'; '.join(collapsed)}.")
+    if table := _over_targets(settings):
+        parts.append(f"{_OVER_TARGETS}\n\n{table}")
     for title, needed, attacks, words in _HELD_OUT:
         if table := _held_out([own for own in settings if own.attack(*needed, "heldout")], attacks, words):
             parts.append(f"{title}:\n\n{table}")
@@ -161,10 +167,10 @@ def _claims(found: Iterable[Finding]) -> str:
     lines = [
         [each.claim.words, each.claim.where, each.about]
         + [text.percent(number.value) for number in (each.more, each.less)]
-        + [each.words]
+        + [_number(each.difference), each.words]
         for each in found
     ]
-    return markdown(of_rows(["claim", "in", "of", "larger", "smaller", "verdict"], lines))
+    return markdown(of_rows(["claim", "in", "of", "larger", "smaller", "difference", "verdict"], lines))
 
 
 def _held_out(settings: Sequence[Setting], attacks: Sequence[tuple[str, str]], words: Sequence[str]) -> str:
@@ -174,6 +180,21 @@ def _held_out(settings: Sequence[Setting], attacks: Sequence[tuple[str, str]], w
         for setting in settings
     ]
     return markdown(of_rows(["", *words], lines)) if lines else ""
+
+
+def _over_targets(settings: Sequence[Setting]) -> str:
+    """Attacks on the models of populations; empty where there is none."""
+    rates = (AUC, *LOW_RATES)
+    lines = [
+        [claims.label(setting), len(setting.runs), attack, view]
+        + [_number(setting.over_targets(attack, view, shown)) for shown in rates]
+        for setting in settings
+        for attack in ON_TARGETS
+        for view in setting.views(attack)
+    ]
+    return (
+        markdown(of_rows(["", "models", "attack", "view", *(shown.words for shown in rates)], lines)) if lines else ""
+    )
 
 
 def _number(number: Number | None) -> str:

@@ -4,18 +4,23 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.registry import DEFENSES, HEADLINE
-from engine.spec.experiment import Experiment
+from engine.registry import DEFENSES, HEADLINE, VIEWS
+from engine.spec.experiment import Data, Experiment
 from engine.spec.recipes import SCALES, recipe_for
 from explorer.project.result_source import ResultSource
 from explorer.reproduction import authors
 from explorer.reproduction.numbers import SEEDS, Number
 from explorer.results import text
-from store.rows import HEADLINE_VIEWS, SPLITS, Run, ViewKey
+from explorer.results.attack_table import AUC, Statistic
+from store.rows import HEADLINE_VIEWS, SPLITS, LeakageFact, Run, ViewKey
 from store.summaries import CurvePoint, ViewsRow
 
 RULE = "oracle"
 """The paper's threshold rule."""
+SINGLE, JOINT = ("lira", "rmia"), "lira-joint"
+"""Attacks with the other models of a population as references: on one view, and on several together."""
+ON_TARGETS = ("margin", *SINGLE, JOINT)
+"""Attacks on the models of a population, each a target: with a threshold alone, then with the others as references."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Setting:
     """By seed."""
     row: ViewsRow
     over_seeds: tuple[CurvePoint, ...]
+    found: tuple[LeakageFact, ...] = ()
+    """Of a population, what attacks find in each model, whatever the threshold."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -82,6 +89,21 @@ class Setting:
         """The inference accuracy of an attack, of several seeds the mean."""
         return self._number(measure="inference_accuracy", attack=attack, view=view, threshold_rule=rule)
 
+    def over_targets(self, attack: str, view: str, shown: Statistic) -> Number | None:
+        """An AUC or the TPR at a low FPR, the mean over a population's models as targets; None if not resolved."""
+        values = {
+            fact.seed: fact.value
+            for fact in self.found
+            if (fact.attack, fact.view, fact.metric) == (attack, view, shown.metric)
+            and (shown.rate is None or shown.allowed(fact.n_nonmember))
+        }
+        return Number.over_targets(values) if values else None
+
+    def views(self, attack: str) -> list[str]:
+        """In which an attack on a population ranks its models' members, as the registry has them."""
+        ranked = {fact.view for fact in self.found if (fact.attack, fact.metric) == (attack, AUC.metric)}
+        return [view for view in VIEWS if view in ranked]
+
     def _number(self, **wanted: str) -> Number | None:
         points = (
             point for point in self.over_seeds if all(getattr(point, name) == value for name, value in wanted.items())
@@ -115,7 +137,9 @@ def gather(results: ResultSource, preset: str) -> list[Setting]:
         (row,) = results.query("views", run_id=names)
         over_seeds = tuple(results.query("capacity", run_id=names))
         experiment = Experiment.from_dict(runs[0].spec)
-        found.append(Setting(experiment, tuple(runs), row, over_seeds))
+        drawn = experiment.data.split != Data.split
+        on_targets = results.query("leakage", run_id=names, attack=ON_TARGETS, threshold_rule="none") if drawn else ()
+        found.append(Setting(experiment, tuple(runs), row, over_seeds, tuple(on_targets)))
     return sorted(found, key=_place)
 
 

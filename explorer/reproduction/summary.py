@@ -36,7 +36,9 @@ def summary(presets: Presets, command: str, listing: str) -> str:
         "\n".join(map(item, _in_short(presets, every, compared))),
     ]
     if found := _claims(presets.values()):
-        words = "How often what the paper claims holds here; a model that several presets share counts once:"
+        words = (
+            "How often what is claimed, in the paper or here, holds; a model that several presets share counts once:"
+        )
         parts += [_filled(words), found]
     if differing := [each for each in compared if each.verdict == verdicts.DIFFERS]:
         parts += ["What differs, with the natural model's number in brackets:", "\n".join(map(_differs, differing))]

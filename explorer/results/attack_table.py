@@ -89,6 +89,15 @@ class Statistic:
         """The attack's; None where it has none."""
         return attack.find(self.metric, self.rules)
 
+    @property
+    def rate(self) -> Fraction | None:
+        """The low FPR at which it is a TPR; None of another number."""
+        return Fraction(self.metric.rpartition("_")[2]) if self.metric.startswith("tpr_at_fpr_") else None
+
+    def allowed(self, others: int) -> int:
+        """How many non-members of so many may be taken for members at its rate; 0: it is not resolved."""
+        return int(self.rate * others)
+
     def cell(self, attack: Attack | None) -> Cell:
         """The attack's, with its interval and marks."""
         return cell(self.of(attack) if attack else None, self.interval is not None)
@@ -222,7 +231,7 @@ def _resolutions(shown: Statistic, attacks: Iterable[Attack]) -> list[str]:
     names = {others: list(dict.fromkeys(found)) for others, found in by_count.items()}
     if len(set().union(*names.values())) < sum(map(len, names.values())):  # one attack on several runs or views
         few, many = min(by_count), max(by_count)
-        return [f"{shown.title}: {_allowed(shown, few)} of {few} to {_allowed(shown, many)} of {many} others"]
+        return [f"{shown.title}: {shown.allowed(few)} of {few} to {shown.allowed(many)} of {many} others"]
     most, *rest = sorted(by_count, key=lambda others: (-len(by_count[others]), -others))
     said = {shown.title: _resolution(shown, most)}
     said |= {f"{shown.title} of {', '.join(names[others])}": _resolution(shown, others) for others in rest}
@@ -231,17 +240,8 @@ def _resolutions(shown: Statistic, attacks: Iterable[Attack]) -> list[str]:
 
 def _resolution(shown: Statistic, others: int) -> str | None:
     """The same of one number of others; None where they can have the rate asked for."""
-    allowed = _allowed(shown, others)
-    if allowed == _rate(shown) * others:
+    allowed = shown.allowed(others)
+    if allowed == shown.rate * others:
         return None
     rate = f"{100 * allowed / others:.2g} %" if allowed else "not resolved"
     return f"{allowed} of {others} others, {rate}"
-
-
-def _allowed(shown: Statistic, others: int) -> int:
-    """How many of the others may be taken for members at a low rate."""
-    return int(_rate(shown) * others)
-
-
-def _rate(shown: Statistic) -> Fraction:
-    return Fraction(shown.metric.rpartition("_")[2])

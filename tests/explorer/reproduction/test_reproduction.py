@@ -72,15 +72,23 @@ def events(run, shift=0.0):
     yield RunEnded(run_id=run.run_id, state="done", time=200.0)
 
 
+def with_references(run, attack, view, auc, few):
+    """What an attack finds in a model of a population: AUC and TPR at 1 % FPR, and at a rate that is not resolved."""
+    about = {"run_id": run.run_id, "attack": attack, "view": view, "class_label": None, "threshold_rule": "none"}
+    rest = {"ci_low": None, "ci_high": None, "leaks": None, "n_member": 1207, "n_nonmember": 514}
+    found = (("auc", auc), ("tpr_at_fpr_0.01", few), ("tpr_at_fpr_0.001", 0.0))
+    return [Leakage(**about, metric=metric, value=value + run.seed / 100, **rest) for metric, value in found]
+
+
 @pytest.fixture
 def told(tmp_path):
     """A function giving the settings of a preset whose runs were told to a database."""
     with Store(tmp_path / "explore.duckdb") as store:
 
-        def tell(*runs, preset="table8", apart=0.01):
+        def tell(*runs, preset="table8", apart=0.01, more=lambda run: ()):
             store.enqueue(preset, [NewRun(experiment=run.to_dict(), place={}, run_id=run.run_id) for run in runs])
             for run in runs:
-                store.apply(list(events(run, shift=apart * run.seed)))
+                store.apply([*events(run, shift=apart * run.seed), *more(run)])
             return settings.gather(ResultSource(partial(answer, store)), preset)
 
         yield tell
@@ -210,6 +218,60 @@ def test_models_trained_for_different_steps_are_not_told_apart(told):
     found = claims.findings(told(experiment("natural", "quick"), experiment("ibp", "quick")))
     (above,) = [each for each in found if each.claim.words.endswith("natural model's")]
     assert above.words == "not told apart (trained for 12000 and 2000 steps)"
+
+
+FOUND = {
+    "natural": {("lira", "benign"): (0.60, 0.05), ("lira", "adversarial"): (0.55, 0.02)},
+    "pgd": {
+        ("lira", "benign"): (0.62, 0.08),
+        ("lira", "adversarial"): (0.70, 0.04),
+        ("lira-joint", "adversarial"): (0.69, 0.04),
+    },
+}
+"""What attacks with references find in each view: AUC and TPR at 1 % FPR."""
+
+
+def population(models):
+    drawn = [
+        departing(experiment(defense, seed=seed), data={"split": "random"}) for defense in FOUND for seed in models
+    ]
+    return drawn, lambda run: [
+        fact for attack, numbers in FOUND[run.defense].items() for fact in with_references(run, *attack, *numbers)
+    ]
+
+
+def test_populations_tell_whether_the_robust_model_leaks_more_and_which_view_does(told):
+    drawn, more = population(range(4))
+    found = {
+        (each.claim.words, each.about.rpartition(": ")[2]): each
+        for each in claims.findings(told(*drawn, more=more))
+        if each.claim.where == "not in the paper"
+    }
+    of = {key: (each.more.value, each.less.value, each.verdict) for key, each in found.items()}
+    assert {about for _, about in of} == {"AUC", "TPR at 1 % FPR"}
+    robust, joint = "a robust model leaks more than the natural one, by lira", "all views together leak more"
+    assert of[robust, "AUC"] == (pytest.approx(0.715), pytest.approx(0.615), "holds")
+    assert of[robust, "TPR at 1 % FPR"] == (pytest.approx(0.055), pytest.approx(0.065), "does not hold")
+    assert of["adversarial answers leak more than benign ones, by lira", "AUC"][2] == "holds"
+    assert [words for (claim, _), (*_, words) in of.items() if claim.startswith(joint)] == [
+        *("does not hold", "not told apart")
+    ]
+
+
+def test_two_models_tell_nothing_of_a_population(told):
+    drawn, more = population(range(2))
+    found = [each for each in claims.findings(told(*drawn, more=more)) if each.claim.where == "not in the paper"]
+    assert {each.verdict for each in found} == {"not told apart"}
+
+
+def test_the_page_has_what_each_attack_finds_on_the_models_of_a_population(told):
+    drawn, more = population(range(4))
+    text = page.page({"table8": told(*drawn, more=more)}, {"table8": "d"}, "c", "runs.csv")
+    line = "| pgd 8/255, yale, capacity 8, members random 0.5 | 4 | lira | adversarial | 71.5 [69.4, 73.6]s | 5.5 "
+    assert line in text
+    assert "10.0 [10.0, 10.0]s | holds" in text
+    alone = {"yale": told(experiment("pgd"), preset="yale")}
+    assert "Each model attacked" not in page.page(alone, {"yale": "d"}, "c", "runs.csv")
 
 
 def test_the_pages_numbers_are_the_databases_and_the_same_runs_give_the_same_bytes(told):
