@@ -26,6 +26,7 @@ from engine.inference.population import audit as population_audit
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import fingerprints, networks, pretrained, weights
+from engine.models.layout import lay_out
 from engine.registry import ATTACKS, BENIGN
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment, Inference
@@ -206,6 +207,7 @@ def trained(experiment: Experiment, data: Dataset, context: RunContext, meter: M
         capacity=experiment.capacity,
         initialisation=experiment.recipe.initialisation,
     ).to(context.device)
+    lay_out(model, experiment.network, experiment.recipe.channels_last)
     for method in experiment.bounded_by:
         bounds.require(model, datasets.pixels(data.train.images[0]), method)
     if isinstance(experiment.recipe, PretrainedRecipe):

@@ -20,6 +20,7 @@ from engine.evaluation.attack import Tally, attack
 from engine.evaluation.pgd import frozen, tile_size
 from engine.evaluation.predictions import SPLITS, Answers, Predictions
 from engine.models import memory
+from engine.models.layout import as_kernels
 from engine.models.precision import arithmetic
 from engine.spec.experiment import Evaluation
 from engine.training.loop import DivergedError
@@ -120,7 +121,8 @@ def _answers(
     image, wrong = question // each, question % each
     labels = split.labels[image]
     target = wrong + (wrong >= labels)  # the true class is skipped
-    answer = registry.VIEWS[view].load()(model, pixels(split.images[image]), labels, target, evaluation, tally)
+    x = as_kernels(model, pixels(split.images[image]))
+    answer = registry.VIEWS[view].load()(model, x, labels, target, evaluation, tally)
     return answer.detach().float().cpu().numpy()
 
 

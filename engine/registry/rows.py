@@ -86,6 +86,8 @@ class NetworkRow(RegistryRow):
 
     parameters: tuple[float, float, float, float]
     """Numbers of a trained network: a c^2 + b c + d c pixels + e at capacity c."""
+    channels_last: bool = False
+    """On a CPU its activations lie channels last, where that was measured to be faster; none may be `view`ed flat."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from engine.data.datasets import Dataset, Split, pixels
 from engine.evaluation.pgd import frozen, tile_size
 from engine.evaluation.predictions import SPLITS
+from engine.models.layout import as_kernels
 from engine.models.precision import arithmetic, autocast
 from engine.models.stack import drawn
 from engine.seeds import permutation, seed_torch
@@ -65,8 +66,6 @@ def train(
     written (a full disk) is said and training goes on from memory.
     """
     recipe, device = experiment.recipe, data.train.images.device
-    if recipe.channels_last and device.type == "cuda":
-        model.to(memory_format=torch.channels_last)
     log_every = max(1, recipe.updates // HISTORY_POINTS)
     optimizer = build_optimizer(list(model.parameters()), recipe)
     state = TrainingState(model, optimizer, 0, torch.zeros(log_every, device=device))
@@ -132,8 +131,7 @@ def update(state: TrainingState, split: Split, rows: Tensor, robust: Tensor | No
     recipe = experiment.recipe
     seed_torch(split.images.device, experiment.seed, "step", state.step)
     x, y = batch(split, rows, recipe)
-    if recipe.channels_last and x.device.type == "cuda":
-        x = x.contiguous(memory_format=torch.channels_last)
+    x = as_kernels(state.model, x)
     for group in state.optimizer.param_groups:
         group["lr"] = recipe.learning_rate_at(state.step)
     state.optimizer.zero_grad(set_to_none=True)

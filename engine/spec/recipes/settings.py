@@ -35,7 +35,7 @@ class Recipe:
     precision: str = "float32"
     """`float32`, or on CUDA `tf32` or `bfloat16` autocast; sign steps, clamps and evaluation stay float32."""
     channels_last: bool = False
-    """Memory layout of images and kernels on CUDA."""
+    """Memory layout of images and kernels; on a CPU that of the families that are faster so in any case."""
     initialisation: str = "default"
     """`default`: what the network's family says; `orthogonal` kernels and zero biases instead."""
     gradient_clip: float = 0.0

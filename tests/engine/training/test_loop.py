@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from engine.data.datasets import Dataset, Split
-from engine.models import tensorfile
+from engine.models import networks, tensorfile
+from engine.models.layout import lay_out
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from engine.training import checkpoints, loop
@@ -72,15 +73,23 @@ def equal(left, right):
     return all(torch.equal(left[name], right[name]) for name in left)
 
 
+def channels_last():
+    torch.manual_seed(0)
+    model = networks.build("yale-cnn", in_channels=1, image_size=(6, 6), num_classes=3, capacity=1)
+    return lay_out(model, "yale-cnn", asked=True)
+
+
 @pytest.mark.parametrize(
-    "recipe",
+    ("network", "recipe"),
     [
-        {"optimizer": "adam", "weight_decay": 1e-3},
-        {"optimizer": "sgd", "augmentation": "crop-flip", "attack_batchnorm": "train"},
+        (network, {"optimizer": "adam", "weight_decay": 1e-3}),
+        (network, {"optimizer": "sgd", "augmentation": "crop-flip", "attack_batchnorm": "train"}),
+        (channels_last, {"optimizer": "adam"}),
+        (channels_last, {"optimizer": "sgd"}),
     ],
-    ids=["adam", "sgd"],
+    ids=["adam", "sgd", "adam-channels-last", "sgd-channels-last"],
 )
-def test_a_run_stopped_anywhere_ends_with_the_same_bits_and_history(tmp_path, recipe):
+def test_a_run_stopped_anywhere_ends_with_the_same_bits_and_history(tmp_path, network, recipe):
     whole, recorder = network(), Recorder()
     (tmp_path / "whole").mkdir()
     train(whole, data(), experiment(**recipe), tmp_path / "whole", recorder)
