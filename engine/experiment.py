@@ -22,7 +22,7 @@ from engine.evaluation.prediction_files import PredictionsError
 from engine.evaluation.predictions import SPLITS, Predictions
 from engine.failures import in_one_line
 from engine.inference import risk
-from engine.inference.population import audit as population_audit
+from engine.inference.population import files as population_files
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Emit, Meter, notice
 from engine.models import fingerprints, networks, pretrained, weights
@@ -137,7 +137,7 @@ def infer(
 
     files: the run's own answers and those of the others of its population, for attacks with references.
     """
-    together = cache(population_audit.population)
+    together = cache(population_files.population)
 
     def begin(attack: str, view: str) -> None:
         if should_stop():

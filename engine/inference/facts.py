@@ -105,9 +105,10 @@ class About:
         about = self.attack, self.view, self.class_label, rule, metric
         return Tested(*about, float(value), low, high, leaks, *examples, chance)
 
-    def _outcome(
+    def outcome(
         self, rule: str, outcome: Outcome, interval: tuple[float, float], examples: tuple[int, int], chance: float
     ) -> Iterator[Tested]:
+        """What a rule did, with the interval of its advantage."""
         low, high = interval
         shares = (
             ("inference_accuracy", outcome.accuracy, (0.5 + low / 2, 0.5 + high / 2), 0.5),
@@ -122,7 +123,7 @@ class About:
     def fixed(self, outcome: Outcome) -> Iterator[Tested]:
         """A rule that chooses nothing, so that no example flatters it."""
         examples, chance = (outcome.n_member, outcome.n_nonmember), chance_of_difference(outcome)
-        yield from self._outcome("none", outcome, difference_interval(outcome), examples, chance)
+        yield from self.outcome("none", outcome, difference_interval(outcome), examples, chance)
 
     def oracle(self, outcome: Outcome, luck: np.ndarray, threshold: float | None) -> Iterator[Tested]:
         """A threshold chosen on the very examples it is reported on, beside what luck alone reaches.
@@ -136,7 +137,7 @@ class About:
         flattery = 2 * (float(np.quantile(luck, 0.975)) - 0.5)
         low = max(-1.0, outcome.tpr - outcome.fpr - flattery)
         chance = chance_of_oracle(outcome.tpr - outcome.fpr, flattery)
-        yield from self._outcome("oracle", outcome, (low, high), examples, chance)
+        yield from self.outcome("oracle", outcome, (low, high), examples, chance)
         yield self.fact("oracle", "null_mean", luck.mean(), None, None, examples)
         yield self.fact("oracle", "null_p95", np.quantile(luck, 0.95), None, None, examples)
         if threshold is not None:
@@ -148,30 +149,18 @@ class About:
     def held_out(self, found: Repeated) -> Iterator[Tested]:
         """A rule fitted on other examples than it is reported on; means over seeded splits, and their spread."""
         mean = found.mean
-        yield from self._outcome("heldout", mean, difference_interval(mean), found.rest, chance_of_difference(mean))
+        yield from self.outcome("heldout", mean, difference_interval(mean), found.rest, chance_of_difference(mean))
         if len(found.accuracies) > 1:
             spread = found.accuracies.std(ddof=1)
             yield self.fact("heldout", "inference_accuracy_std", spread, None, None, found.rest)
 
-    def references(self, ranked: Ranking, judged: Sequence[Ranking]) -> Iterator[Tested]:
-        """Thresholds chosen where other models are the targets: the best one, and those that keep low rates there."""
-        pooled = _together(judged)
-        counts = pooled.positives()
-        examples = ranked.n_member, ranked.n_nonmember
-        outcome = _at(ranked, float(pooled.taus[int(ranking.best(*counts))]))
-        yield from self._outcome(
-            "references", outcome, difference_interval(outcome), examples, chance_of_difference(outcome)
-        )
-        for rate in LOW_RATES:
-            few = np.flatnonzero(counts[1] <= ranking.allowed(rate, pooled.n_nonmember))
-            found = _at(ranked, float(pooled.taus[few[0]]) if few.size else np.inf)
-            for metric, share, of, n in (
-                ("tpr_at_fpr", found.tpr, found.true_positives, found.n_member),
-                ("fpr_used", found.fpr, found.false_positives, found.n_nonmember),
-            ):
-                yield self.fact("references", f"{metric}_{rate:g}", share, wilson_interval(of, n), None, examples)
-
-    def curve(self, ranked: Ranking, resampled: Sequence[np.ndarray], rule: str = "none") -> Iterator[Tested]:
+    def curve(
+        self,
+        ranked: Ranking,
+        resampled: Sequence[np.ndarray],
+        rule: str = "none",
+        rates: Sequence[float] = LOW_RATES,
+    ) -> Iterator[Tested]:
         """AUC and the TPR at low FPR with the intervals of `resampling.bootstrap`, and the FPR that one really has.
 
         The TPR is the best with at most so many false positives, whose number must be whole: none of 514 is allowed at
@@ -181,7 +170,7 @@ class About:
         positives, examples = ranked.positives(), (ranked.n_member, ranked.n_nonmember)
         area = float(ranking.auc(*positives))
         yield self.area(area, resampled[0], examples, rule, chance_of_area(area, ranked))
-        for rate, values in zip(LOW_RATES, resampled[1:], strict=True):
+        for rate, values in zip(rates, resampled[1:], strict=True):
             most = ranking.allowed(rate, ranked.n_nonmember)
             true, false = (int(count) for count in ranking.within(*positives, most))
             reached, (low, high) = true / ranked.n_member, percentile_interval(values)
@@ -200,22 +189,6 @@ class About:
         """An AUC with its interval over the bootstrap."""
         interval = percentile_interval(resampled)
         return self.fact(rule, "auc", value, interval, interval[0] > 0.5, examples, chance)
-
-
-def _together(rankings: Sequence[Ranking]) -> Ranking:
-    """The examples of several rankings as those of one."""
-    scores = [np.repeat(each.taus, np.diff(np.append(each.starts, len(each.is_member)))) for each in rankings]
-    sides = [
-        [own[side] for own, side in zip(scores, chosen, strict=True)]
-        for chosen in ([each.is_member for each in rankings], [~each.is_member for each in rankings])
-    ]
-    return Ranking.of(*(np.concatenate(side) for side in sides))
-
-
-def _at(ranked: Ranking, tau: float) -> Outcome:
-    """What `score >= tau` does."""
-    true, false = (np.append(counts, 0) for counts in ranked.positives())
-    return Outcome.at(true, false, int(np.searchsorted(ranked.taus, tau)))
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:

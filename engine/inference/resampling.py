@@ -3,7 +3,7 @@
 All draw from the generator given and work through chunks of replicates, so memory stays small whatever their number.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -51,8 +51,10 @@ def best_by_luck(ranked: Ranking, generator: np.random.Generator) -> tuple[np.nd
     return _in_chunks(ranked, PERMUTATIONS, each)
 
 
-def bootstrap(ranked: Ranking, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """AUC and the TPR at each of `LOW_RATES` as other samples might have shown them, (resamples,) each.
+def bootstrap(
+    ranked: Ranking, generator: np.random.Generator, rates: Sequence[float] = LOW_RATES
+) -> tuple[np.ndarray, ...]:
+    """AUC and the TPR at each of the rates as other samples might have shown them, (resamples,) each.
 
     Of the AUC members and non-members are resampled apart. Only the members below each non-member count, so one running
     sum of the members' weights is all there is to do.
@@ -71,7 +73,7 @@ def bootstrap(ranked: Ranking, generator: np.random.Generator) -> tuple[np.ndarr
         return (pairs.sum(axis=1) / (2 * n * m),)
 
     (areas,) = _in_chunks(ranked, BOOTSTRAPS, each)
-    return areas, *(found_at(ranked, rate, generator) for rate in LOW_RATES)
+    return areas, *(found_at(ranked, rate, generator) for rate in rates)
 
 
 def found_at(ranked: Ranking, rate: float, generator: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,6 @@ from engine.registry.rows import (
 )
 from engine.registry.views import BENIGN, CERTIFIED, VIEWS
 
-# fmt: off
 __all__ = [
     "ATTACKS",
     "BENIGN",
@@ -41,7 +40,6 @@ __all__ = [
     "Registry",
     "ViewRow",
 ]
-# fmt: on
 
 
 def written_datasets() -> list[str]:
@@ -54,9 +52,12 @@ def training_defenses() -> list[str]:
     return [name for name, row in DEFENSES.items() if row.trains]
 
 
-def attacks_on(split: str = "paper") -> tuple[str, ...]:
+def attacks_on(split: str = "paper", share: float = 0.5) -> tuple[str, ...]:
     """Inference attacks on a run whose members are drawn so; where nobody draws them, there is no population."""
-    return tuple(name for name, row in ATTACKS.items() if split != "paper" or not row.references)
+    fair = (split, share) == ("bernoulli", 0.5)
+    return tuple(
+        name for name, row in ATTACKS.items() if (split != "paper" or not row.references) and (fair or not row.coins)
+    )
 
 
 def left_out() -> list[str]:

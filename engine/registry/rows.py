@@ -154,6 +154,8 @@ class AttackRow(RegistryRow):
     references: bool = False
     """It compares with the other runs of a population, whose answers must be there; its score takes (odds, references,
     settings), see `engine.inference.population`. Only where it is asked for by name."""
+    coins: bool = False
+    """It is sound only where a fair coin of its own made each image a member."""
     slow: bool = False
     """It fits networks: its code takes `go_on` besides, to be asked with the classes done and all."""
 

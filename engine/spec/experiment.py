@@ -19,7 +19,7 @@ from engine.spec.recipes import Recipe, settings_of
 from engine.text import printable
 from engine.validation import SpecError, coerce_fields, from_mapping, refuse, require, require_known
 
-VARIANCES = ("nig", "global", "image")
+VARIANCES = ("level", "nig", "global", "image")
 """How the likelihood ratio takes variances."""
 MEMBER_SPLITS = ("paper", "random", "bernoulli")
 """How members may be drawn."""
@@ -161,8 +161,9 @@ class Inference:
     """The same for inference networks."""
     restarts: int = 3
     """Inference networks for each class and split, whose answers are averaged."""
-    variance: str = "nig"
-    """Of the likelihood ratio: one for all images (`global`), one for each (`image`), or between the two (`nig`)."""
+    variance: str = "level"
+    """Of the likelihood ratio: one for all images (`global`), one for each (`image`), between the two (`nig`), or that
+    of images as hard (`level`)."""
     seed: int = 0
     """Draws the splits, the networks' first weights, and the resamples behind intervals."""
 
@@ -240,8 +241,10 @@ class Experiment:
         if type(self.recipe) is not settings:
             refuse("recipe", type(self.recipe).__name__, settings.__name__)
         for attack in self.inference.attacks:
-            if attack not in registry.attacks_on(self.data.split):
-                refuse("attacks", attack, "on runs that draw their members: data.split = 'random' or 'bernoulli'")
+            if attack not in registry.attacks_on(self.data.split, self.data.member_share):
+                coins = "on runs that draw each member by a fair coin: data.split = 'bernoulli', member_share = 0.5"
+                drawn = "on runs that draw their members: data.split = 'random' or 'bernoulli'"
+                refuse("attacks", attack, coins if registry.ATTACKS[attack].coins else drawn)
 
     @property
     def _row(self) -> registry.DefenseRow:

@@ -48,6 +48,7 @@ METRICS = (
     _inferred("auc", "AUC", "AUC", 0.5),
     _inferred("tpr_at_fpr_0.01", "TPR at 1 % FPR", "TPR@1%", 0.01),
     _inferred("tpr_at_fpr_0.001", "TPR at 0.1 % FPR", "TPR@0.1%", 0.001),
+    _inferred("tpr_at_fpr_0.0001", "TPR at 0.01 % FPR", "TPR@0.01%", 0.0001),
     *_accuracies(),
     Metric(
         "calibration_error",
@@ -58,7 +59,7 @@ METRICS = (
     ),
 )
 BY_ID = {metric.id: metric for metric in METRICS}
-CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001")
+CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "tpr_at_fpr_0.0001")
 """Measures of all thresholds at once, for which none is chosen."""
 
 

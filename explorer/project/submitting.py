@@ -47,7 +47,8 @@ def certified(spec: Mapping[str, Any], method: str) -> Experiment:
 
 def inferred(run: Run, attacks: Sequence[str] = (), settings: Mapping[str, Any] = MappingProxyType({})) -> Experiment:
     """A run's experiment with these inference attacks asked of its answers, or all, under settings where given any."""
-    attacks = attacks or attacks_on(run.spec["data"].get("split", "paper"))
+    data = run.spec["data"]
+    attacks = attacks or attacks_on(data.get("split", "paper"), data.get("member_share", 0.5))
     asked = {**run.spec["inference"], **settings, "attacks": list(attacks)}
     experiment = Experiment.from_dict({**run.spec, "inference": asked})
     if experiment.run_id != run.run_id:

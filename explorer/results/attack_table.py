@@ -16,6 +16,13 @@ METRICS = {
     "fpr_used_0.01": "FPR@1%",
     "tpr_at_fpr_0.001": "TPR@0.1%",
     "fpr_used_0.001": "FPR@0.1%",
+    "tpr_at_fpr_0.0001": "TPR@0.01%",
+    "fpr_used_0.0001": "FPR@0.01%",
+    "ppv_0.01": "PPV 1%",
+    "ppv_0.1": "PPV 10%",
+    "ppv_0.5": "PPV 50%",
+    "epsilon": "EPSILON",
+    "mu": "MU",
     "null_mean": "LUCK",
     "null_p95": "LUCK 95%",
     "inference_accuracy_std": "SPREAD",
@@ -25,11 +32,15 @@ METRICS = {
     "threshold": "CUT-OFF",
     "references_in": "REFS IN",
     "references_out": "REFS OUT",
+    "guesses": "GUESSES",
+    "guesses_right": "RIGHT",
 }
 """Metrics of an attack in the order of showing; those that are not here follow under their own names."""
 UNSHOWN = ("null_mean_smirnov", "null_p95_smirnov")
 """Metrics that stand in exported tables only: luck once more, by a closed form."""
-NO_SHARES = ("threshold", "references_in", "references_out")
+SIDES = ("references_in", "references_out")
+"""How many references stand behind an attack's numbers."""
+NO_SHARES = ("threshold", "epsilon", "mu", "guesses", "guesses_right", *SIDES)
 """Metrics that are shown as they are, not in percent."""
 
 
@@ -114,11 +125,15 @@ AUC = Statistic("AUC", "AUC %", "AUC", "auc", _CHOSEN_ELSEWHERE, interval=3)
 LOW_RATES = (
     Statistic("TPR@1%", "", "TPR at 1 % FPR", "tpr_at_fpr_0.01", _CHOSEN_ELSEWHERE),
     Statistic("TPR@0.1%", "", "TPR at 0.1 % FPR", "tpr_at_fpr_0.001", _CHOSEN_ELSEWHERE),
+    Statistic("TPR@0.01%", "", "TPR at 0.01 % FPR", "tpr_at_fpr_0.0001", _CHOSEN_ELSEWHERE),
 )
-NUMBERS = (ORACLE, LUCK, HELD_OUT, AUC, *LOW_RATES)
-"""What is said of every attack first."""
+EPSILON = Statistic("EPSILON", "", "epsilon at least", "epsilon", ("references", "none"), rank=3)
+NUMBERS = (ORACLE, LUCK, HELD_OUT, AUC, *LOW_RATES, EPSILON)
+"""What is said of every attack first; the last two only where an attack compares with references."""
+WITH_REFERENCES = NUMBERS[-2:]
 _VIEW = Column("VIEW", 11, long="view")
 _SIZES = Column("MEMBERS/OTHERS", right=True, long="members/others")
+_REFERENCES = Column("IN/OUT", right=True, rank=2, long="in/out")
 DETAILS = {
     ("oracle",): ("Oracle thresholds", "where they lie, and what luck reaches"),
     ("heldout", "none"): ("Held-out thresholds", "means; spread: standard deviation over splits"),
@@ -172,10 +187,13 @@ def _by_attack(attacks: Sequence[Attack], columns: Mapping[Column, Sequence[Cell
 def table(attacks: Sequence[Attack]) -> Table:
     """A line for each attack on a view."""
     columns = {_VIEW: [Cell(attack.view) for attack in attacks]}
-    for number in NUMBERS:
+    compared = any(map(_compares, attacks))
+    for number in NUMBERS if compared else (own for own in NUMBERS if own not in WITH_REFERENCES):
         column = Column(number.title, 0, True, rank=number.rank, long=number.long, behind=(number.interval or 0,))
         columns[column] = [number.cell(attack) for attack in attacks]
     columns[_SIZES] = [Cell(attack.sizes) for attack in attacks]
+    if compared:
+        columns[_REFERENCES] = [Cell("/".join(_sides(attack)) or MISSING) for attack in attacks]
     return Table(list(columns), _by_attack(attacks, columns), (legend(attacks),), titles="attack")
 
 
@@ -209,11 +227,35 @@ def legend(attacks: Sequence[Attack]) -> str:
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
     said += [words for shown in LOW_RATES for words in _resolutions(shown, attacks)]
+    sides = [own for own in map(_sides, attacks) if own]
+    if sides:
+        said.append("in/out: references that trained on an image, and others, in the median")
+    if any(own[0] == "0" for own in sides):
+        said.append("in 0: offline, without references that trained on the images")
+    if any(fact.metric == "epsilon" for fact in facts):
+        said.append(EPSILON_WORDS)
     if any(fact.leaks is False for fact in facts):
         said.append(f"{marks.NOT_TOLD_APART}: {marks.LIKE_GUESS}")
     if any(fact.warnings for fact in facts):
         said.append(marks.LEGEND)
     return "; ".join([*said, marks.FLOOR])
+
+
+EPSILON_WORDS = (
+    "epsilon: less is disproved at 95 %, of just this training procedure with all of its settings; pooled rates are no "
+    "guarantee for any one image"
+)
+"""What epsilon may be used for."""
+
+
+def _compares(attack: Attack) -> bool:
+    return bool(_sides(attack))
+
+
+def _sides(attack: Attack) -> list[str]:
+    """How many references trained on an image, and how many did not; nothing where there are none."""
+    found = (attack.find(metric, ("references",)) for metric in SIDES)
+    return [f"{fact.value:g}" for fact in found if fact is not None]
 
 
 def _resolutions(shown: Statistic, attacks: Iterable[Attack]) -> list[str]:
@@ -223,7 +265,9 @@ def _resolutions(shown: Statistic, attacks: Iterable[Attack]) -> list[str]:
     """
     by_count: dict[int, list[str]] = {}
     for attack in attacks:
-        found = (fact for fact in attack.facts.values() if fact.metric == shown.metric and fact.n_nonmember)
+        # A rate that the others are too few for is not stored of attacks with references.
+        metrics = (shown.metric, "auc") if _compares(attack) else (shown.metric,)
+        found = (fact for fact in attack.facts.values() if fact.metric in metrics and fact.n_nonmember)
         for others in {fact.n_nonmember for fact in found}:
             by_count.setdefault(others, []).append(attack.attack)
     if not any(_resolution(shown, others) for others in by_count):

@@ -98,7 +98,8 @@ def _attacks(by_run: Sequence[Sequence[Attack]]) -> Iterator[Block]:
 
 def _number(number: Statistic, found: Sequence[Attack | None]) -> list[Cell]:
     cells = [Cell(number.cell(own).whole) for own in found]
-    if number == attack_table.LUCK:  # it belongs to the accuracy above; luck has no more or less of its own
+    # Luck belongs to the accuracy above and has no more or less of its own; what is no share has no points.
+    if number == attack_table.LUCK or number.metric in attack_table.NO_SHARES:
         return _line(number.words, cells)
     facts = [number.of(own) if own else None for own in found]
     return _compared(number.words, cells, [fact and fact.value for fact in facts])

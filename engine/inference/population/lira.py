@@ -1,68 +1,39 @@
-"""LiRA: the likelihood ratio of membership (Carlini et al., IEEE S&P 2022), of one view or of all together.
+"""LiRA: the likelihood ratio of membership in one view (Carlini et al., IEEE S&P 2022).
 
 An image's log-odds under models that trained on it, and under those that did not, are taken for normal. How far they
-spread is one number for all images (`global`), one for each image (`image`), or, with few references, a compromise: a
-normal-inverse-gamma prior fitted to all images, by which each side is a Student's t (`nig`; BaVarIA, arXiv 2603.11799).
+spread is one number for all images (`global`) or one for each image (`image`), both published. With few references
+these lose most of what there is; then there are a compromise, by which each side is a Student's t (`nig`: a
+normal-inverse-gamma prior fitted to all images; BaVarIA, arXiv 2603.11799), and moments that images of one level share
+(`level`, see `levels`).
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special, stats
 
+from engine.inference.population import levels
 from engine.inference.population.references import References, Side
+from engine.inference.population.student import TINY, Student
 from engine.spec.experiment import Inference
 
-TINY = 1e-30
-"""Least variance: references that all answer alike still have a likelihood."""
+Sides = tuple[Student, Student]
+"""What is expected of a model that trained on each image, and of one that did not."""
 
 
 def attack(odds: np.ndarray, references: References, settings: Inference) -> np.ndarray:
-    """(images,): the online attack with the variance of the settings."""
-    return online(odds, references, settings.variance)
+    """(images,): with the variance of the settings; offline where the references know no members."""
+    return (online if references.online else offline)(odds, references, settings.variance)
 
 
 def online(odds: np.ndarray, references: References, variance: str) -> np.ndarray:
     """(images,): log of the likelihood as a member over that as a non-member; odds (images, 1) are the target's."""
-    inside, outside = both_means(references)
-    spread = SPREADS[variance]
-    return sum(
-        sign * spread(side, mean[:, 0]).log_density(odds[:, 0])
-        for sign, side, mean in ((1, references.inside, inside), (-1, references.outside, outside))
-    )
+    inside, outside = SPREADS[variance](references)
+    return inside.log_density(odds[:, 0]) - outside.log_density(odds[:, 0])
 
 
 def offline(odds: np.ndarray, references: References, variance: str) -> np.ndarray:
     """(images,): log of the chance that a model that did not train on the image is less sure; odds (images, 1)."""
-    outside = references.outside
-    return SPREADS[variance](outside, outside.mean[:, 0]).log_below(odds[:, 0])
-
-
-def joint(odds: np.ndarray, references: References) -> np.ndarray:
-    """(images,): the same ratio of two normals over all views at once, of one shrunk covariance each; (images, views).
-
-    The covariance is that about each image's own mean, shrunk towards a multiple of the identity by the oracle
-    approximating rule (Chen, Wiesel, Eldar and Hero 2010, Eq 23).
-    """
-    score = np.zeros(len(odds))
-    for sign, side, mean in zip((1, -1), (references.inside, references.outside), both_means(references), strict=True):
-        covariance = shrunk(side.cross / max(side.freedom, 1), side.freedom)
-        # The mean of n references is itself off by a covariance / n.
-        factor = np.linalg.cholesky(covariance)
-        apart = np.linalg.solve(factor, (odds - mean).T)
-        width = 1 + 1 / np.maximum(side.count, 1)
-        logs = -0.5 * ((apart**2).sum(axis=0) / width + odds.shape[1] * np.log(width))
-        score += sign * (logs - np.log(np.diag(factor)).sum())
-    return score
-
-
-def shrunk(covariance: np.ndarray, samples: int) -> np.ndarray:
-    """A covariance (views, views) of so many samples, shrunk towards a multiple of the identity."""
-    size = len(covariance)
-    scale, square = np.trace(covariance) / size, float((covariance**2).mean())
-    above, below = square + scale**2, (samples + 1) * (square - scale**2 / size)
-    share = 1.0 if below <= 0 else min(above / below, 1.0)
-    return (1 - share) * covariance + (share * scale + TINY) * np.eye(size)
+    return SPREADS[variance](references)[1].log_below(odds[:, 0])
 
 
 def both_means(references: References) -> tuple[np.ndarray, np.ndarray]:
@@ -76,35 +47,26 @@ def both_means(references: References) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-class _Student:
-    """Student's t of each image; with endless degrees of freedom a normal."""
+def _apart(rule: Callable[[Side, np.ndarray], Student]) -> Callable[[References], Sides]:
+    """A rule that looks at each side by itself, from its mean (images,)."""
 
-    def __init__(self, mean: np.ndarray, variance: np.ndarray, freedom: np.ndarray | float):
-        self.mean, self.scale, self.freedom = mean, np.sqrt(np.maximum(variance, TINY)), freedom
+    def sides(references: References) -> Sides:
+        inside, outside = (mean[:, 0] for mean in both_means(references))
+        return rule(references.inside, inside), rule(references.outside, outside)
 
-    def log_density(self, values: np.ndarray) -> np.ndarray:
-        z = (values - self.mean) / self.scale
-        if np.isscalar(self.freedom):
-            return -0.5 * (z**2 + np.log(2 * np.pi)) - np.log(self.scale)
-        half = self.freedom / 2
-        whole = special.gammaln(half + 0.5) - special.gammaln(half) - 0.5 * np.log(2 * half * np.pi)
-        return whole - (half + 0.5) * np.log1p(z**2 / (2 * half)) - np.log(self.scale)
-
-    def log_below(self, values: np.ndarray) -> np.ndarray:
-        z = (values - self.mean) / self.scale
-        return special.log_ndtr(z) if np.isscalar(self.freedom) else stats.t.logcdf(z, self.freedom)
+    return sides
 
 
-def _global(side: Side, mean: np.ndarray) -> _Student:
-    return _Student(mean, np.full(len(mean), pooled(side)), np.inf)
+def _global(side: Side, mean: np.ndarray) -> Student:
+    return Student(mean, np.full(len(mean), pooled(side)))
 
 
-def _image(side: Side, mean: np.ndarray) -> _Student:
+def _image(side: Side, mean: np.ndarray) -> Student:
     variance = side.scatter[:, 0] / np.maximum(side.count, 1)
-    return _Student(mean, np.where(side.count > 1, variance, pooled(side)), np.inf)
+    return Student(mean, np.where(side.count > 1, variance, pooled(side)))
 
 
-def _nig(side: Side, mean: np.ndarray) -> _Student:
+def _nig(side: Side, mean: np.ndarray) -> Student:
     """The predictive t of a normal-inverse-gamma prior whose four numbers are the moments of all images.
 
     A prior of the mean that all images share would draw images together that differ; its weight kappa is what the
@@ -121,7 +83,7 @@ def _nig(side: Side, mean: np.ndarray) -> _Student:
     kappa, alpha = kappa0 + count, alpha0 + count / 2
     beta = beta0 + scatter / 2 + kappa0 * count * (mean - centre) ** 2 / (2 * kappa)
     own = np.where(seen, (kappa0 * centre + count * mean) / kappa, mean)
-    return _Student(own, beta * (kappa + 1) / (alpha * kappa), 2 * alpha)
+    return Student(own, beta * (kappa + 1) / (alpha * kappa), 2 * alpha)
 
 
 def _shape(count: np.ndarray, scatter: np.ndarray, variance: float) -> float:
@@ -143,5 +105,10 @@ def pooled(side: Side) -> float:
     return max(float(side.scatter.sum()) / max(side.freedom, 1), TINY)
 
 
-SPREADS: dict[str, Callable[[Side, np.ndarray], _Student]] = {"global": _global, "image": _image, "nig": _nig}
-"""Rules for the variance by name."""
+SPREADS: dict[str, Callable[[References], Sides]] = {
+    "level": levels.sides,
+    "nig": _apart(_nig),
+    "global": _apart(_global),
+    "image": _apart(_image),
+}
+"""Rules for the moments of both sides by name."""

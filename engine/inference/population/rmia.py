@@ -6,15 +6,21 @@ images z with R(x) > gamma R(z), which grows with R(x) alone: R ranks as it does
 
 import numpy as np
 
+from engine.inference import ranking
 from engine.inference.population.references import References, probabilities
+from engine.inference.ranking import Ranking
 from engine.spec.experiment import Inference
 
 TINY = 1e-30
+SCALES = np.linspace(0, 1, 11)
+"""Values of `a` that are tried."""
+UNTUNED = 0.3
+"""`a` where no reference can be attacked; the authors' on CIFAR-10."""
 
 
 def attack(odds: np.ndarray, references: References, _settings: Inference) -> np.ndarray:
-    """(images,): the online attack, which has no settings."""
-    return online(odds, references)
+    """(images,): it has no settings; offline where the references know no members, with a tuned on one of them."""
+    return online(odds, references) if references.online else offline(odds, references, tuned(references))
 
 
 def online(odds: np.ndarray, references: References) -> np.ndarray:
@@ -28,6 +34,19 @@ def online(odds: np.ndarray, references: References) -> np.ndarray:
 def offline(odds: np.ndarray, references: References, scale: float) -> np.ndarray:
     """(images,): log R with p(x) = ((1 + a) p_out(x) + 1 - a) / 2, from references that did not train on the image."""
     return _log_ratio(odds, ((1 + scale) * references.outside.likelihood[:, 0] + 1 - scale) / 2)
+
+
+def tuned(references: References) -> float:
+    """The a by which the others find most of the members of one of the references (AUC)."""
+    judge = next(references.judges(), None)
+    if judge is None:
+        return UNTUNED
+
+    def area(scale: float) -> float:
+        scores = offline(judge.odds, judge.references, scale)
+        return float(ranking.auc(*Ranking.of(scores[judge.member], scores[~judge.member]).positives()))
+
+    return float(max(SCALES, key=area))
 
 
 def share(log_ratios: np.ndarray, gamma: float = 2.0) -> np.ndarray:

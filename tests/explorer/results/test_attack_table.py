@@ -150,3 +150,28 @@ def test_a_rate_that_so_few_others_cannot_have_is_said(others, said):
     legend = attack_table.legend(attack_table.attacks(rows))
     assert legend.count("TPR@") == len(said)
     assert all(words in legend for words in said)
+
+
+def test_an_attack_with_references_says_how_many_there_are_and_which_rate_is_not_resolved():
+    rows = [
+        leak("tpr_at_fpr_0.01", 0.1, "none", attack="lira", n_nonmember=1197),
+        leak("auc", 0.7, "none", attack="lira", n_nonmember=1197),
+        leak("epsilon", 1.25, "references", attack="lira", n_nonmember=1197),
+        leak("ppv_0.1", 0.5, "references", attack="lira", n_nonmember=1197),
+        *(leak(f"references_{side}", 7.0, "references", attack="lira", n_nonmember=1197) for side in ("in", "out")),
+    ]
+    found = attack_table.attacks([*rows, leak("auc", 0.6, "none")])
+    table = plain(attack_table.table(found))
+    assert "TPR@0.01%" in table
+    assert "7/7" in table
+    assert "1.25" in table
+    legend = " ".join(table.split())
+    assert "TPR@0.01%: 0 of 1197 others, not resolved" in legend
+    assert "of just this training procedure" in legend
+    details = attack_table.details(found, ("references",))
+    assert [column.name for column in details.columns] == ["VIEW", "PPV 10%", "REFS IN", "REFS OUT", "MEMBERS/OTHERS"]
+
+
+def test_references_without_members_are_said_to_leave_offline_attacks():
+    sides = [leak(f"references_{side}", n, "references", attack="lira") for side, n in (("in", 0.0), ("out", 3.0))]
+    assert "in 0: offline" in attack_table.legend(attack_table.attacks(sides))
