@@ -81,6 +81,16 @@ class Stack:
         counted = {name: self._batches_before[name] + count for name, count in self._batches.items()}
         return {name: value[place].detach() for name, value in (self.parameters | self.buffers | counted).items()}
 
+    def take(self, place: int, state: dict[str, Tensor]) -> None:
+        """Give one network the weights of a `state_dict`; RuntimeError if they are another network's."""
+        if missing := set(self.state(place)) ^ set(state):
+            raise RuntimeError(f"{min(missing)} is in one of the two only")
+        with torch.no_grad():
+            for name, value in (self.parameters | self.buffers).items():
+                value[place] = state[name].reshape(value.shape[1:])
+            for name, count in self._batches.items():
+                self._batches_before[name][place] = state[name] - count
+
     def model(self, place: int) -> nn.Module:
         """One network by itself: a copy, in the mode of the stack's."""
         model = copy.deepcopy(self._blank).train(self.module.training)

@@ -1,6 +1,6 @@
 """Checkpoints of a training run: all that the next step depends on, in one file that is whole or absent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from engine.models import tensorfile
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
+PASSED_OVER = "checkpoint {name} passed over: {error}; going on from an earlier point"
 
 
 @dataclass
@@ -60,29 +61,49 @@ class TrainingState:
                     entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def save(folder: Path, state: TrainingState) -> None:
-    """Write the state; the one before it stays as a second chance. OSError if it cannot be written, losing nothing."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    stack: tuple[str, ...]
+    """The runs that were trained together with this one, itself included; empty for a run by itself."""
+
+
+def save(folder: Path, tensors: dict[str, Tensor], step: int, stack: Sequence[str] = ()) -> None:
+    """Write a state; the one before it stays as a second chance. OSError if it cannot be written, losing nothing."""
     fresh = folder / f"{CURRENT}.new"
-    tensorfile.write(fresh, state.tensors(), {"step": str(state.step)})
+    tensorfile.write(fresh, tensors, {"step": str(step), "stack": " ".join(stack)})
     if (folder / CURRENT).exists():
         (folder / CURRENT).replace(folder / PREVIOUS)
     fresh.replace(folder / CURRENT)
 
 
-def resume(folder: Path, state: TrainingState, notice: Callable[[str], None]) -> None:
-    """Bring `state` to the newest readable checkpoint of the folder; without one it stays as it is.
+def readable(folder: Path, notice: Callable[[str], None]) -> Iterator[Checkpoint]:
+    """The folder's checkpoints, the newest first; a damaged one is passed over with a line to `notice`.
 
-    A damaged checkpoint is passed over with a line to `notice`: training from an earlier point gives the same result.
+    Training from an earlier point gives the same result.
     """
     for name in (CURRENT, PREVIOUS):
-        path = folder / name
-        if not path.exists():
+        if not (folder / name).exists():
             continue
         try:
-            tensors, metadata = tensorfile.read(path)
-            state.restore(tensors, int(metadata["step"]))
+            tensors, metadata = tensorfile.read(folder / name)
+            found = Checkpoint(int(metadata["step"]), tensors, tuple(metadata.get("stack", "").split()))
         except (ValueError, KeyError, OSError) as error:
-            notice(f"checkpoint {name} passed over: {error}; going on from an earlier point")
+            notice(PASSED_OVER.format(name=name, error=error))
+            continue
+        yield found
+
+
+def resume(folder: Path, state: TrainingState, notice: Callable[[str], None]) -> None:
+    """Bring `state` to the newest checkpoint of the folder that can be read and fits; else it stays as it is."""
+    for checkpoint in readable(folder, notice):
+        try:
+            state.restore(checkpoint.tensors, checkpoint.step)
+        except ValueError as error:
+            notice(PASSED_OVER.format(name=f"at step {checkpoint.step}", error=error))
             continue
         return
 

@@ -226,6 +226,6 @@ def accuracy(model: nn.Module, split: Split, limit: int = PROBE_IMAGES) -> float
 def save_checkpoint(folder: Path, state: TrainingState, watcher: Watcher) -> None:
     """Write a checkpoint; a disk that will not take it is said, and training goes on."""
     try:
-        checkpoints.save(folder, state)
+        checkpoints.save(folder, state.tensors(), state.step)
     except OSError as error:
         watcher.notice(f"checkpoint at step {state.step} not written ({error.strerror}); the one before it is kept")

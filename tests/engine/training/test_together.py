@@ -1,0 +1,158 @@
+"""Runs trained as one stack end as if each were trained alone."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from engine.data.datasets import Dataset, Split
+from engine.models import networks
+from engine.registry import DEFENSES, NETWORKS
+from engine.spec.experiment import Data, Evaluation, Experiment
+from engine.spec.recipes import recipe_for
+from engine.training import checkpoints
+from engine.training.loop import Stopped, Watcher, train
+from engine.training.together import Trainee, train_together
+
+TRAINED = sorted(name for name, row in DEFENSES.items() if row.trains)
+SIZE, CLASSES = (8, 8), 4
+
+
+class Recorder(Watcher):
+    def __init__(self, stop=None):
+        self.points, self.notices, self.step, self.stop = {}, [], 0, stop
+
+    def history(self, step, epoch, metrics):
+        self.points[step] = (epoch, metrics)
+
+    def progress(self, step):
+        self.step = step
+
+    def notice(self, message):
+        self.notices.append(message)
+
+    def should_stop(self):
+        return self.step == self.stop
+
+
+def data(seed, n=50, channels=1):
+    generator = torch.Generator().manual_seed(seed)
+    train_split, test_split = (
+        Split(
+            images=torch.rand(size, channels, *SIZE, generator=generator),
+            labels=torch.randint(0, CLASSES, (size,), generator=generator),
+            index=torch.arange(size, dtype=torch.int32),
+        )
+        for size in (n, 20)
+    )
+    return Dataset(train_split, test_split, CLASSES, ("a", "b", "c", "d"))
+
+
+def experiment(defense, seed, epsilon=0.1, **recipe):
+    settings = {"steps": 20, "batch_size": 16, "attack_steps": 3, "epsilon_warmup": 5, "ramp_start": 2, "ramp_end": 9}
+    settings |= {"robust_start": 2, "projections": 5, "milestones": (15,), "factors": (0.1,), "epsilon_first": 0.0}
+    known = {field.name for field in dataclasses.fields(type(recipe_for(defense, "digits", "quick", {})))}
+    settings = {name: value for name, value in (settings | recipe).items() if name in known}
+    return Experiment(
+        data=Data(name="digits", split="random"),
+        network="small-cnn",
+        capacity=1,
+        defense=defense,
+        epsilon=epsilon if DEFENSES[defense].budget != "none" else 0.0,
+        seed=seed,
+        recipe=recipe_for(defense, "digits", "quick", settings),
+        evaluation=Evaluation(epsilon=0.1),
+    )
+
+
+def small(seed, channels=1):
+    torch.manual_seed(seed)
+    return networks.build("small-cnn", in_channels=channels, image_size=SIZE, num_classes=CLASSES, capacity=1)
+
+
+def normalised(seed):
+    """With BatchNorm."""
+    torch.manual_seed(seed)
+    layers = [nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(4 * 64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, CLASSES))
+
+
+def of_family(family):
+    def make(seed):
+        torch.manual_seed(seed)
+        capacity = 0.1 if family != "small-cnn" else 1
+        return networks.build(family, in_channels=1, image_size=SIZE, num_classes=CLASSES, capacity=capacity)
+
+    make.__name__ = family
+    return make
+
+
+def trainees(tmp_path, make, specs, stops=None, sizes=()):
+    found = []
+    for place, spec in enumerate(specs):
+        folder = tmp_path / f"run-{place}"
+        folder.mkdir(parents=True, exist_ok=True)
+        images = data(place, *sizes[place : place + 1])
+        found.append(Trainee(make(place), images, spec, folder, Recorder((stops or {}).get(place))))
+    return found
+
+
+def wide(found):
+    """The same in float64, where sums taken in another order differ by nothing that matters."""
+
+    def doubled(split):
+        return dataclasses.replace(split, images=split.images.double())
+
+    for each in found:
+        each.model.double()
+    return [
+        dataclasses.replace(
+            each,
+            data=dataclasses.replace(each.data, train=doubled(each.data.train), test=doubled(each.data.test)),
+        )
+        for each in found
+    ]
+
+
+def alone(found):
+    for each in found:
+        train(each.model, each.data, each.experiment, each.folder, each.watcher)
+    return found
+
+
+def difference(left, right):
+    """Largest difference of any weight, of networks by the place."""
+    return max(
+        float((value.double() - other.double()).abs().max())
+        for one, two in zip(left, right, strict=True)
+        for value, other in zip(one.model.state_dict().values(), two.model.state_dict().values(), strict=True)
+    )
+
+
+CASES = [(defense, make, {}) for defense in TRAINED for make in (small, normalised)]
+CASES += [("natural", of_family(family), {"batch_size": 4}) for family in NETWORKS]
+CASES += [
+    ("pgd", normalised, {"attack_batchnorm": "train", "augmentation": "crop-flip", "optimizer": "sgd"}),
+    ("trades", small, {"gradient_clip": 0.5, "weight_decay": 1e-2, "robust_share": 0.5}),
+    ("natural", small, {"dropout": 0.3, "label_smoothing": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("defense", "make", "recipe"), CASES, ids=lambda case: getattr(case, "__name__", None))
+def test_a_stack_ends_where_its_runs_end_alone(tmp_path, monkeypatch, defense, make, recipe):
+    monkeypatch.setattr("engine.training.loop.pixels", lambda images: images)  # float64 stays
+    monkeypatch.setattr("engine.training.together.pixels", lambda images: images)
+    monkeypatch.setattr("engine.training.loop.tile_size", lambda *_: 64)
+    specs = [experiment(defense, seed, epsilon, **recipe) for seed, epsilon in ((0, 0.1), (1, 0.1), (2, 0.05))]
+    one = alone(wide(trainees(tmp_path / "alone", make, specs)))
+    all_ = wide(trainees(tmp_path / "stack", make, specs))
+    assert train_together(all_) == [None] * 3
+    assert difference(one, all_) < 1e-4
+    for left, right in zip(one, all_, strict=True):
+        assert left.watcher.points.keys() == right.watcher.points.keys()
+        for step, (epoch, metrics) in left.watcher.points.items():
+            assert right.watcher.points[step][0] == epoch
+            assert right.watcher.points[step][1] == pytest.approx(metrics, abs=1e-3)
+        assert not right.watcher.notices
+        assert not right.model.training
