@@ -47,22 +47,26 @@ class Tally:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
+Climbed = tuple[Tensor, Tensor]
+"""Where the paper's attack ends: images of x's shape, and bool (batch,) where a gradient on the way was not finite."""
+
+
 def attack(
-    model: nn.Module, x: Tensor, y: Tensor, evaluation: Evaluation, *, targeted: bool = False
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    evaluation: Evaluation,
+    *,
+    targeted: bool = False,
+    found: Climbed | None = None,
 ) -> tuple[Tensor, Tensor, Tally]:
     """Adversarial examples of images x away from their classes y (batch,), or towards y; the model's logits; a tally.
 
     model: in inference mode. Images are float32 of x's shape, within epsilon of x and within [0, 1].
+    found: what `climbed` has given, if that is known already.
     """
-    undefined = torch.zeros_like(y, dtype=torch.bool)
-
-    def gradient(images: Tensor) -> Tensor:
-        found = input_gradient(model, lambda logits: F.cross_entropy(logits, y, reduction="sum"), images)
-        undefined.logical_or_(~found.flatten(1).sum(1).isfinite())
-        return found
-
-    size = _size(evaluation, targeted)
-    examples = climb(gradient, x.clone(), x, **size)
+    size = size_of(evaluation, targeted)
+    examples, undefined = found or climbed(model, x, y, **size)
     logits = model(examples).detach()
     if not evaluation.epsilon:
         return examples, logits, Tally()
@@ -82,7 +86,23 @@ def attack(
     return examples, logits, tally
 
 
-def _size(evaluation: Evaluation, targeted: bool) -> dict[str, float]:
+def climbed(
+    model: nn.Module, x: Tensor, y: Tensor, *, epsilon: float | Tensor, step_size: float | Tensor, steps: int
+) -> Climbed:
+    """PGD as the paper has it, from the images x away from their classes y; of a step size below 0 towards y."""
+    undefined = torch.zeros_like(y, dtype=torch.bool)
+
+    def gradient(images: Tensor) -> Tensor:
+        nonlocal undefined
+        found = input_gradient(model, lambda logits: F.cross_entropy(logits, y, reduction="sum"), images)
+        undefined = undefined | ~found.flatten(1).sum(1).isfinite()
+        return found
+
+    examples = climb(gradient, x.clone(), x, epsilon=epsilon, step_size=step_size, steps=steps)
+    return examples, undefined
+
+
+def size_of(evaluation: Evaluation, targeted: bool) -> dict[str, float]:
     """Budget and steps of the evaluation attack; towards a class it descends."""
     step_size = evaluation.step_size * evaluation.epsilon
     return {

@@ -121,6 +121,9 @@ class ViewRow(RegistryRow):
     """Its numbers stand in the list of runs; `accuracies` and `leakage` have those of all views."""
     attacks: bool = False
     """PGD is behind it, so the attack's settings change it."""
+    climbs: str = ""
+    """Its PGD goes `away` from the true class or `towards` the target, and `code` also takes as `climbed` what many
+    networks at once have found (`engine.evaluation.attack.climbed`); empty: each network is asked by itself."""
     of_each_wrong_class: bool = False
     """A model is asked once for each wrong class, the target; else once for an image."""
     bounds: bool = False

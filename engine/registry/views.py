@@ -23,6 +23,7 @@ VIEWS = Registry(
         short="adv",
         letter="A",
         attacks=True,
+        climbs="away",
     ),
     ViewRow(
         name="targeted",
@@ -32,6 +33,7 @@ VIEWS = Registry(
         letter="T",
         headline=False,
         attacks=True,
+        climbs="towards",
         of_each_wrong_class=True,
     ),
     ViewRow(

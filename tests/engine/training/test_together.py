@@ -156,3 +156,88 @@ def test_a_stack_ends_where_its_runs_end_alone(tmp_path, monkeypatch, defense, m
             assert right.watcher.points[step][1] == pytest.approx(metrics, abs=1e-3)
         assert not right.watcher.notices
         assert not right.model.training
+
+
+def specs(count=3, **recipe):
+    return [experiment("pgd", seed, steps=45, **recipe) for seed in range(count)]
+
+
+def equal(left, right):
+    return all(torch.equal(value, right.state_dict()[name]) for name, value in left.state_dict().items())
+
+
+@pytest.mark.parametrize("recipe", [{"optimizer": "adam"}, {"optimizer": "sgd"}], ids=["adam", "sgd"])
+def test_a_stack_stopped_anywhere_ends_with_the_same_bits_and_history(tmp_path, recipe):
+    whole = trainees(tmp_path / "whole", normalised, specs(**recipe))
+    train_together(whole)
+    points = [{} for _ in whole]
+    for stop in (1, 7, 44, None):
+        parts = trainees(tmp_path / "parts", normalised, specs(**recipe), stops=dict.fromkeys(range(3), stop))
+        ends = train_together(parts)
+        assert [type(end) for end in ends] == [type(None) if stop is None else Stopped] * 3
+        for kept, each in zip(points, parts, strict=True):
+            kept.update(each.watcher.points)
+    assert all(equal(one.model, other.model) for one, other in zip(whole, parts, strict=True))
+    assert points == [each.watcher.points for each in whole]
+
+
+def test_one_that_stops_leaves_the_others_alone_and_can_go_on_by_itself(tmp_path):
+    undisturbed = trainees(tmp_path / "undisturbed", small, specs())
+    train_together(undisturbed)
+    found = trainees(tmp_path / "stopped", small, specs(), stops={1: 20})
+    first, second, third = train_together(found)
+    assert (first, type(second), third) == (None, Stopped, None)
+    assert difference([undisturbed[0], undisturbed[2]], [found[0], found[2]]) < 1e-3
+    (again,) = trainees(tmp_path / "again", small, specs()[1:2])
+    again = dataclasses.replace(again, model=small(1), data=data(1), folder=found[1].folder)
+    train(again.model, again.data, again.experiment, again.folder, again.watcher)
+    assert min(again.watcher.points) == 21
+    assert difference([undisturbed[1]], [again]) < 1e-2
+
+
+def test_one_that_diverges_leaves_the_others_alone(tmp_path):
+    undisturbed = trainees(tmp_path / "undisturbed", small, specs())
+    train_together(undisturbed)
+    found = trainees(tmp_path / "spoiled", small, specs())
+    with torch.no_grad():
+        found[1].model[0].weight.fill_(torch.nan)
+    first, second, third = train_together(found)
+    assert (first, third) == (None, None)
+    assert str(second) == "diverged at step 1: the loss is nan"
+    assert difference([undisturbed[0], undisturbed[2]], [found[0], found[2]]) < 1e-3
+
+
+def test_splits_of_any_size_keep_their_own_epochs(tmp_path):
+    sizes = (50, 33, 16)
+    one = alone(trainees(tmp_path / "alone", small, specs(), sizes=sizes))
+    all_ = trainees(tmp_path / "stack", small, specs(), sizes=sizes)
+    train_together(all_)
+    for left, right in zip(one, all_, strict=True):
+        assert [epoch for epoch, _ in left.watcher.points.values()] == [
+            epoch for epoch, _ in right.watcher.points.values()
+        ]
+    assert difference(one, all_) < 1e-2
+
+
+def test_a_stack_goes_on_from_the_newest_step_that_all_have(tmp_path):
+    whole = trainees(tmp_path / "whole", small, specs())
+    train_together(whole)
+    train_together(
+        trainees(tmp_path / "parts", small, specs(), stops=dict.fromkeys(range(3), 20)), checkpoint_seconds=0
+    )
+    newest = tmp_path / "parts" / "run-1" / checkpoints.CURRENT
+    newest.write_bytes(newest.read_bytes()[:-10])
+    parts = trainees(tmp_path / "parts", small, specs())
+    train_together(parts)
+    assert [min(each.watcher.points) for each in parts] == [20] * 3  # 19 was the last that all could read
+    assert [len(each.watcher.notices) for each in parts] == [0, 1, 0]
+    assert all(equal(one.model, other.model) for one, other in zip(whole, parts, strict=True))
+
+
+def test_a_checkpoint_says_who_was_trained_together(tmp_path):
+    found = trainees(tmp_path, small, specs(), stops=dict.fromkeys(range(3), 5))
+    train_together(found)
+    names = tuple(each.experiment.run_id for each in found)
+    for each in found:
+        (kept,) = checkpoints.readable(each.folder, each.watcher.notice)
+        assert (kept.step, kept.stack) == (5, names)
