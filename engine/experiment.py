@@ -63,20 +63,50 @@ def run(
     not computed again. A failure of the run is an event too, not an exception; `Stopped` is reported as the state
     `queued`.
     """
-    run_id = experiment.run_id
+    finish(experiment, context, emit, start(experiment, context, emit), should_stop, attacks)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a run began, by the calendar and by a clock that nobody sets."""
+
+    began: float
+    ticks: float
+
+    @property
+    def now(self) -> float:
+        """The time, never before the beginning."""
+        return self.began + time.monotonic() - self.ticks
+
+
+def start(experiment: Experiment, context: RunContext, emit: Emit) -> Clock:
+    """Tell that the run begins, and what is known of its training already."""
     context.folder.mkdir(parents=True, exist_ok=True)
-    began, ticks = time.time(), time.monotonic()
+    clock = Clock(time.time(), time.monotonic())
     emit(
         events.RunStarted(
-            run_id=run_id,
+            run_id=experiment.run_id,
             experiment=experiment.to_dict(),
             device=device_label(context.device),
-            time=began,
+            time=clock.began,
             versions=versions(),
         )
     )
     for event in weights.history(context.folder):
         emit(event)
+    return clock
+
+
+def finish(
+    experiment: Experiment,
+    context: RunContext,
+    emit: Emit,
+    clock: Clock,
+    should_stop: Callable[[], bool] = lambda: False,
+    attacks: Asked | None = None,
+) -> None:
+    """All of a run that is not in its folder yet, to its end."""
+    run_id = experiment.run_id
     state, error = "done", None
     try:
         answers = answer(experiment, context, emit, should_stop)
@@ -94,8 +124,7 @@ def run(
         state = "queued"
     except DivergedError as reason:
         state, error = "diverged", str(reason)
-    # A clock that is set back meanwhile must not date the end before the start.
-    emit(events.RunEnded(run_id=run_id, state=state, time=began + time.monotonic() - ticks, error=error))
+    emit(events.RunEnded(run_id=run_id, state=state, time=clock.now, error=error))
 
 
 def infer_more(
@@ -186,30 +215,23 @@ def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop:
     for words in data.notes:
         meter.notice(words)
     model = trained(experiment, data, context, meter)
-    answers = views.predict(model, data, experiment.evaluation, meter.predicted)
+    return keep(
+        experiment, context.folder, model, data, views.predict(model, data, experiment.evaluation, meter.predicted)
+    )
+
+
+def keep(experiment: Experiment, folder: Path, model: nn.Module, data: Dataset, answers: Predictions) -> Predictions:
+    """Write a model's answers and the images that they expose into the run's folder; the answers as they are there."""
     if (robust := robust_share.robust_images(experiment, len(data.train.labels))) is not None:
         answers = replace(answers, robust=robust.numpy())
-    exposed_images.keep(model, data, answers, experiment.evaluation, context.folder)
-    predictions.save(path, answers)
+    exposed_images.keep(model, data, answers, experiment.evaluation, folder)
+    predictions.save(folder / ANSWERS, answers)
     return answers
 
 
 def trained(experiment: Experiment, data: Dataset, context: RunContext, meter: Meter) -> nn.Module:
     """The experiment's model on the data's device: read if it is complete, else trained from its last checkpoint."""
-    if fingerprints.network_fingerprint(experiment.network) != experiment.network_fingerprint:
-        raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
-    torch.manual_seed(seed_of(experiment.seed, "network"))
-    model = networks.build(
-        experiment.network,
-        in_channels=data.in_channels,
-        image_size=data.image_size,
-        num_classes=data.num_classes,
-        capacity=experiment.capacity,
-        initialisation=experiment.recipe.initialisation,
-    ).to(context.device)
-    lay_out(model, experiment.network, experiment.recipe.channels_last)
-    for method in experiment.bounded_by:
-        bounds.require(model, datasets.pixels(data.train.images[0]), method)
+    model = untrained(experiment, data)
     if isinstance(experiment.recipe, PretrainedRecipe):
         return pretrained.load(model, experiment.recipe, meter.notice)
     if found := weights.take_over(context.folder, experiment):
@@ -222,6 +244,25 @@ def trained(experiment: Experiment, data: Dataset, context: RunContext, meter: M
     train(model, data, experiment, context.folder, meter, checkpoint_seconds=context.options.checkpoint_seconds)
     weights.save(context.folder, model, experiment)
     checkpoints.discard(context.folder)
+    return model
+
+
+def untrained(experiment: Experiment, data: Dataset) -> nn.Module:
+    """The network as the experiment's seed draws it, on the data's device; `SpecError` if it cannot be bounded."""
+    if fingerprints.network_fingerprint(experiment.network) != experiment.network_fingerprint:
+        raise SpecError(f"network: {experiment.network} has changed since this run was planned; submit the sweep again")
+    torch.manual_seed(seed_of(experiment.seed, "network"))
+    model = networks.build(
+        experiment.network,
+        in_channels=data.in_channels,
+        image_size=data.image_size,
+        num_classes=data.num_classes,
+        capacity=experiment.capacity,
+        initialisation=experiment.recipe.initialisation,
+    ).to(data.train.images.device)
+    lay_out(model, experiment.network, experiment.recipe.channels_last)
+    for method in experiment.bounded_by:
+        bounds.require(model, datasets.pixels(data.train.images[0]), method)
     return model
 
 

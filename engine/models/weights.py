@@ -39,15 +39,21 @@ def take_over(folder: Path, experiment: Experiment) -> str | None:
 
     None if the run has weights of its own, or if no run beside it was trained alike.
     """
-    if (folder / FILE).exists():
+    if (folder / FILE).exists() or (found := trained_alike(folder, experiment)) is None:
         return None
+    path, run_id = found
+    _copy_history(path.with_name(HISTORY_FILE), folder / HISTORY_FILE, experiment.run_id)
+    _link(path, folder / FILE)
+    return run_id
+
+
+def trained_alike(folder: Path, experiment: Experiment) -> tuple[Path, str] | None:
+    """The weights of a run beside this one, or its own, that were trained as it would be, and whose they are."""
     for found in sorted(folder.parent.glob(f"{experiment.slug}-*/{FILE}")):
         with contextlib.suppress(ValueError, OSError):
             labels = tensorfile.read(found)[1]
             if labels.get("training_id") == experiment.training_id:
-                _copy_history(found.with_name(HISTORY_FILE), folder / HISTORY_FILE, experiment.run_id)
-                _link(found, folder / FILE)
-                return labels["run_id"]
+                return found, labels["run_id"]
     return None
 
 

@@ -297,6 +297,17 @@ class Experiment:
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
 
     @property
+    def stack_id(self) -> str | None:
+        """Hash of all but seed, members and epsilon: runs with the same one can be trained and asked as one stack."""
+        if not self._row.trains:
+            return None
+        content = self._content()
+        del content["inference"], content["seed"], content["epsilon"], content["evaluation"]["epsilon"]
+        for name in ("split", "member_share"):
+            content["data"].pop(name, None)
+        return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    @property
     def bounded_by(self) -> tuple[str, ...]:
         """The methods that have to bound its network, in training and for a certified view."""
         wanted = (self._row.certification, self.evaluation.certification if self.evaluation.certifies else "")

@@ -48,17 +48,18 @@ class TrainingState:
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
             self.losses.copy_(tensors["losses"])
-            self._lay_moments_out()
+            lay_moments_out(self.optimizer)
         except (RuntimeError, KeyError) as error:
             raise ValueError(f"it does not fit this network: {str(error).splitlines()[0]}") from None
         self.step = step
 
-    def _lay_moments_out(self) -> None:
-        """Put the optimiser's tensors in memory as their parameters are: the fused step takes that for granted."""
-        for parameter, entries in self.optimizer.state.items():
-            for key, value in entries.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+def lay_moments_out(optimizer: torch.optim.Optimizer) -> None:
+    """Put the optimiser's tensors in memory as their parameters are: the fused step takes that for granted."""
+    for parameter, entries in optimizer.state.items():
+        for key, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                entries[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -33,7 +34,7 @@ def best_size(trainees: Sequence[Trainee]) -> int:
         try:
             state = StackedState([_copy(each) for each in trainees[:size]])
             state.step = state.recipe.updates - 1
-            each = seconds(lambda: _again(state), trainees[0].data) / size
+            each = seconds(partial(_again, state), trainees[0].data) / size
         except (RuntimeError, MemoryError):  # torch's, for what it cannot map and for memory
             each = torch.inf
         if each < least:

@@ -134,6 +134,7 @@ class StackedState:
                 entries.setdefault(int(index), {})[key] = values[0] if key == "step" else torch.stack(values)
             groups = self.optimizer.state_dict()["param_groups"]
             self.optimizer.load_state_dict({"state": entries, "param_groups": groups})
+            checkpoints.lay_moments_out(self.optimizer)
         except (RuntimeError, KeyError) as error:
             raise ValueError(f"it does not fit this network: {str(error).splitlines()[0]}") from None
         self.step = step

@@ -222,9 +222,8 @@ def test_splits_of_any_size_keep_their_own_epochs(tmp_path):
 def test_a_stack_goes_on_from_the_newest_step_that_all_have(tmp_path):
     whole = trainees(tmp_path / "whole", small, specs())
     train_together(whole)
-    train_together(
-        trainees(tmp_path / "parts", small, specs(), stops=dict.fromkeys(range(3), 20)), checkpoint_seconds=0
-    )
+    stopped = trainees(tmp_path / "parts", small, specs(), stops=dict.fromkeys(range(3), 20))
+    train_together(stopped, checkpoint_seconds=0)
     newest = tmp_path / "parts" / "run-1" / checkpoints.CURRENT
     newest.write_bytes(newest.read_bytes()[:-10])
     parts = trainees(tmp_path / "parts", small, specs())
