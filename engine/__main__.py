@@ -15,7 +15,7 @@ from typing import TextIO
 
 import torch
 
-from engine import events, registry
+from engine import event_lines, events, registry
 from engine.experiment import Asked, RunContext, choose_device, infer_more, run
 from engine.failures import in_one_line
 from engine.job_settings import RunOptions, require_threads
@@ -122,7 +122,7 @@ def tell(event: events.Event, sink: TextIO) -> None:
             print(f"\r! {event.run_id}: {warning['message']}", file=sys.stderr)
     if isinstance(event, events.RunEnded):
         print(f"\r{event.run_id}  {event.state}  {event.error or ''}{' ' * 30}", file=sys.stderr)
-    sink.write(events.to_json(event) + "\n")
+    sink.write(event_lines.to_json(event) + "\n")
     sink.flush()
 
 
@@ -130,7 +130,7 @@ def uncompared(experiments: Sequence[Experiment], path: Path) -> Iterator[tuple[
     """Finished runs with attacks that no line tells of since all of the run's population ended, and with its others."""
     populations = {each.run_id: each.population_id for each in experiments if each.population_id}
     done, ended = set(), set()
-    for _, event in events.read_lines(path):
+    for _, event in event_lines.read_lines(path):
         population = populations.get(getattr(event, "run_id", ""))
         if isinstance(event, events.RunEnded) and population:
             (ended.add if event.state == "done" else ended.discard)(event.run_id)
@@ -152,7 +152,7 @@ def finished(path: Path) -> set[str]:
     """Runs that an earlier call ended as done or diverged."""
     if not path.exists():
         return set()
-    ends = (event for _, event in events.read_lines(path) if isinstance(event, events.RunEnded))
+    ends = (event for _, event in event_lines.read_lines(path) if isinstance(event, events.RunEnded))
     return {event.run_id for event in ends if event.state in ("done", "diverged")}
 
 

@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -187,7 +187,8 @@ def infer(
                 found = list(inference.audit_in(together(path, tuple(others)), settings, begin))
             else:
                 found = list(inference.audit(answers, settings, begin))
-            if broken := next((fact.metric for fact in found if math.isnan(fact.value)), None):
+            facts = (fact for fact in found if isinstance(fact, events.Fact))
+            if broken := next((fact.metric for fact in facts if math.isnan(fact.value)), None):
                 raise SpecError(f"its {broken} is NaN")
         except Stopped:
             raise
@@ -197,7 +198,7 @@ def infer(
             emit(events.AttackEnded(**about, state="failed", time=time.time(), error=in_one_line(error)))
         else:
             for fact in found:
-                emit(events.Leakage(run_id=run_id, **asdict(fact)))
+                emit(fact.of_run(run_id))
             emit(events.AttackEnded(**about, state="done", time=time.time()))
     return failed
 

@@ -101,7 +101,8 @@ def start(cursor: DuckDBPyConnection, event: AttackStarted, live: bool = False) 
         cursor.execute(others, key)
         of_it = "attack IN ($attack, $attack || '-robust', $attack || '-plain')"
         del key["settings"]
-        cursor.execute(f"DELETE FROM leakage WHERE run_id = $run_id AND {of_it}", key)
+        for table in ("leakage", "attack_scores"):
+            cursor.execute(f"DELETE FROM {table} WHERE run_id = $run_id AND {of_it}", key)
 
 
 def end(cursor: DuckDBPyConnection, event: AttackEnded) -> None:

@@ -8,7 +8,17 @@ import duckdb
 import numpy as np
 from duckdb import DuckDBPyConnection
 
-from engine.events import SCORE_TYPES, Accuracies, ClassNames, History, Leakage, Scores, Warnings
+from engine.events import (
+    ATTACK_SCORE_TYPES,
+    SCORE_TYPES,
+    Accuracies,
+    AttackScores,
+    ClassNames,
+    History,
+    Leakage,
+    Scores,
+    Warnings,
+)
 from store.errors import StoreError
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray]
@@ -89,17 +99,36 @@ def put_leakage(cursor: DuckDBPyConnection, events: Sequence[Leakage]) -> None:
 
 
 def put_scores(cursor: DuckDBPyConnection, events: Sequence[Scores]) -> None:
-    """Store each (run, view)'s latest scores; rows are deleted only where the view was stored before."""
-    for event in {(event.run_id, event.view): event for event in events}.values():
-        key = {"run_id": event.run_id, "view": event.view}
-        columns = {name: np.asarray(getattr(event, name), dtype) for name, dtype in SCORE_TYPES.items()}
+    """Store each (run, view)'s latest scores."""
+    _put_columns(cursor, "scores", events, ("run_id", "view"), SCORE_TYPES)
+
+
+def put_attack_scores(cursor: DuckDBPyConnection, events: Sequence[AttackScores]) -> None:
+    """Store each (run, attack, view)'s latest scores."""
+    _put_columns(
+        cursor, "attack_scores", events, ("run_id", "attack", "view"), ATTACK_SCORE_TYPES, rest=("threshold_rule",)
+    )
+
+
+def _put_columns(
+    cursor: DuckDBPyConnection,
+    table: str,
+    events: Sequence[Scores | AttackScores],
+    names: Sequence[str],
+    types: Mapping[str, type],
+    rest: Sequence[str] = (),
+) -> None:
+    """Store the columns of each key's latest event; rows are deleted only where the key was stored before."""
+    for event in {tuple(getattr(event, name) for name in names): event for event in events}.values():
+        key = {name: getattr(event, name) for name in names}
+        columns = {name: np.asarray(getattr(event, name), dtype) for name, dtype in types.items()}
         if len({column.shape for column in columns.values()}) != 1 or columns["example"].ndim != 1:
             raise StoreError(f"scores of {event.run_id}, view {event.view}: columns of unequal length")
-        stored = "FROM scores WHERE run_id = $run_id AND view = $view"
+        stored = f"FROM {table} WHERE {' AND '.join(f'{name} = ${name}' for name in names)}"
         if cursor.execute(f"SELECT 1 {stored} LIMIT 1", key).fetchall():
             cursor.execute(f"DELETE {stored}", key)
         if len(columns["example"]):
-            insert(cursor, "scores", columns, **key)
+            insert(cursor, table, columns, **key, **{name: getattr(event, name) for name in rest})
 
 
 def _last_steps(cursor: DuckDBPyConnection, run_ids: set[str]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from store.rows import (
     AccuracyFact,
     ExposedExample,
     HistoryPoint,
+    ImageRisk,
     InferenceState,
     LeakageFact,
     PublishedFact,
@@ -93,6 +94,15 @@ QUERIES: dict[str, NamedQuery] = {
         "run_id, risk DESC NULLS LAST, mean_risk DESC NULLS LAST, example",
         statements.fact_filters("s"),
         required=("run_id",),
+        paged=True,
+    ),
+    "image_risks": NamedQuery(
+        ImageRisk,
+        statements.IMAGE_RISKS,
+        statements.IMAGE_RISKS_ORDER,
+        statements.run_filters("r")
+        | {name: f"s.{name} IN ({{}})" for name in ("attack", "view")}
+        | {"run_id": "r.population IN (SELECT population FROM runs WHERE run_id IN ({}))"},
         paged=True,
     ),
     "roc": NamedQuery(

@@ -237,6 +237,31 @@ class ExposedExample(NamedTuple):
     """By view."""
 
 
+class ImageRisk(NamedTuple):
+    """How often the models of a population betray an image that they were trained on to an attack in a view."""
+
+    population: str
+    """Hash of all that its runs share: everything but the seed."""
+    dataset: str
+    network: str
+    capacity: float
+    defense: str
+    epsilon: float
+    evaluation_epsilon: float
+    attack: str
+    view: str
+    threshold_rule: str
+    """How the thresholds that keep 1 % FPR were chosen."""
+    example: int
+    label: int | None
+    class_name: str | None
+    risk: float
+    """The share of the models trained on it in which it is found."""
+    n_found: int
+    n_models: int
+    """Models trained on it."""
+
+
 class RocPoint(NamedTuple):
     """A point of the curve "member if margin >= threshold" of a view."""
 

@@ -1,4 +1,4 @@
--- Version 8. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 9. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -66,6 +66,18 @@ CREATE TABLE scores (
     margin DOUBLE,
     correct BOOLEAN,
     risk FLOAT                   -- chance of being a member given the score; NULL from before version 3
+);
+
+-- What attacks that compare with other models say of each image.
+CREATE TABLE attack_scores (
+    run_id VARCHAR,
+    attack VARCHAR,
+    view VARCHAR,
+    threshold_rule VARCHAR,      -- how the threshold behind `found` was chosen: references, or else oracle
+    example INTEGER,
+    member BOOLEAN,
+    score FLOAT,                 -- higher for members
+    found BOOLEAN                -- called a member by the threshold that keeps 1 % FPR
 );
 
 CREATE TABLE leakage (

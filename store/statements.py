@@ -141,6 +141,22 @@ FROM (SELECT * FROM scores WHERE member) s
 GROUP BY s.run_id, s.example, s.label"""
 """One row per training example, the most exposed first: its highest risk of all views, and what each view says."""
 
+IMAGE_RISKS = """
+SELECT r.population, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.evaluation_epsilon, s.attack, s.view,
+    s.threshold_rule, s.example, max(k.label) AS label, max(c.name) AS class_name,
+    count_if(s.found) / count(*) AS risk, CAST(count_if(s.found) AS BIGINT) AS n_found, count(*) AS n_models
+FROM (SELECT * FROM attack_scores WHERE member) s JOIN runs r ON r.run_id = s.run_id
+    LEFT JOIN (SELECT * FROM scores WHERE member) k
+        ON (k.run_id, k.view, k.example) = (s.run_id, s.view, s.example)
+    LEFT JOIN class_names c ON (c.run_id, c.class_label) = (s.run_id, k.label)
+{where}
+GROUP BY ALL"""
+"""One row per image, attack and view of a population: the share of the models trained on it that betray it."""
+IMAGE_RISKS_ORDER = (
+    "dataset, defense, capacity, epsilon, evaluation_epsilon, population, attack, view, threshold_rule, risk DESC, "
+    "n_models DESC, example"
+)
+
 # Along the curve a bin once left is never entered again: its last point is the one whose successor lies in another.
 ROC = """
 WITH margins AS (

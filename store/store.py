@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from engine import events as told
-from engine.events import Accuracies, ClassNames, Event, History, Leakage, Scores, Warnings
+from engine.events import Accuracies, AttackScores, ClassNames, Event, History, Leakage, Scores, Warnings
 from store import attacks, facts, lifecycle, queries, schema
 from store.database import Database, Session
 from store.errors import StoreBusy, StoreError, StoreFull
@@ -88,6 +88,7 @@ class Store(Reader):
                 facts.put_accuracies(cursor, _of(Accuracies, events))
                 facts.put_leakage(cursor, _of(Leakage, events))
                 facts.put_scores(cursor, _of(Scores, events))
+                facts.put_attack_scores(cursor, _of(AttackScores, events))
         except BaseException:
             # Nothing was written, or a commit that was reported as failed is on the disk after all: ask the file again.
             self._steps = {}

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.evaluation.predictions import SPLITS, Predictions
-from engine.inference.facts import Fact
+from engine.events import Fact, ImageScores
 from engine.inference.many_classes import corrected
 from engine.inference.population.references import Population
 from engine.inference.scores import fitting_size
@@ -54,13 +54,15 @@ def audit(
 
 def audit_in(
     population: Population, settings: Inference, on_attack: Callable[[str, str], None] = lambda *_: None
-) -> Iterator[Fact]:
-    """Run every attack of the settings on every view of the first model of a population."""
+) -> Iterator[Fact | ImageScores]:
+    """Run every attack of the settings on every view of the first model of a population; scores behind their facts."""
     for view in population.views:
         for attack in settings.attacks:
             on_attack(attack, view)
             row = ATTACKS[attack]
-            yield from corrected(row.load()(population, view, settings, _generator(settings, row.name, view), row))
+            found = list(row.load()(population, view, settings, _generator(settings, row.name, view), row))
+            yield from corrected(fact for fact in found if isinstance(fact, Fact))
+            yield from (scores for scores in found if isinstance(scores, ImageScores))
 
 
 def _groups_apart(predictions: Predictions, view: str, settings: Inference, attack: AttackRow) -> Iterator[Fact]:

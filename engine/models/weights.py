@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from engine import events
+from engine import event_lines, events
 from engine.models import tensorfile
 from engine.spec.experiment import Experiment
 
@@ -63,19 +63,19 @@ def history(folder: Path) -> list[events.History]:
     An engine that was killed may not have kept it, and training resumes behind it; telling it twice changes nothing.
     """
     path = folder / HISTORY_FILE
-    lines = events.read_lines(path) if path.exists() else ()
+    lines = event_lines.read_lines(path) if path.exists() else ()
     return [event for _, event in lines if isinstance(event, events.History)]
 
 
 def add_history(folder: Path, event: events.History) -> None:
     """Keep one point; a full disk loses it."""
     with contextlib.suppress(OSError), open(folder / HISTORY_FILE, "a", encoding="utf-8") as stream:
-        stream.write("\n" + events.to_json(event))  # a line torn by a kill spoils only itself
+        stream.write("\n" + event_lines.to_json(event))  # a line torn by a kill spoils only itself
 
 
 def _copy_history(found: Path, own: Path, run_id: str) -> None:
     points = (dataclasses.replace(event, run_id=run_id) for event in history(found.parent))
-    own.write_text("".join(f"\n{events.to_json(event)}" for event in points), encoding="utf-8")
+    own.write_text("".join(f"\n{event_lines.to_json(event)}" for event in points), encoding="utf-8")
 
 
 def _link(found: Path, own: Path) -> None:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from engine import events
+from engine import event_lines
 from engine.events import Event, RunStarted
 from engine.job_settings import JobId, RunOptions
 from engine.run_states import FINISHED
@@ -158,7 +158,7 @@ class Commands:
     async def _import(self, command: protocol.Import) -> protocol.Imported:
         """Take in a file piece by piece, then see to the runs it speaks of that are not at their end."""
         engine = self._engine
-        lines = events.read_lines(regular_file(command.path))
+        lines = event_lines.read_lines(regular_file(command.path))
         count, unreadable, run_ids, known = 0, [], set(), set()
         engine.importing += 1
         try:

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from engine import events
+from engine import event_lines, events
 
 SCORES = events.Scores(
     run_id="r",
@@ -16,6 +16,16 @@ SCORES = events.Scores(
     margin=np.array([-2.197224577336219, 35.1]),
     correct=np.array([False, True]),
     risk=np.array([0.1, 0.5], np.float32),
+)
+FOUND = events.AttackScores(
+    run_id="r",
+    attack="lira",
+    view="benign",
+    threshold_rule="references",
+    example=np.array([0, 7], np.int32),
+    member=np.array([True, False]),
+    score=np.array([0.1, -3.0], np.float32),
+    found=np.array([True, False]),
 )
 LEAKAGE = events.Leakage(
     run_id="r",
@@ -47,40 +57,41 @@ OTHERS = [
 @pytest.mark.parametrize("name", [3, "\x1b[2J", "caf\udce9"])
 def test_a_line_with_a_name_that_cannot_be_printed_is_no_event(name):
     with pytest.raises(ValueError, match="names cannot be printed"):
-        events.from_json(json.dumps({"kind": "class_names", "run_id": "r", "names": ["cat", name]}))
+        event_lines.from_json(json.dumps({"kind": "class_names", "run_id": "r", "names": ["cat", name]}))
 
 
 @pytest.mark.parametrize("change", [{"message": "\x1b[2J"}, {"message": None}, {"view": 3}, {"more": "x"}])
 def test_a_line_with_a_warning_that_cannot_be_printed_is_no_event(change):
     warning = {"topic": "attack", "message": "a line", "view": None} | change
     with pytest.raises(ValueError, match="warnings are not texts that can be printed"):
-        events.from_json(json.dumps({"kind": "warnings", "run_id": "r", "warnings": [warning]}))
+        event_lines.from_json(json.dumps({"kind": "warnings", "run_id": "r", "warnings": [warning]}))
 
 
 @pytest.mark.parametrize("leaks", [None, True, False])
 def test_a_line_tells_no_leakage_from_nothing_known_of_it(leaks):
     event = dataclasses.replace(LEAKAGE, leaks=leaks)
-    assert events.from_json(events.to_json(event)) == event
+    assert event_lines.from_json(event_lines.to_json(event)) == event
 
 
 @pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.kind)
 def test_a_line_gives_back_the_event_to_the_last_digit(event):
-    line = events.to_json(event)
+    line = event_lines.to_json(event)
     assert "\n" not in line
-    assert events.from_json(line) == event
+    assert event_lines.from_json(line) == event
 
 
-def test_columns_keep_their_types_and_values():
-    copy = events.from_json(events.to_json(SCORES))
-    for name, dtype in events.SCORE_TYPES.items():
+@pytest.mark.parametrize(("event", "types"), [(SCORES, events.SCORE_TYPES), (FOUND, events.ATTACK_SCORE_TYPES)])
+def test_columns_keep_their_types_and_values(event, types):
+    copy = event_lines.from_json(event_lines.to_json(event))
+    for name, dtype in types.items():
         assert getattr(copy, name).dtype == dtype
-        assert np.array_equal(getattr(copy, name), getattr(SCORES, name))
+        assert np.array_equal(getattr(copy, name), getattr(event, name))
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", "3", '{"kind": "nothing"}', '{"kind": "notice"}', '{"run_id": "r"}'])
 def test_anything_else_is_no_event(line):
     with pytest.raises(ValueError, match="not an event"):
-        events.from_json(line)
+        event_lines.from_json(line)
 
 
 @pytest.mark.parametrize(
@@ -98,23 +109,24 @@ def test_anything_else_is_no_event(line):
         (SCORES, {"label": [1]}),
         (SCORES, {"confidence": ["x", "y"]}),
         (SCORES, {"risk": [0.5]}),
+        (FOUND, {"found": [True]}),
     ],
 )
 def test_a_field_of_another_kind_is_no_event(event, change):
-    line = json.dumps(json.loads(events.to_json(event)) | change)
+    line = json.dumps(json.loads(event_lines.to_json(event)) | change)
     with pytest.raises(ValueError, match="not an event"):
-        events.from_json(line)
+        event_lines.from_json(line)
 
 
 def test_a_torn_last_line_is_told_and_the_rest_kept(tmp_path):
     path = tmp_path / "events.jsonl"
-    whole = events.to_json(LEAKAGE)
+    whole = event_lines.to_json(LEAKAGE)
     path.write_text(f"{whole}\n\n{whole[: len(whole) // 2]}")
-    assert list(events.read_lines(path)) == [(1, LEAKAGE), (3, None)]
+    assert list(event_lines.read_lines(path)) == [(1, LEAKAGE), (3, None)]
 
 
 def test_a_line_from_before_calibration_was_measured_is_still_an_event():
     line = '{"kind": "accuracies", "run_id": "r", "view": "benign", "split": "test", "accuracy": 0.5, "n": 2}'
-    assert events.from_json(line).calibration_error is None
+    assert event_lines.from_json(line).calibration_error is None
     event = events.Accuracies(run_id="r", view="benign", split="test", accuracy=0.5, n=2, calibration_error=1 / 3)
-    assert events.from_json(events.to_json(event)) == event
+    assert event_lines.from_json(event_lines.to_json(event)) == event

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine import __main__ as command
-from engine import events, inference, registry
+from engine import event_lines, events, inference, registry
 from engine.data import datasets
 from engine.evaluation import prediction_files, predictions
 from engine.experiment import RunContext, choose_device, run
@@ -79,7 +79,7 @@ def of(told, kind):
 
 def lines(told):
     """What the run says of its results, as text in which not-a-number equals itself."""
-    return [events.to_json(event) for event in told if isinstance(event, (events.History, *FACTS))]
+    return [event_lines.to_json(event) for event in told if isinstance(event, (events.History, *FACTS))]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_run_tells_its_whole_story_in_order(experiments, tmp_path, defense):
         (view, split) for view in ("benign", "adversarial") for split in ("train", "test")
     }
     for event in told:
-        assert events.to_json(events.from_json(events.to_json(event))) == events.to_json(event)
+        assert event_lines.to_json(event_lines.from_json(event_lines.to_json(event))) == event_lines.to_json(event)
         WithoutTorch(io.BytesIO(pickle.dumps(event))).load()
 
 
@@ -305,7 +305,7 @@ def test_the_science_runs_alone_and_goes_on_after_a_torn_line(tmp_path, engine_a
     path.write_text(whole[:-30])
     code, complaint = engine_alone(tmp_path, *options)
     assert code == 0, complaint
-    told = list(events.read_lines(path))
+    told = list(event_lines.read_lines(path))
     assert [event for _, event in told].count(None) == 1
     ended = [event.run_id for _, event in told if isinstance(event, events.RunEnded)]
     assert len(ended) == 2
@@ -330,7 +330,7 @@ def test_the_science_alone_compares_a_population_when_all_have_ended_and_again_w
     def references(*seeds):
         code, complaint = engine_alone(tmp_path, *options, "--set", f"grid.seed={list(seeds)}")
         assert code == 0, complaint
-        told = [event for _, event in events.read_lines(tmp_path / "out.jsonl")]
+        told = [event for _, event in event_lines.read_lines(tmp_path / "out.jsonl")]
         found = [event for event in told if getattr(event, "metric", "") == "references_in"]
         return [event.value for event in found if event.view == "benign"]
 

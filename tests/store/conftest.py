@@ -22,7 +22,7 @@ from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from store.store import NewRun, Store
 
-FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage", "inferences")
+FACT_TABLES = ("history", "class_names", "warnings", "accuracies", "scores", "leakage", "inferences", "attack_scores")
 GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.events import SCORE_TYPES, History, Notice, Progress, RunEnded, RunStarted, from_json, to_json
+from engine.event_lines import from_json, to_json
+from engine.events import SCORE_TYPES, History, Notice, Progress, RunEnded, RunStarted
 from store.store import Store, StoreError
 
 

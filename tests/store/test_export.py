@@ -7,9 +7,10 @@ import os
 import stat
 
 import duckdb
+import numpy as np
 import pytest
 
-from engine.events import History, RunEnded
+from engine.events import ATTACK_SCORE_TYPES, AttackScores, History, RunEnded
 from store.export import FORMATS, export
 from store.queries import TABLES, export_statement
 from store.store import Store, StoreError
@@ -19,7 +20,10 @@ from store.store import Store, StoreError
 def filled(store, experiment, log):
     """Two seeds done; one run failed with an empty error, one with a text that CSV must quote; losses are nan."""
     for seed in (0, 1):
-        store.apply(log(experiment(dataset="yale", capacity=8.0, epsilon=8 / 255, seed=seed), value=0.1 + 0.2))
+        told = log(experiment(dataset="yale", capacity=8.0, epsilon=8 / 255, seed=seed), value=0.1 + 0.2)
+        of = {"run_id": told[0].run_id, "attack": "lira", "view": "benign", "threshold_rule": "references"}
+        columns = {name: np.arange(3).astype(dtype) for name, dtype in ATTACK_SCORE_TYPES.items()}
+        store.apply([*told, AttackScores(**of, **columns)])
     for seed, error in ((2, ""), (3, 'disk "full",\nNULL')):
         started = log(experiment("natural", seed=seed))[0]
         loss = History(run_id=started.run_id, step=0, epoch=0, metrics={"loss": math.nan})

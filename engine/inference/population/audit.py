@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from engine.events import ImageScores
 from engine.inference import ranking, resampling, threshold
 from engine.inference.facts import About, Outcome, Tested
 from engine.inference.intervals import chance_of_difference, difference_interval, wilson_interval
@@ -32,8 +33,8 @@ Score = Callable[[np.ndarray, References], np.ndarray]
 
 def audit(
     whole: Population, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
-) -> Iterator[Tested]:
-    """Facts of an attack in one view on the first model of a population."""
+) -> Iterator[Tested | ImageScores]:
+    """Facts of an attack in one view on the first model of a population, and the score of each image."""
     score = attack.load("score")
     target, judges = known(whole.of_views(view))
     yield from told(About(attack.name, view, None), target, judges, lambda *about: score(*about, settings), generator)
@@ -50,9 +51,10 @@ def known(whole: Population) -> tuple[Target, list[Target]]:
 
 def told(
     about: About, target: Target, judges: Sequence[Target], score: Score, generator: np.random.Generator
-) -> Iterator[Tested]:
-    """Facts of a score on a target, with thresholds of its own and of the judges."""
-    ranked = _ranked(score, target)
+) -> Iterator[Tested | ImageScores]:
+    """Facts of a score on a target, with thresholds of its own and of the judges; the scores come last."""
+    scores = score(target.odds, target.references)
+    ranked = _ranked(scores, target.member)
     true, false = ranked.positives()
     place = int(ranking.best(true, false))
     best = Outcome.at(true, false, place)
@@ -60,10 +62,15 @@ def told(
     yield from about.oracle(best, luck, float(ranked.taus[place]))
     yield from _worth(about, "oracle", best)
     rates = [rate for rate in RATES if ranking.allowed(rate, ranked.n_nonmember)]
-    if judges:
-        yield from _elsewhere(about, ranked, _together([_ranked(score, judge) for judge in judges]), rates)
+    judged = [_ranked(score(judge.odds, judge.references), judge.member) for judge in judges]
+    if judged:
+        yield from _elsewhere(about, ranked, _together(judged), rates)
     yield from about.curve(ranked, resampling.bootstrap(ranked, generator, rates), rates=rates)
     yield from sides(about, target)
+    rule, chosen_on = ("references", _together(judged)) if judged else ("oracle", ranked)
+    tau = _keeping(ACCUSED_AT, chosen_on)
+    columns = target.images.astype(np.int32), target.member, scores.astype(np.float32), scores >= tau
+    yield ImageScores(about.attack, about.view, rule, *columns)
 
 
 def sides(about: About, target: Target) -> Iterator[Tested]:
@@ -80,8 +87,7 @@ def _elsewhere(about: About, ranked: Ranking, pooled: Ranking, rates: Sequence[f
     yield from about.outcome("references", best, difference_interval(best), sizes, chance_of_difference(best))
     yield from _worth(about, "references", best)
     for rate in rates:
-        few = np.flatnonzero(counts[1] <= ranking.allowed(rate, pooled.n_nonmember))
-        found = _at(ranked, float(pooled.taus[few[0]]) if few.size else np.inf)
+        found = _at(ranked, _keeping(rate, pooled))
         for metric, share, of, n in (
             ("tpr_at_fpr", found.tpr, found.true_positives, found.n_member),
             ("fpr_used", found.fpr, found.false_positives, found.n_nonmember),
@@ -111,9 +117,14 @@ def _worth(about: About, rule: str, outcome: Outcome) -> Iterator[Tested]:
         yield about.fact(rule, f"ppv_{prior:g}", value, (low, high), None, sizes)
 
 
-def _ranked(score: Score, target: Target) -> Ranking:
-    scores = score(target.odds, target.references)
-    return Ranking.of(scores[target.member], scores[~target.member])
+def _ranked(scores: np.ndarray, member: np.ndarray) -> Ranking:
+    return Ranking.of(scores[member], scores[~member])
+
+
+def _keeping(rate: float, ranked: Ranking) -> float:
+    """The lowest threshold that accuses no larger share of the others."""
+    few = np.flatnonzero(ranked.positives()[1] <= ranking.allowed(rate, ranked.n_nonmember))
+    return float(ranked.taus[few[0]]) if few.size else np.inf
 
 
 def _together(rankings: Sequence[Ranking]) -> Ranking:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from engine.events import ImageScores
 from engine.inference.facts import About, Tested
 from engine.inference.population import lira
 from engine.inference.population.audit import known, told
@@ -24,7 +25,7 @@ RIDGE = 1.0
 
 def audit(
     whole: Population, view: str, settings: Inference, generator: np.random.Generator, attack: AttackRow
-) -> Iterator[Tested]:
+) -> Iterator[Tested | ImageScores]:
     """Facts of a view together with those before it in the registry; of the first there are none."""
     ordered = [each for each in VIEWS if each in whole.views]
     views = ordered[: ordered.index(view) + 1]

@@ -69,6 +69,8 @@ class Target:
     references: References
     member: np.ndarray
     """bool (images,)."""
+    images: np.ndarray
+    """int (images,): what they are called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ class Population:
 
     def target(self, model: int, *absent: int) -> Target:
         """A model as the target of the others."""
-        return Target(self.odds[model], self.references(model, *absent), self.member[model])
+        return Target(self.odds[model], self.references(model, *absent), self.member[model], self.images)
 
     def references(self, target: int, *absent: int) -> References:
         """What is known to an attacker on the target."""

@@ -36,6 +36,7 @@ CONTENTS = {
     "history": "training metrics step by step",
     "scores": "every example's confidence, margin and risk (large)",
     "exposed": "every training image with its risk, most first (large)",
+    "image_risks": "how often a population betrays each image (large)",
     "roc": "ROC points of every run and view",
     "published": "the paper's own numbers",
 }

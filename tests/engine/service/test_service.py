@@ -5,7 +5,7 @@ import os
 import pytest
 from waiting import patience
 
-from engine import events
+from engine import event_lines, events
 from engine.service import protocol
 from engine.service.client import EngineRefused, SyncClient
 from engine.spec.experiment import Inference
@@ -184,7 +184,7 @@ def lines_of(experiment, *, ended=True, time=1000.0):
     ]
     if ended:
         told.append(events.RunEnded(run_id=run_id, state="done", time=time + 1))
-    return "".join(events.to_json(event) + "\n" for event in told)
+    return "".join(event_lines.to_json(event) + "\n" for event in told)
 
 
 def test_events_from_elsewhere_are_imported_once_and_unreadable_lines_told(running, tmp_path):

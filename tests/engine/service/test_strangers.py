@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import events
+from engine import event_lines, events
 from engine.service import executors, frames, protocol
 from engine.service.client import Client, EngineRefused
 from engine.service.commands import Commands
@@ -35,6 +35,7 @@ EXPERIMENT = Experiment(
 )
 RUN = EXPERIMENT.run_id
 COLUMNS = {name: np.arange(3).astype(dtype) for name, dtype in events.SCORE_TYPES.items()}
+OWN = {name: np.arange(3).astype(dtype) for name, dtype in events.ATTACK_SCORE_TYPES.items()}
 FACT = {"attack": "gap", "view": "benign", "threshold_rule": "none", "metric": "advantage", "class_label": 0}
 LOG = (
     events.RunStarted(
@@ -45,11 +46,12 @@ LOG = (
     events.Warnings(run_id=RUN, warnings=[{"topic": "attack", "message": "it did nothing", "view": "benign"}]),
     events.Accuracies(run_id=RUN, view="benign", split="test", accuracy=0.5, n=3),
     events.Scores(run_id=RUN, view="benign", **COLUMNS),
+    events.AttackScores(run_id=RUN, attack="lira", view="benign", threshold_rule="references", **OWN),
     events.Leakage(run_id=RUN, value=0.1, ci_low=0.0, ci_high=0.2, leaks=True, n_member=3, n_nonmember=3, **FACT),
     events.Notice(run_id=RUN, time=1001.0, message="a line"),
     events.RunEnded(run_id=RUN, state="done", time=1002.0, error=None),
 )
-LINES = [json.loads(events.to_json(event)) for event in LOG]
+LINES = [json.loads(event_lines.to_json(event)) for event in LOG]
 PLACE = {"data_root": "/data", "import_path": "/code", "device": "cpu", "checkpoint_seconds": 30.0}
 COMMANDS = [
     {"type": "GetStatus"},
@@ -139,11 +141,11 @@ async def test_each_line_of_a_strange_file_is_taken_or_refused_by_its_number(eng
 )
 def test_what_the_store_cannot_hold_is_no_event(index, change):
     with pytest.raises(ValueError, match="not an event"):
-        events.from_json(json.dumps(LINES[index] | change))
+        event_lines.from_json(json.dumps(LINES[index] | change))
 
 
 def test_what_an_error_quotes_commands_no_terminal():
-    event = events.from_json(json.dumps(LINES[-1] | {"error": "no\x1b]0;pwned\x07\nmore", "state": "failed"}))
+    event = event_lines.from_json(json.dumps(LINES[-1] | {"error": "no\x1b]0;pwned\x07\nmore", "state": "failed"}))
     assert event.error == "no�]0;pwned� more"
     assert events.Notice(run_id="r", time=0.0, message="a\x9b2Jb").message == "a�2Jb"
 

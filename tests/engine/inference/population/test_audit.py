@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from engine import inference
-from engine.evaluation import predictions
+from engine.evaluation import prediction_files, predictions
 from engine.evaluation.predictions import Answers, Predictions
+from engine.events import Fact, ImageScores
 from engine.inference.population import epsilon
 from engine.inference.population.files import population
 from engine.inference.population.references import Population
@@ -46,12 +47,17 @@ def written(tmp_path):
 
 def told(whole, view, attack):
     row = ATTACKS[attack]
-    return row.load()(whole, view, Inference(), np.random.default_rng(0), row)
+    found = row.load()(whole, view, Inference(), np.random.default_rng(0), row)
+    return [fact for fact in found if isinstance(fact, Fact)]
 
 
 def facts(paths, *attacks):
-    found = inference.audit_in(population(paths[0], paths), Inference(attacks=attacks))
+    found = [fact for fact in said(paths, *attacks) if isinstance(fact, Fact)]
     return {(fact.attack, fact.view, fact.threshold_rule, fact.metric): fact for fact in found}
+
+
+def said(paths, *attacks):
+    return list(inference.audit_in(population(paths[0], paths), Inference(attacks=attacks)))
 
 
 @pytest.mark.parametrize("attack", ["lira", "rmia"])
@@ -123,6 +129,20 @@ def test_with_a_pair_and_two_others_there_is_nobody_to_choose_a_threshold_on(wri
     assert found["lira", "benign", "references", "references_in"].value == 1
 
 
+@pytest.mark.parametrize(("models", "rule"), [(12, "references"), (4, "oracle")])
+def test_each_image_has_its_score_and_whether_it_is_found_at_one_percent(written, models, rule):
+    paths = written(models, 3.0)
+    *numbers, scores = said(paths, "lira")
+    assert isinstance(scores, ImageScores)
+    assert scores.threshold_rule == rule
+    of = {(fact.threshold_rule, fact.metric): fact.value for fact in numbers}
+    of_curve = "none" if rule == "oracle" else rule
+    rates = of[of_curve, "tpr_at_fpr_0.01"], of[of_curve, "fpr_used_0.01"]
+    assert (scores.found[scores.member].mean(), scores.found[~scores.member].mean()) == pytest.approx(rates)
+    own = prediction_files.load(paths[0])
+    assert set(scores.example[scores.member]) == set(own.index["train"])
+
+
 def test_views_together_are_told_of_each_view_with_those_before_it(written):
     found = facts(written(12, 1.0, views=("benign", "adversarial")), "lira", "lira-joint")
     assert {view for attack, view, *_ in found if attack == "lira-joint"} == {"adversarial"}
@@ -141,8 +161,7 @@ def test_one_run_bounds_epsilon_by_the_surest_twentieth(written):
 def test_the_targets_own_membership_changes_no_score_and_no_threshold(written):
     paths = written(8, 1.0)
     whole = population(paths[0], paths)
-    before = inference.audit_in(whole, Inference(attacks=("lira",)))
-    tau = {fact.metric: fact.value for fact in before if fact.threshold_rule == "references"}
+    tau = {fact.metric: fact.value for fact in told(whole, "benign", "lira") if fact.threshold_rule == "references"}
     score = whole.references(0).inside.mean
     whole.member[0] = np.roll(whole.member[0], 1)
     assert whole.usable(0).tolist() == [1, 2, 3, 4, 5, 6, 7]  # model 1 is its complement no more
