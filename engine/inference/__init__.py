@@ -5,7 +5,7 @@ tested facts; members are the training images, non-members the test images.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,10 +53,16 @@ def audit(
 
 
 def audit_in(
-    population: Population, settings: Inference, on_attack: Callable[[str, str], None] = lambda *_: None
+    population: Population,
+    settings: Inference,
+    on_attack: Callable[[str, str], None] = lambda *_: None,
+    views: Sequence[str] | None = None,
 ) -> Iterator[Fact | ImageScores]:
-    """Run every attack of the settings on every view of the first model of a population; scores behind their facts."""
-    for view in population.views:
+    """Run every attack of the settings on the first model of a population, in every view or those named.
+
+    The scores of images stand behind their facts.
+    """
+    for view in population.views if views is None else views:
         for attack in settings.attacks:
             on_attack(attack, view)
             row = ATTACKS[attack]

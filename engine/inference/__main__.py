@@ -19,8 +19,11 @@ from engine.evaluation import plausibility, prediction_files, repeated_answers
 from engine.evaluation.prediction_files import Reading
 from engine.evaluation.predictions import Predictions
 from engine.inference.facts import Fact
+from engine.inference.population import files
+from engine.inference.population.references import Population
 from engine.registry import ATTACKS, attacks_on
 from engine.spec.experiment import Inference
+from engine.text import printable
 from engine.validation import SpecError, require
 
 MINUTES = 10.0
@@ -34,17 +37,23 @@ def main() -> int:
     parser.add_argument("--attacks", default=",".join(attacks_on()), help="comma between them")
     parser.add_argument("--per-class", type=int, default=Inference.per_class)
     parser.add_argument("--seed", type=int, default=Inference.seed)
+    parser.add_argument("--references", type=Path, action="append", default=[], help="files, or folders of them")
     parser.add_argument("--time-limit", type=float, default=MINUTES, help="minutes for all networks")
     wanted = parser.parse_args()
     try:
         settings = Inference(attacks=tuple(wanted.attacks.split(",")), per_class=wanted.per_class, seed=wanted.seed)
         require(wanted.time_limit >= 0, "time_limit", wanted.time_limit, "minutes, 0 or more")
+        comparing = [attack for attack in settings.attacks if ATTACKS[attack].references]
+        require(bool(wanted.references) or not comparing, "attacks", ", ".join(comparing), "with --references alone")
         reading = prediction_files.read(wanted.file)
+        whole, notes = None, []
+        if comparing:
+            whole, notes = files.shadows(wanted.file, reading.predictions, wanted.references)
     except SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    _say(opening(reading, settings))
-    for message in Audit(reading.predictions, settings, 60 * wanted.time_limit).messages():
+    _say(opening(replace(reading, notes=(*reading.notes, *map(printable, notes))), settings))
+    for message in Audit(reading.predictions, settings, 60 * wanted.time_limit, whole).messages():
         _say(message)
     return 0
 
@@ -78,9 +87,15 @@ def opening(reading: Reading, settings: Inference) -> dict[str, Any]:
 class Audit:
     """The attacks on one file, quick ones first, told one by one."""
 
-    def __init__(self, predictions: Predictions, settings: Inference, seconds: float):
-        """seconds: what all networks may take together; each view has an equal share of what is left."""
+    def __init__(
+        self, predictions: Predictions, settings: Inference, seconds: float, population: Population | None = None
+    ):
+        """seconds: what all networks may take together; each view has an equal share of what is left.
+
+        population: the model and its references, for attacks that compare with them.
+        """
         self._predictions, self._settings, self._left = predictions, settings, seconds
+        self._population = population
         self._cut: list[dict[str, str]] = []
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -108,6 +123,10 @@ class Audit:
             self._cut.append({"attack": attack, "view": view, "message": said})
             return False
 
+        if ATTACKS[attack].references:
+            views = [view] if view in self._population.views else []
+            told = inference.audit_in(self._population, replace(self._settings, attacks=(attack,)), views=views)
+            return (fact for fact in told if isinstance(fact, Fact))
         only = replace(self._predictions, views={view: self._predictions.views[view]})
         return inference.audit(only, replace(self._settings, attacks=(attack,)), go_on=go_on)
 

@@ -34,13 +34,16 @@ class Audited:
     """Every warning once."""
 
 
-def audited(path: Path, attacks: Sequence[str], per_class: int, seed: int, minutes: float) -> Audited:
+def audited(
+    path: Path, attacks: Sequence[str], per_class: int, seed: int, minutes: float, references: Sequence[Path] = ()
+) -> Audited:
     """Run the attacks in a process of their own, for inference networks need torch; each is told of as it ends.
 
     The process is told of Control-C by the terminal too; what it says then is not passed on.
     """
     command = [sys.executable, "-P", "-m", "engine.inference", f"--attacks={','.join(attacks)}"]
-    command += [f"--per-class={per_class}", f"--seed={seed}", f"--time-limit={minutes:g}", "--", str(path)]
+    command += [f"--per-class={per_class}", f"--seed={seed}", f"--time-limit={minutes:g}"]
+    command += [*(f"--references={each}" for each in references), "--", str(path)]
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
         try:

@@ -1,6 +1,7 @@
-"""The command that attacks anybody's prediction file: audit."""
+"""Commands about prediction files: audit attacks anybody's, answers copies those of a population."""
 
 import csv
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -9,14 +10,19 @@ from typing import Any, TextIO
 
 import click
 
+from engine.job_settings import ANSWERS
 from engine.registry import attacks_on
-from engine.spec.experiment import Inference
+from engine.service.project import Project
+from engine.spec.experiment import Experiment, Inference
 from engine.text import csv_text, printable
+from explorer.cli import options
 from explorer.cli.audit_process import Audited, audited
 from explorer.cli.options import width
+from explorer.project.result_source import find_run, results
 from explorer.results import accuracy_table, attack_table, class_rows, classes_table, marks, text
 from explorer.results.class_rows import PAPERS, Strategy
 from explorer.results.rendering import plain
+from store.errors import StoreError
 from store.rows import BETWEEN_WARNINGS, LeakageFact
 
 COLUMNS = (
@@ -43,8 +49,15 @@ BY_CLASS_TITLE = "Accuracy class by class, in percent of train/test examples"
     "--attack",
     "attacks",
     multiple=True,
-    type=click.Choice(attacks_on()),
-    help="Only this attack; may be given several times.  [default: all of them]",
+    type=click.Choice(attacks_on("random")),
+    help="Only this attack; may be given several times.  [default: all that there are the files for]",
+)
+@click.option(
+    "--references",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR|FILE",
+    help="Files of models trained alike on other members, or folders of them: three and more, for lira and rmia.",
 )
 @click.option(
     "--per-class",
@@ -68,6 +81,7 @@ def audit(
     path: Path,
     csv_path: str | None,
     attacks: tuple[str, ...],
+    references: tuple[Path, ...],
     per_class: int,
     seed: int,
     by_class: bool,
@@ -99,9 +113,12 @@ def audit(
     label          the true class, by number or name
     p0, p1, ...    a column for each class, or p_NAME; of raw logits logit0, logit1, ... or logit_NAME
     view           optional; each view has the same examples in the same order
+
+    References are npz files too. In all of them train_index and test_index (examples,) number the images in one way,
+    so that it is known which each model trained on; mia-explore answers writes such files of a population.
     """  # noqa: D301
-    wanted = tuple(dict.fromkeys(attacks)) or attacks_on()
-    found = audited(path, wanted, per_class, seed, time_limit)
+    wanted = tuple(dict.fromkeys(attacks)) or attacks_on("random" if references else "paper")
+    found = audited(path, wanted, per_class, seed, time_limit, references)
     if csv_path != "-":
         click.echo("\n\n".join(report(found, wanted, by_class)))
     if not sys.stdout.isatty():  # where it is, they stand in the tables above
@@ -183,4 +200,31 @@ def _field(value: Any) -> Any:
     return "" if value is None else value
 
 
-COMMANDS = (audit,)
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER")
+@options.project
+def answers(run: str, folder: Path, project: Project) -> None:
+    """Copy the answers of a run, and of the others of its population, into a folder: one prediction file each.
+
+    They say who was in the training sets. RUN may be any part of its name that is unique; of a run that draws no
+    members only its own are copied. Then: mia-explore audit FOLDER/RUN.npz --references FOLDER
+    """
+    with results(project) as asked:
+        found = find_run(asked, run)
+        population = Experiment.from_dict(found.spec).population_id
+        alike = [other.run_id for other in asked.query("runs", dataset=found.dataset, defense=found.defense)]
+        whole = asked.query("run", run_id=alike) if population else [found]
+    runs = [each.run_id for each in whole if Experiment.from_dict(each.spec).population_id == population]
+    kept = [run_id for run_id in runs if (project.run_folder(run_id) / ANSWERS).exists()]
+    if found.run_id not in kept:
+        raise StoreError(f"{found.run_id}: its answers are not kept here")
+    folder.mkdir(parents=True, exist_ok=True)
+    for run_id in kept:
+        copy = folder / f"{run_id}.npz"
+        shutil.copyfile(project.run_folder(run_id) / ANSWERS, copy)
+        copy.chmod(0o600)  # as all that tells who was in a training set
+    click.echo(f"{printable(str(folder))}: answers of {len(kept)} of {len(runs)} runs", err=True)
+
+
+COMMANDS = (audit, answers)

@@ -30,7 +30,7 @@ MODULES = {
     "attacking": ("attack",),
     "reproducing": ("reproduce", "figure"),
     "results": ("ls", "show", "scores", "export"),
-    "auditing": ("audit",),
+    "auditing": ("audit", "answers"),
     "control": ("engine", "cancel", "retry", "import"),
     "machine": ("check", "locate"),
 }

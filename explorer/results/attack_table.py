@@ -242,7 +242,7 @@ def legend(attacks: Sequence[Attack]) -> str:
 
 
 EPSILON_WORDS = (
-    "epsilon: less is disproved at 95 %, of just this training procedure with all of its settings; pooled rates are no "
+    "epsilon: a smaller one is disproved at 95 %, of just this procedure with all of its settings; pooled rates are no "
     "guarantee for any one image"
 )
 """What epsilon may be used for."""

@@ -1,6 +1,8 @@
-"""Populations from the files in which runs keep their answers."""
+"""Populations from files of answers: those that runs keep, or anybody's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +14,111 @@ from engine.validation import SpecError
 
 LEAST = 4
 """Models of the smallest population: a target and its complement, and a reference of each side."""
+ALIKE = 0.05
+"""Share by which numbers of members may differ before it is said, besides what coins do."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """What one file says, images in ascending order."""
+
+    name: str
+    classes: int
+    images: np.ndarray
+    labels: np.ndarray
+    member: np.ndarray
+    odds: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, name: str, answers: Predictions) -> "_Model":
+        images, labels = (np.concatenate([own[split] for split in SPLITS]) for own in (answers.index, answers.labels))
+        if len(np.unique(images)) < len(images):
+            raise SpecError(
+                f"{name}: train_index and test_index name an image twice; they must number all images in one way, "
+                "members or not"
+            )
+        member = np.repeat([True, False], [len(answers.index[split]) for split in SPLITS])
+        order = np.argsort(images, kind="stable")
+        odds = {
+            view: np.concatenate([splits[split].margin(answers.labels[split]) for split in SPLITS])[order]
+            for view, splits in answers.views.items()
+        }
+        return cls(name, answers.num_classes, images[order], labels[order], member[order], odds)
+
+    def about(self, images: np.ndarray) -> np.ndarray:
+        """Places of these images, all of which it has."""
+        return np.searchsorted(self.images, images)
 
 
 def population(target: Path, others: Sequence[Path]) -> Population:
-    """The answers in files by `engine.evaluation.predictions`, the target's first; `SpecError` where they do not fit.
+    """The answers of runs, the target's first; `SpecError` where they differ in more than their members.
 
     Others that are not there are left out. Images are told by their rows in the data set, which all files must share.
     """
     paths = [target, *(path for path in others if path != target and path.exists())]
     if len(paths) < LEAST:
         raise SpecError(f"{len(paths) - 1} other models of its population have answered; it takes {LEAST - 1} and more")
-    columns = [_columns(prediction_files.load(path)) for path in paths]
-    images, _, first = columns[0]
-    for path, (own, _, odds) in zip(paths, columns, strict=True):
-        if not np.array_equal(own, images) or odds.keys() != first.keys():
-            raise SpecError(
-                f"{path.parent.name}: answers in other views or about other images than {target.parent.name}"
-            )
-    odds = {view: np.stack([own[view] for *_, own in columns]) for view in first}
-    return Population.of(odds, np.stack([member for _, member, _ in columns]), images)
+    whole, notes = fitting((path.parent.name, prediction_files.load(path)) for path in paths)
+    if notes:
+        raise SpecError(notes[0])
+    return whole
 
 
-def _columns(answers: Predictions) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Rows of the images in ascending order, which of them are members, and each view's log-odds."""
-    rows = np.concatenate([answers.index[split] for split in SPLITS])
-    member = np.repeat([True, False], [len(answers.index[split]) for split in SPLITS])
-    order = np.argsort(rows, kind="stable")
-    odds = {
-        view: np.concatenate([splits[split].margin(answers.labels[split]) for split in SPLITS])[order]
-        for view, splits in answers.views.items()
-    }
-    return rows[order], member[order], odds
+def shadows(target: Path, answers: Predictions, references: Iterable[Path]) -> tuple[Population, list[str]]:
+    """Anybody's files: the target, and references, or folders of them, with a line on each thing that does not fit.
+
+    `SpecError` where they cannot be compared at all.
+    """
+    files = [path for path in _files(references) if path.resolve() != target.resolve()]
+    if len(files) < LEAST - 1:
+        raise SpecError(f"references: {len(files)} files; it takes {LEAST - 1} and more")
+    return fitting([(target.name, answers), *((path.name, prediction_files.load(path)) for path in files)])
+
+
+def fitting(named: Iterable[tuple[str, Predictions]]) -> tuple[Population, list[str]]:
+    """Models' answers about the images and in the views that all of them have, the target's first.
+
+    With a line on each difference that bears on the numbers; `SpecError` where they are not about the same classes and
+    images, or were trained on twice or half as many.
+    """
+    models = [_Model.of(*each) for each in named]
+    images = reduce(np.intersect1d, (model.images for model in models))
+    views = [view for view in models[0].odds if all(view in model.odds for model in models)]
+    notes = [note for model in models[1:] for note in _differences(models[0], model)]
+    if not len(images) or not views:
+        raise SpecError(f"references: no {'view' if len(images) else 'image'} is in all of the {len(models)} files")
+    most = max(len(model.images) for model in models)
+    if len(images) < most:
+        notes.append(f"{len(images)} of {most} images are in all files; nothing is told of the others")
+    if left_out := sorted({view for model in models for view in model.odds} - set(views)):
+        notes.append(f"views that not all files have are not compared: {', '.join(left_out)}")
+    places = [model.about(images) for model in models]
+    odds = {view: np.stack([own.odds[view][at] for own, at in zip(models, places, strict=True)]) for view in views}
+    member = np.stack([own.member[at] for own, at in zip(models, places, strict=True)])
+    if member[0].all() or not member[0].any():
+        raise SpecError(f"{models[0].name}: of the {len(images)} images in all files all or none are its members")
+    return Population.of(odds, member, images), notes
+
+
+def _differences(target: _Model, other: _Model) -> Iterator[str]:
+    """What does not quite fit; `SpecError` for what does not fit at all."""
+    if other.classes != target.classes:
+        raise SpecError(f"{other.name}: {other.classes} classes, {target.name} has {target.classes}")
+    images = np.intersect1d(target.images, other.images)
+    apart = target.labels[target.about(images)] != other.labels[other.about(images)]
+    if apart.any():
+        raise SpecError(f"{other.name}: image {images[apart.argmax()]} is of another class than in {target.name}")
+    own, theirs = int(target.member.sum()), int(other.member.sum())
+    words = f"{other.name}: trained on {theirs} images, {target.name} on {own}"
+    if max(own, theirs) > 2 * min(own, theirs):
+        raise SpecError(f"{words}; a reference is trained on as many")
+    if abs(own - theirs) > ALIKE * own + 4 * own**0.5:
+        yield words
+    same = np.array_equal(target.images, other.images) and np.array_equal(target.member, other.member)
+    if same and all(np.array_equal(odds, other.odds.get(view)) for view, odds in target.odds.items()):
+        raise SpecError(f"{other.name}: the answers of {target.name} itself")
+
+
+def _files(references: Iterable[Path]) -> Iterator[Path]:
+    for path in references:
+        yield from sorted(path.glob("*.npz")) if path.is_dir() else [path]

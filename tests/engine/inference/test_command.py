@@ -12,6 +12,7 @@ import pytest
 
 from engine import inference, registry
 from engine.evaluation import prediction_files, predictions
+from engine.evaluation.predictions import Answers, Predictions
 from engine.inference import __main__ as command
 from engine.spec.experiment import Inference
 
@@ -157,3 +158,23 @@ def test_it_runs_as_a_process(file):
     assert answer.stderr == ""
     wanted = inference.audit(prediction_files.load(file), Inference(attacks=("gap",)))
     assert facts(answer.stdout) == [asdict(fact) for fact in wanted]
+
+
+def test_attacks_with_references_are_one_line_without_and_are_told_like_others_with_them(call, tmp_path):
+    draw = np.random.default_rng(0)
+    for model in range(6):
+        member = draw.permutation(np.arange(80) < 40)
+        rows = {"train": np.flatnonzero(member), "test": np.flatnonzero(~member)}
+        splits = {
+            split: Answers.from_logits(draw.normal(size=(40, 2)).astype(np.float32) + (split == "train"))
+            for split in rows
+        }
+        labels = {split: (own % 2).astype(np.int64) for split, own in rows.items()}
+        index = {split: own.astype(np.int32) for split, own in rows.items()}
+        predictions.save(tmp_path / f"{model}.npz", Predictions(labels, index, {"benign": splits}))
+    code, _, complaint = call(tmp_path / "0.npz", "--attacks", "gap,lira")
+    assert (code, complaint) == (2, "error: attacks: 'lira' is not allowed; allowed: with --references alone\n")
+    code, printed, complaint = call(tmp_path / "0.npz", "--attacks", "gap,lira", "--references", tmp_path)
+    assert (code, complaint) == (0, "")
+    assert [message["attack"] for message in messages(printed, "found")] == ["gap", "lira"]
+    assert {fact["value"] for fact in facts(printed) if fact["metric"] == "references_out"} == {2.0}

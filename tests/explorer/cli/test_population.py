@@ -42,7 +42,7 @@ def references(rows):
 
 
 @pytest.mark.slow
-def test_every_run_is_attacked_with_the_others_and_again_when_more_join(leakage):
+def test_every_run_is_attacked_with_the_others_and_again_when_more_join_and_files_say_the_same(leakage, tmp_path):
     first = leakage()
     assert {row["attack"] for row in first} == {"gap", "lira", "rmia"}
     assert {row["threshold_rule"] for row in first if row["attack"] == "lira"} == {"oracle", "references", "none"}
@@ -50,6 +50,18 @@ def test_every_run_is_attacked_with_the_others_and_again_when_more_join(leakage)
     more = leakage("seed=[0,1,2,3,4,5]")
     assert len(references(more)) == 6
     assert set(references(more).values()) == {2.0}
+    seed = next(iter(sorted(references(more))))
+    call(tmp_path, "answers", seed, "shadows")
+    assert len(list((tmp_path / "shadows").glob("*.npz"))) == 6
+    command = ("audit", f"shadows/{seed}.npz", "--references", "shadows", "--attack", "lira", "--csv", "-")
+    audited = list(csv.DictReader(call(tmp_path, *command).stdout.splitlines()))
+    wanted = [row for row in more if (row["run_id"], row["attack"]) == (seed, "lira")]
+    numbers = ("view", "threshold_rule", "metric", "value", "ci_low", "ci_high", "leaks")
+    assert sorted([row[key] for key in numbers] for row in audited) == sorted(
+        [row[key] for key in numbers] for row in wanted
+    )
+    risks = list(csv.DictReader(call(tmp_path, "export", "image_risks", "--csv", "-").stdout.splitlines()))
+    assert {row["n_models"] for row in risks} <= set("123456")
     assert [row for row in more if row["attack"] == "gap" and row["run_id"] in references(first)] == [
         row for row in first if row["attack"] == "gap"
     ]

@@ -167,7 +167,7 @@ def test_an_attack_with_references_says_how_many_there_are_and_which_rate_is_not
     assert "1.25" in table
     legend = " ".join(table.split())
     assert "TPR@0.01%: 0 of 1197 others, not resolved" in legend
-    assert "of just this training procedure" in legend
+    assert "of just this procedure" in legend
     details = attack_table.details(found, ("references",))
     assert [column.name for column in details.columns] == ["VIEW", "PPV 10%", "REFS IN", "REFS OUT", "MEMBERS/OTHERS"]
 

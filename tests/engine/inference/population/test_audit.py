@@ -174,7 +174,7 @@ def test_too_few_answers_and_answers_that_do_not_fit_are_refused_in_one_line(wri
     with pytest.raises(SpecError, match="2 other models of its population have answered; it takes 3 and more"):
         population(paths[0], [paths[1], paths[2], tmp_path / "gone" / "predictions.npz"])
     other = written(1, 0.0, views=("benign", "adversarial"))[0]
-    with pytest.raises(SpecError, match="run1: answers in other views or about other images than run0"):
+    with pytest.raises(SpecError, match="views that not all files have are not compared: adversarial"):
         population(other, paths)
 
 
