@@ -62,8 +62,8 @@ def _graph(model: nn.Module, value: Value) -> Graph:
 @torch.no_grad()
 def _try(model: nn.Module, graph: Graph, x: Tensor) -> None:
     """Refuse a network whose steps were followed wrongly: they do not give the margins that it gives."""
-    found = _logits(model, graph, SinglePoint(x)).centre
-    with graphs.inference(model):
+    with torch.autocast(x.device.type, enabled=False), graphs.inference(model):
+        found = _logits(model, graph, SinglePoint(x)).centre
         error = found - model(x.clone())
     error = (error - error.mean(dim=1, keepdim=True)).abs().max()
     if error > MISREAD * found.abs().max():

@@ -1,13 +1,65 @@
-"""Arithmetic of a network's passes: what a recipe's `precision` means on CUDA. Elsewhere everything is float32.
+"""Arithmetic of a network's passes: what a recipe's `precision` means on a device, and where it is float32 instead.
 
-`float32`: IEEE single precision, also where the hardware would round to TF32 by default. `tf32`: inputs of products
-rounded to 10 bits of mantissa. `bfloat16`: autocast of the forward pass, with what stays in float32 as for `tf32`.
+`float32`: IEEE single precision, also where the hardware would round to TF32 by default. `tf32`, on CUDA: inputs of
+products rounded to 10 bits of mantissa. `bfloat16`, on CUDA and on CPUs that multiply it: autocast of the forward pass,
+on CUDA with what stays in float32 as for `tf32`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 import torch
+from torch import Tensor, nn
+
+from engine.validation import refuse
+
+
+@cache
+def cpu_multiplies_bfloat16() -> bool:
+    """Whether this CPU has AMX or AVX512-BF16; others would emulate bfloat16, many times slower than float32."""
+    has = getattr(torch.cpu, "get_capabilities", dict)()  # which old releases of torch cannot tell
+    return torch.backends.mkldnn.is_available() and any(has.get(name) for name in ("amx_bf16", "avx512_bf16"))
+
+
+def used(precision: str, device: torch.device) -> str:
+    """The precision that a device computes in where one is asked for: it or, where the device lacks it, `float32`."""
+    if device.type == "cuda" or (device.type == "cpu" and precision == "bfloat16" and cpu_multiplies_bfloat16()):
+        return precision
+    return "float32"
+
+
+def settle(precision: str, model: nn.Module, image: Tensor, notice: Callable[[str], None]) -> None:
+    """Before training: say if the device lacks the precision; `SpecError` for a network that it gets wrong in it.
+
+    image: one (channels, height, width). On a CPU in bfloat16 oneDNN leaves parts of a kernel's gradient unset where
+    what is convolved is narrower than the stride.
+    """
+    device = image.device.type
+    if used(precision, image.device) != precision:
+        notice(f"precision: this {device} has no {precision} arithmetic; trained in float32")
+    elif device == "cpu" and precision == "bfloat16":
+        _refuse_narrow(model, image, precision)
+
+
+def _refuse_narrow(model: nn.Module, image: Tensor, precision: str) -> None:
+    """`SpecError` where a convolution's stride is larger than its images are wide."""
+
+    def check(layer: nn.Conv2d, given: tuple[Tensor]) -> None:
+        width, stride = given[0].shape[-1], layer.stride[-1]
+        if width < stride:
+            reason = f"float32: a convolution of this network has stride {stride} on images {width} pixel wide"
+            refuse("recipe.precision", precision, reason)
+
+    hooks = [each.register_forward_pre_hook(check) for each in model.modules() if isinstance(each, nn.Conv2d)]
+    training = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(image[None])
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager
@@ -28,7 +80,7 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    """The context of a forward pass; it casts for `bfloat16` on CUDA only."""
-    if precision == "bfloat16" and device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
+    """The context of a forward pass; it casts for `bfloat16` where the device has it."""
+    if used(precision, device) == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine import bounds
 from engine.data.datasets import Dataset, pixels
-from engine.models.precision import arithmetic, autocast
+from engine.models.precision import arithmetic, autocast, settle
 from engine.models.stack import Stack
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment
@@ -154,6 +154,9 @@ def train_together(trainees: Sequence[Trainee], *, checkpoint_seconds: float = 3
     newest step of which all have a checkpoint.
     """
     ends: dict[int, Exception] = {}
+    for each in trainees:
+        image = pixels(each.data.train.images[0])
+        settle(each.experiment.recipe.precision, each.model, image, each.watcher.notice)
     state, places = StackedState(trainees), list(range(len(trainees)))
     resume(state)
     recipe, log_every, saved_at = state.recipe, state.losses.shape[1], time.monotonic()

@@ -17,7 +17,7 @@ from engine.evaluation import prediction_files, predictions
 from engine.experiment import RunContext, choose_device, run
 from engine.inference import risk
 from engine.job_settings import RunOptions
-from engine.models import networks, tensorfile
+from engine.models import networks, precision, tensorfile
 from engine.spec import sweeps
 from engine.training.defenses import natural
 from engine.validation import SpecError
@@ -54,6 +54,21 @@ def collect(experiment, folder, **options):
     told = []
     run(experiment, setting(folder), told.append, **options)
     return told
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_cpu_without_bfloat16_trains_in_float32_and_says_so_once(tmp_path, monkeypatch, has):
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: has)
+    weights, said = [], []
+    for asked in ("float32", "bfloat16"):
+        told = collect(plan(f"recipe.precision={asked}")["pgd"], tmp_path / asked)
+        weights.append(tensorfile.read(tmp_path / asked / "model.safetensors")[0])
+        said.append(
+            [event.message for event in told if isinstance(event, events.Notice) and "float32" in event.message]
+        )
+    same = all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert same is not has
+    assert said == [[], [] if has else ["precision: this cpu has no bfloat16 arithmetic; trained in float32"]]
 
 
 class Constant(torch.nn.Module):

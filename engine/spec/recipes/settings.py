@@ -33,7 +33,10 @@ class Recipe:
     padding: int = 2
     """Pixels a side that `crop-flip` pads."""
     precision: str = "float32"
-    """`float32`, or on CUDA `tf32` or `bfloat16` autocast; sign steps, clamps and evaluation stay float32."""
+    """`float32`; `tf32` on CUDA; `bfloat16` autocast on CUDA and CPUs with AMX or AVX512-BF16, else float32, said.
+
+    Sign steps, clamps and evaluation stay float32.
+    """
     channels_last: bool = False
     """Memory layout of images and kernels; on a CPU that of the families that are faster so in any case."""
     initialisation: str = "default"

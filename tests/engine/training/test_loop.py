@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from engine import registry
 from engine.data.datasets import Dataset, Split
-from engine.models import networks, tensorfile
+from engine.models import networks, precision, tensorfile
 from engine.models.layout import lay_out
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
@@ -41,7 +42,7 @@ def experiment(defense="pgd", **recipe):
         network="small-cnn",
         capacity=1,
         defense=defense,
-        epsilon=0.1 if defense == "pgd" else 0.0,
+        epsilon=0.0 if defense == "natural" else 0.1,
         seed=3,
         recipe=recipe_for(defense, "digits", "quick", settings),
         evaluation=Evaluation(epsilon=0.1),
@@ -75,8 +76,8 @@ def equal(left, right):
 
 def channels_last():
     torch.manual_seed(0)
-    model = networks.build("yale-cnn", in_channels=1, image_size=(6, 6), num_classes=3, capacity=1)
-    return lay_out(model, "yale-cnn", asked=True)
+    model = networks.build("fashion-cnn", in_channels=1, image_size=(6, 6), num_classes=3, capacity=0.25)
+    return lay_out(model, "fashion-cnn", asked=True)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,9 @@ def test_dropout_thins_the_last_layers_inputs_in_training_mode_only():
     assert torch.equal(model.train()(x), whole)
 
 
-def test_training_with_dropout_resumes_to_the_same_bits(tmp_path):
-    settings = {"dropout": 0.5}
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"precision": "bfloat16"}], ids=["dropout", "bfloat16"])
+def test_a_setting_of_every_step_counts_and_resumes_to_the_same_bits(tmp_path, monkeypatch, settings):
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: True)  # emulated where it is not so
     whole = train(network(), data(), experiment(**settings), tmp_path / "whole", Recorder())
     parts = tmp_path / "parts"
     with pytest.raises(Stopped):
@@ -291,3 +293,15 @@ def test_training_with_dropout_resumes_to_the_same_bits(tmp_path):
     plain = train(network(), data(), experiment(), tmp_path / "plain", Recorder())
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert not torch.equal(whole[0].weight, plain[0].weight)
+
+
+@pytest.mark.parametrize("defense", [name for name, row in registry.DEFENSES.items() if row.trains])
+def test_every_defense_trains_in_bfloat16(tmp_path, monkeypatch, defense):
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: True)
+    settings = {"steps": 8, "ramp_start": 0, "ramp_end": 2, "robust_start": 0}
+    found = [
+        train(channels_last(), data(), experiment(defense, **settings, precision=asked), tmp_path / asked, Recorder())
+        for asked in ("float32", "bfloat16")
+    ]
+    plain, cast = (torch.cat([each.flatten() for each in model.parameters()]) for model in found)
+    assert 0 < (plain - cast).norm() < 0.05 * plain.norm()
