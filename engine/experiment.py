@@ -187,8 +187,7 @@ def infer(
                 found = list(inference.audit_in(together(path, tuple(others)), settings, begin))
             else:
                 found = list(inference.audit(answers, settings, begin))
-            facts = (fact for fact in found if isinstance(fact, events.Fact))
-            if broken := next((fact.metric for fact in facts if math.isnan(fact.value)), None):
+            if broken := next((fact.metric for fact in found if math.isnan(getattr(fact, "value", 0.0))), None):
                 raise SpecError(f"its {broken} is NaN")
         except Stopped:
             raise

@@ -55,7 +55,7 @@ BY_CLASS_TITLE = "Accuracy class by class, in percent of train/test examples"
 @click.option(
     "--references",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="DIR|FILE",
     help="Files of models trained alike on other members, or folders of them: three and more, for lira and rmia.",
 )
