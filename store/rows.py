@@ -65,6 +65,8 @@ class Run(NamedTuple):
     """The method behind the certified view."""
     setting: str | None
     """How it departs from its recipe, in words."""
+    population: str | None
+    """What runs have in common that differ in the seed alone and draw their members by it; None of others."""
     state: str
     """queued, running, done, failed, diverged, cancelled."""
     priority: int

@@ -93,6 +93,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.overlay-all", "A", "all visible runs on the chart, or none", "runs: All on the chart, or none"),
     Action("runs.open", "enter", "the run in full, or why it failed", "run: Show {run}", "open"),
     Action("runs.saved-filter", "f", "next saved filter: all, running, failed, this sweep", "runs: Filter — {choice}"),
+    Action(
+        "runs.population",
+        "o",
+        "the population in a line for each model, or in one",
+        "runs: Open or fold the population",
+    ),
     Action("runs.mark", "M", "mark the run for a comparison", "runs: Mark {run} for a comparison"),
     Action("runs.compare", "C", "compare the marked runs, or this one with its natural twin", "run: Compare {run}"),
     Action(

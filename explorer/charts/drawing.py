@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.registry import ATTACKS
 from explorer.charts.chart import Chart, Series
 from explorer.project import metrics
 from explorer.project.choices import Choices
@@ -57,10 +58,16 @@ def framed(
 
 
 def over_seeds(drawing: Drawing, rows: Sequence[CurvePoint], choices: Choices) -> Drawing:
-    """With the words that say how many seeds there are and what the intervals are."""
+    """With the words that say how many seeds there are and what the intervals are.
+
+    Of an attack with references each seed's model is a target.
+    """
+    own = ATTACKS.get(choices.attack) if metrics.of(choices).inference else None
+    seed = "target" if own and own.references else "seed"
     few, many = min(row.n_seeds for row in rows), max(row.n_seeds for row in rows)
-    count = f"{few}-{many} seeds" if few < many else f"{many} seeds" if many > 1 else "1 seed"
+    count = f"{few}-{many} {seed}s" if few < many else f"{many} {seed}s" if many > 1 else f"1 {seed}"
     over = sorted({row.ci_over for row in rows} - {None}) if choices.interval != "off" else ()
+    over = [f"{seed}s" if each == "seeds" else each for each in over]
     interval = f", 95 % CI over {' or '.join(over)}" if over else ""
     short = "95 % CI" if over else count
     told = f" · {marks.WARNED} may mislead" if any(row.warnings for row in rows) else ""

@@ -47,6 +47,8 @@ class Choices:
     """Runs taken off the chart."""
     marked: list[str] = field(default_factory=list)
     """Runs marked for a comparison."""
+    opened: list[str] = field(default_factory=list)
+    """Populations whose models stand in lines of their own."""
     current: str = ""
     """The run under the cursor."""
     chart: str = "capacity"

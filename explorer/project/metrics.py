@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from engine.registry import ATTACKS, BENIGN, HEADLINE, VIEWS
@@ -9,6 +10,7 @@ from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
 from explorer.results import text
 from store.rows import Run
+from store.summaries import in_most_seeds
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,17 @@ def titles(choices: Choices) -> tuple[str, ...]:
     return tuple(f"{name} · {attack} ({which}){about}" for name, attack, which in spoken)
 
 
-# Of single runs
+# Of runs
+
+
+def of_models(numbers: Sequence[ChosenNumber]) -> ChosenNumber:
+    """The mean over models that have the number; told apart from a guess where most of them are."""
+    valued = [number for number in numbers if number.value is not None]
+    if not valued:
+        return ChosenNumber()
+    told = [number.leaks for number in valued if number.leaks is not None]
+    leaks = in_most_seeds(sum(told), len(told)) if told else None
+    return ChosenNumber(fmean(number.value for number in valued), leaks, any(number.warned for number in valued))
 
 
 def of_run(run: Run, choices: Choices) -> ChosenNumber:

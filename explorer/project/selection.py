@@ -58,6 +58,23 @@ class Selection:
         known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=choices.reverse)
         return [run for _, run in known] + [run for value, run in valued if value is None]
 
+    def rows(self) -> list[list[Run]]:
+        """The lines of a list: each visible run, and all models of a population in one line until it is opened.
+
+        An opened one's models stay together where nothing sorts them.
+        """
+        opened, together = self.choices.opened, self.choices.sort not in SORTS
+        found: dict[str, list[Run]] = {}
+        for run in self.visible():
+            alone = run.population is None or (run.population in opened and not together)
+            found.setdefault(run.run_id if alone else run.population, []).append(run)
+        lines = ([[run] for run in own] if own[0].population in opened else [own] for own in found.values())
+        return [line for own in lines for line in own]
+
+    def folded(self) -> list[Run]:
+        """The runs that share a line with the one under the cursor, and this itself."""
+        return next((own for own in self.rows() if self.current in own), [])
+
     def on_chart(self) -> list[Run]:
         """The visible runs that were not taken off the chart."""
         return [run for run in self.visible() if run.run_id not in self.choices.off]
@@ -105,13 +122,22 @@ class Selection:
         self.choices.reverse = not self.choices.reverse
 
     def toggle_on_chart(self) -> None:
-        """The run under the cursor on the chart, or off it."""
-        self.choices.off ^= {self.choices.current} & self.project.runs.keys()
+        """The runs under the cursor on the chart, or off it."""
+        own = {run.run_id for run in self.folded()}
+        self.choices.off = self.choices.off - own if own & self.choices.off else self.choices.off | own
 
     def toggle_all_on_chart(self) -> None:
         """All that are visible on the chart, or, if they are, none."""
         visible, off = {run.run_id for run in self.visible()}, self.choices.off
         self.choices.off = off - visible if off & visible else off | visible
+
+    def toggle_population(self) -> bool:
+        """The population of the run under the cursor in a line for each model, or in one; whether there is one."""
+        if not (own := self.current and self.current.population):
+            return False
+        opened = self.choices.opened
+        self.choices.opened = [one for one in opened if one != own] if own in opened else [*opened, own]
+        return True
 
     def toggle_marked(self) -> None:
         """The run under the cursor into the comparison, or out of it."""

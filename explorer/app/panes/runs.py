@@ -1,27 +1,25 @@
 """Pane 1: every run of the project with its state, its leakage and how far it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
 
-from engine.run_states import FAILED
+from engine.run_states import FAILED, WAITING
 from explorer.app import actions
+from explorer.app.panes import run_cells
 from explorer.app.panes.run_summary import summary
 from explorer.app.widgets.page import LazyLines, Page
 from explorer.app.widgets.pane import Pane
 from explorer.charts import series
-from explorer.charts.chart import MARKS
 from explorer.charts.legend import LIKE_GUESS
 from explorer.project import metrics
 from explorer.project.choices import SAVED_FILTERS, expression
-from explorer.project.metrics import ChosenNumber
 from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
 from explorer.project.selection import CHOSEN
 from explorer.results import marks, text
 from explorer.results.lines import Line, Segment, bar, line_text, wrapped
-from explorer.results.marks import NOT_TOLD_APART, mark
-from explorer.results.run_words import short_name
+from explorer.results.marks import NOT_TOLD_APART
 from explorer.results.table import Column, fit, header, row
 from store.rows import Run
 
@@ -36,8 +34,9 @@ class RunsPane(Pane):
 
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
-        "One line for each run: its mark on the chart, name, state, leakage and progress. The leakage is the number "
-        f"that the chart shows; ≈ behind it: {marks.LIKE_GUESS}; !: the run has a warning; {marks.FLOOR}. "
+        "One line for each run: its mark on the chart, name, state, leakage and progress; models that differ in the "
+        "seed alone, which draws their members, stand in one line with their mean until it is opened. The leakage is "
+        f"the number that the chart shows; ≈ behind it: {marks.LIKE_GUESS}; !: the run has a warning; {marks.FLOOR}. "
         "The other panes follow the run under the cursor."
     )
     BINDINGS = actions.bindings("runs")
@@ -66,18 +65,19 @@ class RunsPane(Pane):
 
     def page(self, width: int, height: int) -> Page:
         """The list, or why it is empty."""
-        runs, choices = self.selection.visible(), self.choices
-        self.order = [run.run_id for run in runs]
+        rows, choices = self.selection.rows(), self.choices
+        runs = [run for models in rows for run in models]
+        self.order = [self._named(models) for models in rows]
         if not runs:
             return Page(self._empty(width), title=f"0 of {len(self.project.runs)}" if self.project.runs else "")
         self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
         datasets = self.project.datasets
-        columns = fit(self._columns(runs, datasets, width >= ROOMY), width)
+        columns = fit(self._columns(rows, datasets, width >= ROOMY), width)
         line_of = self._lines(columns, datasets)
         cursor = self.order.index(choices.current) if choices.current in self.order else None
-        foot = self._foot(width, height - 2 - len(runs))
+        foot = self._foot(width, height - 2 - len(rows))
         return Page(
-            LazyLines(len(runs), lambda index: line_of(runs[index])),
+            LazyLines(len(rows), lambda index: line_of(rows[index])),
             head=[header(columns, self._sorted_by(), choices.reverse)],
             cursor=cursor,
             foot=foot,
@@ -85,11 +85,18 @@ class RunsPane(Pane):
             note=self.keyed(" · ".join(self._notes(runs, cursor, foot))),
         )
 
+    def _named(self, models: Sequence[Run]) -> str:
+        """The run that a line stands for: the one under the cursor if it is one of its models."""
+        ids = [run.run_id for run in models]
+        return self.choices.current if self.choices.current in ids else ids[0]
+
     def _notes(self, runs: list[Run], cursor: int | None, foot: list[Line]) -> list[str]:
         """Where the cursor is, what the mark behind a number means where there is one, and keys."""
         number_of = metrics.of_runs(self.project, self.choices)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
-        notes = [f"{cursor + 1}/{len(runs)}"] if cursor is not None else []
+        notes = [f"{cursor + 1}/{len(self.order)}"] if cursor is not None else []
+        current = self.selection.current
+        notes += ["{runs.population} models"] if current and current.population else []
         told = any(run.warnings for run in runs)
         return [*notes, *[LIKE_GUESS] * marked, *[f"{marks.WARNED} may mislead"] * told, KEYS]
 
@@ -118,53 +125,61 @@ class RunsPane(Pane):
         alone = numbers[-1:] if len(words) == 1 else []  # rather what the numbers are than how many
         return [*titles, *alone, titles[-2]]
 
-    def _columns(self, runs: list[Run], datasets: int, roomy: bool) -> list[Column]:
+    def _columns(self, rows: list[list[Run]], datasets: int, roomy: bool) -> list[Column]:
+        runs = [models[0] for models in rows]
         settings = [
             Column("DEFENSE", max(7, *(len(run.defense) for run in runs)), rank=5),
-            Column("CAP", max(3, *(len(_capacity(run)) for run in runs)), right=True, rank=5),
-            Column("EPS", max(3, *(len(_epsilon(run)) for run in runs)), right=True, rank=5),
+            Column("CAP", max(3, *(len(run_cells.capacity(run)) for run in runs)), right=True, rank=5),
+            Column("EPS", max(3, *(len(run_cells.epsilon(run)) for run in runs)), right=True, rank=5),
         ]
         chosen = metrics.of(self.choices).short
+        longest = max(len(run_cells.name(models, datasets)) for models in rows)
         return [
             Column("", 3),
-            Column("RUN", min(16 if roomy else 13, max(len(short_name(run, datasets)) for run in runs)), stretch=True),
-            Column("STATE", max(9, *(len(self._state(run)[0]) for run in runs))),
+            Column("RUN", min(16 if roomy else 13, longest), stretch=True),
+            Column("STATE", max(9, *(len(self._state(models)[0]) for models in rows))),
             *(settings if roomy else []),
             Column("SEED", 4, right=True, rank=7),
             Column(chosen, max(len(chosen) + 1, len("100.0≈")), right=True, rank=1),
-            Column(_beside(chosen), 8, right=True, rank=6 if roomy else 4),
+            Column(run_cells.beside(chosen), 8, right=True, rank=6 if roomy else 4),
             Column("PROGRESS", 17, rank=3 if roomy else 6),
         ]
 
-    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Run], Line]:
-        """What makes a run's line."""
+    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Sequence[Run]], Line]:
+        """What makes the line of a run, or of a population's models."""
         choices, styles = self.choices, series.looks(self.project.runs.values())
         chosen, number_of = metrics.of(choices).short, metrics.of_runs(self.project, choices)
         room = next((column.width for column in columns if column.name == "RUN"), 0)
         told = any(run.warnings for run in self.project.runs.values())
+        beside = run_cells.beside(chosen)
 
-        def line(run: Run) -> Line:
-            run_id, name = run.run_id, short_name(run, datasets)
-            mark, tone = styles[series.key(run)]
-            shape = " " if run_id in choices.off else MARKS[mark][0 if run.state == "done" else 1]
-            signs = f"{shape}{'▸' if run_id == choices.current else ' '}{'•' if run_id in choices.marked else ' '}"
+        def line(models: Sequence[Run]) -> Line:
+            run, name = models[0], run_cells.name(models, datasets)
             cells: dict[str, Segment] = {
-                "": (signs, tone),
+                "": run_cells.signs(models, styles[series.key(run)], choices),
                 "RUN": (name if len(name) <= room else "…" + name[1 - room :], ""),  # the end tells runs apart
-                "STATE": self._state(run),
+                "STATE": self._state(models),
                 "DEFENSE": (run.defense, ""),
-                "CAP": (_capacity(run), ""),
-                "EPS": (_epsilon(run), ""),
-                "SEED": (str(run.seed), ""),
-                chosen: _number(number_of(run)),
-                _beside(chosen): _accuracy(run, *BESIDE[_beside(chosen)], told),
-                "PROGRESS": self._progress(run),
+                "CAP": (run_cells.capacity(run), ""),
+                "EPS": (run_cells.epsilon(run), ""),
+                "SEED": (str(run.seed) if len(models) == 1 else "all", ""),
+                chosen: run_cells.number(metrics.of_models([number_of(each) for each in models])),
+                beside: run_cells.accuracy(models, beside, told),
+                "PROGRESS": self._progress(models),
             }
             return row(cells, columns)
 
         return line
 
-    def _state(self, run: Run) -> Segment:
+    def _state(self, models: Sequence[Run]) -> Segment:
+        """Of several models that of the one that most asks for attention, and how many are done."""
+        states = [self._state_of(run) for run in models]
+        if len(models) == 1 or len(set(states)) == 1:
+            return states[0]
+        first = min(zip(models, states, strict=True), key=lambda pair: run_cells.URGENT.index(pair[0].state))[1]
+        return (f"{first[0][0]} {sum(run.state == 'done' for run in models)}/{len(models)} done", first[1])
+
+    def _state_of(self, run: Run) -> Segment:
         state = run.state
         if state == "running":
             if self.project.link != "engine":
@@ -177,7 +192,12 @@ class RunsPane(Pane):
             return ("✗ OOM", "bad")
         return (f"{MARKS_OF_STATE[state]} {state}", TONES[state])
 
-    def _progress(self, run: Run) -> Segment:
+    def _progress(self, models: Sequence[Run]) -> Segment:
+        if len(models) > 1:
+            share = sum(self.project.tracker.runs[run.run_id].fraction for run in models) / len(models)
+            waits = any(run.state in WAITING for run in models)
+            return (f"{bar(share, 6)} {share:4.0%}", "busy") if waits else (f"{len(models)} models", "dim")
+        (run,) = models
         tracked = self.project.tracker.runs[run.run_id]
         if run.state == "running":
             left = text.duration(self.project.tracker.time_left(tracked)) if self.project.link == "engine" else ""
@@ -230,12 +250,20 @@ class RunsPane(Pane):
         """The next saved filter, or the named one."""
         self.selection.filter_next(name)
 
+    def action_population(self) -> None:
+        """A line for each model of the population, or one for all."""
+        if not self.selection.toggle_population():
+            self.notify("of no population: its members are the data set's own", severity="warning")
+
     def action_mark(self) -> None:
         """Into the comparison or out of it."""
         self.selection.toggle_marked()
 
     def action_open(self) -> None:
-        """The run in full, or the failure sheet."""
+        """The run in full, or the failure sheet; of a population in one line, its models."""
+        if len(self.selection.folded()) > 1:
+            self.action_population()
+            return
         self.post_message(self.RunOpened(self.choices.current))
 
     def action_compare(self) -> None:
@@ -253,38 +281,3 @@ class RunsPane(Pane):
     def line_to_copy(self) -> str:
         """The run's whole id, then what its line says."""
         return f"{self.choices.current}  {super().line_to_copy()}"
-
-
-def _capacity(run: Run) -> str:
-    return f"{run.capacity:g}"
-
-
-def _epsilon(run: Run) -> str:
-    return text.epsilon(run.epsilon) if run.epsilon else "—"
-
-
-def _number(number: ChosenNumber) -> Segment:
-    """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
-    shown, tone = _share(number.value)
-    return shown + (marks.mark(None, number.warned) or mark(number.leaks) or " "), tone
-
-
-def _accuracy(run: Run, view: str, split: str, told: bool) -> Segment:
-    """An accuracy of the run, with a mark where it may mislead, or a blank where others (told) have one."""
-    share = run.accuracy(view, split)
-    shown, tone = _share(share)
-    is_warned = share is not None and view in run.warned_views
-    return shown + (marks.mark(None, is_warned) or " " * told), tone
-
-
-def _share(value: float | None) -> Segment:
-    return ("—", "dim") if value is None else (text.percent(value), "")
-
-
-def _beside(chosen: str) -> str:
-    """The accuracy that stands beside the chosen number: the adversarial one, or the other where that is chosen."""
-    return next(name for name in BESIDE if name != chosen)
-
-
-BESIDE = {"ADV TEST": ("adversarial", "test"), "TEST": ("benign", "test")}
-"""The accuracy of a column."""

@@ -321,6 +321,44 @@ def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_project, dra
     assert len(by_label(two)) == 4
 
 
+def test_attacks_with_references_stand_in_the_roc_chart_of_the_chosen_view(make_project, draw, run):
+    """Their stored rates, those that are resolved, over the FPR that they really have."""
+    rates = {"tpr_at_fpr_0.01": 0.12, "fpr_used_0.01": 0.009, "tpr_at_fpr_0.001": 0.0, "fpr_used_0.001": 0.0}
+    facts = [("none", metric, value) for metric, value in rates.items()]
+    facts += [("oracle", "tpr", 0.7), ("oracle", "fpr", 0.4), ("references", "tpr_at_fpr_0.01", 0.1)]
+
+    def leakage(run_id, attack, view):
+        about = {"attack": "lira", "view": view, "n_member": 600, "n_nonmember": 514}
+        return [
+            about | {"run_id": name, "threshold_rule": rule, "metric": metric, "value": value}
+            for name in run_id
+            for rule, metric, value in facts
+            if "lira" in attack
+        ]
+
+    def roc(run_id):
+        points = ((0.0, 0.0), (1.0, 1.0))
+        views = ("adversarial", "benign")
+        return [
+            {"run_id": name, "view": view, "fpr": fpr, "tpr": tpr}
+            for name in run_id
+            for view in views
+            for fpr, tpr in points
+        ]
+
+    rows = [run("a-s0-01", population="p"), run("b-s0-02")]
+    project = make_project(rows, {"roc": roc, "leakage": leakage})
+    drawing = draw("roc", project=project, current="a-s0-01", leak_view="adversarial")
+    curves = by_label(drawing)
+    assert list(curves) == ["confidence", "lira"]
+    assert (curves["lira"].x, curves["lira"].y) == ((0.009, 0.4), (0.12, 0.7))
+    assert drawing.title.startswith("ROC  adversarial · ")
+    alone = draw("roc", project=project, current="b-s0-02")
+    assert list(by_label(alone)) == ["adversarial", "benign"]
+    asking = draw("roc", project=make_project(rows, {"roc": roc, "leakage": None}), current="a-s0-01")
+    assert asking.asking
+
+
 def test_a_roc_curve_needs_scores(draw, run):
     assert draw("roc", {"roc": []}).empty == ("No scores of this run are stored.",)
     assert draw("roc", rows=[run("a-0001", state="queued")]).empty[0] == "No finished run under the cursor."

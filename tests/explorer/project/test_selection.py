@@ -121,3 +121,24 @@ def test_saved_filters_go_round(select):
         assert selection.choices.saved_filter == expected
     selection.filter_next("failed")
     assert selection.choices.saved_filter == "failed"
+
+
+def test_models_of_a_population_share_a_line_until_it_is_opened(select, run):
+    rows = [run(f"digits-pgd-c1-s{seed}-cc0{seed}", seed=seed, population="ab"[seed % 2]) for seed in range(5)]
+    rows.append(run("digits-pgd-c1-s0-cc09"))
+    selection = select(rows, current=rows[1].run_id)
+
+    def seeds():
+        return [[one.seed for one in own] for own in selection.rows()]
+
+    assert seeds() == [[0, 2, 4], [1, 3], [0]]
+    assert [one.seed for one in selection.folded()] == [1, 3]
+    assert selection.toggle_population()
+    assert seeds() == [[0, 2, 4], [1], [3], [0]]
+    selection.choices.current = rows[0].run_id
+    assert selection.toggle_population()
+    assert seeds() == [[0], [2], [4], [1], [3], [0]]
+    selection.choices.sort = "RUN"
+    assert [own[0].run_id for own in selection.rows()] == sorted(row.run_id for row in rows)
+    selection.choices.current = rows[-1].run_id
+    assert not selection.toggle_population()
