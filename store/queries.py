@@ -106,7 +106,11 @@ QUERIES: dict[str, NamedQuery] = {
         paged=True,
     ),
     "roc": NamedQuery(
-        RocPoint, statements.ROC, "run_id, view, fpr, tpr", statements.fact_filters("s", "view"), required=("run_id",)
+        RocPoint,
+        statements.ROC,
+        "run_id, attack, view, fpr, tpr",
+        statements.fact_filters("s", "attack", "view"),
+        required=("run_id",),
     ),
     "published": NamedQuery(
         PublishedFact, statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS

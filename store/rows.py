@@ -265,9 +265,11 @@ class ImageRisk(NamedTuple):
 
 
 class RocPoint(NamedTuple):
-    """A point of the curve "member if margin >= threshold" of a view."""
+    """A point of the curve "member if score >= threshold" of an attack in a view."""
 
     run_id: str
+    attack: str
+    """`margin`, or one with references."""
     view: str
     fpr: float
     tpr: float

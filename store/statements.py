@@ -159,36 +159,42 @@ IMAGE_RISKS_ORDER = (
 )
 
 # Along the curve a bin once left is never entered again: its last point is the one whose successor lies in another.
-ROC = """
-WITH margins AS (
-    SELECT s.run_id, s.view, CASE WHEN isnan(s.margin) THEN CAST('-inf' AS DOUBLE) ELSE s.margin END AS threshold,
+_ALL_SCORES = """
+SELECT run_id, 'margin' AS attack, view, margin AS score, member FROM scores
+UNION ALL
+SELECT run_id, attack, view, score, member FROM attack_scores"""
+ROC = f"""
+WITH ties AS (
+    SELECT s.run_id, s.attack, s.view,
+        CASE WHEN isnan(s.score) THEN CAST('-inf' AS DOUBLE) ELSE s.score END AS threshold,
         count(*) FILTER (s.member) AS members, count(*) FILTER (NOT s.member) AS nonmembers
-    FROM scores s
-    {where}
+    FROM ({_ALL_SCORES}) s
+    {{where}}
     GROUP BY ALL
 ), counted AS (
-    SELECT run_id, view, threshold, CAST(sum(members) OVER above AS BIGINT) AS true_positives,
+    SELECT run_id, attack, view, threshold, CAST(sum(members) OVER above AS BIGINT) AS true_positives,
         CAST(sum(nonmembers) OVER above AS BIGINT) AS false_positives,
         CAST(sum(members) OVER whole AS BIGINT) AS n_member, CAST(sum(nonmembers) OVER whole AS BIGINT) AS n_nonmember
-    FROM margins
-    WINDOW whole AS (PARTITION BY run_id, view), above AS (
-        PARTITION BY run_id, view ORDER BY threshold DESC ROWS UNBOUNDED PRECEDING
+    FROM ties
+    WINDOW whole AS (PARTITION BY run_id, attack, view), above AS (
+        PARTITION BY run_id, attack, view ORDER BY threshold DESC ROWS UNBOUNDED PRECEDING
     )
 ), curve AS (
-    SELECT run_id, view, false_positives / n_nonmember AS fpr, true_positives / n_member AS tpr, threshold, row(
+    SELECT run_id, attack, view, false_positives / n_nonmember AS fpr, true_positives / n_member AS tpr, threshold, row(
         200 * false_positives // n_nonmember, 200 * true_positives // n_member,
         CASE WHEN false_positives > 0 THEN floor(20 * log10(false_positives / n_nonmember)) END
     ) AS bins
     FROM counted WHERE n_member > 0 AND n_nonmember > 0
 )
 SELECT * EXCLUDE bins FROM (
-    FROM curve QUALIFY bins IS DISTINCT FROM lead(bins) OVER (PARTITION BY run_id, view ORDER BY threshold DESC)
+    FROM curve QUALIFY bins IS DISTINCT FROM lead(bins) OVER (PARTITION BY run_id, attack, view ORDER BY threshold DESC)
 )
 UNION ALL
-SELECT DISTINCT run_id, view, 0.0, 0.0, NULL FROM curve"""
-"""Points of each view's exact curve "member if margin >= threshold", from (0, 0), where nobody is one, to (1, 1).
+SELECT DISTINCT run_id, attack, view, 0.0, 0.0, NULL FROM curve"""
+"""Points of each attack's exact curve "member if score >= threshold" in a view, from (0, 0), where nobody is one, to
+(1, 1): of the margin, and of attacks with references.
 
-The curve has one point per distinct margin; one that is not a number counts as the lowest. To be drawn on linear and
+The curve has one point per distinct score; one that is not a number counts as the lowest. To be drawn on linear and
 on logarithmic axes, the last point is kept of those in each 200th of the FPR, of the TPR, and in each 20th of a decade
 of the FPR: at its FPR or less, no TPR is higher. A view without members or without non-members has no curve.
 """

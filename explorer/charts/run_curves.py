@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from engine.registry import ATTACKS, HEADLINE
+from engine.registry import ATTACKS
 from explorer.charts.chart import MARKS, Chart, Series, is_number
 from explorer.charts.drawing import Drawing, asking
 from explorer.charts.series import TONES
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
-from explorer.results import attack_table, text
-from explorer.results.attack_table import LOW_RATES
+from explorer.results import text
 from store.rows import Run
 
 MOST = 8
@@ -55,9 +54,9 @@ def history(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> 
 
 
 def roc(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
-    """True over false positive rate of the confidence attack at every threshold, for each view of the run.
+    """True over false positive rate at every threshold: of the confidence in each view of the run.
 
-    Where attacks with references were made, their rates that are stored stand beside it, all in the chosen view.
+    Where attacks with references were made, each attack's in the chosen view.
     """
     runs = [run for run in shown_runs(choices, on_chart) if run.state == "done"]
     runs = [run for run in runs if run.run_id in {choices.current, *choices.marked}] or runs[:1]
@@ -65,48 +64,22 @@ def roc(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Draw
     drawing = Drawing("ROC  confidence", x_name="FPR", table="roc", filters={"run_id": ids})
     if not runs:
         return replace(drawing, empty=("No finished run under the cursor.", "A ROC curve needs a run's scores."))
-    curves, waits, population = [], False, False
+    rows = [project.rows("roc", run_id=[run_id]) for run_id in ids]
+    points = [row for found in rows for row in found or () if row.run_id in ids]
+    compared = len({row.attack for row in points}) > 1
+    if compared:
+        points = [row for row in points if row.view == choices.leak_view]
+    curves = []
     for run, name in zip(runs, names, strict=True):
-        rows = project.rows("roc", run_id=[run.run_id])
-        found = _with_references(project, choices, run) if run.population else []
-        waits |= rows is None or found is None
-        own = [row for row in rows or () if row.run_id == run.run_id]
-        views = [choices.leak_view] if found else dict.fromkeys(row.view for row in own)
-        drawn = [
-            (HEADLINE if found else view, "line", [(row.fpr, row.tpr) for row in own if row.view == view])
-            for view in views
-        ]
-        for label, kind, points in [*drawn, *((attack, "points", points) for attack, points in found or ())]:
-            if points:
-                whole = f"{name} {label}" if len(runs) > 1 else label
-                curves.append(replace(dense(whole, len(curves), *zip(*points, strict=True)), kind=kind))
-        population |= bool(found)
-    title = f"ROC  {choices.leak_view if population else HEADLINE} · {', '.join(names)}"
+        own = [row for row in points if row.run_id == run.run_id]
+        found = dict.fromkeys((row.attack, row.view) for row in own)
+        for about in sorted(found, key=lambda about: text.place(about[0], tuple(ATTACKS))):
+            label = about[0] if compared else about[1]
+            xs, ys = zip(*((row.fpr, row.tpr) for row in own if (row.attack, row.view) == about), strict=True)
+            curves.append(dense(f"{name} {label}" if len(runs) > 1 else label, len(curves), xs, ys))
+    drawing = replace(drawing, title=f"ROC  {choices.leak_view if compared else 'confidence'} · {', '.join(names)}")
     chart = Chart(tuple(curves), x_percent=True, diagonal=True, x_label="false positive rate %")
-    drawing = replace(drawing, title=title)
-    return _drawn(drawing, chart, project, choices, waits, "No scores of this run are stored.")
-
-
-Points = list[tuple[float, float]]
-"""(FPR, TPR) of each point of a ROC curve."""
-
-
-def _with_references(project: OpenProject, choices: Choices, run: Run) -> list[tuple[str, Points]] | None:
-    """Attacks on a model of a population in the chosen view, with what is stored of each curve; None while asking."""
-    references = [name for name, row in ATTACKS.items() if row.references]
-    rows = project.rows("leakage", run_id=[run.run_id], attack=references, view=choices.leak_view)
-    if rows is None:
-        return None
-    found = attack_table.attacks(row for row in rows if row.run_id == run.run_id)
-    return [(own.attack, points) for own in found if (points := _stored(own))]
-
-
-def _stored(attack: attack_table.Attack) -> Points:
-    """The low rates that are resolved, and the best threshold."""
-    pairs = [("oracle", "fpr", "tpr")]
-    pairs += [("none", shown.metric.replace("tpr_at_fpr", "fpr_used"), shown.metric) for shown in LOW_RATES]
-    found = [[attack.find(metric, [rule]) for metric in metrics] for rule, *metrics in pairs]
-    return sorted({(fpr.value, tpr.value) for fpr, tpr in found if fpr and tpr and fpr.value > 0})
+    return _drawn(drawing, chart, project, choices, None in rows, "No scores of this run are stored.")
 
 
 def dense(label: str, index: int, xs: Sequence[float], ys: Sequence[float | None]) -> Series:

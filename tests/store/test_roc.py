@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from engine.events import Scores
+from engine.events import AttackScores, Scores
 from store.store import Store
 
 MOST = 600
@@ -39,9 +39,9 @@ def drawn(run_id="a", view="benign", members=3000, nonmembers=2000, shift=0.5, d
 def curve(store, run_id="a", **filters):
     """FPR, TPR and thresholds of the only view that is asked for."""
     table = store.query("roc", run_id=run_id, **filters)
-    assert table.columns == ("run_id", "view", "fpr", "tpr", "threshold")
-    assert len({row[:2] for row in table.rows}) == 1
-    return zip(*(row[2:] for row in table.rows), strict=True)
+    assert table.columns == ("run_id", "attack", "view", "fpr", "tpr", "threshold")
+    assert len({row[:3] for row in table.rows}) == 1
+    return zip(*(row[3:] for row in table.rows), strict=True)
 
 
 def area(fpr, tpr):
@@ -100,10 +100,29 @@ def test_each_run_and_view_has_a_curve_of_its_own(store):
     store.apply(parts)
     alone = [row for run_id in ("a", "b") for row in store.query("roc", run_id=run_id).rows]
     assert store.query("roc", run_id=["b", "a"]).rows == alone
-    assert {row[:2] for row in alone} == {("a", "adversarial"), ("a", "benign"), ("b", "benign")}
+    assert {row[:3] for row in alone} == {
+        ("a", "margin", "adversarial"),
+        ("a", "margin", "benign"),
+        ("b", "margin", "benign"),
+    }
     for scores in parts[:2]:
         fpr, tpr, _ = curve(store, "a", view=scores.view)
         assert area(fpr, tpr) == pytest.approx(roc_auc_score(scores.member, scores.margin), abs=0.005)
+
+
+def test_attacks_with_references_have_curves_beside_the_margins(store):
+    scores = drawn()
+    ratio = np.random.default_rng(3).normal(size=len(scores.member)) + scores.member
+    own = {"threshold_rule": "references", "score": ratio.astype(np.float32), "found": ratio > 2}
+    store.apply(
+        [
+            scores,
+            AttackScores(run_id="a", attack="lira", view="benign", example=scores.example, member=scores.member, **own),
+        ]
+    )
+    fpr, tpr, _ = curve(store, attack="lira")
+    assert area(fpr, tpr) == pytest.approx(roc_auc_score(scores.member, ratio), abs=0.005)
+    assert {row[1] for row in store.query("roc", run_id="a").rows} == {"lira", "margin"}
 
 
 def test_a_view_with_only_one_kind_of_example_has_no_curve(store):

@@ -37,7 +37,7 @@ CONTENTS = {
     "scores": "every example's confidence, margin and risk (large)",
     "exposed": "every training image with its risk, most first (large)",
     "image_risks": "how often a population betrays each image (large)",
-    "roc": "ROC points of every run and view",
+    "roc": "ROC points of every run, attack and view",
     "published": "the paper's own numbers",
 }
 """What the rows of each table are."""

@@ -33,7 +33,8 @@ def chart_answers(fact):
         return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
 
     def roc(run_id):
-        return [{"run_id": run_id[0], "view": "benign", "fpr": x / 10, "tpr": x / 10} for x in range(11)]
+        about = {"run_id": run_id[0], "attack": "margin", "view": "benign"}
+        return [about | {"fpr": x / 10, "tpr": x / 10} for x in range(11)]
 
     return {"capacity": capacity, "history": history, "roc": roc}
 
