@@ -1,17 +1,19 @@
-"""The section of a run's page with the training images it exposes most: their pictures, and a list. Pure functions."""
+"""The sections of a run's page about single images: those that it exposes most, and its population. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from explorer.app.panes.leakage_section import ASKING
-from explorer.results import exposed_table, picture
+from explorer.results import betrayed_table, exposed_table, picture
 from explorer.results.lines import Line, beside, cut, heading, indented, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import RunFolder
 from explorer.results.table import Block, Cell, Column
-from store.rows import ExposedExample
+from store.rows import ExposedExample, ImageRisk
 
 TITLE = "Most exposed training images"
+BETRAYED = "Images that the population betrays"
+NO_RISK = "No attack with references has told of this view."
 COUNT = 12
 """Images that are listed: those of which a run keeps pictures."""
 GAP = 3
@@ -50,6 +52,19 @@ def section(
     chosen %= len(rows)
     lines += _pictures(folder, rows[chosen], width, picture_rows(height), look)
     return [*lines, *_list(rows, chosen, width), *wrapped(exposed_table.MEANING, width - 1, "dim", hang=1)]
+
+
+def betrayed(rows: Sequence[ImageRisk] | None, width: int, why_none: str = "") -> list[Line]:
+    """The images of a population that an attack with references finds in most of its models.
+
+    rows: of the query `image_risks`, of one attack in one view; None before the answer. why_none: its failure.
+    """
+    lines = [heading(BETRAYED, width, betrayed_table.about(rows) if rows else "")]
+    if not rows:
+        words = ASKING if rows is None else why_none or NO_RISK
+        return [*lines, *wrapped(words, width - 1, "dim", first=" ", hang=1)]
+    head, listed = screen(betrayed_table.table(rows), width, indent=1)
+    return [*lines, *head, *listed, *wrapped(betrayed_table.MEANING, width - 1, "dim", hang=1)]
 
 
 def picture_rows(height: int) -> int:

@@ -8,7 +8,7 @@ from explorer.app.widgets.sheet import Sheet
 from explorer.charts import chart_lines
 from explorer.charts.run_curves import HISTORY_AGE
 from explorer.project.run_tracking import MARKS, TrackedRun
-from explorer.results import accuracy_table, attack_table, marks, run_words, text
+from explorer.results import accuracy_table, attack_table, betrayed_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_folder import RunFolder
 from store.rows import HistoryPoint, Run
@@ -156,7 +156,14 @@ class RunPage(Sheet):
     def _exposed(self, width: int, height: int) -> list[Line]:
         rows = self.project.rows("exposed", run_id=self.run_id, limit=exposed.COUNT)
         look = exposed.PictureStyle(self.host.settings.ascii or self.app.theme == "mono", self.app.theme == "light")
-        return exposed.section(rows, self.run.state, self.folder, self.image, (width, height), look)
+        lines = exposed.section(rows, self.run.state, self.folder, self.image, (width, height), look)
+        return [*lines, (), *self._betrayed(width)] if self.run.population else lines
+
+    def _betrayed(self, width: int) -> list[Line]:
+        attack, view = betrayed_table.attack(self.choices.attack), self.choices.leak_view
+        rows = self.project.rows("image_risks", run_id=self.run_id, attack=attack, view=view, limit=exposed.COUNT)
+        asked = self.project.rows("inferences", run_id=self.run_id) or []
+        return exposed.betrayed(rows, width, betrayed_table.why_none(asked, attack))
 
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole

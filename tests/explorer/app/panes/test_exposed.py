@@ -5,6 +5,7 @@ from rows import typed
 
 from explorer.app.panes import exposed
 from explorer.app.panes.exposed import PictureStyle
+from explorer.results import betrayed_table
 from explorer.results.lines import line_text
 from explorer.results.picture import Picture
 from explorer.results.run_folder import RunFolder
@@ -115,3 +116,39 @@ def test_characters_stand_for_colours_where_there_are_none():
 
 def test_the_risk_is_explained():
     assert "at 50 % the answer tells nothing" in " ".join(" ".join(text(rows(), folder())).split())
+
+
+# What a population betrays
+
+
+def risks(count=12, **fields):
+    given = {"attack": "lira", "view": "adversarial", "threshold_rule": "references", "label": 3, "class_name": "tulip"}
+    each = ({"example": 100 + at, "risk": 1 - at / 20, "n_found": 8 - at // 4, "n_models": 8} for at in range(count))
+    return [typed("image_risks", given | one | fields) for one in each]
+
+
+@pytest.mark.parametrize("width", [78, 118])
+def test_images_that_a_population_betrays_have_the_models_behind_their_risk(width):
+    lines = [line_text(line) for line in exposed.betrayed(risks(), width)]
+    assert max(map(len, lines)) <= width
+    assert "lira (adversarial), by references" in lines[0]
+    assert lines[2].split() == ["100", "3", "tulip", "100.0", "8", "of", "8"]
+    assert "With few models" in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize(
+    ("rows", "why", "words"),
+    [
+        *((None, "", "asking …"), ([], "", "No attack with references has told of this view.")),
+        ([], "lira: 1 other models have answered; it takes 3", "lira: 1 other models have answered; it takes 3"),
+    ],
+)
+def test_without_risks_of_a_population_one_line_says_why(rows, why, words):
+    lines = [line_text(line) for line in exposed.betrayed(rows, 78, why)]
+    assert len(lines) == 2
+    assert words == lines[1].strip()
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [("rmia", "rmia"), ("confidence", "lira"), ("another", "lira")])
+def test_risks_are_of_the_chosen_attack_if_it_has_references(chosen, shown):
+    assert betrayed_table.attack(chosen) == shown
