@@ -1,4 +1,4 @@
-"""The chart pane on answers made up for the test."""
+"""Panes on rows and answers made up for the test."""
 
 import math
 from contextlib import asynccontextmanager
@@ -51,6 +51,22 @@ def open_chart(make_app, until, chart_answers):
             await until(pilot, lambda: app.project.link == "engine" and pane.shown.lines)
             app.screen.draw()
             await pilot.press("2")
+            yield pilot, pane
+
+    return opened
+
+
+@pytest.fixture
+def open_runs(make_app, until):
+    """A function opening an app; gives its pilot and the pane of runs."""
+
+    @asynccontextmanager
+    async def opened(rows=None, size=(120, 40), link="engine", **options):
+        app = make_app(rows, link=link, **options)
+        async with app.run_test(size=size) as pilot:
+            pane = app.screen.query_one("#runs")
+            await until(pilot, lambda: app.project.link == link and pane.shown.lines)
+            app.screen.draw()
             yield pilot, pane
 
     return opened
