@@ -117,6 +117,22 @@ def test_the_presets_of_table_7_ask_for_all_five_strategies(name, scale, monkeyp
         assert {"confidence-class", "model-class"} <= set(run.inference.attacks)
 
 
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+@pytest.mark.parametrize("name", [name for name in sweeps.presets() if name.startswith("population")])
+def test_populations_have_natural_models_attacked_alike_and_enough_seeds_for_references(name, scale, monkeypatch):
+    monkeypatch.setattr("engine.data.sources.fingerprint", lambda data, root: "f")
+    runs = plan(sweeps.presets()[name], scale=scale).experiments
+    assert all({"margin", "lira", "rmia", "lira-joint"} <= set(run.inference.attacks) for run in runs)
+    assert len({(run.data, run.evaluation.epsilon) for run in runs}) == 1
+    seeds = {}
+    for run in runs:
+        seeds.setdefault((run.population_id, run.defense), []).append(run.seed)
+    assert "natural" in {defense for _, defense in seeds}
+    for found in seeds.values():
+        assert found == list(range(len(found)))
+        assert len(found) in (8, 16, 64)
+
+
 def test_attacks_and_views_are_lists_in_a_sweep_file():
     table = {"inference": {"attacks": ["gap"], "restarts": 1}, "evaluation": {"views": ["benign", "targeted"]}}
     (run,) = plan(DIGITS | table, "grid.defense=pgd", "inference.splits=3").experiments
