@@ -118,6 +118,17 @@ def test_the_title_says_how_many_seeds_there_are_and_what_the_bars_mean(draw, fa
     assert all(len(title) < len(drawing.title) for title in drawing.shorter)
 
 
+def test_models_that_are_attacked_with_one_another_are_called_targets(draw, fact):
+    """What an accuracy is averaged over are seeds all the same."""
+    rows = [fact(0.6, measure="auc", attack="lira", threshold_rule="none", ci_over="seeds", n_seeds=8)]
+    title = draw("capacity", {"capacity": rows}, metric="auc", attack="lira").title
+    assert title.endswith(" · 8 targets, 95 % CI over targets")
+    accuracy = {"measure": "accuracy", "view": "benign", "split": "test", "attack": None, "threshold_rule": None}
+    rows = [fact(0.9, **accuracy, ci_over="seeds", n_seeds=8)]
+    title = draw("capacity", {"capacity": rows}, metric="benign_test", attack="lira").title
+    assert title.endswith(" · 8 seeds, 95 % CI over seeds")
+
+
 def test_means_that_are_no_numbers_are_gaps_in_words_too(draw, fact):
     drawing = draw("capacity", {"capacity": [fact(math.nan), fact(0.6, capacity=2.0)]})
     assert read_out.read_out(drawing, 1.0) == "capacity 1: nothing here"
