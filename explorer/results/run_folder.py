@@ -35,7 +35,7 @@ class RunFile:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class ResumePoint:
     """A point that training can go on from."""
 
     step: int
@@ -58,7 +58,7 @@ class RunFolder:
 
     path: Path
     files: tuple[RunFile, ...] = ()
-    checkpoint: Checkpoint | None = None
+    checkpoint: ResumePoint | None = None
     """The newest one whose header can be read."""
     log: JobLog = JobLog()
     pictures: Mapping[str, Picture | None] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def read(path: Path) -> RunFolder:
     return RunFolder(path, tuple(files), newest, read_log(path / LOG), read_pictures(path / EXPOSED))
 
 
-def checkpoint(path: Path) -> Checkpoint | None:
+def checkpoint(path: Path) -> ResumePoint | None:
     """Step and time of a checkpoint, from its header alone; None where there is none to be read.
 
     The format is that of safetensors: 8 bytes of header length, then JSON.
@@ -91,7 +91,7 @@ def checkpoint(path: Path) -> Checkpoint | None:
         with open(path, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(length)) if length < HEADER_LIMIT else {}
-            return Checkpoint(int(header["__metadata__"]["step"]), os.fstat(stream.fileno()).st_mtime)
+            return ResumePoint(int(header["__metadata__"]["step"]), os.fstat(stream.fileno()).st_mtime)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
