@@ -71,6 +71,8 @@ class Assignment:
     """The device given by the scheduler: `cpu`, `cuda:0`, `mps`."""
     threads: int = 1
     """CPU threads of the process."""
+    mates: tuple["Assignment", ...] = ()
+    """Jobs about runs of the same stack that the process carries out together with this one."""
 
     @property
     def run_id(self) -> str:

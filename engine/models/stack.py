@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Standpoint:
     """Where code that is mapped over a stack finds itself."""
 
     model: Tensor
@@ -20,7 +20,7 @@ class _Place:
     """Of each network, for what is drawn by lot."""
 
 
-_place: contextvars.ContextVar[_Place | None] = contextvars.ContextVar("place", default=None)
+_standpoint: contextvars.ContextVar[_Standpoint | None] = contextvars.ContextVar("standpoint", default=None)
 
 
 class Stack:
@@ -70,7 +70,7 @@ class Stack:
 
         def of_one(place: Tensor, parameters: dict, buffers: dict, *own: Tensor) -> Tensor:
             weights = {f"module.{name}": value for name, value in (parameters | buffers).items()}
-            with _standing(_Place(place, generators)):
+            with _standing(_Standpoint(place, generators)):
                 return torch.func.functional_call(asked, weights, own)
 
         places = torch.arange(len(self), device=next(iter(self.parameters.values())).device)
@@ -110,17 +110,17 @@ class _Asked(nn.Module):
 
 
 @contextmanager
-def _standing(place: _Place) -> Iterator[None]:
-    token = _place.set(place)
+def _standing(standpoint: _Standpoint) -> Iterator[None]:
+    token = _standpoint.set(standpoint)
     try:
         yield
     finally:
-        _place.reset(token)
+        _standpoint.reset(token)
 
 
 def in_stack() -> bool:
     """Whether this code is being mapped over a stack."""
-    return _place.get() is not None
+    return _standpoint.get() is not None
 
 
 def drawn(shape: Sequence[int], like: Tensor, fill: Callable[..., Tensor]) -> Tensor:
@@ -129,12 +129,12 @@ def drawn(shape: Sequence[int], like: Tensor, fill: Callable[..., Tensor]) -> Te
     fill: draws in place, such as `Tensor.normal_`, and takes the `generator`: torch's own for one network, in a stack
     that of each.
     """
-    place = _place.get()
+    standpoint = _standpoint.get()
 
     def draw(**lot: torch.Generator) -> Tensor:
         return fill(torch.empty(tuple(shape), dtype=like.dtype, device=like.device), **lot)
 
-    return draw() if place is None else _DrawnByEach.apply(place.model, draw, place.generators)
+    return draw() if standpoint is None else _DrawnByEach.apply(standpoint.model, draw, standpoint.generators)
 
 
 class _DrawnByEach(torch.autograd.Function):

@@ -46,7 +46,7 @@ class Engine:
 
     def __init__(self, project: Project, settings: EngineSettings, executor: Executor, store: Store, lock: ProjectLock):
         self.project, self.settings, self.lock = project, settings, lock
-        self.executor, self.scheduler = executor, Scheduler(executor.machine)
+        self.executor, self.scheduler = executor, Scheduler(executor.machine, settings.stack)
         self.progress: dict[str, protocol.RunProgress] = {}
         self.importing = 0
         """Files being taken in; no run starts meanwhile, for the file may hold it."""
@@ -104,15 +104,18 @@ class Engine:
         if self.hold:
             return
         for start in self.scheduler.starts():
-            job_id = start.job.job_id
-            log.info("%s starts on %s", job_id, start.device)
-            self._exits[job_id] = self._loop.create_future()
-            if job_id.stage == "facts":
-                self._push_state(job_id, "running", device=start.device)
+            job_ids = [job.job_id for job in start.jobs]
+            log.info("%s starts on %s", ", ".join(map(str, job_ids)), start.device)
+            for job_id in job_ids:
+                self._exits[job_id] = self._loop.create_future()
+                if job_id.stage == "facts":
+                    self._push_state(job_id, "running", device=start.device)
             try:
-                self.executor.submit(start.job, start.device, self.project.run_folder(job_id.run_id))
+                folders = [self.project.run_folder(job_id.run_id) for job_id in job_ids]
+                self.executor.submit(start.jobs, start.device, folders)
             except (OSError, RuntimeError) as error:  # no more threads or file descriptors
-                self._loop.call_soon(self._on_exit, Exited(job_id, not_started(error)))
+                for job_id in job_ids:
+                    self._loop.call_soon(self._on_exit, Exited(job_id, not_started(error)))
 
     def admit(self, runs: Iterable[PendingRun]) -> list[str]:
         """Put what runs wait for in the queue, or say why it cannot be done here; the runs that were not in there."""

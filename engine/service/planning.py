@@ -37,6 +37,7 @@ def job_of(run: PendingRun, project: Project) -> Job:
         needs=weights,
         provides=(*weights, answers),
         crashes=run.attempts,
+        stack=experiment.stack_id or "",
         **common,
     )
 

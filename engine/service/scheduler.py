@@ -1,6 +1,7 @@
 """Which job starts next, where, and what becomes of a job that ended: pure decisions, without processes or clocks."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,8 @@ class Job:
     """Of each inference attack to carry out its own settings."""
     population: tuple[str, ...] = ()
     """The other runs that attacks with references compare it with."""
+    stack: str = ""
+    """Jobs with the same options and the same name here can be carried out together; empty: only by itself."""
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     priority: int = 0
@@ -39,9 +42,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Start:
-    """A job that begins now, on a device."""
+    """Jobs that begin now in one process, on a device."""
 
-    job: Job
+    jobs: tuple[Job, ...]
     device: str
 
 
@@ -61,6 +64,8 @@ class _Entry:
     job: Job
     order: int
     device: str | None = None
+    process: int = 0
+    """Which process is at it; those that are carried out together share it."""
     cancelled: bool = False
     outcome: JobEnd | None = None
     """How its process said it ends, while the process itself is still there."""
@@ -88,10 +93,15 @@ class Scheduler:
     """
 
     machine: Machine
+    stack: int = 1
+    """How many jobs may be carried out together."""
     paused: bool = False
     stopping: bool = False
+    _stacks: dict[str, int] = field(default_factory=dict)
+    """Of jobs that gave others of their stack back, how many went on together."""
     _entries: dict[JobId, _Entry] = field(default_factory=dict)
     _orders: Iterator[int] = field(default_factory=itertools.count)
+    _processes: Iterator[int] = field(default_factory=itertools.count)
 
     def __contains__(self, job_id: JobId) -> bool:
         return job_id in self._entries
@@ -136,20 +146,40 @@ class Scheduler:
         coming = set().union(*(entry.promised for entry in self._entries.values()))
         at_work = set().union(*(entry.promised for entry in self._entries.values() if entry.device))
         for entry in self._waiting():
-            own = set(entry.job.provides)
-            if any(need in (at_work if need in own else coming) for need in entry.job.needs):
+            if entry.device or _blocked(entry.job, coming, at_work):
                 continue
             suitable = self.machine.suitable(entry.job.options.device)
             free = [device for device in suitable if device.name not in closed and self._has_room(device)]
             if free:
-                entry.device = min(free, key=lambda device: self._load(device) / device.slots).name
-                begun.append(Start(entry.job, entry.device))
-                at_work |= own
+                device = min(free, key=lambda device: self.load(device.name) / device.slots).name
+                together = [entry, *self._mates(entry, coming, at_work)]
+                begun.append(Start(tuple(each.job for each in together), device))
+                process = next(self._processes)
+                for each in together:
+                    each.device, each.process = device, process
+                    at_work |= set(each.job.provides)
             else:
                 closed.update(device.name for device in suitable)
                 if len(closed) == len(self.machine.devices):
                     break
         return begun
+
+    def _mates(self, lead: _Entry, coming: set[str], at_work: set[str]) -> list[_Entry]:
+        """Those that wait and start in the lead's process: no more than a fair share for every slot."""
+        if not lead.job.stack or not _stackable(lead.job):
+            return []
+        taken = at_work | set(lead.job.provides)
+        found = []
+        for entry in self._waiting():
+            alike = all(
+                getattr(entry.job, name) == getattr(lead.job, name) for name in ("stack", "options", "priority")
+            )
+            if entry is not lead and alike and _stackable(entry.job) and not _blocked(entry.job, coming, taken):
+                found.append(entry)
+                taken |= set(entry.job.provides)
+        slots = sum(device.slots for device in self.machine.suitable(lead.job.options.device))
+        most = min(self.stack, self._stacks.get(lead.job.stack, self.stack), math.ceil((len(found) + 1) / slots))
+        return found[: most - 1]
 
     def provided(self, job_id: JobId, kind: str) -> bool:
         """What a running job provides of a kind, such as `weights`, is there; whether that is news."""
@@ -166,6 +196,10 @@ class Scheduler:
         if entry.cancelled and state != "done":
             state, error = "cancelled", None
         entry.outcome = JobEnd(state, error, entry.job.crashes)
+        together = [each for each in self._entries.values() if each.device and each.process == entry.process]
+        left = sum(each.outcome is None for each in together)
+        if state == "queued" and left and not self.stopping:
+            self._stacks[entry.job.stack] = left
         return entry.outcome
 
     def exited(self, job_id: JobId, reason: str) -> JobEnd | None:
@@ -218,13 +252,25 @@ class Scheduler:
         waiting = [entry for entry in self._entries.values() if entry.device is None]
         return sorted(waiting, key=lambda entry: (-entry.job.priority, entry.order))
 
-    def _load(self, device: Device) -> int:
-        return sum(entry.device == device.name for entry in self._entries.values())
+    def load(self, device: str) -> int:
+        """Slots of a device that are taken: one by each process."""
+        return len({entry.process for entry in self._entries.values() if entry.device == device})
 
     def _has_room(self, device: Device) -> bool:
-        if self._load(device) >= device.slots:
+        if self.load(device.name) >= device.slots:
             return False
         if device.name == "cpu":
             return True
-        on_accelerators = sum(entry.device not in (None, "cpu") for entry in self._entries.values())
+        on_accelerators = len({entry.process for entry in self._entries.values() if entry.device not in (None, "cpu")})
         return on_accelerators < self.machine.accelerator_jobs
+
+
+def _blocked(job: Job, coming: set[str], at_work: set[str]) -> bool:
+    """Whether something that the job needs is still to come: what it could provide itself, only from those at work."""
+    own = set(job.provides)
+    return any(need in (at_work if need in own else coming) for need in job.needs)
+
+
+def _stackable(job: Job) -> bool:
+    """Whether it may be carried out with others: its last chance after crashes is its own."""
+    return job.crashes < MAX_STARTS - 1

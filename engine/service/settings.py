@@ -21,6 +21,7 @@ class EngineSettings:
     threads: int = setting(1, "CPU threads of one job")
     cpu_jobs: int = setting(0, "jobs at once on the CPU; 0: as many as the cores hold with these threads")
     jobs_per_gpu: float = setting(1.0, "jobs at once per GPU on average: 2 shares each, 0.5 leaves half of them free")
+    stack: int = setting(32, "runs that differ in seed, members or epsilon trained together at most; 1: each alone")
     stop_grace: float = setting(20.0, "seconds that running jobs get to write a checkpoint when the engine stops")
     reserve_gib: float = setting(1.0, "no run starts while the project's disk has less than this free")
     keep_mib: int = setting(256, "memory for results that cannot be written yet; beyond it jobs wait")
@@ -33,6 +34,7 @@ class EngineSettings:
         for name in ("idle_exit", "cpu_jobs", "stop_grace", "reserve_gib"):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         require_threads("threads", self.threads)
+        require(self.stack >= 1, "stack", self.stack, "1 or more")
         require(self.keep_mib >= 1, "keep_mib", self.keep_mib, "1 or more")
         require(self.jobs_per_gpu > 0, "jobs_per_gpu", self.jobs_per_gpu, "above 0")
         module, colon, function = self.entry.partition(":")

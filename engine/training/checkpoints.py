@@ -63,7 +63,7 @@ def lay_moments_out(optimizer: torch.optim.Optimizer) -> None:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class SavedState:
     """What a file holds."""
 
     step: int
@@ -81,7 +81,7 @@ def save(folder: Path, tensors: dict[str, Tensor], step: int, stack: Sequence[st
     fresh.replace(folder / CURRENT)
 
 
-def readable(folder: Path, notice: Callable[[str], None]) -> Iterator[Checkpoint]:
+def readable(folder: Path, notice: Callable[[str], None]) -> Iterator[SavedState]:
     """The folder's checkpoints, the newest first; a damaged one is passed over with a line to `notice`.
 
     Training from an earlier point gives the same result.
@@ -91,7 +91,7 @@ def readable(folder: Path, notice: Callable[[str], None]) -> Iterator[Checkpoint
             continue
         try:
             tensors, metadata = tensorfile.read(folder / name)
-            found = Checkpoint(int(metadata["step"]), tensors, tuple(metadata.get("stack", "").split()))
+            found = SavedState(int(metadata["step"]), tensors, tuple(metadata.get("stack", "").split()))
         except (ValueError, KeyError, OSError) as error:
             notice(PASSED_OVER.format(name=name, error=error))
             continue

@@ -159,6 +159,8 @@ def train_together(trainees: Sequence[Trainee], *, checkpoint_seconds: float = 3
         settle(each.experiment.recipe.precision, each.model, image, each.watcher.notice)
     state, places = StackedState(trainees), list(range(len(trainees)))
     resume(state)
+    if not state.step:
+        save(state)  # who was trained together is known from the first update on
     recipe, log_every, saved_at = state.recipe, state.losses.shape[1], time.monotonic()
     while places and state.step < recipe.updates:
         state.update()

@@ -9,7 +9,7 @@ begins with its process calling `engine.job.run_job`, or whatever does the same.
 import errno
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,14 +49,14 @@ class Executor(Protocol):
         While `room` is not set, jobs wait with what they have to say.
         """
 
-    def submit(self, job: Job, device: str, folder: Path) -> None:
-        """Start a job on a device of the machine, with the run's folder; returns at once."""
+    def submit(self, jobs: Sequence[Job], device: str, folders: Sequence[Path]) -> None:
+        """Start jobs in one process on a device of the machine, with the folders of their runs; returns at once."""
 
     def stop(self, job_id: JobId) -> None:
         """Ask a job to write a checkpoint and end with the state `queued`."""
 
     def cancel(self, job_id: JobId) -> None:
-        """End a job's process, by force if it does not obey within `KILL_AFTER` seconds."""
+        """End a job, its process by force if that does not obey within `KILL_AFTER` seconds and does nothing else."""
 
 
 KILL_AFTER = 1.5

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -43,19 +45,24 @@ class LocalExecutor:
         """Tell everything by `deliver`."""
         self._deliver, self._room = deliver, room
 
-    def submit(self, job: Job, device: str, folder: Path) -> None:
-        """Start the job; its process writes what it prints to `job.log` in the run's folder."""
-        assignment = Assignment(
-            job_id=job.job_id,
-            experiment=job.experiment,
-            attacks=job.attacks,
-            population=job.population,
-            run_folder=str(folder),
-            options=job.options,
-            device=device,
-            threads=self._threads,
+    def submit(self, jobs: Sequence[Job], device: str, folders: Sequence[Path]) -> None:
+        """Start the jobs; their process writes what it prints to `job.log` in the first run's folder."""
+        first, *mates = (
+            Assignment(
+                job_id=job.job_id,
+                experiment=job.experiment,
+                attacks=job.attacks,
+                population=job.population,
+                run_folder=str(folder),
+                options=job.options,
+                device=device,
+                threads=self._threads,
+            )
+            for job, folder in zip(jobs, folders, strict=True)
         )
-        self._jobs[job.job_id] = process = _JobProcess(assignment, self._context, self._entry, self._room, self._tell)
+        first = replace(first, mates=tuple(mates))
+        process = _JobProcess(first, self._context, self._entry, self._room, self._tell)
+        self._jobs |= {job.job_id: process for job in jobs}
         process.start()
 
     def stop(self, job_id: JobId) -> None:
@@ -64,9 +71,9 @@ class LocalExecutor:
             process.ask_to_stop()
 
     def cancel(self, job_id: JobId) -> None:
-        """SIGTERM now, SIGKILL after `KILL_AFTER` seconds."""
+        """SIGTERM now, SIGKILL after `KILL_AFTER` seconds; a word to a process that others still need."""
         if process := self._jobs.get(job_id):
-            process.end()
+            process.end(job_id)
 
     def _tell(self, message: Event | Exited) -> None:
         if isinstance(message, Exited):
@@ -75,7 +82,7 @@ class LocalExecutor:
 
 
 class _JobProcess(threading.Thread):
-    """A job's process and the thread that listens to it."""
+    """The process of one or more jobs and the thread that listens to it."""
 
     def __init__(
         self,
@@ -86,7 +93,10 @@ class _JobProcess(threading.Thread):
         tell: Deliver,
     ):
         super().__init__(name=str(job.job_id), daemon=True)
-        self._job_id, self._room, self._tell = job.job_id, room, tell
+        self._room, self._tell = room, tell
+        self._left = [job.job_id, *(mate.job_id for mate in job.mates)]
+        """Jobs that have not ended."""
+        self._unwanted: set[JobId] = set()
         self._log = Path(job.run_folder) / "job.log"
         self._pipe, self._theirs = context.Pipe()
         arguments = (entry, job, self._theirs, str(self._log))
@@ -111,9 +121,14 @@ class _JobProcess(threading.Thread):
             if self._alive:
                 self._send_stop()
 
-    def end(self) -> None:
+    def end(self, job_id: JobId) -> None:
         with self._state:
+            self._unwanted.add(job_id)
             if self._asked_to_end:
+                return
+            if self._alive and not self._unwanted.issuperset(self._left):
+                with contextlib.suppress(OSError):
+                    self._pipe.send(("cancel", job_id.run_id))
                 return
             self._asked_to_end = True
             if not self._alive:
@@ -161,17 +176,27 @@ class _JobProcess(threading.Thread):
             except (EOFError, OSError):
                 return
             except Exception:  # a message that cannot be unpickled; the run must end all the same
-                log.exception("%s sent something unreadable", self._job_id)
+                log.exception("%s sent something unreadable", self.name)
                 self._signal(signal.SIGKILL)
                 return
             if not self._over:
                 self._tell(event)
-            if isinstance(event, JobEnded):
+            if isinstance(event, JobEnded) and self._is_last(JobId(event.run_id, event.STAGE)):
                 patience = EXIT_PATIENCE
+
+    def _is_last(self, job_id: JobId) -> bool:
+        """Whether the process has nothing left to do; if it has, the job that ended leaves it."""
+        with self._state:
+            if self._left == [job_id] or job_id not in self._left:
+                return True
+            self._left.remove(job_id)
+            if not self._over:
+                self._tell(Exited(job_id, ""))
+            return False
 
     def _wait_for_exit(self) -> int:
         if not wait([self._process.sentinel], EXIT_PATIENCE):
-            log.warning("%s: its process does not end by itself; killing it", self._job_id)
+            log.warning("%s: its process does not end by itself; killing it", self.name)
             self._signal(signal.SIGKILL)
             wait([self._process.sentinel])
         with _bookkeeping, self._state:
@@ -185,7 +210,8 @@ class _JobProcess(threading.Thread):
         with self._state:
             if not self._over:
                 self._over = True
-                self._tell(Exited(self._job_id, reason))
+                for job_id in self._left:
+                    self._tell(Exited(job_id, reason))
 
 
 def describe_exit(code: int, words: str) -> str:

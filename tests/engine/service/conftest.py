@@ -70,7 +70,7 @@ class Bench:
     """The experiments of this test."""
 
     def start(self, **settings):
-        fast = {"entry": "fake_job:run_job", "idle_exit": 60.0, "cpu_jobs": 2, "stop_grace": 10.0}
+        fast = {"entry": "fake_job:run_job", "idle_exit": 60.0, "cpu_jobs": 2, "stop_grace": 10.0, "stack": 1}
         launch.ensure_engine(self.project, EngineSettings(**fast | settings))
         pid = self.project.holder().pid
         self.pids.append(pid)

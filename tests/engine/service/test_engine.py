@@ -37,8 +37,8 @@ class PlayedExecutor:
     def open(self, deliver, room):
         self.deliver, self.room = deliver, room
 
-    def submit(self, job, device, folder):
-        self.jobs[str(job.job_id)] = job, device
+    def submit(self, jobs, device, folders):
+        self.jobs |= {str(job.job_id): (job, device) for job in jobs}
 
     def stop(self, job_id):
         self.stopped.append(str(job_id))
@@ -98,7 +98,7 @@ async def start(tmp_path, runtime, monkeypatch):
 
     async def starting(**settings):
         lock = ProjectLock(project)
-        engine = Engine(project, EngineSettings(**settings), PlayedExecutor(), FillingStore(project.database), lock)
+        engine = Engine(project, EngineSettings(**{"stack": 1} | settings), PlayedExecutor(), FillingStore(project.database), lock)
         ready = asyncio.Event()
         task = asyncio.create_task(engine.run(Commands(engine).handle, ready.set))
         await ready.wait()

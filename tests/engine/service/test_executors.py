@@ -41,7 +41,7 @@ def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
     executor = make(EngineSettings(threads=3, entry="fake_job:run_job"))
     executor.open(begun.append, None)
     job = Job(job_id=JobId("a"), options=RunOptions(data_root="."))
-    executor.submit(job, executor.machine.devices[-1].name, Path("runs/a"))
+    executor.submit([job], executor.machine.devices[-1].name, [Path("runs/a")])
     ((assignment, entry),) = begun
     assert (assignment.threads, assignment.device, assignment.run_folder) == (3, "cpu", "runs/a")
     assert entry == "fake_job:run_job"

@@ -29,7 +29,7 @@ def run(name, device="auto", priority=0, crashes=0, weights="", needs=(), provid
 
 
 def started(scheduler):
-    return [(start.job.job_id, start.device) for start in scheduler.starts()]
+    return [(job.job_id, start.device) for start in scheduler.starts() for job in start.jobs]
 
 
 def test_runs_start_in_the_order_of_submission_while_there_are_slots():
@@ -272,11 +272,12 @@ class SchedulerLaws(RuleBasedStateMachine):
         if self.scheduler.paused:
             assert not begun
         for start in begun:
-            assert start.device in self.suitable(start.job.job_id)
-            assert self.weights[start.job.job_id] not in others, "its weights were being trained"
+            (job,) = start.jobs
+            assert start.device in self.suitable(job.job_id)
+            assert self.weights[job.job_id] not in others, "its weights were being trained"
             for waiting in self.scheduler.queued:
                 if start.device in self.suitable(waiting) and self.weights[waiting] not in self.training():
-                    assert self.rank(start.job.job_id) < self.rank(waiting), "overtaken on a device it could have had"
+                    assert self.rank(job.job_id) < self.rank(waiting), "overtaken on a device it could have had"
         assert not self.scheduler.starts(), "whatever can start has started"
 
     def training(self):
