@@ -82,6 +82,7 @@ class Commands:
                 device.label,
                 device.slots,
                 [job_id.run_id for job_id, name in running.items() if name == device.name],
+                scheduler.load(device.name),
             )
             for device in scheduler.machine.devices
         ]

@@ -164,6 +164,8 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     label: str
     slots: int
     running: list[str]
+    taken: int
+    """Slots at work: runs that are carried out together share one."""
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -165,7 +165,7 @@ class Scheduler:
         return begun
 
     def _mates(self, lead: _Entry, coming: set[str], at_work: set[str]) -> list[_Entry]:
-        """Those that wait and start in the lead's process: no more than a fair share for every slot."""
+        """Those that wait and start in the lead's process: no more than make a fair share of all for every slot."""
         if not lead.job.stack or not _stackable(lead.job):
             return []
         taken = at_work | set(lead.job.provides)
@@ -178,7 +178,11 @@ class Scheduler:
                 found.append(entry)
                 taken |= set(entry.job.provides)
         slots = sum(device.slots for device in self.machine.suitable(lead.job.options.device))
-        most = min(self.stack, self._stacks.get(lead.job.stack, self.stack), math.ceil((len(found) + 1) / slots))
+        running = sum(
+            entry.device is not None and entry.job.stack == lead.job.stack for entry in self._entries.values()
+        )
+        share = math.ceil((running + 1 + len(found)) / slots)
+        most = min(self.stack, self._stacks.get(lead.job.stack, self.stack), share)
         return found[: most - 1]
 
     def provided(self, job_id: JobId, kind: str) -> bool:

@@ -78,7 +78,7 @@ def status(project: Project) -> None:
     click.echo(f"engine   pid {now.pid} on {now.host}, {waiting}{f', held: {now.hold}' if now.hold else ''}")
     click.echo(f"project  {now.project}, {text.size(now.disk_free)} free")
     for device in now.devices:
-        click.echo(f"device   {device.name} {device.label}: {len(device.running)} of {device.slots} slots at work")
+        click.echo(f"device   {device.name} {device.label}: {device.taken} of {device.slots} slots at work")
     for run in now.progress:
         click.echo(f"running  {run.run_id}  {run.phase} {run.label}  {run.fraction:.0%}")
 

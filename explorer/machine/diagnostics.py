@@ -52,7 +52,7 @@ def _engine(project: OpenProject) -> Iterator[str]:
     yield f"pid {status.pid} on {status.host}, {held}, {len(status.running)} running, {status.queued} queued"
     yield versions
     for device in status.devices:
-        yield f"{device.name} {device.label}: {len(device.running)} of {device.slots} slots at work"
+        yield f"{device.name} {device.label}: {device.taken} of {device.slots} slots at work"
     yield f"disk {text.size(status.disk_free)} free"
 
 

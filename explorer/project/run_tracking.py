@@ -54,7 +54,7 @@ class RunTracker:
     kinds: Mapping[str, Kind]
     """Run id -> kind."""
     slots: int = 1
-    """Runs at work at once."""
+    """Processes at work at once."""
     clock: Callable[[], float] = time.monotonic
     runs: dict[str, TrackedRun] = field(init=False)
 
@@ -134,7 +134,8 @@ class RunTracker:
         waiting = [run for run in self.runs.values() if run.state not in FINISHED]
         lefts = [(self._whole(run) or means.get(run.kind, overall)) * (1 - run.fraction) for run in waiting]
         longest = max(lefts, default=0.0)
-        return max(longest, sum(lefts) / max(1, self.slots)), any(run.kind not in means for run in waiting)
+        at_once = max(1, self.slots, self.count("running"))  # runs trained together take one slot
+        return max(longest, sum(lefts) / at_once), any(run.kind not in means for run in waiting)
 
     def _whole(self, run: TrackedRun) -> float | None:
         """Seconds of the run's whole work, measured or extrapolated."""

@@ -118,7 +118,7 @@ class GpuPane(Pane):
     def _runs(self, device: DeviceStatus, label: str, width: int, before: str = "") -> list[Line]:
         rows, datasets = self.project.runs, self.project.datasets
         names = [short_name(rows[run], datasets) if run in rows else run for run in device.running]
-        slots = f"{len(names)} of {device.slots} slot{'s' if device.slots > 1 else ''} taken"
+        slots = f"{device.taken} of {device.slots} slot{'s' if device.slots > 1 else ''} taken"
         words = f"{before}{slots}{': ' if names else ''}{', '.join(names)}"
         return wrapped(words, width, first=f" {label}", hang=LABEL)
 

@@ -98,7 +98,9 @@ async def start(tmp_path, runtime, monkeypatch):
 
     async def starting(**settings):
         lock = ProjectLock(project)
-        engine = Engine(project, EngineSettings(**{"stack": 1} | settings), PlayedExecutor(), FillingStore(project.database), lock)
+        engine = Engine(
+            project, EngineSettings(**{"stack": 1} | settings), PlayedExecutor(), FillingStore(project.database), lock
+        )
         ready = asyncio.Event()
         task = asyncio.create_task(engine.run(Commands(engine).handle, ready.set))
         await ready.wait()

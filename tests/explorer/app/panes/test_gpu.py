@@ -62,7 +62,7 @@ def shown(app):
 
 
 async def test_without_a_gpu_it_says_why_and_what_to_expect(gpu_app, until):
-    app = gpu_app(BARE, [protocol.DeviceStatus("cpu", "x86_64, 2 cores", 2, [RUNNING])])
+    app = gpu_app(BARE, [protocol.DeviceStatus("cpu", "x86_64, 2 cores", 2, [RUNNING], 1)])
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "host" in shown(app))
         said = " ".join(shown(app).split())
@@ -73,7 +73,10 @@ async def test_without_a_gpu_it_says_why_and_what_to_expect(gpu_app, until):
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_a_gpu_is_shown_with_its_runs_and_other_peoples_processes(gpu_app, until, size):
-    devices = [protocol.DeviceStatus("cuda:0", "H100", 1, [RUNNING]), protocol.DeviceStatus("cpu", "x86_64", 2, [])]
+    devices = [
+        protocol.DeviceStatus("cuda:0", "H100", 1, [RUNNING], 1),
+        protocol.DeviceStatus("cpu", "x86_64", 2, [], 0),
+    ]
     app = gpu_app(replace(BARE, gpus=(GPU,), trouble=None), devices)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: "GPU0 H100" in shown(app))
@@ -101,7 +104,7 @@ async def test_v_shows_the_last_ten_minutes_and_v_again_the_bars(gpu_app, until)
 
 async def test_gpus_that_the_engine_does_not_have_are_not_taken_for_its_own(gpu_app, until):
     two = (GPU, replace(GPU, index=1, processes=()))
-    app = gpu_app(replace(BARE, gpus=two), [protocol.DeviceStatus("cuda:0", "H100", 1, [RUNNING])])
+    app = gpu_app(replace(BARE, gpus=two), [protocol.DeviceStatus("cuda:0", "H100", 1, [RUNNING], 1)])
     async with app.run_test(size=(200, 60)) as pilot:
         await until(pilot, lambda: "GPU1" in shown(app))
         assert "runs" not in shown(app)
