@@ -129,16 +129,13 @@ def _train(runs: Sequence[StackedRun]) -> None:
 
     What only the training of all of them meets is said, and each goes on by itself from its last checkpoint.
     """
-    patience = runs[0].context.options.checkpoint_seconds
+    patience, run_of = runs[0].context.options.checkpoint_seconds, {each.trainee: each for each in runs}
     try:
-        ends = train_together([each.trainee for each in runs], checkpoint_seconds=patience)
+        trained = train_together(list(run_of), lambda who, why: run_of[who].end(why), checkpoint_seconds=patience)
     except (RuntimeError, MemoryError) as error:  # torch's, for what it cannot map and for memory
         runs[0].trainee.watcher.notice(f"not trained together ({in_one_line(error)}); each goes on by itself")
         return
-    for each, end in zip(runs, ends, strict=True):
-        if end is not None:
-            each.end(end)
-            continue
+    for each in (run_of[trainee] for trainee in trained):
         with each.guarded():
             weights.save(each.folder, each.trainee.model, each.experiment)
             checkpoints.discard(each.folder)

@@ -1,7 +1,7 @@
 """Training many runs at once, as one stack: each with its own images, random numbers, weights, history and end."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -147,41 +147,47 @@ class StackedState:
         return left
 
 
-def train_together(trainees: Sequence[Trainee], *, checkpoint_seconds: float = 30.0) -> list[Exception | None]:
-    """Train the trainees' models in place; of each what ended it early: `DivergedError`, `Stopped`, or None.
+def train_together(
+    trainees: Sequence[Trainee],
+    on_end: Callable[[Trainee, Exception], None] = lambda *_: None,
+    *,
+    checkpoint_seconds: float = 30.0,
+) -> list[Trainee]:
+    """Train the trainees' models in place; those that came to the end of it.
 
-    They differ in seed, split and epsilon alone. One that ends early leaves the others alone. They go on from the
-    newest step of which all have a checkpoint.
+    They differ in seed, split and epsilon alone. on_end: told at once of one that ends early, by `DivergedError` or
+    `Stopped`, which leaves the others alone. They go on from the newest step of which all have a checkpoint.
     """
-    ends: dict[int, Exception] = {}
     for each in trainees:
         image = pixels(each.data.train.images[0])
         settle(each.experiment.recipe.precision, each.model, image, each.watcher.notice)
-    state, places = StackedState(trainees), list(range(len(trainees)))
+    state = StackedState(trainees)
     resume(state)
     if not state.step:
         save(state)  # who was trained together is known from the first update on
-    recipe, log_every, saved_at = state.recipe, state.losses.shape[1], time.monotonic()
-    while places and state.step < recipe.updates:
+    log_every, saved_at = state.losses.shape[1], time.monotonic()
+    while state.step < state.recipe.updates:
         state.update()
         for each in state.trainees:
             each.watcher.progress(state.step)
         leaving: dict[int, Exception] = {}
-        if state.step % log_every == 0 or state.step == recipe.updates:
+        if state.step % log_every == 0 or state.step == state.recipe.updates:
             leaving = tell(state)
         stopped = [place for place, each in enumerate(state.trainees) if _stops(each, state, place in leaving)]
         if stopped or time.monotonic() - saved_at >= checkpoint_seconds:
             save(state)
             saved_at = time.monotonic()
         leaving |= {place: Stopped() for place in stopped}
+        for place, error in leaving.items():
+            on_end(state.trainees[place], error)
+        if len(leaving) == len(state.trainees):
+            return []
         if leaving:
-            ends |= {places[place]: error for place, error in leaving.items()}
-            places = [place for at, place in enumerate(places) if at not in leaving]
-            state = state.without(list(leaving)) if places else state
-    for at, place in enumerate(places):
-        trainees[place].model.load_state_dict(state.stack.state(at))
-        trainees[place].model.eval()
-    return [ends.get(place) for place in range(len(trainees))]
+            state = state.without(list(leaving))
+    for place, each in enumerate(state.trainees):
+        each.model.load_state_dict(state.stack.state(place))
+        each.model.eval()
+    return state.trainees
 
 
 def _stops(trainee: Trainee, state: StackedState, diverged: bool) -> bool:

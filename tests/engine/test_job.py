@@ -1,10 +1,12 @@
 import multiprocessing
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from waiting import patience
 
+import engine.together
 from engine import events
 from engine.failures import in_one_line
 from engine.job import run_job
@@ -36,9 +38,9 @@ def start():
     CONTEXT.set_forkserver_preload(["engine.job"])
     started = []
 
-    def begin(job):
+    def begin(job, entry=run_job):
         ours, theirs = CONTEXT.Pipe()
-        process = CONTEXT.Process(target=run_job, args=(job, theirs))
+        process = CONTEXT.Process(target=entry, args=(job, theirs))
         process.start()
         theirs.close()
         started.append((process, ours))
@@ -121,3 +123,135 @@ def test_a_failure_is_told_in_one_line_for_people(start, tmp_path):
     assert "nowhere" in ended.error
     assert "\n" not in ended.error
     assert ended.time <= time.time()
+
+
+def seeds(count, tmp_path, checkpoint_seconds=30.0, **recipe):
+    """Jobs about one network of several seeds, and their folders."""
+    settings = {"steps": 40, "milestones": []} | recipe
+    overrides = [f"recipe.{name}={value}" for name, value in settings.items()]
+    small = ["capacity=1", "defense=pgd", "epsilon=0.1", f"seed={list(range(count))}", "recipe.factors=[]"]
+    small += ["evaluation.steps=1", 'inference.attacks=["margin"]']
+    sweep = sweeps.plan({"name": "tiny", "dataset": "digits"}, "quick", [*small, *overrides], ".")
+    return [
+        job_of(experiment, tmp_path / f"seed-{experiment.seed}", checkpoint_seconds=checkpoint_seconds)
+        for experiment in sweep.experiments
+    ]
+
+
+def together(jobs):
+    first, *mates = jobs
+    return replace(first, mates=tuple(mates))
+
+
+def all_ends(pipe, count):
+    """The events until so many runs have ended."""
+    told = []
+    while sum(isinstance(event, events.RunEnded) for event in told) < count:
+        assert pipe.poll(patience(60)), f"nothing came after {told[-3:]}"
+        told.append(pipe.recv())
+    return told
+
+
+def run_all(job, pipe):
+    """A stack of all that there are, whatever a trial would say."""
+    engine.together.best_size = len
+    run_job(job, pipe)
+
+
+def kinds(told, run_id):
+    return [type(event) for event in told if event.run_id == run_id and not isinstance(event, events.Progress)]
+
+
+def test_a_stack_tells_and_keeps_for_each_run_what_it_would_tell_alone(start, tmp_path):
+    jobs = seeds(3, tmp_path / "together")
+    _, pipe = start(together(jobs), run_all)
+    told = all_ends(pipe, 3)
+    alone = seeds(3, tmp_path / "alone")[1]
+    _, pipe = start(alone)
+    assert kinds(told, alone.run_id) == kinds(all_ends(pipe, 1), alone.run_id)
+    files = {path.name for path in (tmp_path / "alone" / "seed-1").iterdir()}
+    for job in jobs:
+        assert {path.name for path in Path(job.run_folder).iterdir()} == files
+    assert {event.state for event in told if isinstance(event, events.RunEnded)} == {"done"}
+
+
+def test_one_run_of_a_stack_is_cancelled_and_can_go_on_while_the_others_train(start, tmp_path):
+    jobs = seeds(3, tmp_path, steps=100000)
+    _, pipe = start(together(jobs), run_all)
+    until(pipe, events.Progress)
+    pipe.send(("cancel", jobs[1].run_id))
+    ended = until(pipe, events.RunEnded)[-1]
+    assert (ended.run_id, ended.state) == (jobs[1].run_id, "queued")
+    _, again = start(jobs[1])
+    until(again, events.Progress)  # its folder is free
+    again.send("stop")
+    until(pipe, events.Progress)
+    pipe.send("stop")
+    assert {event.run_id for event in all_ends(pipe, 2) if isinstance(event, events.RunEnded)} == {
+        jobs[0].run_id,
+        jobs[2].run_id,
+    }
+
+
+def test_what_is_wrong_with_one_run_of_a_stack_is_its_own_affair(start, tmp_path):
+    jobs = seeds(3, tmp_path)
+    (tmp_path / "seed-1").symlink_to(tmp_path / "elsewhere")
+    _, pipe = start(together(jobs), run_all)
+    ends = {event.run_id: event for event in all_ends(pipe, 3) if isinstance(event, events.RunEnded)}
+    assert [ends[job.run_id].state for job in jobs] == ["done", "failed", "done"]
+    assert "is a link" in ends[jobs[1].run_id].error
+
+
+def test_a_stack_that_is_too_large_gives_runs_back_and_leaves_their_folders_free(start, tmp_path):
+    jobs = seeds(3, tmp_path, steps=100000)
+    process, pipe = start(together(jobs), run_pairs)
+    given_back = until(pipe, events.RunEnded)
+    assert kinds(given_back, jobs[2].run_id) == [events.RunEnded]
+    assert given_back[-1].state == "queued"
+    _, again = start(jobs[2])
+    until(again, events.Progress)
+    again.send("stop")
+    pipe.send("stop")
+    all_ends(pipe, 2)
+    process.join(10)
+    assert process.exitcode == 0
+
+
+def run_pairs(job, pipe):
+    """A stack of two."""
+    engine.together.best_size = lambda _: 2
+    run_job(job, pipe)
+
+
+def test_a_run_with_answers_or_weights_is_carried_out_by_itself(start, tmp_path):
+    jobs = seeds(2, tmp_path)
+    _, pipe = start(jobs[0])
+    all_ends(pipe, 1)
+    _, pipe = start(together(jobs), run_all)
+    ends = [(event.run_id, event.state) for event in all_ends(pipe, 2) if isinstance(event, events.RunEnded)]
+    assert ends == [(jobs[1].run_id, "queued"), (jobs[0].run_id, "done")]
+
+
+@pytest.mark.slow
+def test_a_stack_that_is_killed_ten_times_ends_with_the_bits_of_an_undisturbed_one(start, tmp_path):
+    whole, parts = (
+        seeds(3, tmp_path / "whole", steps=400, checkpoint_seconds=0),
+        seeds(3, tmp_path / "parts", steps=400, checkpoint_seconds=0),
+    )
+    _, pipe = start(together(whole), run_all)
+    all_ends(pipe, 3)
+    kills = 0
+    while kills < 10:
+        process, pipe = start(together(parts), run_all)
+        until(pipe, events.RunStarted)
+        for _ in range(1 + 4 * kills):  # each time a little later
+            told = until(pipe, (events.History, events.RunEnded))[-1]
+        assert isinstance(told, events.History), "it had ended before the tenth kill"
+        process.kill()
+        process.join(10)
+        kills += 1
+    _, pipe = start(together(parts), run_all)
+    all_ends(pipe, 3)
+    for one, other in zip(whole, parts, strict=True):
+        for name in ("model.safetensors", "predictions.npz"):
+            assert (Path(one.run_folder) / name).read_bytes() == (Path(other.run_folder) / name).read_bytes()

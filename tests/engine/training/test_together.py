@@ -147,7 +147,7 @@ def test_a_stack_ends_where_its_runs_end_alone(tmp_path, monkeypatch, defense, m
     specs = [experiment(defense, seed, epsilon, **recipe) for seed, epsilon in ((0, 0.1), (1, 0.1), (2, 0.05))]
     one = alone(wide(trainees(tmp_path / "alone", make, specs)))
     all_ = wide(trainees(tmp_path / "stack", make, specs))
-    assert train_together(all_) == [None] * 3
+    assert train_together(all_) == all_
     assert difference(one, all_) < 1e-4
     for left, right in zip(one, all_, strict=True):
         assert left.watcher.points.keys() == right.watcher.points.keys()
@@ -156,6 +156,12 @@ def test_a_stack_ends_where_its_runs_end_alone(tmp_path, monkeypatch, defense, m
             assert right.watcher.points[step][1] == pytest.approx(metrics, abs=1e-3)
         assert not right.watcher.notices
         assert not right.model.training
+
+
+def together(found):
+    """Those that are trained to the end, and of the others why not."""
+    ends = {}
+    return train_together(found, ends.__setitem__), ends
 
 
 def specs(count=3, **recipe):
@@ -173,8 +179,9 @@ def test_a_stack_stopped_anywhere_ends_with_the_same_bits_and_history(tmp_path, 
     points = [{} for _ in whole]
     for stop in (1, 7, 44, None):
         parts = trainees(tmp_path / "parts", normalised, specs(**recipe), stops=dict.fromkeys(range(3), stop))
-        ends = train_together(parts)
-        assert [type(end) for end in ends] == [type(None) if stop is None else Stopped] * 3
+        left, ends = together(parts)
+        assert left == ([] if stop else parts)
+        assert [type(end) for end in ends.values()] == ([Stopped] * 3 if stop else [])
         for kept, each in zip(points, parts, strict=True):
             kept.update(each.watcher.points)
     assert all(equal(one.model, other.model) for one, other in zip(whole, parts, strict=True))
@@ -185,8 +192,9 @@ def test_one_that_stops_leaves_the_others_alone_and_can_go_on_by_itself(tmp_path
     undisturbed = trainees(tmp_path / "undisturbed", small, specs())
     train_together(undisturbed)
     found = trainees(tmp_path / "stopped", small, specs(), stops={1: 20})
-    first, second, third = train_together(found)
-    assert (first, type(second), third) == (None, Stopped, None)
+    left, ends = together(found)
+    assert left == [found[0], found[2]]
+    assert [type(end) for end in ends.values()] == [Stopped]
     assert difference([undisturbed[0], undisturbed[2]], [found[0], found[2]]) < 1e-3
     (again,) = trainees(tmp_path / "again", small, specs()[1:2])
     again = dataclasses.replace(again, model=small(1), data=data(1), folder=found[1].folder)
@@ -201,9 +209,9 @@ def test_one_that_diverges_leaves_the_others_alone(tmp_path):
     found = trainees(tmp_path / "spoiled", small, specs())
     with torch.no_grad():
         found[1].model[0].weight.fill_(torch.nan)
-    first, second, third = train_together(found)
-    assert (first, third) == (None, None)
-    assert str(second) == "diverged at step 1: the loss is nan"
+    left, ends = together(found)
+    assert left == [found[0], found[2]]
+    assert str(ends[found[1]]) == "diverged at step 1: the loss is nan"
     assert difference([undisturbed[0], undisturbed[2]], [found[0], found[2]]) < 1e-3
 
 
@@ -238,5 +246,5 @@ def test_a_checkpoint_says_who_was_trained_together(tmp_path):
     train_together(found)
     names = tuple(each.experiment.run_id for each in found)
     for each in found:
-        (kept,) = checkpoints.readable(each.folder, each.watcher.notice)
+        kept, _ = checkpoints.readable(each.folder, each.watcher.notice)
         assert (kept.step, kept.stack) == (5, names)
