@@ -8,22 +8,25 @@ goes on where it stopped.
 import argparse
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import torch
 
-from engine import event_lines, events, registry
-from engine.experiment import Asked, RunContext, choose_device, infer_more, run
+from engine import event_lines, events, registry, together
+from engine.experiment import Asked, RunContext, choose_device, infer_more
 from engine.failures import in_one_line
 from engine.job_settings import RunOptions, require_threads
+from engine.meter import Clock
 from engine.spec import requirements, sweeps
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES
 from engine.text import printable
 from engine.validation import SpecError
+
+MOST_TOGETHER = 32
+"""Runs that are tried together."""
 
 
 def parse() -> argparse.Namespace:
@@ -62,11 +65,7 @@ def main() -> int:
     with sink:
         if sink.tell() and not ends_with_newline(arguments.events):
             sink.write("\n")
-        states = [
-            compute(experiment, options, runs / experiment.run_id, sink)
-            for experiment in sweep.experiments
-            if experiment.run_id not in done
-        ]
+        states = compute([each for each in sweep.experiments if each.run_id not in done], options, runs, sink)
         states += [
             compare(run_id, runs / run_id, attacks, others, sink)
             for run_id, attacks, others in uncompared(sweep.experiments, arguments.events)
@@ -74,23 +73,41 @@ def main() -> int:
     return 1 if any(state != "done" for state in states) else 0
 
 
-def compute(experiment: Experiment, options: RunOptions, folder: Path, sink: TextIO) -> str:
-    """Run one experiment into the sink; returns the state it ended in."""
-    state = "failed"
+def compute(experiments: Sequence[Experiment], options: RunOptions, folder: Path, sink: TextIO) -> list[str]:
+    """Run experiments into the sink, those together that are faster so; the states that they ended in."""
+    states: dict[str, str] = {}
+    most: dict[str | None, int] = {None: 1}
+    while waiting := [each for each in experiments if each.run_id not in states]:
+        stack = waiting[0].stack_id
+        alike = {each.training_id: each for each in reversed(waiting) if each.stack_id == stack}
+        begun = list(reversed(alike.values()))[: most.get(stack, MOST_TOGETHER)] if stack else waiting[:1]
+        ended = run_together(begun, options, folder, sink)
+        most[stack] = len(ended)
+        states |= ended
+    return list(states.values())
+
+
+def run_together(experiments: Sequence[Experiment], options: RunOptions, folder: Path, sink: TextIO) -> dict[str, str]:
+    """Run some of the experiments, the first one at least, into the sink; the state of each that was begun."""
+    left, states, clock = {each.run_id for each in experiments}, {}, Clock.started()
 
     def emit(event: events.Event) -> None:
-        nonlocal state
         if isinstance(event, events.RunEnded):
-            state = event.state
+            left.discard(event.run_id)
+            if event.state == "queued":  # it waits for another turn
+                return
+            states[event.run_id] = event.state
         tell(event, sink)
 
-    began, ticks = time.time(), time.monotonic()
     try:
-        run(experiment, RunContext(folder, options, choose_device(options.device)), emit)
+        device = choose_device(options.device)
+        contexts = [RunContext(folder / each.run_id, options, device) for each in experiments]
+        pairs = zip(experiments, contexts, strict=True)
+        together.run([together.StackedRun(each, context, emit, lambda: False) for each, context in pairs])
     except Exception as error:  # noqa: BLE001 - one failed run must not stop the sweep
-        ended = began + time.monotonic() - ticks  # whatever becomes of the clock meanwhile
-        emit(events.RunEnded(run_id=experiment.run_id, state="failed", time=ended, error=in_one_line(error)))
-    return state
+        for run_id in sorted(left):
+            emit(events.RunEnded(run_id=run_id, state="failed", time=clock.now, error=in_one_line(error)))
+    return states
 
 
 def compare(run_id: str, folder: Path, attacks: Asked, others: Sequence[str], sink: TextIO) -> str:

@@ -24,7 +24,7 @@ from engine.failures import in_one_line
 from engine.inference import risk
 from engine.inference.population import files as population_files
 from engine.job_settings import ANSWERS, RunOptions
-from engine.meter import INFERRING, Emit, Meter, notice
+from engine.meter import INFERRING, Clock, Emit, Meter, notice
 from engine.models import fingerprints, networks, pretrained, weights
 from engine.models.layout import lay_out
 from engine.registry import ATTACKS, BENIGN
@@ -66,23 +66,10 @@ def run(
     finish(experiment, context, emit, start(experiment, context, emit), should_stop, attacks)
 
 
-@dataclass(frozen=True)
-class Clock:
-    """When a run began, by the calendar and by a clock that nobody sets."""
-
-    began: float
-    ticks: float
-
-    @property
-    def now(self) -> float:
-        """The time, never before the beginning."""
-        return self.began + time.monotonic() - self.ticks
-
-
 def start(experiment: Experiment, context: RunContext, emit: Emit) -> Clock:
     """Tell that the run begins, and what is known of its training already."""
     context.folder.mkdir(parents=True, exist_ok=True)
-    clock = Clock(time.time(), time.monotonic())
+    clock = Clock.started()
     emit(
         events.RunStarted(
             run_id=experiment.run_id,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine import events
@@ -20,6 +21,24 @@ INFERRING = 0.99
 def notice(emit: Emit, run_id: str, message: str) -> None:
     """A line for the log."""
     emit(events.Notice(run_id=run_id, time=time.time(), message=message))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a run began, by the calendar and by a clock that nobody sets."""
+
+    began: float
+    ticks: float
+
+    @classmethod
+    def started(cls) -> "Clock":
+        """One that begins now."""
+        return cls(time.time(), time.monotonic())
+
+    @property
+    def now(self) -> float:
+        """The time, never before the beginning."""
+        return self.began + time.monotonic() - self.ticks
 
 
 class Meter(Watcher):

@@ -9,10 +9,10 @@ from pathlib import Path
 from engine import events, experiment
 from engine.data import datasets
 from engine.evaluation.together import Asked, predict_together
-from engine.experiment import Clock, RunContext
+from engine.experiment import RunContext
 from engine.failures import in_one_line
 from engine.job_settings import ANSWERS
-from engine.meter import Emit, Meter
+from engine.meter import Clock, Emit, Meter
 from engine.models import weights
 from engine.spec.experiment import Experiment
 from engine.training import checkpoints

@@ -30,10 +30,10 @@ def engine() -> None:
 @click.option(
     "--idle-exit", default=600.0, show_default=True, help="Seconds of idleness after which it ends; 0: never."
 )
-def start(project: Project, threads: int, cpu_jobs: int, jobs_per_gpu: float, idle_exit: float) -> None:
+@click.option("--stack", default=32, show_default=True, help="Runs trained together at most; 1: each by itself.")
+def start(project: Project, **settings: float) -> None:
     """Start the engine; queued and interrupted runs go on."""
-    settings = EngineSettings(threads=threads, cpu_jobs=cpu_jobs, jobs_per_gpu=jobs_per_gpu, idle_exit=idle_exit)
-    started = ensure_engine(project, settings)
+    started = ensure_engine(project, EngineSettings(**settings))
     click.echo(f"engine {'started' if started else 'already at work'}: {project.holder()}", err=True)
 
 
