@@ -144,15 +144,19 @@ def tell(event: events.Event, sink: TextIO) -> None:
 
 
 def uncompared(experiments: Sequence[Experiment], path: Path) -> Iterator[tuple[str, Asked, list[str]]]:
-    """Finished runs with attacks that no line tells of since all of the run's population ended, and with its others."""
-    populations = {each.run_id: each.population_id for each in experiments if each.population_id}
+    """Finished runs with attacks that no line tells of since the last run of their recipe ended, and their references.
+
+    These are the others of a run's population, or those of its recipe where it draws no members.
+    """
+    recipes = {each.run_id: each.recipe_id for each in experiments}
+    populations = {each.run_id: each.population_id for each in experiments}
     done, ended = set(), set()
     for _, event in event_lines.read_lines(path):
-        population = populations.get(getattr(event, "run_id", ""))
-        if isinstance(event, events.RunEnded) and population:
+        recipe = recipes.get(getattr(event, "run_id", ""))
+        if isinstance(event, events.RunEnded) and recipe:
             (ended.add if event.state == "done" else ended.discard)(event.run_id)
-            done = {one for one in done if populations[one[0]] != population}
-        elif isinstance(event, events.AttackEnded) and population and event.state == "done":
+            done = {one for one in done if recipes[one[0]] != recipe}
+        elif isinstance(event, events.AttackEnded) and recipe and event.state == "done":
             done.add((event.run_id, event.attack, repr(sorted(event.settings.items()))))
     for each in experiments:
         asked = {
@@ -161,8 +165,10 @@ def uncompared(experiments: Sequence[Experiment], path: Path) -> Iterator[tuple[
             if registry.ATTACKS[attack].references and (each.run_id, attack, repr(sorted(own.items()))) not in done
         }
         if asked and each.run_id in ended:
-            others = [other for other in populations if populations[other] == each.population_id]
-            yield each.run_id, asked, [other for other in others if other != each.run_id]
+            alike = [other for other in populations if recipes[other] == each.recipe_id and other != each.run_id]
+            drawn = (populations[other] for other in alike) if each.population_id is None else [each.population_id]
+            references = set(drawn) - {None}
+            yield each.run_id, asked, [other for other in alike if populations[other] in references]
 
 
 def finished(path: Path) -> set[str]:

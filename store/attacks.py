@@ -16,11 +16,13 @@ Asked = Mapping[str, Mapping[str, Any]]
 KEY = "run_id = $run_id AND attack = $attack AND settings = $settings"
 WAITING = "state IN ('queued', 'running')"
 _NAMED = "run_id IN (SELECT unnest(CAST($run_ids AS VARCHAR[])))"
-SPOKEN_OF = (
-    f"($run_ids IS NULL OR {_NAMED} OR (population <> '' AND population IN "
-    f"(SELECT population FROM runs WHERE {_NAMED})))"
+_COMPARED = (
+    "(recipe <> '' AND (recipe, population) IN "
+    f"(SELECT recipe, unnest([population, '']) FROM runs WHERE population <> '' AND {_NAMED}))"
 )
-"""Runs named, with the others of their populations; all where none is named."""
+"""Runs of the populations of those named, and other targets of these populations."""
+SPOKEN_OF = f"($run_ids IS NULL OR {_NAMED} OR {_COMPARED})"
+"""Runs named, with those that are compared with them; all where none is named."""
 
 
 def ask(cursor: DuckDBPyConnection, asked: Mapping[str, Asked]) -> None:
@@ -59,21 +61,21 @@ def waiting(cursor: DuckDBPyConnection, run_ids: Sequence[str] | None = None) ->
 
 
 def ask_populations(cursor: DuckDBPyConnection, new: Sequence[str]) -> None:
-    """Ask the runs of these runs' populations again for what they found, or are finding, with fewer references."""
+    """Ask the targets of these runs' populations again for what they found, or are finding, with fewer references."""
     sql = (
         "UPDATE inferences SET state = 'queued', error = NULL WHERE state IN ('running', 'done', 'failed') "
-        "AND attack IN (SELECT unnest(CAST($attacks AS VARCHAR[]))) AND run_id IN (SELECT run_id FROM runs "
-        f"WHERE population <> '' AND population IN (SELECT population FROM runs WHERE {_NAMED}))"
+        "AND attack IN (SELECT unnest(CAST($attacks AS VARCHAR[]))) "
+        f"AND run_id IN (SELECT run_id FROM runs WHERE {_COMPARED})"
     )
     compared = [name for name, row in ATTACKS.items() if row.references]
     cursor.execute(sql, {"attacks": compared, "run_ids": list(new)})
 
 
 def populations(cursor: DuckDBPyConnection, run_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Run -> the other runs of its population, of those that have one."""
+    """Run -> the others that it is compared with: of its population, or of those of its recipe where it has none."""
     sql = (
         "SELECT a.run_id, list(b.run_id ORDER BY b.seed) FROM runs a JOIN runs b "
-        "ON a.population <> '' AND a.population = b.population AND a.run_id <> b.run_id "
+        "ON a.recipe = b.recipe AND b.population <> '' AND a.population IN ('', b.population) AND a.run_id <> b.run_id "
         f"WHERE a.{_NAMED} GROUP BY a.run_id"
     )
     return {run_id: tuple(others) for run_id, others in cursor.execute(sql, {"run_ids": list(run_ids)}).fetchall()}

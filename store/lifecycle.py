@@ -157,6 +157,7 @@ def _insert(cursor: DuckDBPyConnection, new: Sequence[NewRun], columns: Columns,
         "evaluation_epsilon": [experiment.evaluation.epsilon for experiment in experiments],
         "train_fraction": [experiment.data.train_fraction for experiment in experiments],
         "population": [experiment.population_id or "" for experiment in experiments],
+        "recipe": [experiment.recipe_id for experiment in experiments],
         "setting": [unusual_settings.setting(experiment) for experiment in experiments],
         "spec": [_json(run.experiment) for run in new],
     }
@@ -169,14 +170,14 @@ def _complete(cursor: DuckDBPyConnection, sweep: str, runs: Sequence[NewRun]) ->
     The id says that data and settings are the same; the folder they lie in may be another. Runs that came in by import
     also lack a sweep.
     """
-    rows = [(run.run_id, _json(run.place), _json(run.experiment)) for run in runs]
+    rows = [(run.run_id, _json(run.place), _json(run.experiment), _experiment(run).recipe_id) for run in runs]
     sql = (
         "UPDATE runs SET sweep = coalesce(runs.sweep, $sweep), "
         "place = CASE runs.state WHEN 'done' THEN coalesce(runs.place, batch.place) ELSE batch.place END, "
-        "spec = CASE runs.state WHEN 'done' THEN runs.spec ELSE batch.spec END "
+        "spec = CASE runs.state WHEN 'done' THEN runs.spec ELSE batch.spec END, recipe = batch.recipe "
         "FROM batch WHERE runs.run_id = batch.run_id"
     )
-    with_batch(cursor, as_columns(rows, "run_id", "place", "spec"), sql, {"sweep": sweep})
+    with_batch(cursor, as_columns(rows, "run_id", "place", "spec", "recipe"), sql, {"sweep": sweep})
 
 
 def _join(cursor: DuckDBPyConnection, sweep: str, run_ids: Sequence[str]) -> None:

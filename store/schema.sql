@@ -1,4 +1,4 @@
--- Version 9. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 10. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -17,6 +17,7 @@ CREATE TABLE runs (
     seed BIGINT,
     train_fraction DOUBLE,
     population VARCHAR,          -- hash of all but the seed, where that draws the members; else empty
+    recipe VARCHAR,              -- hash of all but the seed and how it draws members
     setting VARCHAR,             -- how it departs from its recipe, in words; NULL where it does not, or before version 4
     spec JSON,                   -- Experiment.to_dict()
     place JSON,                  -- where it runs; changes no result

@@ -146,7 +146,7 @@ IMAGE_RISKS = """
 SELECT r.population, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.evaluation_epsilon, s.attack, s.view,
     s.threshold_rule, s.example, max(k.label) AS label, max(c.name) AS class_name,
     count_if(s.found) / count(*) AS risk, CAST(count_if(s.found) AS BIGINT) AS n_found, count(*) AS n_models
-FROM (SELECT * FROM attack_scores WHERE member) s JOIN runs r ON r.run_id = s.run_id
+FROM (SELECT * FROM attack_scores WHERE member) s JOIN runs r ON r.run_id = s.run_id AND r.population <> ''
     LEFT JOIN (SELECT * FROM scores WHERE member) k
         ON (k.run_id, k.view, k.example) = (s.run_id, s.view, s.example)
     LEFT JOIN class_names c ON (c.run_id, c.class_label) = (s.run_id, k.label)

@@ -225,7 +225,9 @@ class Engine:
     async def _admit_more(self, run_id: str) -> None:
         """Queue the attacks that a run was asked for while a job was at work on it."""
         with contextlib.suppress(StoreError):  # told by the writer; the next engine queues them
-            self.admit(await self.writer.call(lambda store: store.pending([run_id])))
+            pending = await self.writer.call(lambda store: store.pending([run_id]))
+            # Others may have ended since the store was asked; what they still wait for is admitted by their own ends.
+            self.admit(run for run in pending if run.run_id == run_id)
             self.pump()
 
     def _push_state(self, job_id: JobId, state: str, error: str | None = None, device: str | None = None) -> None:

@@ -241,10 +241,9 @@ class Experiment:
         if type(self.recipe) is not settings:
             refuse("recipe", type(self.recipe).__name__, settings.__name__)
         for attack in self.inference.attacks:
-            if attack not in registry.attacks_on(self.data.split, self.data.member_share):
-                coins = "on runs that draw each member by a fair coin: data.split = 'bernoulli', member_share = 0.5"
-                drawn = "on runs that draw their members: data.split = 'random' or 'bernoulli'"
-                refuse("attacks", attack, coins if registry.ATTACKS[attack].coins else drawn)
+            if registry.ATTACKS[attack].coins and (self.data.split, self.data.member_share) != ("bernoulli", 0.5):
+                fair = "on runs that draw each member by a fair coin: data.split = 'bernoulli', member_share = 0.5"
+                refuse("attacks", attack, fair)
 
     @property
     def _row(self) -> registry.DefenseRow:
@@ -294,6 +293,15 @@ class Experiment:
             return None
         content = self._content()
         del content["inference"], content["seed"]
+        return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
+
+    @property
+    def recipe_id(self) -> str:
+        """Hash of all but the seed and how it draws members: populations with the same one may have it as a target."""
+        content = self._content()
+        del content["inference"], content["seed"]
+        for name in ("split", "member_share"):
+            content["data"].pop(name, None)
         return hashlib.blake2b(_canonical(content), digest_size=16).hexdigest()
 
     @property

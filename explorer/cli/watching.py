@@ -33,14 +33,19 @@ def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment]
     client: subscribed before the runs were asked for. EngineUnreachable where the engine goes away meanwhile.
     """
     tracker = _tracker(client, experiments)
+    watch = _watch_plain if plain or not sys.stderr.isatty() else _watch_live
     try:
-        (_watch_plain if plain or not sys.stderr.isatty() else _watch_live)(client, tracker)
+        watch(client, tracker)
+        while tracker.over:
+            _note_attacks(client, tracker, experiments)  # some begin only when the run has ended
+            if tracker.over:
+                break
+            watch(client, tracker)
     except KeyboardInterrupt:
         click.echo(f"\n{come_back(project)}", err=True)
         return INTERRUPTED
     if not tracker.over:
         raise EngineUnreachable(f"{project.root}: the engine is gone; the same command starts it and goes on")
-    _note_attacks(client, tracker, experiments)
     click.echo(tracker.headline(), err=True)
     for ended in tracker.runs.values():
         if ended.state in RETRIED:

@@ -132,3 +132,22 @@ def test_a_failed_run_that_is_tried_again_asks_its_population_again(store, drawn
     assert first.run_id not in compared(store)
     store.retry([second.run_id])
     assert first.run_id in compared(store)
+
+
+def test_a_run_of_the_papers_split_is_compared_with_the_population_of_its_recipe_and_asked_again(store, drawn, log):
+    first, second, third = drawn(0, 1, 2)
+    target = replace(first, seed=9, data=replace(first.data, split="paper"))
+    other = replace(target, capacity=4.0)
+    runs = [NewRun(run.run_id, run.to_dict(), {}) for run in (first, second, target, other)]
+    store.enqueue("s", runs)
+    others = {pending.run_id: set(pending.population) for pending in store.pending()}
+    assert others[target.run_id] == {first.run_id, second.run_id}
+    assert others[first.run_id] == {second.run_id}, "the target is nobody's reference"
+    assert others[other.run_id] == set()
+    for run in (first, second, target, other):
+        store.apply([event for event in log(run) if not hasattr(event, "attack")])
+        computed(store, run, "lira", **run.inference.asked()["lira"])
+    assert compared(store) == set()
+    store.enqueue("s", [NewRun(third.run_id, third.to_dict(), {})])
+    assert compared(store) == {run.run_id for run in (first, second, third, target)}
+    assert {pending.run_id for pending in store.pending([third.run_id])} == compared(store)

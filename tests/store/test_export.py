@@ -24,6 +24,8 @@ def filled(store, experiment, log):
         of = {"run_id": told[0].run_id, "attack": "lira", "view": "benign", "threshold_rule": "references"}
         columns = {name: np.arange(3).astype(dtype) for name, dtype in ATTACK_SCORE_TYPES.items()}
         store.apply([*told, AttackScores(**of, **columns)])
+    with store.session.transaction() as cursor:
+        cursor.execute("UPDATE runs SET population = 'p'")
     for seed, error in ((2, ""), (3, 'disk "full",\nNULL')):
         started = log(experiment("natural", seed=seed))[0]
         loss = History(run_id=started.run_id, step=0, epoch=0, metrics={"loss": math.nan})

@@ -1,8 +1,9 @@
 """Populations from files of answers: those that runs keep, or anybody's."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +54,32 @@ class _Model:
 def population(target: Path, others: Sequence[Path]) -> Population:
     """The answers of runs, the target's first; `SpecError` where they differ in more than their members.
 
-    Others that are not there are left out. Images are told by their rows in the data set, which all files must share.
+    Others that are not there, or were trained on more or fewer images, are left out. Images are told by their rows in
+    the data set, which all files must share; those of a target with the data set's own split are numbered as in these.
     """
-    paths = [target, *(path for path in others if path != target and path.exists())]
-    if len(paths) < LEAST:
-        raise SpecError(f"{len(paths) - 1} other models of its population have answered; it takes {LEAST - 1} and more")
-    whole, notes = fitting((path.parent.name, prediction_files.load(path)) for path in paths)
+    own = prediction_files.load(target)
+    loaded = ((path.parent.name, prediction_files.load(path)) for path in others if path != target and path.exists())
+    alike = (each for each in loaded if _alike(*(len(one.index["train"]) for one in (own, each[1]))))
+    first = next(alike, None)
+    named = [] if first is None else chain([(target.parent.name, _numbered_as(first[1], own)), first], alike)
+    models = [_Model.of(*each) for each in named]
+    if len(models) < LEAST:
+        known = max(len(models) - 1, 0)
+        raise SpecError(f"{known} other models of its population have answered; it takes {LEAST - 1} and more")
+    whole, notes = _fitting(models)
     if notes:
         raise SpecError(notes[0])
     return whole
+
+
+def _numbered_as(other: Predictions, own: Predictions) -> Predictions:
+    """Answers whose training and test images are numbered apart, as they are in those of models that draw members."""
+    train, test = (own.index[split] for split in SPLITS)
+    if not np.intersect1d(train, test).size:
+        return own
+    images = np.sort(np.concatenate([other.index[split] for split in SPLITS]))
+    behind = images[min(len(train), len(images) - 1)] - test.min()
+    return replace(own, index={"train": train, "test": test + behind})
 
 
 def shadows(target: Path, answers: Predictions, references: Iterable[Path]) -> tuple[Population, list[str]]:
@@ -81,7 +99,10 @@ def fitting(named: Iterable[tuple[str, Predictions]]) -> tuple[Population, list[
     With a line on each difference that bears on the numbers; `SpecError` where they are not about the same classes and
     images, or were trained on twice or half as many.
     """
-    models = [_Model.of(*each) for each in named]
+    return _fitting([_Model.of(*each) for each in named])
+
+
+def _fitting(models: Sequence[_Model]) -> tuple[Population, list[str]]:
     images = reduce(np.intersect1d, (model.images for model in models))
     views = [view for view in models[0].odds if all(view in model.odds for model in models)]
     notes = [note for model in models[1:] for note in _differences(models[0], model)]
@@ -112,11 +133,16 @@ def _differences(target: _Model, other: _Model) -> Iterator[str]:
     words = f"{other.name}: trained on {theirs} images, {target.name} on {own}"
     if max(own, theirs) > 2 * min(own, theirs):
         raise SpecError(f"{words}; a reference is trained on as many")
-    if abs(own - theirs) > ALIKE * own + 4 * own**0.5:
+    if not _alike(own, theirs):
         yield words
     same = np.array_equal(target.images, other.images) and np.array_equal(target.member, other.member)
     if same and all(np.array_equal(odds, other.odds.get(view)) for view, odds in target.odds.items()):
         raise SpecError(f"{other.name}: the answers of {target.name} itself")
+
+
+def _alike(members: int, theirs: int) -> bool:
+    """Whether models were trained on about as many images."""
+    return abs(members - theirs) <= ALIKE * members + 4 * members**0.5
 
 
 def _files(references: Iterable[Path]) -> Iterator[Path]:

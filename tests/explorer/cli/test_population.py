@@ -1,6 +1,7 @@
 """A population from the command line: attacks that wait for all of its runs, and again for those that join."""
 
 import csv
+import re
 
 import pytest
 from command_line import call
@@ -47,6 +48,9 @@ def test_every_run_is_attacked_with_the_others_and_again_when_more_join_and_file
     assert {row["attack"] for row in first} == {"gap", "lira", "rmia"}
     assert {row["threshold_rule"] for row in first if row["attack"] == "lira"} == {"oracle", "references", "none"}
     assert set(references(first).values()) == {1.0}
+    (log,) = tmp_path.rglob("engine.log")
+    starts = [job for jobs in re.findall(r"engine: (.*) starts? on", log.read_text()) for job in jobs.split(", ")]
+    assert len(starts) == len(set(starts)) == 8, "answers and facts of each run, once"
     more = leakage("seed=[0,1,2,3,4,5]")
     assert len(references(more)) == 6
     assert set(references(more).values()) == {2.0}
@@ -67,10 +71,26 @@ def test_every_run_is_attacked_with_the_others_and_again_when_more_join_and_file
     ]
 
 
-def test_an_attack_with_references_on_the_papers_split_is_one_line(tmp_path):
-    (tmp_path / "alone.toml").write_text(SWEEP.replace('split = "random"\n', ""))
+@pytest.mark.slow
+def test_a_run_with_the_papers_split_is_a_target_of_the_population_of_its_recipe_and_share(leakage):
+    whole = ("data.train_fraction=1.0", "data.test_fraction=1.0", "data.member_share=0.334")
+    drawn = leakage(*whole, "seed=[0,1,2,3,4]")
+    both = leakage(*whole[:2], "data.split=paper", "seed=7")
+    (target,) = references(both).keys() - references(drawn).keys()
+    own = {row["attack"] for row in both if row["run_id"] == target}
+    assert own == {"gap", "lira", "rmia"}
+    assert references(both)[target] > 1
+    assert {key: value for key, value in references(both).items() if key != target} == references(drawn)
+    (sizes,) = {
+        (row["n_member"], row["n_nonmember"]) for row in both if (row["run_id"], row["attack"]) == (target, "lira")
+    }
+    assert sizes == ("600", "1197")
+
+
+def test_an_attack_that_needs_fair_coins_is_one_line_elsewhere(tmp_path):
+    (tmp_path / "alone.toml").write_text(SWEEP.replace('"lira", "rmia"', '"one-run"'))
     said = call(tmp_path, "run", "alone.toml", check=2).stderr
     assert said == (
-        "error: attacks: 'lira' is not allowed; allowed: on runs that draw their members: "
-        "data.split = 'random' or 'bernoulli'\n"
+        "error: attacks: 'one-run' is not allowed; allowed: on runs that draw each member by a fair coin: "
+        "data.split = 'bernoulli', member_share = 0.5\n"
     )

@@ -178,6 +178,33 @@ def test_too_few_answers_and_answers_that_do_not_fit_are_refused_in_one_line(wri
         population(other, paths)
 
 
+def test_a_target_with_the_data_sets_own_split_is_numbered_as_its_references(written, tmp_path):
+    paths = written(6, 1.0)
+    own = prediction_files.load(paths[0])
+    split = np.arange(IMAGES) < IMAGES // 2
+    rows = np.concatenate([own.index["train"], own.index["test"]])
+    logits = np.concatenate([own.views["benign"][each].logits for each in ("train", "test")])[np.argsort(rows)]
+    path = tmp_path / "paper" / "predictions.npz"
+    path.parent.mkdir()
+    sides = {"train": split, "test": ~split}
+    answers = {"benign": {name: Answers.from_logits(logits[side]) for name, side in sides.items()}}
+    labels = {name: np.zeros(side.sum(), np.int64) for name, side in sides.items()}
+    index = {name: np.arange(side.sum(), dtype=np.int32) for name, side in sides.items()}
+    predictions.save(path, Predictions(labels, index, answers))
+    whole = population(path, paths[1:])
+    assert np.array_equal(whole.member[0], split)
+    assert np.array_equal(whole.images, np.arange(IMAGES))
+    assert whole.odds[0] == pytest.approx(population(paths[0], paths[1:]).odds[0])
+
+
+def test_models_trained_on_other_numbers_of_images_are_no_references(written):
+    paths = written(6, 1.0)
+    few = prediction_files.load(paths[5])
+    keep = np.arange(IMAGES // 2) < IMAGES // 8
+    predictions.save(paths[5], few.of_members(keep))
+    assert len(population(paths[0], paths)) == 5
+
+
 def test_references_in_another_order_are_the_same_references(written):
     paths = written(6, 1.0)
     one, other = (facts([paths[0], *order], "rmia") for order in (paths[1:], paths[:0:-1]))
