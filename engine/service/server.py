@@ -105,7 +105,9 @@ class Server:
             await session.close()
 
     def push(self, message: protocol.Push) -> None:
-        """Tell all subscribers."""
+        """Tell all subscribers; how far a run was before its state changed is no news after that."""
+        if isinstance(message, protocol.StateChange | protocol.AttacksChange):
+            self._progress.pop(message.run_id, None)
         frame = frames.frame(message)
         for session in list(self._sessions):
             session.push(frame, BACKLOG)

@@ -156,6 +156,22 @@ async def test_progress_is_coalesced_and_the_last_one_arrives(served, monkeypatc
         assert len(told) == 2
 
 
+async def test_progress_from_before_a_change_of_state_does_not_come_after_it(served, monkeypatch):
+    monkeypatch.setattr(server, "PROGRESS_SECONDS", 0.01)
+    project, running = served
+    async with Client(project) as good:
+        await good.call(protocol.Subscribe())
+        for run_id in "ab":
+            running.progress(protocol.RunProgress(run_id=run_id, phase="train", label="", fraction=0.0, rate=0.0))
+        running.push(protocol.AttacksChange(run_id="a", state="queued"))
+        told = []
+        async for push in good.pushes():
+            told.append(push)
+            if isinstance(push, protocol.RunProgress):
+                break
+        assert [push.run_id for push in told] == ["a", "b"]
+
+
 async def test_a_subscriber_that_does_not_read_loses_progress_and_is_then_dropped(served, monkeypatch):
     monkeypatch.setattr(server, "PROGRESS_SECONDS", 0.001)
     monkeypatch.setattr(server, "BACKLOG", 2**20)
