@@ -12,28 +12,12 @@ from engine.registry import DEFENSES, NETWORKS
 from engine.spec.experiment import Data, Evaluation, Experiment
 from engine.spec.recipes import recipe_for
 from engine.training import checkpoints
-from engine.training.loop import Stopped, Watcher, train
+from engine.training.loop import Stopped, train
 from engine.training.together import Trainee, train_together
+from tests.engine.training.test_loop import Recorder
 
 TRAINED = sorted(name for name, row in DEFENSES.items() if row.trains)
 SIZE, CLASSES = (8, 8), 4
-
-
-class Recorder(Watcher):
-    def __init__(self, stop=None):
-        self.points, self.notices, self.step, self.stop = {}, [], 0, stop
-
-    def history(self, step, epoch, metrics):
-        self.points[step] = (epoch, metrics)
-
-    def progress(self, step):
-        self.step = step
-
-    def notice(self, message):
-        self.notices.append(message)
-
-    def should_stop(self):
-        return self.step == self.stop
 
 
 def data(seed, n=50, channels=1):
@@ -94,7 +78,7 @@ def trainees(tmp_path, make, specs, stops=None, sizes=()):
         folder = tmp_path / f"run-{place}"
         folder.mkdir(parents=True, exist_ok=True)
         images = data(place, *sizes[place : place + 1])
-        found.append(Trainee(make(place), images, spec, folder, Recorder((stops or {}).get(place))))
+        found.append(Trainee(make(place), images, spec, folder, Recorder([(stops or {}).get(place)])))
     return found
 
 
