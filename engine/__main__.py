@@ -17,16 +17,13 @@ import torch
 from engine import event_lines, events, registry, together
 from engine.experiment import Asked, RunContext, choose_device, infer_more
 from engine.failures import in_one_line
-from engine.job_settings import RunOptions, require_threads
+from engine.job_settings import MOST_TOGETHER, RunOptions, require_threads
 from engine.meter import Clock
 from engine.spec import requirements, sweeps
 from engine.spec.experiment import Experiment
 from engine.spec.recipes import SCALES
 from engine.text import printable
 from engine.validation import SpecError
-
-MOST_TOGETHER = 32
-"""Runs that are tried together."""
 
 
 def parse() -> argparse.Namespace:

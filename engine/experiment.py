@@ -59,9 +59,8 @@ def run(
     """Train, attack and audit one model; every fact leaves through `emit`, the last one being how the run ended.
 
     attacks: carried out on its answers; None: those of the experiment; those that need other runs wait for
-    `infer_more`. Finished parts are found in the run's folder and
-    not computed again. A failure of the run is an event too, not an exception; `Stopped` is reported as the state
-    `queued`.
+    `infer_more`. Finished parts are found in the run's folder and not computed again. A failure of the run is an event
+    too, not an exception; `Stopped` is reported as the state `queued`.
     """
     finish(experiment, context, emit, start(experiment, context, emit), should_stop, attacks)
 

@@ -10,6 +10,8 @@ from engine.validation import coerce_fields, require
 THREADS_LIMIT = 1024
 """CPU threads of one process: more than a machine has cores; torch crashes where the system grants it no more."""
 
+MOST_TOGETHER = 32
+"""Runs that are trained together at most, unless other words are given."""
 
 ANSWERS = "predictions.npz"
 """The file of a run's folder that keeps what the model answered."""

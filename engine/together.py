@@ -74,10 +74,10 @@ class StackedRun:
 
 
 def run(runs: Sequence[StackedRun]) -> None:
-    """Carry out as many of the runs as are best trained together; the others end as `queued`, not begun.
+    """Carry out as many of the runs as are best trained together, at least one; the others end as `queued`, not begun.
 
-    The first one is always among them. All have one `Experiment.stack_id` and one device. Those that an earlier
-    process has trained together go on together.
+    All have one `Experiment.stack_id` and one device. Those that an earlier process has trained together go on
+    together. A run with nothing left to train is carried out by itself, when no others are left to train.
     """
     chosen = _chosen(runs)
     for each in runs:
@@ -98,17 +98,20 @@ def run(runs: Sequence[StackedRun]) -> None:
 
 
 def _chosen(runs: Sequence[StackedRun]) -> list[StackedRun]:
-    """The first of the runs, and those to be trained with it."""
-    first, before = runs[0], _companions(runs[0])
-    if _begun(first) or before == (first.experiment.run_id,):
-        return [first]
-    chosen = [each for each in runs if not _begun(each) and _companions(each) == before]
+    """Those to be carried out here: some that are to be trained and stand alike, or else the first by itself."""
+    groups: dict[tuple[str, ...], list[StackedRun]] = {}
+    for each in runs:
+        if not _begun(each):
+            groups.setdefault(_companions(each), []).append(each)
+    before, alike = next((group for group in groups.items() if len(group[1]) > 1), ((), list(runs[:1])))
+    if len(alike) == 1:
+        return alike
     try:
-        for each in chosen:
+        for each in alike:
             each.prepare()
-        return chosen if before else chosen[: best_size([each.trainee for each in chosen])]
+        return alike if before else alike[: best_size([each.trainee for each in alike])]
     except Exception:  # noqa: BLE001 - whatever is wrong with one of them is told when that is carried out by itself
-        return [first]
+        return alike[:1]
 
 
 def _begun(own: StackedRun) -> bool:
@@ -142,7 +145,7 @@ def _train(runs: Sequence[StackedRun]) -> None:
 
 
 def _ask(runs: Sequence[StackedRun]) -> None:
-    """Ask all that are trained; those that answer have their answers in their folders."""
+    """Ask all that are trained; those that answer have their answers in their folders, as far as all can be asked."""
     ready = [each for each in runs if (each.folder / weights.FILE).exists()]
     if len(ready) < 2:
         return
@@ -150,7 +153,12 @@ def _ask(runs: Sequence[StackedRun]) -> None:
         Asked(each.trainee.model, each.trainee.data, each.experiment.evaluation, each.trainee.watcher.predicted)
         for each in ready
     ]
-    for each, found in zip(ready, predict_together(asked), strict=True):
+    try:
+        answers = predict_together(asked)
+    except (RuntimeError, MemoryError) as error:  # torch's, for what it cannot map and for memory
+        ready[0].trainee.watcher.notice(f"not asked together ({in_one_line(error)}); each is by itself")
+        return
+    for each, found in zip(ready, answers, strict=True):
         if isinstance(found, Exception):
             each.end(found)
             continue

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.job_settings import require_threads
+from engine.job_settings import MOST_TOGETHER, require_threads
 from engine.validation import coerce_fields, require
 
 
@@ -21,7 +21,9 @@ class EngineSettings:
     threads: int = setting(1, "CPU threads of one job")
     cpu_jobs: int = setting(0, "jobs at once on the CPU; 0: as many as the cores hold with these threads")
     jobs_per_gpu: float = setting(1.0, "jobs at once per GPU on average: 2 shares each, 0.5 leaves half of them free")
-    stack: int = setting(32, "runs that differ in seed, members or epsilon trained together at most; 1: each alone")
+    stack: int = setting(
+        MOST_TOGETHER, "runs trained together at most, if seed, members or epsilon differ alone; 1: none"
+    )
     stop_grace: float = setting(20.0, "seconds that running jobs get to write a checkpoint when the engine stops")
     reserve_gib: float = setting(1.0, "no run starts while the project's disk has less than this free")
     keep_mib: int = setting(256, "memory for results that cannot be written yet; beyond it jobs wait")

@@ -30,7 +30,9 @@ def engine() -> None:
 @click.option(
     "--idle-exit", default=600.0, show_default=True, help="Seconds of idleness after which it ends; 0: never."
 )
-@click.option("--stack", default=32, show_default=True, help="Runs trained together at most; 1: each by itself.")
+@click.option(
+    "--stack", default=EngineSettings.stack, show_default=True, help="Runs trained together at most; 1: each by itself."
+)
 def start(project: Project, **settings: float) -> None:
     """Start the engine; queued and interrupted runs go on."""
     started = ensure_engine(project, EngineSettings(**settings))

@@ -232,6 +232,35 @@ def test_a_run_with_answers_or_weights_is_carried_out_by_itself(start, tmp_path)
     assert ends == [(jobs[1].run_id, "queued"), (jobs[0].run_id, "done")]
 
 
+def test_runs_that_are_to_be_trained_go_before_one_that_is_not(start, tmp_path):
+    jobs = seeds(3, tmp_path)
+    _, pipe = start(jobs[0])
+    all_ends(pipe, 1)
+    _, pipe = start(together(jobs), run_all)
+    ends = [(event.run_id, event.state) for event in all_ends(pipe, 3) if isinstance(event, events.RunEnded)]
+    assert ends == [(jobs[0].run_id, "queued"), (jobs[1].run_id, "done"), (jobs[2].run_id, "done")]
+
+
+def run_unaskable(job, pipe):
+    """A stack of all, whose models cannot be asked together."""
+
+    def refuse(_):
+        raise RuntimeError("vmap: not this")
+
+    engine.together.best_size, engine.together.predict_together = len, refuse
+    run_job(job, pipe)
+
+
+def test_models_that_cannot_be_asked_together_are_asked_one_by_one(start, tmp_path):
+    jobs = seeds(2, tmp_path)
+    _, pipe = start(together(jobs), run_unaskable)
+    told = all_ends(pipe, 2)
+    assert {event.state for event in told if isinstance(event, events.RunEnded)} == {"done"}
+    assert [event.message for event in told if isinstance(event, events.Notice)] == [
+        "not asked together (RuntimeError: vmap: not this); each is by itself"
+    ]
+
+
 @pytest.mark.slow
 def test_a_stack_that_is_killed_ten_times_ends_with_the_bits_of_an_undisturbed_one(start, tmp_path):
     whole, parts = (
