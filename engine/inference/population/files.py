@@ -65,7 +65,7 @@ def population(target: Path, others: Sequence[Path]) -> Population:
     models = [_Model.of(*each) for each in named]
     if len(models) < LEAST:
         known = max(len(models) - 1, 0)
-        raise SpecError(f"{known} other models of its population have answered; it takes {LEAST - 1} and more")
+        raise SpecError(f"{known} of the others in its population have answered; it takes {LEAST - 1} and more")
     whole, notes = _fitting(models)
     if notes:
         raise SpecError(notes[0])
@@ -89,7 +89,7 @@ def shadows(target: Path, answers: Predictions, references: Iterable[Path]) -> t
     """
     files = [path for path in _files(references) if path.resolve() != target.resolve()]
     if len(files) < LEAST - 1:
-        raise SpecError(f"references: {len(files)} files; it takes {LEAST - 1} and more")
+        raise SpecError(f"references: files found: {len(files)}; it takes {LEAST - 1} and more")
     return fitting([(target.name, answers), *((path.name, prediction_files.load(path)) for path in files)])
 
 
@@ -147,4 +147,6 @@ def _alike(members: int, theirs: int) -> bool:
 
 def _files(references: Iterable[Path]) -> Iterator[Path]:
     for path in references:
+        if not path.exists():
+            raise SpecError(f"references: {path}: no such file or folder")
         yield from sorted(path.glob("*.npz")) if path.is_dir() else [path]

@@ -171,7 +171,7 @@ def test_the_targets_own_membership_changes_no_score_and_no_threshold(written):
 
 def test_too_few_answers_and_answers_that_do_not_fit_are_refused_in_one_line(written, tmp_path):
     paths = written(6, 0.0)
-    with pytest.raises(SpecError, match="2 other models of its population have answered; it takes 3 and more"):
+    with pytest.raises(SpecError, match="2 of the others in its population have answered; it takes 3 and more"):
         population(paths[0], [paths[1], paths[2], tmp_path / "gone" / "predictions.npz"])
     other = written(1, 0.0, views=("benign", "adversarial"))[0]
     with pytest.raises(SpecError, match="views that not all files have are not compared: adversarial"):

@@ -94,5 +94,7 @@ def test_a_folder_stands_for_its_files_without_the_target(models, tmp_path):
         predictions.save(tmp_path / f"{name}.npz", own)
     whole, notes = shadows(tmp_path / "m0.npz", models[0][1], [tmp_path])
     assert (len(whole), notes) == (5, [])
-    with pytest.raises(SpecError, match="references: 2 files; it takes 3 and more"):
+    with pytest.raises(SpecError, match="references: files found: 2; it takes 3 and more"):
         shadows(tmp_path / "m0.npz", models[0][1], [tmp_path / "m1.npz", tmp_path / "m2.npz"])
+    with pytest.raises(SpecError, match=r"references: .*elsewhere: no such file or folder"):
+        shadows(tmp_path / "m0.npz", models[0][1], [tmp_path, tmp_path / "elsewhere"])
