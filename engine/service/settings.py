@@ -1,4 +1,4 @@
-"""Settings of the engine service: how much of the machine it uses and how it behaves; none changes a result."""
+"""Settings of the engine service: how much of the machine it uses, how it behaves; none matters beyond rounding."""
 
 import dataclasses
 from dataclasses import dataclass, field
