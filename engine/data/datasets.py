@@ -11,7 +11,7 @@ import torch
 from engine import registry
 from engine.data import repeated_images
 from engine.data.images import pixels, shrink
-from engine.data.pool import TEST, TRAIN, Pool, members, select
+from engine.data.pool import TEST, TRAIN, Pool, members, read_images, require_sound, select
 from engine.data.sources import DatasetError, fingerprint
 from engine.data.splits import Dataset, Split
 from engine.spec.experiment import Data
@@ -28,16 +28,19 @@ def load(data: Data, root: Path, seed: int = 0) -> Dataset:
     """The data set on the CPU, members as its training images; only the images that are used are decoded.
 
     `root` is the folder of data sets; `seed`, the run's, draws the members where `data.split` says so. Raises
-    `DatasetError` where files are missing or damaged, or differ from `data.fingerprint` if that is set.
+    `DatasetError` where files are missing or damaged, or differ from `data.fingerprint` if that is set, and where its
+    code gives what no run could use (`engine.data.pool`).
     """
     if data.fingerprint and fingerprint(data, root) != data.fingerprint:
         raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
     pool = registry.DATASETS[data.family].load()(data, root)
+    require_sound(pool, data.name)
     rows, index, n_train = _drawn(pool, data, seed)
-    images, notes = pool.read(rows)
+    images, notes = read_images(pool, rows, data.name)
+    notes = (*notes, *_unlike_row(pool, tuple(images.shape[2:]), data.family))
     if data.image_size:
         images = shrink(images, data.image_size)
-    labels = torch.from_numpy(pool.labels[rows])
+    labels = torch.from_numpy(pool.labels[rows].astype(np.int64))
     files = tuple(pool.files[row] for row in rows) if pool.files else ()
     first, second = (
         Split(images[part], labels[part], torch.from_numpy(index[part].astype(np.int32)), files[part])
@@ -61,6 +64,23 @@ def _drawn(pool: Pool, data: Data, seed: int) -> tuple[np.ndarray, np.ndarray, i
     member = members(pool.labels[rows], data.split, data.member_share, seed)
     order = np.concatenate([np.flatnonzero(member), np.flatnonzero(~member)])
     return rows[order], np.concatenate([train, len(pool.train) + test])[order], int(member.sum())
+
+
+def _unlike_row(pool: Pool, size: tuple[int, ...], family: str) -> tuple[str, ...]:
+    """Where another package's row tells other numbers than its code gives."""
+    row = registry.DATASETS[family]
+    if registry.DATASETS.is_own(family) or row.at_path:
+        return ()
+    found = {
+        "examples": (len(pool.train), len(pool.test)),
+        "classes": len(pool.class_names),
+        "image_size": size,
+    }
+    return tuple(
+        f"its row says {field} = {getattr(row, field)}, its code gives {value}; disk is estimated by the row"
+        for field, value in found.items()
+        if getattr(row, field) != value
+    )
 
 
 __all__ = ["Dataset", "DatasetError", "Split", "download", "load", "pixels"]
