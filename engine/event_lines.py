@@ -29,6 +29,7 @@ from engine.events import (
     Scores,
     Warnings,
 )
+from engine.registry.rows import THRESHOLD_RULES
 from engine.run_states import FINISHED
 from engine.text import is_printable, one_line
 
@@ -43,7 +44,7 @@ COLUMNS = {Scores: SCORE_TYPES, AttackScores: ATTACK_SCORE_TYPES}
 CLOSED = {
     "view": registry.VIEWS,
     "split": ("train", "test"),
-    "threshold_rule": ("oracle", "heldout", "references", "none"),
+    "threshold_rule": THRESHOLD_RULES,
     "state": ("queued", *FINISHED),
 }
 """Fields of which a stranger's line may have these words only: the store and every table know no others."""

@@ -60,14 +60,17 @@ def coerce(field: str, value: Any, hint: Any) -> Any:
     """The value as the annotated type, or `SpecError`: int becomes float, -0.0 becomes 0.0 and list becomes tuple."""
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
         (hint,) = [arm for arm in typing.get_args(hint) if arm is not type(None)]
-        return coerce(field, value, hint)
+        return None if value is None else coerce(field, value, hint)
     if origin is tuple:
-        require(isinstance(value, (list, tuple)), field, value, "a list")
-        item = typing.get_args(hint)[0]
+        item, *others = typing.get_args(hint)
+        length = None if others == [...] else 1 + len(others)
+        fits = isinstance(value, (list, tuple)) and length in (None, len(value))
+        require(fits, field, value, "a list" if length is None else f"a list of {length}")
         return tuple(coerce(f"{field}[{index}]", entry, item) for index, entry in enumerate(value))
+    if origin is Mapping:
+        require(isinstance(value, Mapping), field, value, "a table")
+        return value
     if dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else from_mapping(hint, value, field)
     if hint is float:

@@ -1,19 +1,26 @@
 """The kinds of rows of `engine.registry`, tables of them, and the rows that other installed packages add."""
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from engine.text import one_line
-from engine.validation import SpecError, require
+from engine.validation import SpecError, coerce_fields, require, require_known
+
+THRESHOLD_RULES = ("oracle", "heldout", "references", "none")
+"""How an attack's threshold may have been chosen."""
+INFERENCE_SETTINGS = ("per_class", "splits", "network_splits", "restarts", "variance", "seed")
+"""The settings of `[inference]` that attacks may name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryRow:
-    """What all rows have."""
+    """What all rows have. A registry refuses a bad one as it takes it, so that the others of its module stand."""
 
     name: str
     words: str
@@ -23,10 +30,11 @@ class RegistryRow:
     needs: tuple[str, ...] = ()
     """Modules, besides torch and numpy, without which it does not work."""
 
-    def __post_init__(self) -> None:
-        """Refuse names that are no words of a sweep file, a table's column or a run's name."""
-        fits = isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", self.name)
-        require(bool(fits), "name", self.name, "small letters, digits, - and _, a letter first, 32 at most")
+    def check(self) -> None:
+        """`SpecError` for a field of another kind or a name that is no word of a sweep file, a column or a run's id."""
+        coerce_fields(self)
+        fits = re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", self.name)
+        require(fits is not None, "name", self.name, "small letters, digits, - and _, a letter first, 32 at most")
 
     def load(self, part: str = "code") -> Any:
         """What a field names as `module:object`, imported; `SpecError` naming the row where that fails."""
@@ -69,10 +77,15 @@ class DatasetRow(RegistryRow):
     at_path: bool = False
     """It is written NAME:PATH and counts by its content, wherever that lies; the numbers above are guesses."""
 
-    def __post_init__(self) -> None:
-        """Refuse images from nowhere."""
-        super().__post_init__()
+    def check(self) -> None:
+        """Refuse images from nowhere, and numbers that no images have."""
+        super().check()
         require(bool(self.code), "code", self.code, "module:function")
+        for name in ("examples", "image_size"):
+            require(min(getattr(self, name)) >= 1, name, getattr(self, name), "1 or more each")
+        require(self.classes >= 1, "classes", self.classes, "1 or more")
+        require(self.capacity > 0, "capacity", self.capacity, "above 0")
+        require(0 <= self.epsilon <= 1, "epsilon", self.epsilon, "0 to 1 (pixels are in [0, 1])")
 
     @property
     def written(self) -> str:
@@ -133,9 +146,9 @@ class ViewRow(RegistryRow):
         """How often a model is asked about one image."""
         return num_classes - 1 if self.of_each_wrong_class else 1
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         """Refuse names that are no part of a column's name."""
-        super().__post_init__()
+        super().check()
         require("-" not in self.name, "name", self.name, "small letters, digits and _")
 
 
@@ -162,9 +175,13 @@ class AttackRow(RegistryRow):
     slow: bool = False
     """It fits networks: its code takes `go_on` besides, to be asked with the classes done and all."""
 
-    def __post_init__(self) -> None:
-        """Refuse a threshold on nothing."""
-        super().__post_init__()
+    def check(self) -> None:
+        """Refuse a threshold on nothing, and rules and settings that nothing has."""
+        super().check()
+        for rule in self.rules:
+            require_known("rules", rule, THRESHOLD_RULES)
+        for setting in self.settings:
+            require_known("settings", setting, INFERENCE_SETTINGS)
         own = self.code != AttackRow.code
         require(own or bool(self.score), "score", self.score, "module:function, or else a `code` of its own")
 
@@ -185,6 +202,8 @@ class Registry(Mapping[str, R], Generic[R]):
 
     def __init__(self, group: str, *own: R) -> None:
         self._group, self._own = group, own
+        for row in own:
+            row.check()
 
     @cached_property
     def rows(self) -> dict[str, R]:
@@ -223,12 +242,23 @@ def _foreign(group: str, own: tuple[R, ...]) -> Iterator[R]:
             row = entry.load()
             if type(row) is not type(own[0]):
                 raise TypeError(f"{entry.value} is a {type(row).__name__}, not a {type(own[0]).__name__}")
+            row.check()
             if row.name in names:
                 raise ValueError(f"there is a {row.name!r} already")
         except (Exception, SystemExit) as error:  # noqa: BLE001 - another's code may raise anything
             package = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
             said = one_line(f"{type(error).__name__}: {error}")
-            LEFT_OUT.append(f"{group}: {entry.name} of the package {package} is left out: {said}")
+            LEFT_OUT.append(f"{group}: {entry.name} of the package {package} is left out: {said}{_place(error, entry)}")
         else:
             names.add(row.name)
             yield row
+
+
+def _place(error: BaseException, entry: Any) -> str:
+    """The line of an entry point's module that an error comes from, for it may be that of another row of the module."""
+    lines = [
+        at
+        for at in traceback.extract_tb(error.__traceback__)
+        if Path(at.filename).stem == entry.module.rpartition(".")[2]
+    ]
+    return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""

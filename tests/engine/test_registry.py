@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engine import registry
-from engine.registry.rows import LEFT_OUT, _entry_points
+from engine.registry.rows import INFERENCE_SETTINGS, LEFT_OUT, _entry_points
 from engine.validation import SpecError
 
 TABLES = (
@@ -33,8 +33,7 @@ def test_all_that_rows_name_is_there():
 def test_the_settings_of_attacks_are_those_of_a_sweep_file():
     from engine.spec.experiment import Inference
 
-    for row in registry.ATTACKS.values():
-        assert set(row.settings) <= set(Inference.__dataclass_fields__) - {"attacks"}
+    assert set(INFERENCE_SETTINGS) == set(Inference.__dataclass_fields__) - {"attacks"}
 
 
 def test_code_that_cannot_be_imported_is_one_line():
@@ -46,7 +45,7 @@ def test_code_that_cannot_be_imported_is_one_line():
 @pytest.mark.parametrize("name", ["Gap", "", "a b", "a" * 33, 7])
 def test_a_name_is_a_word(name):
     with pytest.raises(SpecError, match=r"^name: "):
-        registry.AttackRow(name=name, words="", short="")
+        registry.AttackRow(name=name, words="", short="").check()
 
 
 def package(folder, entries, **modules):
@@ -86,11 +85,11 @@ def test_another_package_adds_rows(fresh, tmp_path):
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import sys; sys.exit('enough')", "SystemExit: enough"),
+        ("1 / 0", "ZeroDivisionError: division by zero (rows_of_toys.py, line 1)"),
+        ("import sys; sys.exit('enough')", "SystemExit: enough (rows_of_toys.py, line 1)"),
         ("ROW = 3", "TypeError: rows_of_toys:ROW is a int, not a AttackRow"),
         ("from engine.registry import ATTACKS; ROW = ATTACKS['gap']", "ValueError: there is a 'gap' already"),
-        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines (rows_of_toys.py, line 1)"),
         ("", "AttributeError: module 'rows_of_toys' has no attribute 'ROW'"),
     ],
 )
@@ -101,8 +100,44 @@ def test_a_row_that_cannot_be_had_is_one_line_that_names_its_package(fresh, tmp_
     assert line == f"mia_explore.attacks: toy of the package toys 1.0 is left out: {said}"
 
 
-def test_a_threshold_on_nothing_and_images_from_nowhere_are_refused():
-    with pytest.raises(SpecError, match=r"^score: ''.*module:function"):
-        registry.AttackRow(name="toy", words="w", short="t")
-    with pytest.raises(SpecError, match=r"^code: ''.*module:function"):
-        dataclasses.replace(registry.DATASETS["digits"], code="")
+ROWS_OF_DATA = """
+from engine.registry import DatasetRow
+
+COMMON = dict(words="w", code="t:c", network="small-cnn", capacity=1, epsilon=0.1, classes=2, image_size=(8, 8))
+GOOD = DatasetRow(name="good", examples=(10, 10), **COMMON)
+BAD = DatasetRow(name="bad", examples=800, **COMMON)
+"""
+
+
+def test_a_bad_row_leaves_the_others_of_its_module(fresh, tmp_path):
+    entries = "[mia_explore.datasets]\nbad = data_of_toys:BAD\ngood = data_of_toys:GOOD\n"
+    package(tmp_path, entries, data_of_toys=ROWS_OF_DATA)
+    assert list(registry.Registry("datasets", *registry.DATASETS.values())) == [*registry.DATASETS, "good"]
+    (line,) = LEFT_OUT
+    assert (
+        "bad of the package toys 1.0 is left out: SpecError: examples: 800 is not allowed; allowed: a list of" in line
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "changed"),
+    [
+        ("digits", {"code": ""}),
+        ("digits", {"examples": (600, 0)}),
+        ("digits", {"image_size": 8}),
+        ("digits", {"image_size": (8, 8, 1)}),
+        ("digits", {"classes": 0}),
+        ("digits", {"classes": "ten"}),
+        ("digits", {"capacity": 0}),
+        ("digits", {"epsilon": 8}),
+        ("confidence", {"score": ""}),
+        ("confidence", {"rules": ("oracles",)}),
+        ("confidence", {"settings": ("split",)}),
+        ("confidence", {"slow": 1}),
+        ("pgd", {"defaults": 3}),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_refused_by_its_name(row, changed):
+    found = next(table[row] for table in TABLES if row in table)
+    with pytest.raises(SpecError, match=rf"^{next(iter(changed))}: .* is not allowed; allowed: "):
+        dataclasses.replace(found, **changed).check()

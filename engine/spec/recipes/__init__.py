@@ -11,7 +11,7 @@ from typing import Any
 from engine import registry
 from engine.spec.recipes.numbers import OWN, RECIPES
 from engine.spec.recipes.settings import PretrainedRecipe, Recipe
-from engine.validation import SpecError, coerce, from_mapping, require_known
+from engine.validation import SpecError, coerce, from_mapping, require
 
 SCALES = tuple(RECIPES)
 OF_WEIGHTS = ("weights", "fingerprint")
@@ -34,8 +34,10 @@ def recipe_for(defense: str, dataset: str, scale: str, overrides: dict[str, Any]
     cls, row = settings_of(defense), registry.DEFENSES[defense]
     if cls is PretrainedRecipe:
         return from_mapping(cls, {name: overrides[name] for name in OF_WEIGHTS if name in overrides}, "recipe")
-    numbers = registry.DATASETS[dataset].recipes or dataset
-    require_known(f"the recipes of {dataset}", numbers, RECIPES[scale])
+    own = registry.DATASETS[dataset].recipes
+    numbers, known = own or dataset, RECIPES[scale]
+    allowed = f"the data set whose training numbers it takes, one of {', '.join(known)}"
+    require(numbers in known, f"{dataset}: the `recipes` of its row", own, allowed)
     values = {**RECIPES[scale][numbers], **OWN[scale][numbers].get(defense, row.defaults)}
     if isinstance(overrides.get("steps"), int):
         ratio = coerce("recipe.steps", overrides["steps"], int) / values["steps"]
