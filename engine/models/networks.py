@@ -40,7 +40,7 @@ def build(
 
     name: a family, or `module:callable`, called with in_channels, image_size (height, width), num_classes and capacity
     by these names or in this order. capacity: scale of the widths, which are rounded, at least 1. initialisation:
-    `default` is the family's own; `orthogonal` is for the kernels of any network, with biases of zero.
+    `default` is the family's own; `orthogonal` and `ibp` are for any network (see `initialise`).
     Raises `SpecError` for an unknown name and for a network of one's own that does not work.
     """
     require_network(name)
@@ -52,16 +52,24 @@ def build(
     }
     own = not registry.NETWORKS.is_own(name)
     model = _own_network(name, settings) if own else registry.NETWORKS[name].load()(**settings)
-    if initialisation == "orthogonal" or not own:
-        initialise(model, orthogonal=initialisation == "orthogonal")
+    if initialisation != "default" or not own:
+        initialise(model, initialisation)
     return model
 
 
-def initialise(model: nn.Module, *, orthogonal: bool = False) -> None:
-    """Convolutions N(0, 2/(k^2 * out)), linear layers uniform within sqrt(3/fan_in), biases zero (protocol C)."""
+def initialise(model: nn.Module, initialisation: str = "default") -> None:
+    """Draw the weights of convolutions and linear layers; their biases are zero.
+
+    `default` (protocol C): convolutions N(0, 2/(k^2 * out)), linear layers uniform within sqrt(3/fan_in). `orthogonal`
+    rows (Saxe et al. 2014). `ibp` (Shi et al., NeurIPS 2021): N(0, 2 pi/fan_in^2), so that the intervals of a box stay
+    about as wide from layer to layer, where the others widen them by a factor that grows with fan_in.
+    """
     for module in model.modules():
-        if orthogonal and isinstance(module, nn.Conv2d | nn.Linear):
+        layer = isinstance(module, nn.Conv2d | nn.Linear)
+        if layer and initialisation == "orthogonal":
             nn.init.orthogonal_(module.weight)
+        elif layer and initialisation == "ibp":
+            nn.init.normal_(module.weight, std=math.sqrt(2 * math.pi) / module.weight[0].numel())
         elif isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=math.sqrt(2 / (math.prod(module.kernel_size) * module.out_channels)))
         elif isinstance(module, nn.Linear):

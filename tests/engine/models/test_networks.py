@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from engine.bounds import walk
+from engine.bounds.interval import Interval
 from engine.models import probability_outputs
 from engine.models.networks import Residual, Standardise, build
 from engine.registry import NETWORKS
@@ -90,6 +92,39 @@ def test_parameters_are_drawn_as_the_protocol_says(name):
             assert weight.abs().max() <= bound
             assert abs(weight.std() * math.sqrt(3) / bound - 1) < slack
             assert module.bias is not None
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("initialisation", ["orthogonal", "ibp"])
+def test_another_initialisation_is_for_every_kernel_and_leaves_biases_zero(name, initialisation):
+    torch.manual_seed(0)
+    for module in build(name, **CIFAR, capacity=1.0, initialisation=initialisation).modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            rows = module.weight.detach().flatten(1)
+            assert module.bias is None or not module.bias.any()
+            if initialisation == "ibp":
+                spread = math.sqrt(2 * math.pi) / rows.shape[1]
+                assert abs(rows.std() / spread - 1) < 5 / math.sqrt(rows.numel())
+                assert abs(rows.mean() / spread) < 5 / math.sqrt(rows.numel())
+            else:
+                shorter = rows if rows.shape[0] <= rows.shape[1] else rows.T
+                torch.testing.assert_close(shorter @ shorter.T, torch.eye(len(shorter)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def widenings(initialisation: str) -> list[float]:
+    """How many times as wide as the box of pixels the intervals behind each layer with weights are."""
+    torch.manual_seed(0)
+    x = sample(FASHION, 4)
+    model = build("fashion-cnn", **FASHION, capacity=1.0, initialisation=initialisation)
+    parts = [part for part, layer in enumerate(model) if isinstance(layer, nn.Conv2d | nn.Linear)]
+    box = Interval.between(x - 0.1, x + 0.1)
+    return [float(walk.logits(model[: part + 1], box).radius.mean() / 0.1) for part in parts]
+
+
+def test_intervals_stay_about_as_wide_through_layers_of_the_initialisation_for_them():
+    assert all(1 < width < 3 for width in widenings("ibp"))
+    assert widenings("orthogonal")[-1] > 1e3
 
 
 @pytest.mark.parametrize("name", CNN)

@@ -50,9 +50,15 @@ def experiment(defense, seed, epsilon=0.1, **recipe):
     )
 
 
-def small(seed, channels=1):
+def small(seed, channels=1, **settings):
     torch.manual_seed(seed)
-    return networks.build("small-cnn", in_channels=channels, image_size=SIZE, num_classes=CLASSES, capacity=1)
+    shape = {"in_channels": channels, "image_size": SIZE, "num_classes": CLASSES}
+    return networks.build("small-cnn", **shape, capacity=1, **settings)
+
+
+def narrow(seed):
+    """With weights that keep intervals narrow."""
+    return small(seed, initialisation="ibp")
 
 
 def normalised(seed):
@@ -119,6 +125,7 @@ CASES += [("natural", of_family(family), {"batch_size": 4}) for family in NETWOR
 CASES += [
     ("pgd", normalised, {"attack_batchnorm": "train", "augmentation": "crop-flip", "optimizer": "sgd"}),
     ("trades", small, {"gradient_clip": 0.5, "weight_decay": 1e-2, "robust_share": 0.5}),
+    ("ibp", narrow, {}),
     ("natural", small, {"dropout": 0.3, "label_smoothing": 0.1}),
 ]
 
