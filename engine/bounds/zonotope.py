@@ -5,7 +5,7 @@ pass for each pixel and for each ReLU that may or may not be active, which on sm
 going backwards from each neuron.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -18,7 +18,7 @@ from engine.bounds.curves import Activation
 from engine.bounds.dual import band_of
 from engine.bounds.values import Affine, Value
 
-TOGETHER = 512
+TOGETHER = 128
 """Deviations that go through a layer at once, so that they stay in fast memory."""
 
 _numbers = count()
@@ -30,8 +30,7 @@ def margins(model: nn.Module, low: Tensor, high: Tensor, y: Tensor) -> Tensor:
     found = []
     for lowest, highest, label in zip(low, high, y, strict=True):
         centre, radius = (highest + lowest) / 2, (highest - lowest) / 2
-        pixels = torch.diag(radius.flatten()).unflatten(1, radius.shape)
-        features, weight, bias = walk.features(model, Zonotope(centre[None], {next(_numbers): pixels}))
+        features, weight, bias = walk.features(model, Zonotope(centre[None], dict(_fresh(radius))))
         rows, shift = margin_rows(weight, bias, label[None])
         reach = sum((block @ rows[0].T).abs().sum(dim=0) for block in features.blocks.values())
         found.append(features.centre @ rows[0].T - reach + shift)
@@ -45,7 +44,7 @@ class Zonotope(Value):
     method = "dual"
     centre: Tensor
     blocks: dict[int, Tensor]
-    """Deviations (count, ...) by where they began, so that branches that meet again know those they share."""
+    """Blocks of deviations (count, ...) by number, so that branches that meet again know those they share."""
 
     def radius(self) -> Tensor:
         """How far the set reaches from its centre (1, ...)."""
@@ -54,18 +53,14 @@ class Zonotope(Value):
 
     def affine(self, step: Affine) -> "Zonotope":
         """Exact."""
-        return Zonotope(step(self.centre), self._each(step.apply))
+        return Zonotope(step(self.centre), {key: step.apply(block) for key, block in self.blocks.items()})
 
     def bend(self, curve: Activation) -> "Zonotope":
         """The curve's band; half its height is a new deviation of each neuron that may bend."""
         radius = self.radius()
         slope, shift, half = band_of(curve, self.centre - radius, self.centre + radius)
-        bent = half.flatten().nonzero()[:, 0]
-        fresh = torch.zeros(len(bent), half.numel(), dtype=half.dtype, device=half.device)
-        fresh[torch.arange(len(bent), device=half.device), bent] = half.flatten()[bent]
-        blocks = self._each(lambda block: slope * block)
-        blocks[next(_numbers)] = fresh.unflatten(1, half.shape[1:])
-        return Zonotope(slope * self.centre + shift, blocks)
+        blocks = {key: slope * block for key, block in self.blocks.items()}
+        return Zonotope(slope * self.centre + shift, blocks | dict(_fresh(half[0])))
 
     def reshape(self, shape: torch.Size) -> "Zonotope":
         """Number by number the same."""
@@ -79,9 +74,10 @@ class Zonotope(Value):
             blocks[key] = blocks[key] + block if key in blocks else block
         return Zonotope(self.centre + other.centre, blocks)
 
-    def _each(self, step: Callable[[Tensor], Tensor]) -> dict[int, Tensor]:
-        return {
-            key: torch.cat([step(part) for part in block.split(TOGETHER)])
-            for key, block in self.blocks.items()
-            if len(block)
-        }
+
+def _fresh(half: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """A deviation of each number by as much as its half (...), where that is not 0, in numbered blocks."""
+    for places in half.flatten().nonzero()[:, 0].split(TOGETHER):
+        block = half.new_zeros(len(places), half.numel())
+        block.scatter_(1, places[:, None], half.flatten()[places, None])
+        yield next(_numbers), block.unflatten(1, half.shape)
