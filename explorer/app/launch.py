@@ -56,7 +56,8 @@ def open_app(wanted: Launch) -> int:
     while True:
         with _skeleton(wanted.project):
             app = _app(wanted)
-        code = app.run()
+        with terminal.drawn_on():
+            code = app.run()
         if not isinstance(code, Project):
             break
         wanted = replace(wanted, project=code, begin="")

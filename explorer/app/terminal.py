@@ -44,6 +44,18 @@ def lent() -> Iterator[None]:
         signal.signal(signal.SIGTSTP, before)
 
 
+@contextmanager
+def drawn_on() -> Iterator[None]:
+    """Let Textual, which draws on standard error, draw on standard output where only that is the terminal."""
+    before = sys.__stderr__
+    if before is None or not before.isatty():
+        sys.__stderr__ = sys.__stdout__
+    try:
+        yield
+    finally:
+        sys.__stderr__ = before
+
+
 def end_without() -> None:
     """See to it that this process does not outlive its terminal: SIGHUP first, and what does not heed it is ended.
 

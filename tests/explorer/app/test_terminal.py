@@ -150,6 +150,15 @@ def suspend(terminal):
         terminal.read_now(0.05)
 
 
+def test_what_is_said_may_go_to_a_file_while_the_app_is_on_the_screen(open_terminal, tmp_path):
+    said = tmp_path / "said"
+    opened = open_terminal("/bin/sh", "-c", f"exec {MIA} --project {tmp_path / 'new'} 2>{said}")
+    opened.wait_for("Nothing here yet")
+    opened.press("d")
+    assert opened.code() == 0
+    assert "\x1b" not in said.read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_restores_the_terminal_and_leaves_the_engine_at_work(work, terminal, number):
     terminal.process.send_signal(number)
