@@ -25,7 +25,7 @@ from engine.inference import risk
 from engine.inference.population import files as population_files
 from engine.job_settings import ANSWERS, RunOptions
 from engine.meter import INFERRING, Clock, Emit, Meter, notice
-from engine.models import fingerprints, networks, pretrained, weights
+from engine.models import fingerprints, networks, precision, pretrained, weights
 from engine.models.layout import lay_out
 from engine.registry import ATTACKS, BENIGN
 from engine.seeds import seed_of
@@ -196,7 +196,7 @@ def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop:
             return prediction_files.load(path)
         except PredictionsError as error:
             notice(emit, experiment.run_id, f"predictions computed again: {error}")
-    data = datasets.load(experiment.data, Path(context.options.data_root), experiment.seed).to(context.device)
+    data = images(experiment, context)
     meter = Meter(experiment, data, context.folder, emit, should_stop)
     for words in data.notes:
         meter.notice(words)
@@ -204,6 +204,13 @@ def answer(experiment: Experiment, context: RunContext, emit: Emit, should_stop:
     return keep(
         experiment, context.folder, model, data, views.predict(model, data, experiment.evaluation, meter.predicted)
     )
+
+
+def images(experiment: Experiment, context: RunContext) -> Dataset:
+    """Its images on its device, with all that is to be known of what is trained with them there."""
+    data = datasets.load(experiment.data, Path(context.options.data_root), experiment.seed).to(context.device)
+    warnings = (*data.warnings, *precision.warnings(experiment.recipe.precision, context.device))
+    return replace(data, warnings=warnings)
 
 
 def keep(experiment: Experiment, folder: Path, model: nn.Module, data: Dataset, answers: Predictions) -> Predictions:

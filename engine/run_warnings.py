@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 
 from engine.text import printable
 
-TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds")
+TOPICS = ("attack", "output", "membership", "data", "accuracy", "bounds", "precision")
 """What warnings are about: an attack that did nothing, answers that are no logits, members among the non-members,
-images that were changed or left out, accuracies that no trained model has, certificates."""
+images that were changed or left out, accuracies that no trained model has, certificates, training in another
+arithmetic than was asked for."""
 
 
 @dataclass(frozen=True)

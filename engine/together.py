@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import events, experiment
-from engine.data import datasets
 from engine.evaluation.together import Asked, predict_together
 from engine.experiment import RunContext
 from engine.failures import in_one_line
 from engine.job_settings import ANSWERS
-from engine.meter import Clock, Emit, Meter
+from engine.meter import Clock, Emit, Meter, notice
 from engine.models import weights
 from engine.spec.experiment import Experiment
 from engine.training import checkpoints
@@ -41,8 +40,7 @@ class StackedRun:
 
     def prepare(self) -> None:
         """Read its images and draw its network."""
-        data = datasets.load(self.experiment.data, Path(self.context.options.data_root), self.experiment.seed)
-        data = data.to(self.context.device)
+        data = experiment.images(self.experiment, self.context)
         meter = Meter(self.experiment, data, self.folder, self.emit, self.should_stop)
         model = experiment.untrained(self.experiment, data)
         self.trainee = Trainee(model, data, self.experiment, self.folder, meter)
@@ -76,16 +74,17 @@ class StackedRun:
 def run(runs: Sequence[StackedRun]) -> None:
     """Carry out as many of the runs as are best trained together, at least one; the others end as `queued`, not begun.
 
-    All have one `Experiment.stack_id` and one device. Those that an earlier process has trained together go on
-    together. A run with nothing left to train is carried out by itself, when no others are left to train.
+    One that cannot be prepared, its images being bad, say, fails and leaves the others alone. All have one
+    `Experiment.stack_id` and one device. Those that an earlier process has trained together go on together. A run with
+    nothing left to train is carried out by itself, when no others are left to train.
     """
     chosen = _chosen(runs)
     for each in runs:
-        if each not in chosen:
+        if each not in chosen and not each.ended:
             each.end()
-    if len(chosen) == 1:
-        (only,) = chosen
-        experiment.run(only.experiment, only.context, only.emit, only.should_stop, only.attacks)
+    if len(chosen) < 2:
+        for only in chosen:
+            experiment.run(only.experiment, only.context, only.emit, only.should_stop, only.attacks)
         return
     for each in chosen:
         each.begin()
@@ -98,7 +97,10 @@ def run(runs: Sequence[StackedRun]) -> None:
 
 
 def _chosen(runs: Sequence[StackedRun]) -> list[StackedRun]:
-    """Those to be carried out here: some that are to be trained and stand alike, or else the first by itself."""
+    """Those to be carried out here: some that are to be trained and stand alike, or else the first by itself.
+
+    None where all that stand alike have ended.
+    """
     groups: dict[tuple[str, ...], list[StackedRun]] = {}
     for each in runs:
         if not _begun(each):
@@ -106,12 +108,27 @@ def _chosen(runs: Sequence[StackedRun]) -> list[StackedRun]:
     before, alike = next((group for group in groups.items() if len(group[1]) > 1), ((), list(runs[:1])))
     if len(alike) == 1:
         return alike
+    ready = _prepared(alike)
+    if not ready:
+        return [each for each in alike if not each.ended][:1]
     try:
-        for each in alike:
-            each.prepare()
-        return alike if before else alike[: best_size([each.trainee for each in alike])]
-    except Exception:  # noqa: BLE001 - whatever is wrong with one of them is told when that is carried out by itself
-        return alike[:1]
+        return ready if before else ready[: best_size([each.trainee for each in ready])]
+    except Exception:  # noqa: BLE001 - what is wrong with the first by itself is told when that is carried out
+        return ready[:1]
+
+
+def _prepared(runs: Sequence[StackedRun]) -> list[StackedRun]:
+    """Those that are prepared; of the others some have ended, and those for which memory is short wait."""
+    ready = []
+    for each in runs:
+        with each.guarded():
+            try:
+                each.prepare()
+                ready.append(each)
+            except (RuntimeError, MemoryError) as error:  # torch's, for memory
+                words = f"not trained together with others ({in_one_line(error)}); it is by itself"
+                notice(each.emit, each.experiment.run_id, words)
+    return ready
 
 
 def _begun(own: StackedRun) -> bool:

@@ -5,13 +5,14 @@ products rounded to 10 bits of mantissa. `bfloat16`, on CUDA and on CPUs that mu
 on CUDA with what stays in float32 as for `tf32`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
+from engine.run_warnings import RunWarning
 from engine.validation import refuse
 
 
@@ -29,16 +30,20 @@ def used(precision: str, device: torch.device) -> str:
     return "float32"
 
 
-def settle(precision: str, model: nn.Module, image: Tensor, notice: Callable[[str], None]) -> None:
-    """Before training: say if the device lacks the precision; `SpecError` for a network that it gets wrong in it.
+def warnings(precision: str, device: torch.device) -> tuple[RunWarning, ...]:
+    """What to know of a run whose training asks for a precision that the device lacks."""
+    if used(precision, device) == precision:
+        return ()
+    return (RunWarning("precision", f"this {device.type} has no {precision} arithmetic: trained in float32"),)
+
+
+def require_sound(precision: str, model: nn.Module, image: Tensor) -> None:
+    """Before training: `SpecError` for a network that the device gets wrong in this precision.
 
     image: one (channels, height, width). On a CPU in bfloat16 oneDNN leaves parts of a kernel's gradient unset where
     what is convolved is narrower than the stride.
     """
-    device = image.device.type
-    if used(precision, image.device) != precision:
-        notice(f"precision: this {device} has no {precision} arithmetic; trained in float32")
-    elif device == "cpu" and precision == "bfloat16":
+    if image.device.type == "cpu" and used(precision, image.device) == "bfloat16":
         _refuse_narrow(model, image, precision)
 
 

@@ -12,7 +12,7 @@ from engine.data.datasets import Dataset, Split, pixels
 from engine.evaluation.pgd import frozen, tile_size
 from engine.evaluation.predictions import SPLITS
 from engine.models.layout import as_kernels
-from engine.models.precision import arithmetic, autocast, settle
+from engine.models.precision import arithmetic, autocast, require_sound
 from engine.models.stack import drawn
 from engine.seeds import permutation, seed_torch
 from engine.spec.experiment import Experiment
@@ -66,7 +66,7 @@ def train(
     written (a full disk) is said and training goes on from memory.
     """
     recipe, device = experiment.recipe, data.train.images.device
-    settle(recipe.precision, model, pixels(data.train.images[0]), watcher.notice)
+    require_sound(recipe.precision, model, pixels(data.train.images[0]))
     log_every = max(1, recipe.updates // HISTORY_POINTS)
     optimizer = build_optimizer(list(model.parameters()), recipe)
     state = TrainingState(model, optimizer, 0, torch.zeros(log_every, device=device))

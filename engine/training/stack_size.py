@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from engine.data.datasets import Dataset
+from engine.failures import in_one_line
 from engine.training import robust_share
 from engine.training.checkpoints import TrainingState
 from engine.training.loop import Batches, build_optimizer, update
@@ -24,24 +25,27 @@ def best_size(trainees: Sequence[Trainee]) -> int:
     """The number of the trainees, from 1 to all, with which an update takes the least time for each of them.
 
     Sizes are all of them, a half, a quarter and so on. A size that does not fit into memory, and a network, defense or
-    recipe that cannot be stacked, are passed over. No trainee is changed.
+    recipe that cannot be stacked, are passed over; where not even the fewest can be, the first trainee is told why. No
+    trainee is changed.
     """
     if len(trainees) < 2 or not alike(trainees):
         return 1
     best, least = 1, GAIN * seconds(_alone(trainees[0]), trainees[0].data)
-    size = len(trainees)
+    size, refused = len(trainees), None
     while size > 1:
         try:
             state = StackedState([_copy(each) for each in trainees[:size]])
             state.step = state.recipe.updates - 1
-            each = seconds(partial(_again, state), trainees[0].data) / size
-        except (RuntimeError, MemoryError):  # torch's, for what it cannot map and for memory
-            each = torch.inf
+            each, refused = seconds(partial(_again, state), trainees[0].data) / size, None
+        except (RuntimeError, MemoryError) as error:  # torch's, for what it cannot map and for memory
+            each, refused = torch.inf, error
         if each < least:
             best, least = size, each
         elif best > 1:
             break
         size //= 2
+    if refused and best == 1:
+        trainees[0].watcher.notice(f"not trained together with others: {in_one_line(refused)}")
     return best
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine import bounds
 from engine.data.datasets import Dataset, pixels
-from engine.models.precision import arithmetic, autocast, settle
+from engine.models.precision import arithmetic, autocast, require_sound
 from engine.models.stack import Stack
 from engine.seeds import seed_of
 from engine.spec.experiment import Experiment
@@ -159,8 +159,7 @@ def train_together(
     `Stopped`, which leaves the others alone. They go on from the newest step of which all have a checkpoint.
     """
     for each in trainees:
-        image = pixels(each.data.train.images[0])
-        settle(each.experiment.recipe.precision, each.model, image, each.watcher.notice)
+        require_sound(each.experiment.recipe.precision, each.model, pixels(each.data.train.images[0]))
     state = StackedState(trainees)
     resume(state)
     if not state.step:

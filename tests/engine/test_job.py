@@ -202,6 +202,30 @@ def test_what_is_wrong_with_one_run_of_a_stack_is_its_own_affair(start, tmp_path
     assert "is a link" in ends[jobs[1].run_id].error
 
 
+def run_one_badly(job, pipe):
+    """A stack of all; nobody can read the images of the second."""
+    images = engine.together.experiment.images
+
+    def read(experiment, context):
+        if experiment.seed == 1:
+            raise SpecError("digits: half of them are missing")
+        return images(experiment, context)
+
+    engine.together.best_size, engine.together.experiment.images = len, read
+    run_job(job, pipe)
+
+
+def test_a_run_whose_images_cannot_be_read_fails_and_the_others_are_trained_together(start, tmp_path):
+    jobs = seeds(3, tmp_path)
+    _, pipe = start(together(jobs), run_one_badly)
+    told = all_ends(pipe, 3)
+    ends = {event.run_id: event for event in told if isinstance(event, events.RunEnded)}
+    assert [ends[job.run_id].state for job in jobs] == ["done", "failed", "done"]
+    assert ends[jobs[1].run_id].error == "digits: half of them are missing"
+    begun = [event.run_id for event in told if isinstance(event, events.RunStarted)]
+    assert begun == [jobs[0].run_id, jobs[2].run_id]
+
+
 def test_a_stack_that_is_too_large_gives_runs_back_and_leaves_their_folders_free(start, tmp_path):
     jobs = seeds(3, tmp_path, steps=100000)
     process, pipe = start(together(jobs), run_pairs)

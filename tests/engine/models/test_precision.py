@@ -55,11 +55,11 @@ def test_each_device_has_its_precisions(capabilities, device, tf32, bfloat16):
 def test_a_convolution_on_images_narrower_than_its_stride_is_refused_in_bfloat16(capabilities):
     capabilities["amx_bf16"] = True
     model = networks.build("yale-cnn", in_channels=1, image_size=(8, 8), num_classes=10, capacity=1)
-    precision.settle("float32", model, torch.zeros(1, 8, 8), print)
+    precision.require_sound("float32", model, torch.zeros(1, 8, 8))
     with pytest.raises(
         SpecError, match=r"recipe.precision: 'bfloat16' is not allowed; .* stride 2 on images 1 pixel wide"
     ):
-        precision.settle("bfloat16", model, torch.zeros(1, 8, 8), print)
+        precision.require_sound("bfloat16", model, torch.zeros(1, 8, 8))
     wider = networks.build("yale-cnn", in_channels=1, image_size=(9, 9), num_classes=10, capacity=1)
-    precision.settle("bfloat16", wider, torch.zeros(1, 9, 9), print)
+    precision.require_sound("bfloat16", wider, torch.zeros(1, 9, 9))
     assert all(module.training for module in wider.modules())

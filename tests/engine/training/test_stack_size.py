@@ -60,12 +60,16 @@ class Branching(nn.Module):
         return self.last(x.flatten(1)) if x.sum() > -1 else x
 
 
-def test_a_network_that_cannot_be_stacked_is_trained_alone(tmp_path):
+def test_a_network_that_cannot_be_stacked_is_trained_alone_and_why_is_said(tmp_path):
     def make(seed):
         torch.manual_seed(seed)
         return Branching()
 
-    assert stack_size.best_size(found(tmp_path, 4, make)) == 1
+    all_ = found(tmp_path, 4, make)
+    assert stack_size.best_size(all_) == 1
+    (said,) = all_[0].watcher.notices
+    assert said.startswith("not trained together with others: RuntimeError: ")
+    assert not any(each.watcher.notices for each in all_[1:])
 
 
 def test_without_memory_for_all_some_are_taken(tmp_path, timed, monkeypatch):
@@ -77,7 +81,9 @@ def test_without_memory_for_all_some_are_taken(tmp_path, timed, monkeypatch):
 
     monkeypatch.setattr(stack_size, "StackedState", Small)
     timed([1.0, 0.5])
-    assert stack_size.best_size(found(tmp_path, 4)) == 2
+    all_ = found(tmp_path, 4)
+    assert stack_size.best_size(all_) == 2
+    assert not all_[0].watcher.notices
 
 
 def test_batches_of_two_sizes_and_robust_images_drawn_by_seed_are_not_stacked(tmp_path):
