@@ -128,7 +128,7 @@ class NewSweep(ModalScreen[None]):
         """Plan what stands there now."""
         self.sweep, self.cost, self.asked = None, None, False
         self._hint()
-        self.run_worker(self._plan(), exclusive=True, group="plan")
+        self.run_worker(self._plan, exclusive=True, group="plan")
 
     # What it amounts to
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from experiments import make_experiment
 from waiting import patience, wait_until
 
 from engine.service import launch, protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
-from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import recipe_for
+from engine.spec.experiment import Experiment
 from store.store import Store
 
 FAKES = Path(__file__).parent / "fakes"
@@ -34,19 +34,6 @@ def alive(pid):
 @pytest.fixture
 def until():
     return wait_until
-
-
-def make_experiment(seed):
-    return Experiment(
-        data=Data(name="digits"),
-        network="small-cnn",
-        capacity=1.0,
-        defense="natural",
-        epsilon=0.0,
-        seed=seed,
-        recipe=recipe_for("natural", "digits", "quick", {}),
-        evaluation=Evaluation(epsilon=0.1),
-    )
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from experiments import make_experiment
 
 from engine import events
 from engine.service.client import EngineRefused
 from engine.service.project import Project
-from engine.spec.experiment import Data, Evaluation, Experiment
-from engine.spec.recipes import recipe_for
 from engine.validation import SpecError
 from explorer.project import exports
 from explorer.project.exports import TableExport
@@ -17,19 +16,6 @@ from store.queries import TABLES
 from store.store import Store
 
 
-def experiment(seed):
-    return Experiment(
-        data=Data(name="digits"),
-        network="small-cnn",
-        capacity=1.0,
-        defense="natural",
-        epsilon=0.0,
-        seed=seed,
-        recipe=recipe_for("natural", "digits", "quick", {}),
-        evaluation=Evaluation(epsilon=0.1),
-    )
-
-
 @pytest.fixture
 def paths(tmp_path):
     """Two finished runs and no engine."""
@@ -37,7 +23,7 @@ def paths(tmp_path):
     paths.root.mkdir()
     with Store(paths.database) as store:
         for seed in range(2):
-            one = experiment(seed)
+            one = make_experiment(seed)
             started = {"experiment": one.to_dict(), "device": "cpu", "versions": {}}
             store.apply(
                 [

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 from textual.widgets import Input, Static
 from waiting import until
@@ -49,6 +51,16 @@ async def test_a_preset_fills_the_fields_and_an_own_value_changes_the_plan(form)
         assert screen.draft == Draft.from_preset("demo", "quick", "data")
         screen.query_one("#capacity", Input).value = "1"
         await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 8)
+
+
+async def test_only_the_last_of_changes_made_at_once_is_planned_and_no_plan_is_left_unmade(form, recwarn):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        for _ in range(3):
+            screen._changed()
+        gc.collect()
+        await until(pilot, lambda: screen.cost is not None)
+    assert not [each for each in recwarn if "never awaited" in str(each.message)]
 
 
 async def test_a_wrong_value_is_said_at_its_field_and_nothing_starts(form):
