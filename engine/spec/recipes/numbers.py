@@ -145,9 +145,11 @@ _FASHION_QUICK = {
     "dual": _SLOW
     | {"steps": 1200, "batch_size": 20, "milestones": (1100,), "ramp_start": 200, "ramp_end": 700}
     | {"ramp_power": 2.0, "projections": 10, "rivals": 4, "kappa": 0.5, "gradient_clip": 1.0},
+    # As good as 3000 updates at a third of the rate (seed 0, capacity 0.5, 1200 images): accuracy on train and test
+    # images 87 and 78 % (87 and 77), certified on test images 52 % (47).
     "abstract": _SLOW
-    | {"steps": 3000, "batch_size": 20, "milestones": (2600,), "robust_start": 500, "ramp_start": 500}
-    | {"ramp_end": 1800, "ramp_power": 3.0},
+    | {"steps": 1200, "batch_size": 20, "learning_rate": 3e-3, "milestones": (1080,), "gradient_clip": 1.0}
+    | {"robust_start": 120, "ramp_start": 120, "ramp_end": 700, "ramp_power": 3.0},
     # As good as 3000 updates at a third of the rate, seed 0: accuracy on train and test images 81 and 76 % (81 and 76),
     # certified on test images 61 % (60), at capacity 0.5 on 1200 images; on CIFAR-10, at 0.25 on 1000, 29 and 25 %
     # (30 and 24), 15 % (13). On Yale 5000 updates of 40 images fell short of 12000 of 20 by 22 and 12 points.
