@@ -51,3 +51,13 @@ def test_standardised_images_are_refused_in_one_line(case):
     model, x, y = case
     with pytest.raises(BoundError, match=r"Standardise \(layer 0\) has no bound by dual$"):
         dual.margins(model, x, x, y, 3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 40])
+def test_the_median_of_draws_has_the_value_and_gradient_of_torchs(count):
+    torch.manual_seed(0)
+    draws = torch.randn(3, count, 4, 5, requires_grad=True)
+    expected = draws.abs().median(dim=1).values
+    for found in (torch.vmap(dual.median_size)(draws), torch.stack([dual.median_size(each) for each in draws])):
+        assert torch.equal(found, expected)
+        assert torch.equal(*(torch.autograd.grad((x**2).sum(), draws, retain_graph=True)[0] for x in (found, expected)))
