@@ -122,7 +122,8 @@ _CIFAR_OWN = {
 }
 _DIGITS_OWN = {
     "distributional": _DIGITS_GAMMA,
-    "dual": {"ramp_end": 300, "projections": 20, "gradient_clip": 1.0},
+    # Train, test, certified test accuracy: 98.3, 95.3, 73.0 % with 20 projections; 98.0, 95.1, 72.5 in half the time.
+    "dual": {"ramp_end": 300, "projections": 10, "gradient_clip": 1.0},
     "abstract": {"robust_start": 100, "ramp_start": 100, "ramp_end": 400, "gradient_clip": 1.0},
     "ibp": {"ramp_start": 75, "ramp_end": 400},
 }
