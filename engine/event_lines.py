@@ -118,6 +118,8 @@ def _check_content(event: Event) -> None:
         raise TypeError("metrics are not numbers")
     if isinstance(event, RunStarted) and not all(map(_is_word, [*event.versions, *event.versions.values()])):
         raise TypeError("versions are not texts that can be printed")
+    if isinstance(event, RunStarted) and event.together < 1:
+        raise TypeError("together is not at least 1")
     if isinstance(event, ClassNames) and not all(map(_is_word, event.names)):
         raise TypeError("names cannot be printed")
     if not all(_is_metric(own) or all(map(_is_word, own)) for own in getattr(event, "settings", {}).items()):

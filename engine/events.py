@@ -44,6 +44,8 @@ class RunStarted(Event):
     """Seconds since 1970, UTC."""
     versions: Mapping[str, str]
     """Releases of python, torch, numpy and mia-explore that computed it."""
+    together: int = 1
+    """Runs that begin with it as one stack, itself included: its time is the time of all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)

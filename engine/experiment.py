@@ -65,8 +65,8 @@ def run(
     finish(experiment, context, emit, start(experiment, context, emit), should_stop, attacks)
 
 
-def start(experiment: Experiment, context: RunContext, emit: Emit) -> Clock:
-    """Tell that the run begins, and what is known of its training already."""
+def start(experiment: Experiment, context: RunContext, emit: Emit, together: int = 1) -> Clock:
+    """Tell that the run begins, as one of so many of a stack, and what is known of its training already."""
     context.folder.mkdir(parents=True, exist_ok=True)
     clock = Clock.started()
     emit(
@@ -76,6 +76,7 @@ def start(experiment: Experiment, context: RunContext, emit: Emit) -> Clock:
             device=device_label(context.device),
             time=clock.began,
             versions=versions(),
+            together=together,
         )
     )
     for event in weights.history(context.folder):

@@ -45,9 +45,9 @@ class StackedRun:
         model = experiment.untrained(self.experiment, data)
         self.trainee = Trainee(model, data, self.experiment, self.folder, meter)
 
-    def begin(self) -> None:
-        """Tell that it begins."""
-        self.clock = experiment.start(self.experiment, self.context, self.emit)
+    def begin(self, together: int) -> None:
+        """Tell that it begins, as one of so many."""
+        self.clock = experiment.start(self.experiment, self.context, self.emit, together)
         for words in self.trainee.data.notes:
             self.trainee.watcher.notice(words)
 
@@ -87,7 +87,7 @@ def run(runs: Sequence[StackedRun]) -> None:
             experiment.run(only.experiment, only.context, only.emit, only.should_stop, only.attacks)
         return
     for each in chosen:
-        each.begin()
+        each.begin(len(chosen))
     _train(chosen)
     _ask([each for each in chosen if not each.ended])
     for each in chosen:

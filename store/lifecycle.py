@@ -46,7 +46,7 @@ def start(cursor: DuckDBPyConnection, event: RunStarted, live: bool = False) -> 
         _insert(cursor, [NewRun(event.run_id, event.experiment, {})], {}, priority=0, created=event.time)
     cursor.execute(
         "UPDATE runs SET state = 'running', device = $device, started = $time, ended = NULL, error = NULL, "
-        "versions = $versions "
+        "versions = $versions, together = $together "
         "WHERE run_id = $run_id AND ($time > coalesce(greatest(started, ended), CAST('-inf' AS DOUBLE)) "
         "OR ($live AND state = 'queued'))",
         {
@@ -55,6 +55,7 @@ def start(cursor: DuckDBPyConnection, event: RunStarted, live: bool = False) -> 
             "device": event.device,
             "time": float(event.time),
             "versions": _json(event.versions),
+            "together": event.together,
         },
     )
 

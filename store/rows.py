@@ -78,6 +78,8 @@ class Run(NamedTuple):
     """The latest start or resume."""
     ended: float | None
     """The latest end; None from a start to the next end."""
+    together: int
+    """Runs that its process began as one stack; its time is that of all of them."""
     error: str | None
     numbers: Mapping[ViewKey, float]
     """Accuracies, and what the confidence attack infers with an oracle's threshold."""

@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 
 from store.errors import StoreError
 
-VERSION = 10
+VERSION = 11
 FOLDER = Path(__file__).parent
 PUBLISHED = FOLDER / "published.csv"
 """The paper's numbers in our words; loaded whenever the tables are made or brought forward."""

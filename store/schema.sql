@@ -1,4 +1,4 @@
--- Version 10. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
+-- Version 11. Times are seconds since 1970, UTC. No indexes on the large tables: runs are written one after another,
 -- so the blocks' own minima and maxima already tell which of them hold a run.
 
 CREATE TABLE schema_version (version INTEGER);
@@ -29,6 +29,7 @@ CREATE TABLE runs (
     started DOUBLE,              -- of the latest start or resume
     ended DOUBLE,                -- of the latest end; NULL from a start to the next end
     error VARCHAR,
+    together INTEGER DEFAULT 1,  -- runs of the stack that it was begun in: its time is that of all of them
     versions JSON
 );
 

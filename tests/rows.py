@@ -19,11 +19,15 @@ def fact(table, **wanted):
 
 
 def typed(query, row):
-    """A row of a query from values by column; columns that are not named are empty. A typed row stays what it is."""
+    """A row of a query from values by column; those not named are empty, save that a run was trained by itself.
+
+    A typed row stays what it is.
+    """
     kind = QUERIES[query].row
     if isinstance(row, kind):
         return row
     names = columns(kind)
     assert row.keys() <= set(names), f"no columns of {query}: {row.keys() - set(names)}"
+    row = {"together": 1} | row
     (found,) = decode(query, names, [[row.get(name) for name in names]])
     return found

@@ -173,6 +173,7 @@ def test_a_stack_tells_and_keeps_for_each_run_what_it_would_tell_alone(start, tm
     for job in jobs:
         assert {path.name for path in Path(job.run_folder).iterdir()} == files
     assert {event.state for event in told if isinstance(event, events.RunEnded)} == {"done"}
+    assert [event.together for event in told if isinstance(event, events.RunStarted)] == [3, 3, 3]
 
 
 def test_one_run_of_a_stack_is_cancelled_and_can_go_on_while_the_others_train(start, tmp_path):

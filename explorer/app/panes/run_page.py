@@ -115,7 +115,9 @@ class RunPage(Sheet):
             before = sum(other.state == "queued" for other in self.project.runs.values()) - 1
             return [plain(f"{words} with {before} others" if before else words, "dim")]
         took = run_words.took(run)
-        return [plain(words + (f", took {text.duration(took)}" if took is not None else ""), TONES[state])]
+        if took is not None:
+            words += f", took {text.duration(took)}" + (f", {run.together} runs as one" if run.together > 1 else "")
+        return [plain(words, TONES[state])]
 
     def _progress(self, run: TrackedRun, width: int) -> Line:
         """How far a run at work is; one that says nothing must not look alive."""

@@ -81,5 +81,5 @@ def _durations(finished: Iterable[Run], gpu: bool) -> dict[Kind, list[float]]:
     found: dict[Kind, list[float]] = {}
     for run in finished:
         if run.duration and (run.device is None or run.device.startswith("cpu") != gpu):
-            found.setdefault(run.kind, []).append(run.duration)
+            found.setdefault(run.kind, []).append(run.duration / run.together)
     return found

@@ -62,6 +62,11 @@ def test_time_comes_from_finished_runs_of_the_same_kind_alone():
     assert (found.time, found.basis) == ("about 20s", "from 3 finished runs like these")
 
 
+def test_the_time_of_a_stack_is_shared_by_its_runs():
+    past = [finished(one(seed=str(seed)), 40, together=4) for seed in range(4)]
+    assert cost([one(seed="7"), one(seed="8")], past, 1, False).seconds == 20
+
+
 def test_time_is_unknown_until_the_first_has_run():
     found = cost([one(defenses=("pgd",))], [finished(one(), 10)], 1, False)
     assert (found.time, found.basis) == ("time unknown until the first has run", "no run like these has finished here")
