@@ -11,7 +11,7 @@ from explorer.project.run_tracking import MARKS, TrackedRun
 from explorer.results import accuracy_table, attack_table, betrayed_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_folder import RunFolder
-from store.rows import HistoryPoint, Run
+from store.rows import HistoryPoint, InferenceState, Run
 
 TWO_COLUMNS = 150
 """Cells from which numbers and pictures stand side by side."""
@@ -98,6 +98,9 @@ class RunPage(Sheet):
         lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
         for message in marks.messages([run]):
             lines += wrapped(message, width, "warn", first=f" {marks.WARNED}", hang=3)
+        for own in self._inferences():
+            if own.error:
+                lines += wrapped(f"{own.attack}: {own.error}", width, "bad", first=f" {MARKS['failed']}", hang=3)
         lines += wrapped(" · ".join(places), width, "dim", hang=1)
         if whole and whole.versions:
             lines += wrapped(run_words.versions(whole), width, "dim", hang=1)
@@ -164,8 +167,10 @@ class RunPage(Sheet):
     def _betrayed(self, width: int) -> list[Line]:
         attack, view = betrayed_table.attack(self.choices.attack), self.choices.leak_view
         rows = self.project.rows("image_risks", run_id=self.run_id, attack=attack, view=view, limit=exposed.COUNT)
-        asked = self.project.rows("inferences", run_id=self.run_id) or []
-        return exposed.betrayed(rows, width, betrayed_table.why_none(asked, attack))
+        return exposed.betrayed(rows, width, betrayed_table.why_none(self._inferences(), attack))
+
+    def _inferences(self) -> list[InferenceState]:
+        return self.project.rows("inferences", run_id=self.run_id) or []
 
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole

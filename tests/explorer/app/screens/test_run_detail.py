@@ -326,3 +326,11 @@ async def test_warnings_stand_on_a_runs_page_in_the_list_and_behind_its_numbers(
         assert " ! PGD moved 3 of 4 images nowhere" in shown
         assert "60.8 [58.8, 62.8]!" in shown
         assert "98.3!" in shown
+
+
+async def test_an_attack_that_failed_stands_on_the_page_of_its_run(make_app):
+    failed = {"run_id": FINISHED, "attack": "lira", "state": "failed", "error": "no others", "run_state": "done"}
+    app = make_app(answers=answers() | {"inferences": [failed]})
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await opened(pilot)
+        await until(pilot, lambda: " ✗ lira: no others" in page.text())
