@@ -63,9 +63,9 @@ def test_parquet_json_and_csv_hold_exactly_what_the_query_answers(filled, tmp_pa
 def test_null_is_an_empty_field_and_empty_text_is_quoted(filled, tmp_path):
     export(filled, "runs", "csv", tmp_path / "t.csv", state=["failed", "done"])
     text = (tmp_path / "t.csv").read_text()
-    assert ',200.0,"",,' in text
-    assert ',200.0,"disk ""full"", NULL",,' in text
-    assert ",110.0,,0.9," in text
+    assert ',200.0,1,"",,' in text
+    assert ',200.0,1,"disk ""full"", NULL",,' in text
+    assert ",110.0,1,,0.9," in text
     assert "\r" not in text
 
 
