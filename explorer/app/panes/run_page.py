@@ -119,7 +119,7 @@ class RunPage(Sheet):
             return [plain(f"{words} with {before} others" if before else words, "dim")]
         took = run_words.took(run)
         if took is not None:
-            words += f", took {text.duration(took)}" + (f", {run.together} runs as one" if run.together > 1 else "")
+            words += f", took {text.duration(took)}" + (f", in a stack of {run.together}" if run.together > 1 else "")
         return [plain(words, TONES[state])]
 
     def _progress(self, run: TrackedRun, width: int) -> Line:

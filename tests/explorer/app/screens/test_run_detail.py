@@ -334,3 +334,11 @@ async def test_an_attack_that_failed_stands_on_the_page_of_its_run(make_app):
     async with app.run_test(size=(80, 24)) as pilot:
         page = await opened(pilot)
         await until(pilot, lambda: " ✗ lira: no others" in page.text())
+
+
+async def test_a_run_that_was_trained_with_others_says_so_behind_its_time(make_app, project_rows):
+    rows = [row | {"together": 4} if row["run_id"] == FINISHED else row for row in project_rows]
+    app = make_app(rows, answers())
+    async with app.run_test(size=(80, 24)) as pilot:
+        page = await opened(pilot)
+        assert "took 10s, in a stack of 4" in page.text()
