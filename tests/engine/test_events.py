@@ -41,9 +41,10 @@ LEAKAGE = events.Leakage(
     n_member=1,
     n_nonmember=1,
 )
+STARTED = events.RunStarted(run_id="r", experiment={"seed": 0}, device="cpu", time=1.5, versions={"torch": "2"})
 OTHERS = [
     LEAKAGE,
-    events.RunStarted(run_id="r", experiment={"seed": 0}, device="cpu", time=1.5, versions={"torch": "2"}),
+    STARTED,
     events.History(run_id="r", step=1, epoch=0, metrics={"loss": 1 / 3}),
     events.ClassNames(run_id="r", names=["cat", "dög"]),
     events.Warnings(run_id="r", warnings=[{"topic": "attack", "message": "a line", "view": None}]),
@@ -110,6 +111,7 @@ def test_anything_else_is_no_event(line):
         (SCORES, {"confidence": ["x", "y"]}),
         (SCORES, {"risk": [0.5]}),
         (FOUND, {"found": [True]}),
+        *((STARTED, {"together": many}) for many in (0, 2**31, 1.5, True, None)),
     ],
 )
 def test_a_field_of_another_kind_is_no_event(event, change):
@@ -130,3 +132,9 @@ def test_a_line_from_before_calibration_was_measured_is_still_an_event():
     assert event_lines.from_json(line).calibration_error is None
     event = events.Accuracies(run_id="r", view="benign", split="test", accuracy=0.5, n=2, calibration_error=1 / 3)
     assert event_lines.from_json(event_lines.to_json(event)) == event
+
+
+def test_a_line_from_before_runs_were_trained_in_stacks_is_of_a_run_by_itself():
+    line = json.loads(event_lines.to_json(STARTED))
+    del line["together"]
+    assert event_lines.from_json(json.dumps(line)) == STARTED
