@@ -149,7 +149,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.retry", "r", "retry the run", "", "retry", engine=True),
     Action("detail.cancel", "X", "cancel the run (asks)", "", "cancel", engine=True),
     Action(
-        "detail.certify", "b", "certify with a tighter bound (crown-ibp): a run of its own", "", "certify", engine=True
+        "detail.certify",
+        "b",
+        "certify with a tighter bound (crown-ibp): a run of its own (asks)",
+        "",
+        "certify",
+        engine=True,
     ),
     Action("detail.metric", "m", "history: next metric", "", "metric"),
     Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
@@ -163,7 +168,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.log", "L", "the run's own log in the pager", "", "log"),
     Action("detail.back", "escape", "back", "", "back"),
     Action("failure.retry", "r", "retry the run as it was", "", "retry", engine=True),
-    Action("failure.half", "b", "run it with half of the batch size", "", "half batch", engine=True),
+    Action("failure.half", "b", "run it with half of the batch size (asks)", "", "half batch", engine=True),
     Action("failure.copy", "y", "copy the sheet and the end of the log", "", "copy"),
     Action("failure.log", "L", "the run's own log in the pager", "", "log"),
     Action("failure.whole", "enter", "the run in full", "", "whole run"),
@@ -181,7 +186,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("engine.new", "n", "new sweep", "sweep: New", "new", engine=True),
     Action("engine.demo", "t", "try it: the demo on small digits", "sweep: Demo on small digits", "try", engine=True),
     Action("engine.retry", "r", "retry the run under the cursor; start a lost engine", "run: Retry {run}", engine=True),
-    Action("engine.retry-failed", "", "retry every failed run", "runs: Retry all that failed", "", engine=True),
+    Action("engine.retry-failed", "", "retry every failed run (asks)", "runs: Retry all that failed", "", engine=True),
     Action("engine.cancel", "X", "cancel the run under the cursor (asks)", "run: Cancel {run}", "", engine=True),
     Action(
         "engine.cancel-all", "", "cancel all that wait or run (asks)", "runs: Cancel all that wait or run", engine=True
@@ -190,11 +195,13 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "engine.certify",
         "",
-        "certify the run once more, by crown-ibp: a run of its own",
+        "certify the run once more, by crown-ibp: a run of its own (asks)",
         "run: Certify {run} with a tighter bound",
         engine=True,
     ),
-    Action("engine.attack", "", "ask the run all attacks that it lacks", "run: Attack {run} with all", engine=True),
+    Action(
+        "engine.attack", "", "ask the run all attacks that it lacks (asks)", "run: Attack {run} with all", engine=True
+    ),
     Action("engine.pause", "", "start no more runs; those that run go on", "engine: Pause", "", engine=True),
     Action("engine.resume", "", "start runs again", "engine: Resume", "", engine=True),
     Action("engine.start", "", "start the engine", "engine: Start", "", engine=True),

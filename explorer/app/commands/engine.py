@@ -4,7 +4,7 @@ import asyncio
 
 from engine.run_states import FAILED, WAITING
 from engine.service import protocol
-from explorer.app.screens.confirm import Confirm
+from explorer.app.screens.confirm import Confirm, cancelling, certifying
 from explorer.app.screens.main import MainScreen
 from explorer.project import run_commands
 from explorer.project.open_project import OpenProject
@@ -79,12 +79,14 @@ class EngineCommands:
             self._say(await run_commands.retry(self.project, [self.run.run_id]))
 
     async def action_retry_failed(self) -> None:
-        """All that failed or diverged."""
+        """All that failed or diverged; asks."""
         failed = [run_id for run_id, run in self.project.runs.items() if run.state in FAILED]
-        if failed:
-            self._say(await run_commands.retry(self.project, failed))
-        else:
+        if not failed:
             self._say("no run failed")
+        elif await self._sure(
+            f"Retry {len(failed)} that failed?", "Each goes on from what it has saved.", "retry them"
+        ):
+            self._say(await run_commands.retry(self.project, failed))
 
     async def action_cancel(self) -> None:
         """End the run under the cursor, or take it out of the queue; asks."""
@@ -94,9 +96,7 @@ class EngineCommands:
         if run.state not in WAITING:
             self._say(f"{run.name} is {run.state}: nothing to cancel", "warning")
             return
-        at_work = run.state == "running"
-        detail = f"It is {'at work' if at_work else 'waiting'}. What it has saved stays, and r takes it up again."
-        if await self._sure(f"Cancel {run.name}?", detail, "cancel it"):
+        if await self.main.app.push_screen_wait(cancelling(run)):
             self._say(await run_commands.cancel(self.project, [run.run_id]))
 
     async def action_cancel_all(self) -> None:
@@ -113,14 +113,20 @@ class EngineCommands:
         return await self.main.app.push_screen_wait(Confirm(question, detail, yes))
 
     async def action_certify(self) -> None:
-        """The run under the cursor once more, by a tighter bound."""
-        if not self._without_run():
-            self._say(await run_commands.certify(self.project, self.run.run_id))
+        """The run under the cursor once more, by a tighter bound; asks."""
+        if not self._without_run() and await self.main.app.push_screen_wait(certifying(run := self.run)):
+            self._say(await run_commands.certify(self.project, run.run_id))
 
     async def action_attack(self) -> None:
-        """All inference attacks on the run under the cursor."""
-        if not self._without_run():
-            self._say(await run_commands.attack(self.project, self.run.run_id))
+        """All inference attacks on the run under the cursor; asks."""
+        if self._without_run():
+            return
+        run, detail = (
+            self.run,
+            "Those that it lacks are queued, on the answers that it has kept; no training is repeated.",
+        )
+        if await self._sure(f"Attack {run.name} with all?", detail, "attack it"):
+            self._say(await run_commands.attack(self.project, run.run_id))
 
     async def action_first(self) -> None:
         """Before all others that wait."""

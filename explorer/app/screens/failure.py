@@ -7,6 +7,7 @@ from textual.screen import ModalScreen
 
 from explorer.app import actions
 from explorer.app.panes.failure_sheet import FailureSheet
+from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.run_detail import RunDetail
 from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.project import run_commands
@@ -48,8 +49,13 @@ class FailedRun(SheetScreen, ModalScreen[None]):
         self.dismiss()
 
     async def action_half(self) -> None:
-        """Queue the experiment with half of the batch size and close."""
-        self.say(await run_commands.half_batch(self.app.project, self.page.run_id))
+        """Queue the experiment with half of the batch size and close; asks."""
+        run_id, half = self.page.run_id, self.page.half
+        words = f"Batches of {half} make another experiment, with an id and a row of its own."
+        question = Confirm(f"Run {self.app.project.runs[run_id].name} with half of the batch?", words, "queue it")
+        if not await self.app.push_screen_wait(question):
+            return
+        self.say(await run_commands.half_batch(self.app.project, run_id))
         self.dismiss()
 
     def action_copy(self) -> None:

@@ -9,7 +9,7 @@ from engine.run_states import RETRIED, WAITING
 from explorer.app import actions
 from explorer.app.panes.run_page import RunPage
 from explorer.app.screens.compare import push_with_twin
-from explorer.app.screens.confirm import Confirm
+from explorer.app.screens.confirm import cancelling, certifying
 from explorer.app.screens.sheet_screen import SheetScreen
 from explorer.project import run_commands
 from explorer.project.choices import SMOOTHINGS
@@ -130,13 +130,11 @@ class RunDetail(SheetScreen, Screen):
         self.say(await run_commands.retry(self.app.project, [self.page.run_id]))
 
     async def action_certify(self) -> None:
-        """Once more, by a tighter bound."""
-        self.say(await run_commands.certify(self.app.project, self.page.run_id))
+        """Once more, by a tighter bound; asks."""
+        if await self.app.push_screen_wait(certifying(self.page.run)):
+            self.say(await run_commands.certify(self.app.project, self.page.run_id))
 
     async def action_cancel(self) -> None:
-        """End it, once the person is sure."""
-        run_id = self.page.run_id
-        name = self.app.project.runs[run_id].name
-        words = "What it has saved stays; a retry goes on from there."
-        if await self.app.push_screen_wait(Confirm(f"Cancel {name}?", words, "cancel it")):
-            self.say(await run_commands.cancel(self.app.project, [run_id]))
+        """End it; asks."""
+        if await self.app.push_screen_wait(cancelling(self.page.run)):
+            self.say(await run_commands.cancel(self.app.project, [self.page.run_id]))

@@ -182,6 +182,9 @@ async def test_all_attacks_are_asked_of_a_run_that_is_done_and_of_no_other(make_
         await opened(app, pilot, until, *"with all")
         await until(pilot, lambda: found[0] in str(app.screen.query_one(CommandList).get_option_at_index(0).prompt))
         await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
+        assert not app.project.told
+        await pilot.press("y")
         await until(pilot, lambda: app.project.told)
         (request,) = app.project.told[0].runs
         assert request.experiment["inference"]["attacks"] == list(attacks_on())

@@ -27,7 +27,7 @@ def said(app):
 def asked(monkeypatch):
     """What was asked of `run_commands`, which answers `done`."""
     found = []
-    for name in ("retry", "cancel", "prioritise", "repeat_sweep"):
+    for name in ("retry", "cancel", "prioritise", "repeat_sweep", "certify", "attack"):
 
         async def note(project, what, name=name):
             found.append((name, what))
@@ -41,7 +41,6 @@ def asked(monkeypatch):
     ("action", "run", "command"),
     [
         ("engine.retry", "aa05", ("retry", ["digits-pgd-c4-e0.1-s0-aa05"])),
-        ("engine.retry-failed", "aa01", ("retry", ["digits-pgd-c4-e0.1-s0-aa05"])),
         ("engine.first", "aa06", ("prioritise", ["digits-pgd-c8-e0.1-s0-aa06"])),
     ],
 )
@@ -58,11 +57,14 @@ async def test_run_verbs_ask_for_the_run_under_the_cursor(make_app, until, asked
 @pytest.mark.parametrize(
     ("action", "commands"),
     [
+        ("engine.retry-failed", [("retry", ["digits-pgd-c4-e0.1-s0-aa05"])]),
+        ("engine.certify", [("certify", "digits-natural-c1-s0-aa01")]),
+        ("engine.attack", [("attack", "digits-natural-c1-s0-aa01")]),
         ("engine.repeat", [("repeat_sweep", "digits-natural-c1-s0-aa01")]),
         ("engine.cancel-all", [("cancel", ["digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c8-e0.1-s0-aa06"])]),
     ],
 )
-async def test_what_concerns_many_runs_asks_first(make_app, until, asked, action, commands):
+async def test_what_concerns_many_runs_or_makes_work_asks_first(make_app, until, asked, action, commands):
     app = make_app(link="engine")
     async with app.run_test(size=(120, 40)) as pilot:
         main = await ready(app, pilot, until, "aa01")

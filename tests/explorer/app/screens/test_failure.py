@@ -7,6 +7,7 @@ from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
 from explorer.app.panes.runs import RunsPane
+from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.run_detail import RunDetail
 
@@ -103,7 +104,10 @@ async def test_half_of_the_batch_is_submitted_to_the_same_sweep(failed):
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         await pilot.press("b")
-        await until(pilot, lambda: not isinstance(app.screen, FailedRun))
+        await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
+        assert not app.project.told
+        await pilot.press("y")
+        await until(pilot, lambda: not isinstance(app.screen, (Confirm, FailedRun)))
         (submit,) = app.project.told
         assert submit.sweep == "demo"
         assert submit.runs[0].experiment["recipe"]["batch_size"] == spec()["recipe"]["batch_size"] // 2

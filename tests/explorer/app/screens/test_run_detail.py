@@ -8,6 +8,7 @@ from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
 from explorer.app.panes.runs import RunsPane
+from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.run_detail import RunDetail
 
 FINISHED, RUNNING, FAILED = ("digits-pgd-c1-e0.1-s0-aa03", "digits-pgd-c2-e0.1-s0-aa04", "digits-pgd-c4-e0.1-s0-aa05")
@@ -103,6 +104,10 @@ async def test_a_tighter_bound_is_asked_for_and_its_run_named(make_app, project_
         page = await opened(pilot)
         assert ("b certify" in page.keys(118)) is bool(told)
         await pilot.press("b")
+        if told:
+            await until(pilot, lambda: isinstance(app.screen, Confirm) and app.screen.focused)
+            assert not app.project.told
+            await pilot.press("y")
         await until(pilot, lambda: len(app._notifications) == told)
         assert len(app.project.told) == told
         for command, notice in zip(app.project.told, app._notifications, strict=True):
