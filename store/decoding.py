@@ -11,6 +11,7 @@ from store.queries import QUERIES
 from store.rows import (
     BETWEEN_WARNINGS,
     HEADLINE_VIEWS,
+    PLAIN_VIEWS,
     RULES,
     SPLITS,
     ExposedExample,
@@ -18,7 +19,7 @@ from store.rows import (
     ViewKey,
     column_of,
 )
-from store.summaries import Summary, ViewsRow
+from store.summaries import SeedsFact, Summary, ViewsRow
 
 Read = Callable[[Sequence[Any]], Any]
 
@@ -47,12 +48,14 @@ WIDE: dict[tuple[type[Any], str], Mapping[Any, str]] = {
     (Run, "leaks"): {view: f"{view}_leaks" for view in HEADLINE_VIEWS},
     (ExposedExample, "confidences"): {view: f"{view}_confidence" for view in VIEWS},
     (ExposedExample, "risks"): {view: f"{view}_risk" for view in VIEWS},
+    (SeedsFact, "accuracies"): {(view, split): column_of(view, split) for view in PLAIN_VIEWS for split in SPLITS},
     (ViewsRow, "numbers"): _ALL,
     (ViewsRow, "papers"): {key: f"paper_{column}" for key, column in _ORACLE.items()},
 }
 """Fields that stand for several columns: the column of each key."""
 TEXTS: dict[str, Callable[[str | None], Any]] = {
     "warnings": lambda text: tuple(text.split(BETWEEN_WARNINGS)) if text else (),
+    "by_seed": lambda text: {int(seed): value for seed, value in json.loads(text or "{}").items()},
     **dict.fromkeys(("warned_views", "sweeps"), lambda text: tuple(text.split()) if text else ()),
     **dict.fromkeys(("spec", "place", "versions", "own_settings"), lambda text: json.loads(text) if text else {}),
 }

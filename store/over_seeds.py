@@ -4,8 +4,9 @@ import json
 
 from engine.registry import CERTIFICATIONS, CERTIFIED, DATASETS, DEFENSES, HEADLINE, NATURAL
 from engine.spec.recipes import STEP_NUMBERS
-from store.rows import HEADLINE_VIEWS, RULES, SPLITS, column_of
+from store.rows import HEADLINE_VIEWS, PLAIN_VIEWS, RULES, SPLITS, column_of
 from store.statements import TOLD, TOLD_OF_T, all_of, certification, joined
+from store.student import EXPANSION, T, Z
 from store.summaries import FEWEST_SEEDS
 
 # Runs are seeds of one setting only where everything but the seed is the same. `settings` tells apart those that the
@@ -20,6 +21,7 @@ _FINISHED = f"""
 chosen AS (
     SELECT run_id, dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, seed, setting,
         json_extract_string(spec, '$.data.size') AS size, {certification("runs")} AS certification,
+        CAST(json_extract(spec, '$.recipe.steps') AS BIGINT) AS steps,
         substr(md5(json_merge_patch(
             json_merge_patch(spec, '{{"seed": null, "capacity": null, "epsilon": null, "evaluation":
                 {{"epsilon": null, "certification": null}}, "data": {{"name": null, "train_fraction": null}}}}'),
@@ -72,22 +74,8 @@ _SAME_SETTING = (
 
 _SETTING = "dataset, network, defense, epsilon, evaluation_epsilon, train_fraction, capacity, certification"
 _SETTING_OF_G = ", ".join(f"g.{name}" for name in _SETTING.split(", "))
-# Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; above, Cornish and Fisher's expansion
-# (Abramowitz and Stegun 26.7.5), good to 1e-6 there.
-_T = (
-    "12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146, "
-    "2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274, "
-    "2.200985160091639, 2.1788128296672284, 2.1603686564627913, 2.144786687917804, 2.131449545559776, "
-    "2.1199052992212546, 2.1098155778333156, 2.1009220402410382, 2.0930240544083087, 2.085963447265864, "
-    "2.0796138447276795, 2.0738730679040254, 2.0686576104190486, 2.0638985616280245, 2.0595385527532972, "
-    "2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378"
-)
-_Z = 1.959963984540054
-_STUDENT = (
-    f"coalesce([{_T}][n_seeds - 1], {_Z} + {(_Z**3 + _Z) / 4} / (n_seeds - 1)"
-    f" + {(5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / 96} / (n_seeds - 1) ** 2"
-    f" + {(3 * _Z**7 + 19 * _Z**5 + 17 * _Z**3 - 15 * _Z) / 384} / (n_seeds - 1) ** 3)"
-)
+_ABOVE = " + ".join(f"{term} / (n_seeds - 1) ** {power}" for power, term in enumerate(EXPANSION, start=1))
+_STUDENT = f"coalesce([{', '.join(map(str, T))}][n_seeds - 1], {Z} + {_ABOVE})"
 # Summed in the order of the seeds, so that the last digit is always the same.
 _BY_SEED = "ORDER BY c.seed, c.run_id"
 _VALUES = (
@@ -121,8 +109,8 @@ statistics AS (
 )"""
 _SUMMARY = "g.mean, g.std, g.ci_low, g.ci_high, g.ci_over, g.n_seeds, g.n_leaking"
 _WILSON = (
-    f"(accuracy + {_Z**2 / 2} / n {{}} {_Z} * sqrt(accuracy * (1 - accuracy) / n + {_Z**2 / 4} / n / n))"
-    f" / (1 + {_Z**2} / n)"
+    f"(accuracy + {Z**2 / 2} / n {{}} {Z} * sqrt(accuracy * (1 - accuracy) / n + {Z**2 / 4} / n / n))"
+    f" / (1 + {Z**2} / n)"
 )
 """An end of the interval of an accuracy over examples (Wilson 1927), as `engine.wilson.wilson_interval`."""
 _ACCURACIES = f"""
@@ -163,6 +151,36 @@ _CURVE_ORDER = (
 )
 CAPACITY_ORDER = _CURVE_ORDER.format("epsilon, evaluation_epsilon", "capacity")
 EPSILON_ORDER = _CURVE_ORDER.format("capacity", "epsilon, evaluation_epsilon")
+
+_PLAIN = [(view, split) for view in PLAIN_VIEWS for split in SPLITS]
+_RIGHT = ", ".join(
+    f"max(accuracy) FILTER ((view, split) = ('{view}', '{split}')) AS {column_of(view, split)}"
+    for view, split in _PLAIN
+)
+_RIGHT_MEANS = ", ".join(f"avg(a.{name}) AS {name}" for name in (column_of(*key) for key in _PLAIN))
+_RIGHT_OF_G = ", ".join(f"g.{column_of(*key)}" for key in _PLAIN)
+BY_SEED = f"""
+WITH {_FINISHED}, facts AS (
+    SELECT * EXCLUDE metric, metric AS measure FROM leakage WHERE class_label IS NULL
+), right_answers AS (SELECT run_id, {_RIGHT} FROM accuracies GROUP BY run_id
+), grouped AS (
+    SELECT {_SETTING}, f.attack, f.view, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING}, {_IN_WORDS},
+        min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, min(c.steps) AS steps,
+        CAST(to_json(map(list(CAST(c.seed AS VARCHAR) {_BY_SEED}), list(f.value {_BY_SEED}))) AS VARCHAR) AS by_seed,
+        {_RIGHT_MEANS}, c.size, c.settings, {_WARNINGS}
+    FROM chosen c JOIN facts f ON f.run_id = c.run_id LEFT JOIN right_answers a ON a.run_id = c.run_id {_TOLD}
+    {{where}}
+    GROUP BY ALL
+), {_STATISTICS}
+SELECT {_SETTING_OF_G}, g.attack, g.view, g.threshold_rule, g.measure, {_SUMMARY}, g.n_member, g.n_nonmember, g.steps,
+    g.by_seed, {_RIGHT_OF_G}, g.size, g.setting, g.settings, g.warnings
+FROM statistics g"""
+"""One row per setting and fact of leakage on all classes, with the value of each seed: for comparing settings."""
+
+BY_SEED_ORDER = (
+    "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, epsilon, evaluation_epsilon, "
+    "capacity, measure, view, attack, threshold_rule"
+)
 
 CLASSES = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (

@@ -20,7 +20,7 @@ from store.rows import (
     Score,
     WarningFact,
 )
-from store.summaries import ClassFact, CurvePoint, ViewsRow
+from store.summaries import ClassFact, CurvePoint, SeedsFact, ViewsRow
 
 PAGE = 1000
 """Rows of a paged query where no limit is asked for."""
@@ -52,6 +52,7 @@ QUERIES: dict[str, NamedQuery] = {
     "capacity": NamedQuery(CurvePoint, over_seeds.CURVE, over_seeds.CAPACITY_ORDER, _FINISHED | _FACTS),
     "epsilon": NamedQuery(CurvePoint, over_seeds.CURVE, over_seeds.EPSILON_ORDER, _FINISHED | _FACTS),
     "classes": NamedQuery(ClassFact, over_seeds.CLASSES, over_seeds.CLASSES_ORDER, _FINISHED | _FACTS),
+    "by_seed": NamedQuery(SeedsFact, over_seeds.BY_SEED, over_seeds.BY_SEED_ORDER, _FINISHED | _FACTS),
     "views": NamedQuery(ViewsRow, over_seeds.VIEWS, over_seeds.VIEWS_ORDER, _FINISHED),
     "accuracies": NamedQuery(
         AccuracyFact, statements.ACCURACIES, "run_id, view, split", statements.fact_filters("a", "view", "split")
@@ -116,7 +117,7 @@ QUERIES: dict[str, NamedQuery] = {
         PublishedFact, statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS
     ),
 }
-TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences"))
+TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences", "by_seed"))
 """What can be exported."""
 
 

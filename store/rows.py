@@ -8,10 +8,12 @@ was chosen on the very examples or on others. Shares are between 0 and 1; None: 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from engine.registry import headline_views
+from engine.registry import CERTIFIED, headline_views
 
 HEADLINE_VIEWS = headline_views()
 """Views whose numbers stand in the list of runs and in the table of views; `accuracies` and `leakage` have all."""
+PLAIN_VIEWS = tuple(view for view in HEADLINE_VIEWS if view != CERTIFIED)
+"""Of these, views that every run answers, whatever bounds there are of its network."""
 SPLITS = ("train", "test")
 RULES = {"oracle": "inference_accuracy", "heldout": "heldout_inference_accuracy"}
 """Threshold rules of the confidence attack -> how their columns end."""

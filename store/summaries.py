@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from store.rows import ViewKey
+from store.rows import PLAIN_VIEWS, SPLITS, ViewKey
 
 FEWEST_SEEDS = 3
 """Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
@@ -60,6 +60,42 @@ class CurvePoint(NamedTuple):
     def leaks(self) -> bool | None:
         """Whether it is told apart from a guess in most of the seeds."""
         return in_most_seeds(self.n_leaking, self.n_seeds)
+
+
+class SeedsFact(NamedTuple):
+    """One fact of leakage of a setting on all classes, with the value of each seed."""
+
+    dataset: str
+    network: str
+    defense: str
+    epsilon: float
+    evaluation_epsilon: float
+    train_fraction: float
+    capacity: float
+    certification: str | None
+    attack: str
+    view: str
+    threshold_rule: str
+    measure: str
+    mean: float
+    std: float | None
+    ci_low: float | None
+    ci_high: float | None
+    ci_over: str | None
+    n_seeds: int
+    n_leaking: int | None
+    n_member: int
+    n_nonmember: int
+    """The fewest of all seeds."""
+    steps: int | None
+    """Updates trained for."""
+    by_seed: Mapping[int, float]
+    accuracies: Mapping[ViewKey, float]
+    """On both splits in the plain views, means over the seeds."""
+    size: str | None
+    setting: str | None
+    settings: str
+    warnings: tuple[str, ...]
 
 
 class ClassFact(NamedTuple):
@@ -128,6 +164,12 @@ class ViewsRow(NamedTuple):
     def leaks(self, key: ViewKey) -> bool | None:
         """Whether a number is told apart from a guess in most of the seeds; None where that means nothing."""
         return in_most_seeds(self.numbers[key].n_leaking, self.n_seeds)
+
+
+def collapsed(accuracies: Mapping[ViewKey, float]) -> bool:
+    """Whether a model gives one class to every image, by its accuracies: most are wrong, and no attack changes any."""
+    benign, attacked = ([accuracies.get((view, split)) for split in SPLITS] for view in PLAIN_VIEWS)
+    return benign == attacked and benign[0] is not None and benign[0] < 0.5
 
 
 def in_most_seeds(n_leaking: int | None, n_seeds: int) -> bool | None:

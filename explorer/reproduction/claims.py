@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.registry import BENIGN, CERTIFIED, DEFENSES, NATURAL
-from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import JOINT, SINGLE, Setting
 from explorer.reproduction.verdicts import natural_beside
 from explorer.results import text
 from explorer.results.attack_table import AUC, LOW_RATES
+from explorer.results.numbers import Number
 from store.rows import ViewKey
 
 Pair = tuple[str, Number | None, Number | None, tuple[int, int]]

@@ -9,11 +9,11 @@ from typing import Any
 
 from explorer.reproduction import claims, summary, verdicts
 from explorer.reproduction.claims import STRATEGIES, Finding
-from explorer.reproduction.numbers import EXAMPLES, SEEDS, Number
 from explorer.reproduction.settings import ON_TARGETS, Setting, day
 from explorer.reproduction.verdicts import NUMBERS, UNPRINTED, Compared
 from explorer.results import marks, text
 from explorer.results.attack_table import AUC, LOW_RATES
+from explorer.results.numbers import EXAMPLES, SEEDS, Number
 from explorer.results.rendering import markdown
 from explorer.results.table import of_rows
 from explorer.results.views_table import words_of

@@ -9,11 +9,11 @@ from engine.spec.experiment import Data, Experiment
 from engine.spec.recipes import SCALES, recipe_for
 from explorer.project.result_source import ResultSource
 from explorer.reproduction import authors
-from explorer.reproduction.numbers import SEEDS, Number
 from explorer.results import text
 from explorer.results.attack_table import AUC, Statistic
-from store.rows import HEADLINE_VIEWS, SPLITS, LeakageFact, Run, ViewKey
-from store.summaries import CurvePoint, ViewsRow
+from explorer.results.numbers import SEEDS, Number
+from store.rows import SPLITS, LeakageFact, Run, ViewKey
+from store.summaries import CurvePoint, ViewsRow, collapsed
 
 RULE = "oracle"
 """The paper's threshold rule."""
@@ -74,10 +74,8 @@ class Setting:
 
     @property
     def collapsed(self) -> bool:
-        """Whether it gives one class to every image, by its accuracies: most are wrong, and no attack changes any."""
-        benign, attacked = ([self.row.numbers.get((view, split)) for split in SPLITS] for view in HEADLINE_VIEWS[:2])
-        shares = [[own and own.mean for own in found] for found in (benign, attacked)]
-        return shares[0] == shares[1] and shares[0][0] is not None and shares[0][0] < 0.5
+        """Whether it gives one class to every image (`store.summaries.collapsed`)."""
+        return collapsed({key: own.mean for key, own in self.row.numbers.items()})
 
     def number(self, view: str, kind: str) -> Number | None:
         """An accuracy on a split, or what the confidence attack infers with a threshold chosen by a rule."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from explorer.reproduction.numbers import Number
 from explorer.reproduction.settings import Setting
 from explorer.results.natural_twin import naturals
+from explorer.results.numbers import Number
 from explorer.results.views_table import ACCURACIES, INFERENCE
 from store.rows import ViewKey
 

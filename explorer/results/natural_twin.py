@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from engine.registry import NATURAL
 from store.rows import Run
+from store.summaries import SeedsFact
 
+Model = TypeVar("Model", Run, SeedsFact)
 SAME = ("dataset", "network", "size", "train_fraction", "capacity")
 """Columns in which a natural twin is like its robust run: the images and the network."""
 _STEPS = re.compile(r"steps ")
@@ -14,8 +17,8 @@ _MEMBERS = re.compile(r"members ")
 """Words about how members were drawn, which twins share."""
 
 
-def naturals(run: Run, runs: Iterable[Run]) -> list[Run]:
-    """The natural runs of a run's images and network that were treated as it was; none for a natural run.
+def naturals(run: Model, runs: Iterable[Model]) -> list[Model]:
+    """The natural runs, or settings, of a run's images and network that were treated as it was; none for a natural one.
 
     Their members were drawn alike, and they depart from their recipe in nothing that the run does not. Of several kinds
     those stay that were attacked with the run's epsilon, then those that share most of its departures (a temperature),
@@ -32,9 +35,9 @@ def naturals(run: Run, runs: Iterable[Run]) -> list[Run]:
         and all(getattr(other, name) == getattr(run, name) for name in SAME)
         and drawn <= _departures(other) <= own
     ]
-    likeness = {other.run_id: _likeness(run, other) for other in found}
-    best = max(likeness.values(), default=None)
-    return [other for other in found if likeness[other.run_id] == best]
+    likeness = [_likeness(run, other) for other in found]
+    best = max(likeness, default=None)
+    return [other for other, own in zip(found, likeness, strict=True) if own == best]
 
 
 def natural_twin(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -44,12 +47,12 @@ def natural_twin(run: Run, runs: Sequence[Run]) -> Run | None:
     return max(twins, key=lambda other: (other.seed == run.seed, other.submission), default=None)
 
 
-def _departures(run: Run) -> set[str]:
+def _departures(run: Model) -> set[str]:
     words = run.setting.split(", ") if run.setting else []
     return {word for word in words if not _STEPS.match(word)}
 
 
-def _likeness(run: Run, other: Run) -> tuple[bool, int, float]:
+def _likeness(run: Model, other: Model) -> tuple[bool, int, float]:
     same_attack = other.evaluation_epsilon == run.evaluation_epsilon
     steps = sorted((run.steps, other.steps))
     return same_attack, len(_departures(other)), steps[0] / max(steps[1], 1)

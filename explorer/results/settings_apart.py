@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from explorer.results import text
-from store.summaries import ClassFact, CurvePoint
+from store.summaries import ClassFact, CurvePoint, SeedsFact
 
-Fact = TypeVar("Fact", CurvePoint, ClassFact)
+Fact = TypeVar("Fact", CurvePoint, ClassFact, SeedsFact)
 SETTING = (
     *("dataset", "network", "size", "defense", "epsilon", "evaluation_epsilon", "train_fraction", "capacity"),
     *("certification", "setting", "settings"),

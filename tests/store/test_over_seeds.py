@@ -7,6 +7,8 @@ from scipy import stats
 
 from engine.events import ClassNames
 from engine.wilson import wilson_interval
+from store.decoding import decode
+from store.summaries import collapsed
 
 
 @pytest.fixture
@@ -201,3 +203,23 @@ def test_steps_that_follow_a_rule_make_one_curve(store, experiment, log, change)
         curves.setdefault((row["setting"], row["settings"]), []).append(row["capacity"])
     assert sorted(curves.values()) == [[1.0]] * (3 if change else 2) + [[1.0, 2.0, 4.0]]
     assert ("steps 10 * capacity", [1.0, 2.0, 4.0]) in [(words, found) for (words, _), found in curves.items()]
+
+
+def test_facts_by_seed_have_the_value_of_each_seed_the_steps_and_the_accuracies(store, sweep):
+    (row,) = [
+        row
+        for row in decode("by_seed", *store.query("by_seed", view="benign", threshold_rule="oracle"))
+        if (row.defense, row.capacity, row.measure) == ("pgd", 2.0, "inference_accuracy")
+    ]
+    assert row.by_seed == pytest.approx({0: 0.7, 1: 0.71, 2: 0.72})
+    assert (row.n_seeds, row.n_member, row.n_nonmember) == (3, 6, 4)
+    assert row.steps == sweep[0].recipe.steps
+    assert row.accuracies["benign", "test"] == pytest.approx(0.71)
+    assert not collapsed(row.accuracies)
+
+
+def test_a_model_that_gives_one_class_to_every_image_has_collapsed():
+    one_class = {(view, split): 0.1 for view in ("benign", "adversarial") for split in ("train", "test")}
+    assert collapsed(one_class)
+    assert not collapsed(one_class | {("adversarial", "test"): 0.05})
+    assert not collapsed({})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from explorer.reproduction.numbers import Number
+from explorer.results.numbers import Number
 
 
 def test_a_difference_has_a_sign_where_its_interval_keeps_clear_of_zero():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from store.student import t_95
 from store.summaries import FEWEST_SEEDS
 
 SEEDS, EXAMPLES = "seeds", "examples"
@@ -66,6 +67,4 @@ def _student(values: list[float]) -> float | None:
     """Half of the 95 % interval of a mean; None of too few values."""
     if len(values) < FEWEST_SEEDS:
         return None
-    from scipy.special import stdtrit
-
-    return float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / math.sqrt(len(values))
+    return t_95(len(values) - 1) * stdev(values) / math.sqrt(len(values))
