@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import click
@@ -12,7 +13,9 @@ from engine.printing import within
 from engine.run_states import RETRIED
 from engine.service.project import Project
 from engine.text import printable
+from engine.validation import require
 from explorer.cli import options
+from explorer.project.found import found
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.run_tracking import unfinished_attacks
 from explorer.results import (
@@ -24,11 +27,16 @@ from explorer.results import (
     run_table,
     text,
 )
+from explorer.results.finding import LeakageFinding
+from explorer.results.rendering import markdown as markdown_table
 from explorer.results.rendering import plain
 from explorer.results.run_folder import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
 from store.rows import Run
+
+FINDING, LONG = "finding", 200
+"""What `show` calls it, and cells of its line where there is no terminal."""
 
 
 @click.command()
@@ -56,24 +64,49 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
 
 
 @click.command()
-@click.argument("what", metavar="RUN|TABLE")
+@click.argument("what", metavar="RUN|TABLE|finding")
+@click.argument("of", metavar="[RUN|SWEEP]", required=False)
+@click.option("--markdown", is_flag=True, help="The finding as Markdown, for a lab book.")
 @options.project
-def show(what: str, project: Project) -> None:
+def show(what: str, of: str | None, markdown: bool, project: Project) -> None:
     """Show one run: settings, accuracies, leakage. RUN may be any part of its name that is unique.
 
     \b
-    Or a table over the seeds of all finished runs:
+    Or the finding, of all finished runs, of a sweep or of a run beside its natural twin:
+    finding    how much more a robust model leaks than a natural one: in words, and the table behind it
+
+    \b
+    Or a table over the seeds of all finished runs, or of a sweep's:
     views      accuracy and leakage of each view, beside the paper's own: its Tables 8 to 10
     capacity   accuracy and leakage over capacity
     epsilon    the same over epsilon
     classes    leakage class by class
     """  # noqa: D301
     with results(project) as asked:
-        if what not in over_seeds.TABLES:
+        if what == FINDING:
+            _show_finding(found(asked, of), markdown)
+        elif what in over_seeds.TABLES:
+            _show_table(asked, what, of)
+        else:
+            require(of is None, f"show {what}", of, "nothing more behind a run")
             _show_run(asked, find_run(asked, what), project)
-            return
-        table = over_seeds.TABLES[what]
-        rows = asked.query(what, **table.asked)
+
+
+def _show_finding(told: LeakageFinding | None, as_markdown: bool) -> None:
+    if told is None:
+        click.echo("no finished runs with leakage", err=True)
+        return
+    if as_markdown:
+        words = [f"**{told.line(LONG)}**", " ".join(told.sentences()), markdown_table(told.table())]
+    else:
+        said = textwrap.fill(" ".join(told.sentences()), marks.LINE, break_on_hyphens=False)
+        words = [told.line(options.width() or LONG), said, plain(told.table(), options.width())]
+    click.echo("\n\n".join(words))
+
+
+def _show_table(asked: ResultSource, what: str, of: str | None) -> None:
+    table = over_seeds.TABLES[what]
+    rows = asked.query(what, **table.asked, sweep=of)
     if not rows:
         click.echo("no finished runs", err=True)
         return
@@ -114,19 +147,19 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
     full precision: mia-explore export exposed --run RUN
     """
     with results(project) as asked:
-        found = find_run(asked, run)
-        rows = exposed_table.most_exposed(asked.query, found.run_id, top, view)
-    if nothing := exposed_table.why_none(rows, found.state):
-        click.echo(f"{found.run_id} ({found.state}): {nothing}", err=True)
+        own = find_run(asked, run)
+        rows = exposed_table.most_exposed(asked.query, own.run_id, top, view)
+    if nothing := exposed_table.why_none(rows, own.state):
+        click.echo(f"{own.run_id} ({own.state}): {nothing}", err=True)
         return
     there = exposed_table.views(rows)
     if view is not None and view not in there:
-        raise StoreError(f"{found.run_id} has no {view} view; it has {', '.join(there)}")
+        raise StoreError(f"{own.run_id} has no {view} view; it has {', '.join(there)}")
     shown = [view] if view else there
-    click.echo(f"{found.run_id}: its most exposed training images\n")
-    _tell_warnings(found)
+    click.echo(f"{own.run_id}: its most exposed training images\n")
+    _tell_warnings(own)
     click.echo(plain(exposed_table.table(rows, shown), options.width()))
-    pictures = project.run_folder(found.run_id) / EXPOSED
+    pictures = project.run_folder(own.run_id) / EXPOSED
     if pictures.is_dir():
         click.echo(f"pictures of the first of them: {pictures}")
 

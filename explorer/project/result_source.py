@@ -56,14 +56,17 @@ def results(project: Project) -> Iterator[ResultSource]:
         yield ResultSource(client.call)
 
 
-def find_run(results: ResultSource, name: str) -> Run:
-    """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one."""
+def find_run(results: ResultSource, name: str, what: str = "run") -> Run:
+    """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one.
+
+    what: that was looked for, in words.
+    """
     require(name != "", "run", name, "a run's name or a part of it")
     runs = results.query("runs")
     exact = [run for run in runs if run.run_id == name]
     matches = exact or [run for run in runs if name in run.run_id]
     if len(matches) != 1:
         some = ", ".join(run.run_id for run in matches[:4])
-        said = f"{len(matches)} runs match: {some} …" if matches else "no run matches; `mia-explore ls` lists them"
+        said = f"{len(matches)} runs match: {some} …" if matches else f"no {what} matches; `mia-explore ls` lists them"
         raise StoreError(f"{name}: {said}")
     return results.query("run", run_id=matches[0].run_id)[0]

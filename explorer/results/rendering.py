@@ -127,6 +127,6 @@ def _plain_lines(table: Table, width: int | None) -> Iterator[str]:
 def markdown(table: Table) -> str:
     """The lines of a Markdown table, without the words below it."""
     table = table.merged().filled()
-    cells = [[cell.whole if cell else "" for cell in row] for row in table.rows]
+    cells = [[cell.whole.replace("|", "\\|") if cell else "" for cell in row] for row in table.rows]
     heads = [column.heading for column in table.columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *cells))
