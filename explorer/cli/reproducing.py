@@ -1,7 +1,6 @@
-"""Commands that put our numbers beside the paper's: reproduce, figure."""
+"""The command that puts our numbers beside the paper's: reproduce."""
 
 import sys
-import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -15,12 +14,12 @@ from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
 from engine.text import printable
-from engine.validation import SpecError, require, require_known
+from engine.validation import SpecError, require_known
 from explorer.cli import options
 from explorer.cli.watching import INTERRUPTED, wait
 from explorer.project.result_source import results
 from explorer.project.submitting import data_folder, place_here, submission
-from explorer.reproduction import claims, figures, page, settings, verdicts
+from explorer.reproduction import claims, page, settings, verdicts
 from explorer.results.marks import FLOOR
 
 LISTING = "runs.csv"
@@ -117,22 +116,4 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     click.echo(f"  files: {printable(str(folder / name))}.md, .csv")
 
 
-@click.command()
-@click.argument("preset")
-@click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg, .pdf or .png.")
-@options.project
-def figure(preset: str, target: str, project: Project) -> None:
-    """Draw a preset's finished runs for a paper: inference accuracy over capacity, epsilon or method, by view.
-
-    PRESET may be any sweep of the project. Crosses are the paper's own numbers, bars 95 % intervals over seeds.
-    """
-    with results(project) as asked:
-        rows = asked.query("capacity", sweep=preset, **figures.ASKED)
-    rows = [row for row in rows if row.view in figures.VIEWS]
-    require(bool(rows), "figure", preset, "a sweep with finished runs; `mia-explore ls` lists them")
-    title = sweeps.presets().get(preset, {}).get("description", preset)
-    figures.save(figures.draw(rows, textwrap.fill(title, 70)), Path(target))
-    click.echo(f"{target}: {len(rows)} numbers of {preset}", err=True)
-
-
-COMMANDS = (reproduce, figure)
+COMMANDS = (reproduce,)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "pdf", "png")
 VIEWS = headline_views()
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#9467BD")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 NATURAL = "#777777"
 COLUMNS = ("capacity", "epsilon")
@@ -33,13 +33,8 @@ ASKED = {"measure": "inference_accuracy", "attack": registry.HEADLINE, "threshol
 
 def draw(rows: Sequence[CurvePoint], title: str) -> "Figure":
     """The figure of one preset's rows of the query `capacity`; there is one at least."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    mpl.rcParams["svg.hashsalt"] = "mia-explore"
-    mpl.rcParams["svg.fonttype"] = "none"
     views = [view for view in VIEWS if any(row.view == view for row in rows)]
-    figure = Figure(figsize=(1.2 + 3.4 * len(views), 3.2), layout="constrained")
+    figure = blank(1.2 + 3.4 * len(views), 3.2)
     panels = figure.subplots(1, len(views), sharey=True, squeeze=False)[0]
     by = axis_of(rows)
     rows = [row for row in rows if by == "defense" or place(row, by) is not None]
@@ -52,6 +47,16 @@ def draw(rows: Sequence[CurvePoint], title: str) -> "Figure":
         panels[0].legend(fontsize=7, frameon=False)
     figure.suptitle(title, fontsize=9)
     return figure
+
+
+def blank(width: float, height: float) -> "Figure":
+    """An empty figure of so many inches, whose SVG has text as text and is the same each time."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "mia-explore"
+    mpl.rcParams["svg.fonttype"] = "none"
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: "Figure", path: Path) -> None:

@@ -12,8 +12,9 @@ from engine.registry import ATTACKS, HEADLINE
 from explorer.results import marks, text
 from explorer.results.natural_twin import naturals
 from explorer.results.numbers import EXAMPLES, SEEDS, Number
-from explorer.results.settings_apart import by_setting
+from explorer.results.settings_apart import SETTING, by_setting
 from explorer.results.table import Cell, Column, Table, of
+from store.rows import Run
 from store.summaries import FEWEST_SEEDS, SeedsFact, collapsed, in_most_seeds
 
 QUERY = "by_seed"
@@ -256,6 +257,12 @@ def finding(rows: Iterable[SeedsFact], among: Iterable[SeedsFact] | None = None)
             if every := [each for each in every if each]:
                 return LeakageFinding(tuple(sorted(every, key=lambda each: each.clearness, reverse=True)))
     return None
+
+
+def is_of_setting(run: Run, row: SeedsFact, seed: int) -> bool:
+    """Whether a run is that seed of the setting, as far as its columns say."""
+    names = [name for name in SETTING if name != "settings"]
+    return run.seed == seed and all(getattr(run, name) == getattr(row, name) for name in names)
 
 
 def _of_settings(measure: LeakageMeasure, rows: Iterable[SeedsFact]) -> list[list[SeedsFact]]:

@@ -1,0 +1,100 @@
+"""Commands that draw results for others: figure."""
+
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.registry import ATTACKS
+from engine.service.project import Project
+from engine.spec import sweeps
+from engine.text import printable
+from engine.validation import SpecError, require
+from explorer.charts.kinds_of_chart import DRAW, drawing_of
+from explorer.cli import options
+from explorer.project import metrics
+from explorer.project.answered_project import AnsweredProject
+from explorer.project.choices import Choices
+from explorer.project.result_source import ResultSource, find_run, results
+from explorer.reproduction import chart_figure, figures
+from explorer.results import text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SCALES = {"roc": "log xy"}
+"""Of charts that are not drawn on linear axes."""
+PLAIN_Y = {"roc": "true positive rate %", "history": "", "histogram": "share of the examples %"}
+"""What y is where it is not the chosen number."""
+
+
+@click.command()
+@click.argument("sweep", required=False)
+@click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg, .pdf or .png.")
+@click.option("--chart", "kind", type=click.Choice(tuple(DRAW)), help="The app's chart in place of panels.")
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="For ROC: this run; else the finding's two.")
+@click.option("--metric", type=click.Choice(tuple(metrics.BY_ID)), help="The number; else the finding's.")
+@click.option("--attack", type=click.Choice(tuple(ATTACKS)), help="The attack that finds it.")
+@click.option("--view", type=click.Choice(text.VIEWS), help="The answers that it reads.")
+@options.project
+def figure(
+    sweep: str | None,
+    target: str,
+    kind: str | None,
+    runs: tuple[str, ...],
+    metric: str | None,
+    attack: str | None,
+    view: str | None,
+    project: Project,
+) -> None:
+    """Draw a sweep's finished runs for a paper: inference accuracy over capacity, epsilon or method, by view.
+
+    SWEEP may be a preset or any sweep of the project. Crosses are the paper's own numbers, bars 95 % intervals.
+    With --chart the very series of that chart of the app, of the whole project without a SWEEP.
+
+    \b
+    mia-explore figure figure3 -o figure3.pdf
+    mia-explore figure --chart roc -o roc.pdf          natural against robust on log axes
+    mia-explore figure --chart trade-off --metric auc -o price.svg
+    """  # noqa: D301
+    chosen = {"--run": runs, "--metric": metric, "--attack": attack, "--view": view}
+    with results(project) as asked:
+        if kind:
+            answered = AnsweredProject(project, asked, sweep)
+            wanted = {"metric": metric, "attack": attack, "leak_view": view}
+            choices = replace(answered.choices(), **{name: value for name, value in wanted.items() if value})
+            if runs:
+                ids = [find_run(asked, name).run_id for name in runs]
+                choices = replace(choices, marked=ids, current=ids[0])
+            drawn, said = chart(kind, answered, choices)
+        else:
+            require(sweep is not None, "figure", "", "a SWEEP, or --chart")
+            for name, value in chosen.items():
+                require(not value, f"figure: {name}", value, "nothing without --chart")
+            drawn, said = panels(asked, sweep)
+    figures.save(drawn, Path(target))
+    click.echo(f"{printable(target)}: {said}", err=True)
+
+
+def panels(asked: ResultSource, sweep: str) -> tuple["Figure", str]:
+    """A panel for each view, and what they show."""
+    rows = asked.query("capacity", sweep=sweep, **figures.ASKED)
+    rows = [row for row in rows if row.view in figures.VIEWS]
+    require(bool(rows), "figure", sweep, "a sweep with finished runs; `mia-explore ls` lists them")
+    title = sweeps.presets().get(sweep, {}).get("description", sweep)
+    return figures.draw(rows, textwrap.fill(title, 70)), f"{len(rows)} numbers of {sweep}"
+
+
+def chart(kind: str, project: AnsweredProject, choices: Choices, **style: str) -> tuple["Figure", str]:
+    """One of the app's charts, and its title; `SpecError` where there is nothing to draw."""
+    choices = replace(choices, scale=SCALES.get(kind, choices.scale))
+    drawing = drawing_of(kind, project, choices, list(project.runs.values()))
+    if drawing.chart is None:
+        raise SpecError(f"figure --chart {kind}: {drawing.empty[0]}")
+    y_label = PLAIN_Y.get(kind, f"{metrics.of(choices).title} %")
+    return chart_figure.draw(drawing.chart, textwrap.fill(drawing.title, 80), y_label, **style), drawing.title
+
+
+COMMANDS = (figure,)

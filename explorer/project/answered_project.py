@@ -1,0 +1,46 @@
+"""A project's results as they are, for charts outside the app: every question is answered at once, nothing changes."""
+
+from typing import Any
+
+from engine.service.project import Project
+from explorer.project.choices import Choices
+from explorer.project.found import found
+from explorer.project.open_project import OpenProject
+from explorer.project.result_source import ResultSource
+from explorer.results.finding import Excess, LeakageFinding, is_of_setting
+from store.rows import Run
+
+
+class AnsweredProject(OpenProject):
+    """The finished runs of a project, or of one of its sweeps."""
+
+    def __init__(self, project: Project, asked: ResultSource, sweep: str | None = None):
+        super().__init__(project, read_only=True)
+        self._asked = asked
+        self._put(asked.query("runs", sweep=sweep, state="done"), ())
+        self.finding: LeakageFinding | None = found(asked, sweep)
+
+    def rows(self, name: str, max_age: float | None = None, **params: Any) -> list[Any]:  # noqa: ARG002
+        """Rows of a named query."""
+        return self._asked.query(name, **params)
+
+    def choices(self) -> Choices:
+        """What the finding speaks of: its number, attack and view, a model of its setting and its twin."""
+        if self.finding is None:
+            return Choices()
+        chosen = self.finding.chosen
+        pair = [run.run_id for run in self._pair(chosen)]
+        return Choices(
+            metric=chosen.measure.metric,
+            attack=chosen.own.attack,
+            leak_view=chosen.own.view,
+            current=pair[0] if pair else "",
+            marked=pair,
+        )
+
+    def _pair(self, chosen: Excess) -> list[Run]:
+        """The first of the seeds that both have, of each its first run."""
+        seed = min(chosen.shared or chosen.own.by_seed)
+        sides = [row for row in (chosen.own, chosen.twin) if row]
+        found = [next((run for run in self.runs.values() if is_of_setting(run, row, seed)), None) for row in sides]
+        return [run for run in found if run]

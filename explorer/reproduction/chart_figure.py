@@ -1,0 +1,99 @@
+"""The app's charts as figures for papers: the same series, drawn by matplotlib, which is imported when one is drawn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from explorer.charts.axes import Spans, spans
+from explorer.charts.chart import Chart, Point, Series, points_of, valued
+from explorer.reproduction.figures import COLOURS, NATURAL, blank
+from explorer.results.marks import NOT_TOLD_APART
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKS = ("o", "s", "D", "^", "v", "*", "P", "X")
+"""Matplotlib's for the charts' own, in their order."""
+SIZE = (6.4, 4.0)
+"""Inches."""
+INK = "black"
+
+
+def draw(chart: Chart, title: str, y_label: str, ink: str = INK) -> "Figure":
+    """The figure of a chart. ink: the colour of text and axes."""
+    figure = blank(*SIZE)
+    panel = figure.subplots()
+    within = spans(chart)
+    for series in chart.series:
+        _draw_series(panel, chart, series)
+    _draw_guess(panel, chart, within, ink)
+    _set_axes(panel, chart, within, y_label, ink)
+    if panel.get_legend_handles_labels()[1]:
+        panel.legend(fontsize=7, frameon=False, labelcolor=ink)
+    figure.suptitle(title, fontsize=9, color=ink)
+    return figure
+
+
+def _colour(series: Series) -> str:
+    return COLOURS[(int(series.tone) - 1) % len(COLOURS)] if series.tone.isdigit() else NATURAL
+
+
+def _draw_series(panel: "Axes", chart: Chart, series: Series) -> None:
+    colour, points = _colour(series), valued(points_of(series))
+    xs, ys = ([_scale(share) * value for value in values] for share, values in _columns(chart, points))
+    if series.kind == "published":
+        panel.plot(xs, ys, linestyle="", marker="x", color=colour, label=series.label, zorder=3)
+        return
+    if series.kind == "line":
+        panel.plot(xs, ys, color=colour, linewidth=1.2, label=series.label)
+        return
+    look = {"color": colour, "marker": MARKS[series.mark % len(MARKS)], "markersize": 5, "linewidth": 1}
+    bars = None if chart.interval == "off" else _bars(points, _scale(chart.y_percent))
+    panel.errorbar(xs, ys, yerr=bars, capsize=2, label=series.label, **look)
+    for x, y, point in zip(xs, ys, points, strict=True):
+        if point.hollow:
+            panel.plot([x], [y], linestyle="", **look | {"markerfacecolor": "white"}, zorder=3)
+        if point.like_guess:
+            panel.annotate(NOT_TOLD_APART, (x, y), (5, 4), textcoords="offset points", color=colour, fontsize=8)
+
+
+def _columns(chart: Chart, points: Sequence[Point]) -> list[tuple[bool, list[float]]]:
+    return [(chart.x_percent, [point.x for point in points]), (chart.y_percent, [point.y for point in points])]
+
+
+def _scale(percent: bool) -> int:
+    return 100 if percent else 1
+
+
+def _bars(points: Sequence[Point], scale: int) -> list[list[float]] | None:
+    """How far the intervals reach below and above; nothing where none has one."""
+    if all(point.low is None or point.high is None for point in points):
+        return None
+    ends = [(point.y, point.y) if None in point[2:4] else point[2:4] for point in points]
+    pairs = list(zip(points, ends, strict=True))
+    below = [scale * max(0.0, point.y - low) for point, (low, _) in pairs]
+    return [below, [scale * max(0.0, high - point.y) for point, (_, high) in pairs]]
+
+
+def _draw_guess(panel: "Axes", chart: Chart, within: Spans, ink: str) -> None:
+    line = {"color": ink, "linewidth": 0.6, "linestyle": ":"}
+    if chart.diagonal:
+        low, high = (max(end, 1e-9) for end in within.x)
+        panel.plot([100 * low, 100 * high], [100 * low, 100 * high], label="a guess", **line)
+    elif chart.level is not None:
+        panel.axhline(_scale(chart.y_percent) * chart.level, label=chart.level_label, **line)
+
+
+def _set_axes(panel: "Axes", chart: Chart, within: Spans, y_label: str, ink: str) -> None:
+    panel.set_xscale("log" if chart.x_log else "linear")
+    panel.set_yscale("log" if chart.y_log else "linear")
+    panel.set_xlim(*(_scale(chart.x_percent) * end for end in within.x))
+    panel.set_ylim(*(_scale(chart.y_percent) * end for end in within.y))
+    if chart.x_ticks:
+        panel.set_xticks([x for x, _ in chart.x_ticks], [label for _, label in chart.x_ticks])
+    panel.set_xlabel(chart.x_label, color=ink)
+    panel.set_ylabel(y_label, color=ink)
+    panel.tick_params(colors=ink, labelsize=8)
+    for side in panel.spines.values():
+        side.set_color(ink)
+    panel.spines[["top", "right"]].set_visible(False)
