@@ -93,12 +93,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.overlay-all", "A", "all visible runs on the chart, or none", "runs: All on the chart, or none"),
     Action("runs.open", "enter", "the run in full, or why it failed", "run: Show {run}", "open"),
     Action("runs.saved-filter", "f", "next saved filter: all, running, failed, this sweep", "runs: Filter — {choice}"),
+    Action("runs.seeds", "o", "the seeds of a setting in a line each, or in one", "runs: Open or fold seeds"),
     Action(
-        "runs.population",
-        "o",
-        "the population in a line for each model, or in one",
-        "runs: Open or fold the population",
+        "runs.all-seeds", "O", "the seeds of all settings in a line each, or in one", "runs: Open or fold all seeds"
     ),
+    Action("runs.columns", "W", "which columns: choose them from a list", "runs: Choose columns"),
     Action("runs.mark", "M", "mark the run for a comparison", "runs: Mark {run} for a comparison"),
     Action("runs.compare", "C", "compare the marked runs, or this one with its natural twin", "run: Compare {run}"),
     Action(

@@ -48,7 +48,9 @@ class Choices:
     marked: list[str] = field(default_factory=list)
     """Runs marked for a comparison."""
     opened: list[str] = field(default_factory=list)
-    """Populations whose models stand in lines of their own."""
+    """Settings whose seeds stand in lines of their own."""
+    columns: list[str] = field(default_factory=list)
+    """Columns of the list of runs that a person chose; empty: those that serve most."""
     current: str = ""
     """The run under the cursor."""
     chart: str = "capacity"

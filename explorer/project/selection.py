@@ -7,9 +7,10 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from engine.run_states import FAILED, FINISHED, WAITING
-from explorer.project import metrics
+from explorer.project import metrics, run_filter
 from explorer.project.choices import SAVED_FILTERS, Choices
 from explorer.project.open_project import OpenProject
+from explorer.results.settings_apart import SETTING
 from store.rows import Run
 
 CHOSEN = "LEAKAGE"
@@ -31,6 +32,8 @@ SORTS: dict[str, Callable[[Run], Any] | None] = {
 """Columns that runs can be sorted by, and the value of each; None for the number that was chosen."""
 DOWNWARD = (CHOSEN, "STARTED")
 """Columns of which the largest come first."""
+ALIKE = (*(name for name in SETTING if name in Run._fields), "steps")
+"""What the seeds of one setting have in common."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,58 @@ class Selection:
         return self.project.runs.get(self.choices.current)
 
     def visible(self) -> list[Run]:
-        """The runs that the filters let through, sorted; those without a value of the column come last."""
-        choices, runs = self.choices, list(self.project.runs.values())
-        if choices.filter or choices.saved_filter != "all":
-            runs = [run for run in runs if self._passes(run)]
-        if choices.sort not in SORTS:
-            return runs[::-1] if choices.reverse else runs
-        number_of = metrics.of_runs(self.project, choices)
-        value = SORTS[choices.sort] or (lambda run: number_of(run).value)
-        valued = [(value(run), run) for run in runs]
-        known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=choices.reverse)
-        return [run for _, run in known] + [run for value, run in valued if value is None]
+        """The runs that the filters let through, in the order of the list."""
+        return [run for own in self.rows() for run in own]
 
     def rows(self) -> list[list[Run]]:
-        """The lines of a list: each visible run, and all models of a population in one line until it is opened.
+        """The lines of the list: all seeds of a setting in one until it is opened; those without a value come last.
 
-        An opened one's models stay together where nothing sorts them.
+        The seeds of one that is opened stay together where nothing sorts them.
         """
-        opened, together = self.choices.opened, self.choices.sort not in SORTS
+        choices = self.choices
+        lines = [
+            line
+            for key, own in self.seeds().items()
+            for line in ([[run] for run in own] if key in choices.opened else [own])
+        ]
+        if choices.sort not in SORTS:
+            return lines[::-1] if choices.reverse else lines
+        number_of = metrics.of_runs(self.project, choices)
+        of_run = SORTS[choices.sort]
+        valued = [
+            (of_run(own[0]) if of_run else metrics.of_models(list(map(number_of, own))).value, own) for own in lines
+        ]
+        known = sorted((pair for pair in valued if pair[0] is not None), key=itemgetter(0), reverse=choices.reverse)
+        return [own for _, own in known] + [own for value, own in valued if value is None]
+
+    def seeds(self) -> dict[str, list[Run]]:
+        """The runs that the filters let through by what all but their seeds says, in the order of submission.
+
+        Where a seed comes twice, the runs differ in something that is not told here, and stay apart.
+        """
         found: dict[str, list[Run]] = {}
-        for run in self.visible():
-            alone = run.population is None or (run.population in opened and not together)
-            found.setdefault(run.run_id if alone else run.population, []).append(run)
-        lines = ([[run] for run in own] if own[0].population in opened else [own] for own in found.values())
-        return [line for own in lines for line in own]
+        for run in self._filtered():
+            key = run.population or " ".join(str(getattr(run, name)) for name in ALIKE)
+            found.setdefault(key, []).append(run)
+        apart = [key for key, own in found.items() if len({run.seed for run in own}) < len(own)]
+        if not apart:
+            return found
+        return {
+            (run.run_id if key in apart else key): [run] if key in apart else own
+            for key, own in found.items()
+            for run in own
+        }
+
+    def _filtered(self) -> list[Run]:
+        choices, runs = self.choices, list(self.project.runs.values())
+        if choices.saved_filter != "all":
+            runs = [run for run in runs if self._passes(run)]
+        if not choices.filter:
+            return runs
+        if choices.regex:
+            return [run for run in runs if choices.matches(run_filter.called(run))]
+        number_of = metrics.of_runs(self.project, choices)
+        return run_filter.passing(runs, choices.filter, lambda run: number_of(run).value)
 
     def folded(self) -> list[Run]:
         """The runs that share a line with the one under the cursor, and this itself."""
@@ -89,10 +120,7 @@ class Selection:
             return False
         if saved == "failed" and run.state not in FAILED:
             return False
-        if saved == "this sweep" and run.sweep != (self.current or run).sweep:
-            return False
-        words = f"{run.run_id} {run.dataset} {run.network} {run.state} {run.sweep}"
-        return self.choices.matches(words)
+        return saved != "this sweep" or run.sweep == (self.current or run).sweep
 
     # Choosing
 
@@ -117,6 +145,13 @@ class Selection:
         self.choices.sort = names[(now + 1) % len(names)]
         self.choices.reverse = self.choices.sort in DOWNWARD
 
+    def sort_by(self, column: str) -> None:
+        """Sort by a column, the other way round where it is sorted by already; by none that cannot be."""
+        if column == self.choices.sort:
+            self.sort_reverse()
+        elif column in SORTS:
+            self.choices.sort, self.choices.reverse = column, column in DOWNWARD
+
     def sort_reverse(self) -> None:
         """The other way round."""
         self.choices.reverse = not self.choices.reverse
@@ -131,18 +166,23 @@ class Selection:
         visible, off = {run.run_id for run in self.visible()}, self.choices.off
         self.choices.off = off - visible if off & visible else off | visible
 
-    def toggle_population(self) -> bool:
-        """The population of the run under the cursor in a line for each model, or in one; whether there is one."""
-        if not (own := self.current and self.current.population):
-            return False
+    def toggle_seeds(self) -> bool:
+        """The seeds of the setting under the cursor in a line each, or in one; whether there are several."""
+        key, own = next((pair for pair in self.seeds().items() if self.current in pair[1]), ("", []))
         opened = self.choices.opened
-        self.choices.opened = [one for one in opened if one != own] if own in opened else [*opened, own]
-        return True
+        if len(own) > 1:
+            self.choices.opened = [one for one in opened if one != key] if key in opened else [*opened, key]
+        return len(own) > 1
+
+    def toggle_all_seeds(self) -> None:
+        """The seeds of every setting in a line each, or, if one is, all in one."""
+        self.choices.opened = [] if self.choices.opened else list(self.seeds())
 
     def toggle_marked(self) -> None:
-        """The run under the cursor into the comparison, or out of it."""
-        marked, current = self.choices.marked, self.choices.current
-        self.choices.marked = [one for one in marked if one != current] if current in marked else [*marked, current]
+        """The runs under the cursor into the comparison, or out of it."""
+        marked, own = self.choices.marked, [run.run_id for run in self.folded()]
+        fresh = [one for one in own if one not in marked]
+        self.choices.marked = [*marked, *fresh] if fresh else [one for one in marked if one not in own]
 
     def filter_next(self, name: str = "") -> None:
         """The next saved filter, or the named one."""

@@ -9,8 +9,11 @@ from engine.registry import DEFENSES
 from engine.spec.experiment import Data, Evaluation, Inference
 from engine.spec.recipes import OF_WEIGHTS, Recipe, settings_of
 from explorer.results import text
+from explorer.results.lines import sized
 from store.rows import Run
 
+LEAST_OF_A_NAME = 3
+"""Cells that are left of a data set or a defense in a name that is cut."""
 Settings = dict[str, dict[str, str]]
 """Group -> key -> value, as people read them."""
 
@@ -106,6 +109,17 @@ def short_name(run: Run, among: int) -> str:
         name += f" {run.certification}"
     prefix = name.partition(f"-{run.defense}-")[0] + "-"
     return name.removeprefix(prefix) if among < 2 else name
+
+
+def fitted_name(name: str, run: Run, room: int) -> str:
+    """A short name in so many cells: its data set gives way first, then its defense, and last the end."""
+    data = run.name.partition(f"-{run.defense}-")[0]
+    data = data if name.startswith(f"{data}-") else ""
+    for part in filter(None, (data, run.defense)):
+        if (over := len(name) - room) > 0:
+            kept = max(LEAST_OF_A_NAME, len(part) - over) - 1
+            name = name.replace(f"{part}-", f"{part[:kept]}…", 1) if kept < len(part) else name
+    return sized(name, room) if len(name) > room else name
 
 
 def short_names(runs: Sequence[Run]) -> list[str]:

@@ -1,7 +1,8 @@
-"""Cells of the list of runs, for one run or for the models of a population, which share a line. Pure functions."""
+"""Columns and cells of the list of runs, for one run or for the seeds of a setting in one line. Pure functions."""
 
-from collections.abc import Sequence
-from statistics import fmean
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean, stdev
 
 from explorer.charts.chart import MARKS
 from explorer.charts.series import Look
@@ -9,17 +10,78 @@ from explorer.project.choices import Choices
 from explorer.project.metrics import ChosenNumber
 from explorer.results import marks, text
 from explorer.results.lines import Segment
-from explorer.results.run_words import short_name
+from explorer.results.run_words import short_name, took
+from explorer.results.table import Column
 from store.rows import Run
 
 URGENT = ("failed", "diverged", "running", "queued", "cancelled", "done")
 """States, the one first that a line of several models shows."""
 BESIDE = {"ADV TEST": ("adversarial", "test"), "TEST": ("benign", "test")}
 """The accuracy of a column."""
+SETTINGS: dict[str, Callable[[Run], str]] = {
+    "DEFENSE": lambda run: run.defense,
+    "CAP": lambda run: f"{run.capacity:g}",
+    "EPS": lambda run: text.epsilon(run.epsilon) if run.epsilon else "—",
+    "DATA SET": lambda run: run.dataset,
+    "NETWORK": lambda run: run.network,
+    "SIZE": lambda run: text.image_size(run.size),
+    "ATTACKED": lambda run: text.epsilon(run.evaluation_epsilon),
+    "SETTING": lambda run: run.setting or "",
+    "SWEEP": lambda run: run.sweep or "",
+    "DEVICE": lambda run: (run.device or "").partition(" ")[0],
+    "TOOK": lambda run: text.duration(took(run)),
+}
+"""Columns that tell something of a setting as text."""
+OF_NAMES = ("DEFENSE", "CAP", "EPS")
+"""Those that stand there unasked where there is room, though names tell them too."""
+SPREAD, ACCURACY = "±", "ACCURACY"
+OFFERED = {
+    **{"STATE": "how far it is", SPREAD: "standard deviation over seeds, in points"},
+    **{"DEFENSE": "how it was trained", "CAP": "capacity: the scale of its width", "EPS": "budget trained with"},
+    **{"SEED": "or how many share the line", ACCURACY: "the test accuracy that goes with the number"},
+    **{"PROGRESS": "bar and time left, or time taken", "DATA SET": "its images", "NETWORK": "the family of networks"},
+    **{"SIZE": "what images are scaled to", "ATTACKED": "budget attacked and certified with"},
+    **{"SETTING": "how it departs from its recipe", "SWEEP": "the first sweep that asked for it"},
+    **{"DEVICE": "where it ran", "TOOK": "from start to end"},
+}
+"""Columns that a person may choose, and what they show; name and number always stand there."""
+UNASKED = ("STATE", SPREAD, *OF_NAMES, "SEED", ACCURACY, "PROGRESS")
+"""Columns where a person has chosen none, as far as there is room."""
+LONGEST = {"SETTING": 30, "SWEEP": 16}
+"""Cells of columns that may be very long."""
+
+
+def columns(lines: Sequence[Sequence[Run]], chosen: Sequence[str], number_name: str, roomy: bool) -> list[Column]:
+    """The columns of the list, besides signs, name and state, for these lines; `chosen` by a person, or none."""
+    wanted = chosen or [name for name in UNASKED if roomy or name not in OF_NAMES]
+    waits = any(run.state in ("running", "queued") for own in lines for run in own)
+    ranks = {"SEED": 7, SPREAD: 3 if roomy else 6, ACCURACY: 6 if roomy else 4, "PROGRESS": 3 if waits and roomy else 6}
+
+    def rank(name: str) -> int:
+        return 2 if chosen else ranks.get(name, 5)
+
+    def of_setting(name: str) -> Column:
+        longest = max(len(SETTINGS[name](own[0])) for own in lines)
+        return Column(name, min(max(len(name), longest), LONGEST.get(name, longest + 8)), name in OF_NAMES[1:], rank=5)
+
+    settings = [name for name in OFFERED if name in wanted and name in SETTINGS]
+    found = [replace(of_setting(name), rank=rank(name)) for name in settings]
+    found += [Column("SEED", 4, right=True, rank=rank("SEED"))] if "SEED" in wanted else []
+    found.append(Column(number_name, max(len(number_name) + 1, len("100.0≈")), right=True, rank=1))
+    several = SPREAD in wanted and any(len(own) > 1 for own in lines)
+    found += [Column(SPREAD, len("±10.0"), right=True, rank=rank(SPREAD))] if several else []
+    found += [Column(beside(number_name), 8, right=True, rank=rank(ACCURACY))] if ACCURACY in wanted else []
+    return [*found, *([Column("PROGRESS", 17, rank=rank("PROGRESS"))] if "PROGRESS" in wanted else [])]
+
+
+def spread(numbers: Sequence[ChosenNumber]) -> Segment:
+    """The standard deviation over seeds in percentage points, of two or more that have the number."""
+    values = [number.value for number in numbers if number.value is not None]
+    return (f"±{100 * stdev(values):.1f}" if len(values) > 1 else "", "dim")
 
 
 def name(models: Sequence[Run], datasets: int) -> str:
-    """A run's short name; of several models what they share, and their number."""
+    """A run's short name; of several seeds what they share, and how many they are."""
     own = short_name(models[0], datasets)
     return own if len(models) == 1 else f" ×{len(models)}".join(own.rsplit(f"-s{models[0].seed}", 1))
 
@@ -29,16 +91,6 @@ def signs(models: Sequence[Run], look: Look, choices: Choices) -> Segment:
     ids, (mark, tone) = {run.run_id for run in models}, look
     shape = " " if ids <= choices.off else MARKS[mark][any(run.state != "done" for run in models)]
     return f"{shape}{'▸' if choices.current in ids else ' '}{'•' if ids & set(choices.marked) else ' '}", tone
-
-
-def capacity(run: Run) -> str:
-    """The scale of its width."""
-    return f"{run.capacity:g}"
-
-
-def epsilon(run: Run) -> str:
-    """The budget trained with."""
-    return text.epsilon(run.epsilon) if run.epsilon else "—"
 
 
 def number(chosen: ChosenNumber) -> Segment:

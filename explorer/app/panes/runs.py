@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from engine.registry import NATURAL
 from engine.run_states import FAILED, WAITING
 from explorer.app import actions
 from explorer.app.panes import run_cells
@@ -13,13 +14,14 @@ from explorer.app.widgets.page import LazyLines, Page
 from explorer.app.widgets.pane import Pane
 from explorer.charts import series
 from explorer.charts.legend import LIKE_GUESS
-from explorer.project import metrics
+from explorer.project import metrics, run_filter
 from explorer.project.choices import SAVED_FILTERS, expression
 from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
 from explorer.project.selection import CHOSEN
-from explorer.results import marks, text
-from explorer.results.lines import Line, Segment, bar, line_text, wrapped
+from explorer.results import marks, natural_twin, text
+from explorer.results.lines import Line, Segment, bar, line_text, plain, sized, wrapped
 from explorer.results.marks import NOT_TOLD_APART
+from explorer.results.run_words import fitted_name
 from explorer.results.table import Column, fit, header, row
 from store.rows import Run
 
@@ -27,6 +29,8 @@ TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", 
 KEYS = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
 ROOMY = 64
 """Columns from which the settings stand in columns of their own; below, names tell them."""
+LONG_NAME, TALL = 18, 9
+"""Cells that a name has at least where it needs them; lines from which the natural twin stands above the others."""
 
 
 class RunsPane(Pane):
@@ -34,8 +38,9 @@ class RunsPane(Pane):
 
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
-        "One line for each run: its mark on the chart, name, state, leakage and progress; models that differ in the "
-        "seed alone, which draws their members, stand in one line with their mean until it is opened. The leakage is "
+        "One line for each setting: its mark on the chart, name, state, leakage and progress. Its seeds share the line "
+        "with their mean, ± is their standard deviation and × their number, until it is opened. The first line, where "
+        "there is room, is the natural twin that the run under the cursor is held against. The leakage is "
         f"the number that the chart shows; ≈ behind it: {marks.LIKE_GUESS}; !: the run has a warning; {marks.FLOOR}. "
         "The other panes follow the run under the cursor."
     )
@@ -50,6 +55,9 @@ class RunsPane(Pane):
     class ComparisonOpened(Message):
         """The marked runs are to be shown side by side, or the one under the cursor beside its natural twin."""
 
+    class ColumnsAsked(Message):
+        """The columns are to be chosen."""
+
     @dataclass
     class ViewsOpened(Message):
         """The table of views of these runs is to be shown."""
@@ -60,6 +68,8 @@ class RunsPane(Pane):
         super().__init__()
         self.order: list[str] = []
         """Run ids as shown."""
+        self.columns: list[Column] = []
+        """The columns as shown."""
 
     # Drawing
 
@@ -72,18 +82,31 @@ class RunsPane(Pane):
             return Page(self._empty(width), title=f"0 of {len(self.project.runs)}" if self.project.runs else "")
         self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
         datasets = self.project.datasets
-        columns = fit(self._columns(rows, datasets, width >= ROOMY), width)
-        line_of = self._lines(columns, datasets)
+        self.columns = fit(self._columns(rows, datasets, width >= ROOMY), width)
+        line_of = self._lines(self.columns, datasets)
         cursor = self.order.index(choices.current) if choices.current in self.order else None
-        foot = self._foot(width, height - 2 - len(rows))
+        head = [header(self.columns, self._sorted_by(), choices.reverse)]
+        if height >= TALL and cursor is not None and any(own[0].defense == NATURAL for own in rows):
+            head.append(self._twin(rows[cursor], line_of, width))
+        foot = self._foot(width, height - 1 - len(head) - len(rows))
         return Page(
             LazyLines(len(rows), lambda index: line_of(rows[index])),
-            head=[header(columns, self._sorted_by(), choices.reverse)],
+            head=head,
             cursor=cursor,
             foot=foot,
             title=self.fitting_title(self._titles(len(runs))),
             note=self.keyed(" · ".join(self._notes(runs, cursor, foot))),
         )
+
+    def _twin(self, own: Sequence[Run], line_of: Callable[..., Line], width: int) -> Line:
+        """The natural twin of the run under the cursor; of several seeds all that they are held against."""
+        run, runs = own[0], list(self.project.runs.values())
+        twin = natural_twin.natural_twin(run, runs)
+        twins = natural_twin.naturals(run, runs) if len(own) > 1 else [twin] if twin else []
+        if twins:
+            return tuple((part, tone or "dim") for part, tone in line_of(twins, ("its twin", "dim")))
+        words = "natural: others are held against it" if run.defense == NATURAL else "it has no natural twin"
+        return plain(sized(f"    {words}", width), "dim")
 
     def _named(self, models: Sequence[Run]) -> str:
         """The run that a line stands for: the one under the cursor if it is one of its models."""
@@ -95,8 +118,8 @@ class RunsPane(Pane):
         number_of = metrics.of_runs(self.project, self.choices)
         marked = any(number_of(run).leaks is False for run in runs) or NOT_TOLD_APART in "".join(map(line_text, foot))
         notes = [f"{cursor + 1}/{len(self.order)}"] if cursor is not None else []
-        current = self.selection.current
-        notes += ["{runs.population} models"] if current and current.population else []
+        choices = self.choices
+        notes += ["{runs.seeds} seeds"] if len(self.project.runs) > len(self.order) or choices.opened else []
         told = any(run.warnings for run in runs)
         return [*notes, *[LIKE_GUESS] * marked, *[f"{marks.WARNED} may mislead"] * told, KEYS]
 
@@ -126,48 +149,37 @@ class RunsPane(Pane):
         return [*titles, *alone, titles[-2]]
 
     def _columns(self, rows: list[list[Run]], datasets: int, roomy: bool) -> list[Column]:
-        runs = [models[0] for models in rows]
-        settings = [
-            Column("DEFENSE", max(7, *(len(run.defense) for run in runs)), rank=5),
-            Column("CAP", max(3, *(len(run_cells.capacity(run)) for run in runs)), right=True, rank=5),
-            Column("EPS", max(3, *(len(run_cells.epsilon(run)) for run in runs)), right=True, rank=5),
-        ]
-        chosen = metrics.of(self.choices).short
-        longest = max(len(run_cells.name(models, datasets)) for models in rows)
+        chosen = self.choices.columns
+        longest = max(len(run_cells.name(own, datasets)) for own in rows)
+        state = Column("STATE", max(8, *(len(self._state(own)[0]) for own in rows)))
         return [
             Column("", 3),
-            Column("RUN", min(16 if roomy else 13, longest), stretch=True),
-            Column("STATE", max(9, *(len(self._state(models)[0]) for models in rows))),
-            *(settings if roomy else []),
-            Column("SEED", 4, right=True, rank=7),
-            Column(chosen, max(len(chosen) + 1, len("100.0≈")), right=True, rank=1),
-            Column(run_cells.beside(chosen), 8, right=True, rank=6 if roomy else 4),
-            Column("PROGRESS", 17, rank=3 if roomy else 6),
+            Column("RUN", min(LONG_NAME, longest), stretch=True),
+            *([state] if not chosen or "STATE" in chosen else []),
+            *run_cells.columns(rows, chosen, metrics.of(self.choices).short, roomy),
         ]
 
-    def _lines(self, columns: list[Column], datasets: int) -> Callable[[Sequence[Run]], Line]:
-        """What makes the line of a run, or of a population's models."""
+    def _lines(self, columns: list[Column], datasets: int) -> Callable[..., Line]:
+        """What makes the line of a run or of a setting's seeds, whose state may be given in other words."""
         choices, styles = self.choices, series.looks(self.project.runs.values())
         chosen, number_of = metrics.of(choices).short, metrics.of_runs(self.project, choices)
-        room = next((column.width for column in columns if column.name == "RUN"), 0)
+        room = next(column.width for column in columns if column.name == "RUN")
         told = any(run.warnings for run in self.project.runs.values())
         beside = run_cells.beside(chosen)
 
-        def line(models: Sequence[Run]) -> Line:
-            run, name = models[0], run_cells.name(models, datasets)
+        def line(models: Sequence[Run], state: Segment | None = None) -> Line:
+            run, numbers = models[0], [number_of(each) for each in models]
             cells: dict[str, Segment] = {
                 "": run_cells.signs(models, styles[series.key(run)], choices),
-                "RUN": (name if len(name) <= room else "…" + name[1 - room :], ""),  # the end tells runs apart
-                "STATE": self._state(models),
-                "DEFENSE": (run.defense, ""),
-                "CAP": (run_cells.capacity(run), ""),
-                "EPS": (run_cells.epsilon(run), ""),
-                "SEED": (str(run.seed) if len(models) == 1 else "all", ""),
-                chosen: run_cells.number(metrics.of_models([number_of(each) for each in models])),
+                "RUN": (fitted_name(run_cells.name(models, datasets), run, room), ""),
+                "STATE": state or self._state(models),
+                "SEED": (str(run.seed) if len(models) == 1 else f"×{len(models)}", ""),
+                chosen: run_cells.number(metrics.of_models(numbers)),
+                run_cells.SPREAD: run_cells.spread(numbers),
                 beside: run_cells.accuracy(models, beside, told),
                 "PROGRESS": self._progress(models),
             }
-            return row(cells, columns)
+            return row({name: (of(run), "") for name, of in run_cells.SETTINGS.items()} | cells, columns)
 
         return line
 
@@ -196,7 +208,7 @@ class RunsPane(Pane):
         if len(models) > 1:
             share = sum(self.project.tracker.runs[run.run_id].fraction for run in models) / len(models)
             waits = any(run.state in WAITING for run in models)
-            return (f"{bar(share, 6)} {share:4.0%}", "busy") if waits else (f"{len(models)} models", "dim")
+            return (f"{bar(share, 6)} {share:4.0%}", "busy") if waits else (f"{len(models)} seeds", "dim")
         (run,) = models
         tracked = self.project.tracker.runs[run.run_id]
         if run.state == "running":
@@ -208,11 +220,13 @@ class RunsPane(Pane):
         return (f"took {text.duration(took)}" if run.state == "done" and took else "", "dim")
 
     def _empty(self, width: int) -> list[Line]:
-        hidden = len(self.project.runs)
-        wanted = repr(self.choices.filter) if self.choices.filter else self.choices.saved_filter
+        hidden, choices = len(self.project.runs), self.choices
+        wanted = repr(choices.filter) if choices.filter else choices.saved_filter
         words = f"No run matches {wanted}. {hidden} hidden. {{panes.back}} clears the filter."
-        if self.choices.regex and self.choices.filter and expression(self.choices.filter) is None:
+        if choices.regex and choices.filter and expression(choices.filter) is None:
             words = f"{wanted} is no regular expression yet. tab in the filter goes back to plain text."
+        elif not choices.regex and (trouble := run_filter.trouble(choices.filter)):
+            words = f"No run matches {wanted}: {trouble}. {{panes.back}} clears the filter."
         if not hidden and self.project.link == "files" and self.project.trouble:
             words = f"The results cannot be read: {self.project.trouble}"
         elif not hidden:
@@ -225,6 +239,15 @@ class RunsPane(Pane):
     def cursor_moved(self, index: int) -> None:
         """Another run is the one that all panes speak of."""
         self.choices.current = self.order[index]
+
+    def head_clicked(self, x: int) -> None:
+        """Sort by the column of that cell; a second click turns the order round."""
+        end = 0
+        for column in self.columns:
+            end += column.room + 1
+            if x < end:
+                self.selection.sort_by(CHOSEN if column.name == metrics.of(self.choices).short else column.name)
+                return
 
     def action_sort_next(self) -> None:
         """The next column."""
@@ -250,19 +273,27 @@ class RunsPane(Pane):
         """The next saved filter, or the named one."""
         self.selection.filter_next(name)
 
-    def action_population(self) -> None:
-        """A line for each model of the population, or one for all."""
-        if not self.selection.toggle_population():
-            self.notify("of no population: its members are the data set's own", severity="warning")
+    def action_seeds(self) -> None:
+        """A line for each seed of the setting, or one for all."""
+        if not self.selection.toggle_seeds():
+            self.notify("one seed only: nothing to open", severity="warning")
+
+    def action_all_seeds(self) -> None:
+        """A line for each seed of every setting, or one for each setting."""
+        self.selection.toggle_all_seeds()
+
+    def action_columns(self) -> None:
+        """Choose the columns."""
+        self.post_message(self.ColumnsAsked())
 
     def action_mark(self) -> None:
         """Into the comparison or out of it."""
         self.selection.toggle_marked()
 
     def action_open(self) -> None:
-        """The run in full, or the failure sheet; of a population in one line, its models."""
+        """The run in full, or the failure sheet; of several seeds in one line, each of them."""
         if len(self.selection.folded()) > 1:
-            self.action_population()
+            self.action_seeds()
             return
         self.post_message(self.RunOpened(self.choices.current))
 

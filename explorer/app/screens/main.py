@@ -11,11 +11,13 @@ from textual.screen import Screen
 from engine.run_states import FAILED
 from engine.service.project import Project
 from explorer.app import actions
+from explorer.app.panes import run_cells
 from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
 from explorer.app.panes.runs import RunsPane
 from explorer.app.panes.welcome import Welcome
 from explorer.app.screens.body import Body
+from explorer.app.screens.choose import ChooseSome
 from explorer.app.screens.compare import Compare, push_with_twin
 from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.open_folder import OpenFolder
@@ -204,6 +206,18 @@ class MainScreen(Screen):
             self.app.push_screen(Compare(marked))
         else:
             push_with_twin(self.app, self.app.choices.current)
+
+    @on(RunsPane.ColumnsAsked)
+    def ask_for_columns(self) -> None:
+        """Which columns the list of runs has."""
+        choices = self.app.choices
+
+        def keep(names: list[str] | None) -> None:
+            choices.columns = choices.columns if names is None else names
+            self.draw()
+
+        shown = choices.columns or run_cells.UNASKED
+        self.app.push_screen(ChooseSome("Columns of the list", run_cells.OFFERED, shown), keep)
 
     @on(RunsPane.ViewsOpened)
     def show_views(self, event: RunsPane.ViewsOpened) -> None:

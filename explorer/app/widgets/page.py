@@ -118,7 +118,8 @@ class Lines(ScrollView, can_focus=True):
         window, cursor = self.size.height, self.shown.cursor
         # To assign `virtual_size` would lay out the whole screen; no other widget depends on it.
         self.set_reactive(Lines.virtual_size, Size(self.size.width, len(self.shown.head) + len(self.shown.lines)))
-        if cursor is not None and (cursor != old.cursor or window != self._window):
+        moved = cursor != old.cursor or len(old.head) != len(self.shown.head) or window != self._window
+        if cursor is not None and moved:
             self.keep_in_sight(cursor)
         elif self.scroll_y > self.max_scroll_y:
             self.show_from(self.max_scroll_y)

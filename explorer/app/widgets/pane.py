@@ -45,6 +45,9 @@ class Pane(Lines):
     def cursor_moved(self, index: int) -> None:
         """The person moved the cursor to that line."""
 
+    def head_clicked(self, x: int) -> None:
+        """The person clicked on the first line of the head, in that cell."""
+
     # What subclasses build on
 
     @property
@@ -124,8 +127,11 @@ class Pane(Lines):
         """Panes that cannot be sorted stay as they are."""
 
     def on_click(self, event: events.Click) -> None:
-        """The line clicked on comes under the cursor."""
+        """The line clicked on comes under the cursor; a header does what the pane makes of it."""
         offset = event.get_content_offset(self)
+        if offset is not None and self.shown.head and offset.y == 0:
+            self.head_clicked(offset.x)
+            self.post_message(self.CursorMoved())
         if offset is not None and self.shown.cursor is not None and offset.y >= len(self.shown.head):
             index = offset.y - len(self.shown.head) + round(self.scroll_y)
             if index < len(self.shown.lines):

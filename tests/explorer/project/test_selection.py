@@ -123,7 +123,7 @@ def test_saved_filters_go_round(select):
     assert selection.choices.saved_filter == "failed"
 
 
-def test_models_of_a_population_share_a_line_until_it_is_opened(select, run):
+def test_seeds_of_a_setting_share_a_line_until_it_is_opened(select, run):
     rows = [run(f"digits-pgd-c1-s{seed}-cc0{seed}", seed=seed, population="ab"[seed % 2]) for seed in range(5)]
     rows.append(run("digits-pgd-c1-s0-cc09"))
     selection = select(rows, current=rows[1].run_id)
@@ -133,12 +133,50 @@ def test_models_of_a_population_share_a_line_until_it_is_opened(select, run):
 
     assert seeds() == [[0, 2, 4], [1, 3], [0]]
     assert [one.seed for one in selection.folded()] == [1, 3]
-    assert selection.toggle_population()
+    assert selection.toggle_seeds()
     assert seeds() == [[0, 2, 4], [1], [3], [0]]
     selection.choices.current = rows[0].run_id
-    assert selection.toggle_population()
+    assert selection.toggle_seeds()
     assert seeds() == [[0], [2], [4], [1], [3], [0]]
     selection.choices.sort = "RUN"
     assert [own[0].run_id for own in selection.rows()] == sorted(row.run_id for row in rows)
     selection.choices.current = rows[-1].run_id
-    assert not selection.toggle_population()
+    assert not selection.toggle_seeds()
+
+
+def test_runs_alike_in_all_but_the_seed_are_seeds_and_others_are_not(select, run):
+    rows = [run(f"digits-pgd-c1-s{seed}-dd0{seed}", seed=seed) for seed in range(3)]
+    rows.append(run("digits-pgd-c1-s9-dd09", seed=9, setting="temperature 2"))
+    assert [[one.seed for one in own] for own in select(rows).rows()] == [[0, 1, 2], [9]]
+    twice = [*rows, run("digits-pgd-c1-s0-dd0a", seed=0)]
+    assert [[one.seed for one in own] for own in select(twice).rows()] == [[0], [1], [2], [0], [9]]
+
+
+def test_all_seeds_open_and_fold_together_and_lines_are_sorted_by_their_mean(select, run):
+    shares = {("a", 0): 0.9, ("a", 1): 0.5, ("b", 0): 0.8, ("b", 1): 0.7}
+    rows = [
+        run(f"digits-pgd-{setting}-s{seed}-00", seed=seed, setting=setting, adversarial_inference_accuracy=share)
+        for (setting, seed), share in shares.items()
+    ]
+    selection = select(rows, sort=CHOSEN, reverse=True)
+    assert [own[0].setting for own in selection.rows()] == ["b", "a"]
+    selection.toggle_all_seeds()
+    assert [(own[0].setting, own[0].seed) for own in selection.rows()] == [("a", 0), ("b", 0), ("b", 1), ("a", 1)]
+    selection.toggle_all_seeds()
+    assert len(selection.rows()) == 2
+
+
+def test_a_line_of_seeds_is_marked_as_one(select, run):
+    rows = [run(f"digits-pgd-c1-s{seed}-dd0{seed}", seed=seed) for seed in range(2)]
+    selection = select(rows, current=rows[0].run_id)
+    selection.toggle_marked()
+    assert selection.marked() == ids(rows)
+    selection.toggle_marked()
+    assert selection.marked() == []
+
+
+def test_a_header_sorts_and_again_turns_round(select):
+    selection = select()
+    for column, expected in (("CAP", ("CAP", False)), ("CAP", ("CAP", True)), ("PROGRESS", ("CAP", True))):
+        selection.sort_by(column)
+        assert (selection.choices.sort, selection.choices.reverse) == expected

@@ -7,7 +7,7 @@ from engine import registry
 from explorer.project import metrics
 from explorer.project.selection import SORTS
 from explorer.results.lines import line_text
-from explorer.results.run_words import short_name
+from explorer.results.run_words import fitted_name, short_name
 from explorer.results.text import VIEWS
 
 NATURAL, DONE = "digits-natural-c1-s0-aa01", "digits-pgd-c1-e0.1-s0-aa03"
@@ -68,15 +68,19 @@ async def test_a_silent_run_does_not_look_alive(open_runs):
         assert "◌ quiet 40s" in line(pane, RUNNING)
 
 
-async def test_long_names_keep_the_end_that_tells_them_apart(open_runs, run):
-    rows = [
-        run("fashion-mnist-pgd-c16-e0.1-s0-aa01", dataset="fashion-mnist"),
-        run("fashion-mnist-pgd-c16-e0.1-s1-aa02", dataset="fashion-mnist"),
-        run("digits-pgd-c1-s0-aa03"),
-    ]
-    async with open_runs(rows) as (_, pane):
-        assert "…" in line(pane, rows[0].run_id)
-        assert "c16-e0.1-s0" in line(pane, rows[0].run_id)
+@pytest.mark.parametrize(
+    ("defense", "room", "told"),
+    [
+        ("pgd", 40, "fashion-mnist-pgd-c16-e0.1-s0"),
+        ("pgd", 24, "fashion…pgd-c16-e0.1-s0"),
+        ("pgd", 18, "fa…pgd-c16-e0.1-s0"),
+        ("distributional", 25, "fa…distribut…c16-e0.1-s0"),
+        ("distributional", 12, "fa…di…c16-e…"),
+    ],
+)
+def test_in_a_long_name_the_data_set_gives_way_first_and_the_front_stays(run, defense, room, told):
+    row = run(f"fashion-mnist-{defense}-c16-e0.1-s0-aa01", dataset="fashion-mnist", defense=defense)
+    assert fitted_name(short_name(row, 2), row, room) == told
 
 
 def test_short_names_leave_out_a_data_set_that_is_the_only_one(run):
@@ -356,7 +360,7 @@ async def test_an_empty_list_says_why(open_runs, options, said):
 
 
 async def test_only_lines_in_sight_are_made_of_many_runs(open_runs, run, monkeypatch):
-    rows = [run(f"digits-pgd-c1-s{index}-{index:04x}", seed=index) for index in range(500)]
+    rows = [run(f"digits-pgd-c{index}-s0-{index:04x}", capacity=1.0 + index) for index in range(500)]
     async with open_runs(rows) as (pilot, pane):
         made, progress = set(), type(pane)._progress
 

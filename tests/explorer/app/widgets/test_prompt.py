@@ -94,3 +94,15 @@ async def test_a_filter_is_offered_again_to_be_changed(app, until):
         await pilot.press("slash", *"pgd", "enter", "slash", "backspace", "enter")
         assert app.choices.filter == "pg"
         assert app.choices.current != FIRST
+
+
+async def test_a_field_that_there_is_not_is_said_in_the_line(app, until, screen_text):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.choices.current)
+        runs = app.screen.query_one("#runs")
+        await pilot.press("slash", *"capcity>2")
+        await until(pilot, lambda: any("✗ no field capcity: capacity?" in line for line in screen_text(app)))
+        assert runs.order == []
+        assert "no field capcity" in " ".join(runs.text().split())
+        await pilot.press("escape")
+        assert len(runs.order) == 6
