@@ -15,13 +15,13 @@ from typing import Any
 from explorer.charts.axes import Spans, scaled, ticks
 from explorer.charts.chart import TONES, Chart, Span
 from explorer.charts.legend import word
-from explorer.results.lines import Line, Segment
+from explorer.results.lines import Line, Segment, line_text
 
 Place = tuple[float, ...]
 """x, and y or two heights, on the figure's linear rulers: values, or on log axes their logarithms."""
 
 ROWS_FOR_NAME = 12
-"""A figure of so many lines has one for the name of x."""
+"""A figure of so many lines has one for the name of x; in another it stands between the labels."""
 MARGINS = (0.0017585662, 0.0033747182)
 """Of a cell: where plotext 6.1 begins a ruler, and by how much it is shorter than its cells; measured."""
 _PAINT = re.compile("\x1b\\[([0-9;]*)m")
@@ -36,8 +36,9 @@ class Figure:
 
         self.plotext, self.logs = plotext, (chart.x_log, chart.y_log)
         self.spans = [tuple(scaled(end, log) for end in span) for span, log in zip(within, self.logs, strict=True)]
-        name = word(chart.x_label) if height >= ROWS_FOR_NAME else ""
-        rows = height - 2 - bool(name)
+        self.name = word(chart.x_label)
+        roomy = bool(self.name) and height >= ROWS_FOR_NAME
+        rows = height - 2 - roomy
         y_ticks = ticks(within.y, chart.y_log, chart.y_percent, max(2, rows / 4))
         y_ticks = [(value, label if len(label) < width // 2 else "…") for value, label in y_ticks]
         columns = width - 1 - max((len(label) for _, label in y_ticks), default=0)
@@ -51,8 +52,9 @@ class Figure:
         for axis, span, log, own in zip("xy", self.spans, self.logs, (x_ticks, y_ticks), strict=True):
             ruler = self.figure.ruler(axis).lim(*span).alignment(lim="edge")
             ruler.ticks([scaled(value, log) for value, _ in own], [label for _, label in own])
-        if name:
-            self.figure.label(self._words(name, "dim"), "x")
+        if roomy:
+            self.figure.label(self._words(self.name, "dim"), "x")
+            self.name = ""
 
     def _paint(self, tone: str) -> Any:
         return self.plotext.pixel(_FIRST_PAINT + TONES.index(tone))
@@ -140,7 +142,18 @@ class Figure:
 
     def lines(self) -> list[Line]:
         """What is drawn, as text and tones."""
-        return [tuple(_segments(line)) for line in self.figure.build().string().split("\n")]
+        lines = [tuple(_segments(line)) for line in self.figure.build().string().removesuffix("\n").split("\n")]
+        return [*lines[:-1], _named(line_text(lines[-1]), self.name)]
+
+
+def _named(ticks: str, name: str) -> Line:
+    """The line below the axis with the name of x between two of its labels, where one stands that has no other."""
+    gaps = [gap.span() for gap in re.finditer(r"(?<=\S) +(?=\S)", ticks)]
+    start, end = max(gaps, key=lambda gap: gap[1] - gap[0], default=(0, 0))
+    at = (start + end - len(name)) // 2
+    if not name or at < start + 2:
+        return ((ticks, ""),)
+    return (ticks[:at], ""), (name, "dim"), (ticks[at + len(name) :], "")
 
 
 def _segments(painted: str) -> Iterator[Segment]:

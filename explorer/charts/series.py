@@ -3,7 +3,8 @@
 Charts and the figures for papers draw the same curves. The seeds have been put together by the store.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from engine.registry import NATURAL
@@ -18,7 +19,7 @@ Key = tuple[str, str, float, str, float]
 Look = tuple[int, str]
 """A mark and a tone."""
 
-NATURAL_SHAPE, SHAPES = 2, (0, 1, 3, 4, 5, 6, 7)
+NATURAL_LOOK, SHAPES = (2, "dim"), (0, 1, 3, 4, 5, 6, 7)
 """Indices into the marks: natural training has one of its own."""
 TONES = 8
 USUAL = "as the recipe"
@@ -120,9 +121,9 @@ def _attacked_otherwise(rows: Iterable[CurvePoint]) -> Callable[[CurvePoint], fl
 
 
 def label(own: Key, among: Iterable[Key]) -> str:
-    """What has a mark of its own, in as few words as tell it from the others: `pgd 0.1`."""
+    """What has a mark of its own, in as few words as tell it from the others: `pgd eps 0.1`."""
     others = list(among)
-    words = [own[3]] + ([text.epsilon(own[4])] if own[4] else [])
+    words = [own[3]] + ([f"eps {text.epsilon(own[4])}"] if own[4] else [])
     told = (own[0], own[1], f"data {100 * own[2]:.4g}%")
     words += [word for index, word in enumerate(told) if len({other[index] for other in others}) > 1]
     return " ".join(words)
@@ -165,29 +166,31 @@ def attacked_words(epsilon: float) -> str:
 # Looks: mark and tone both tell curves apart
 
 
-def look(index: int, natural: bool = False) -> Look:
-    """Of the robust curve with that number; of a natural one: grey, the first a diamond, others shaped as the last."""
-    if natural:
-        return (NATURAL_SHAPE, *reversed(SHAPES))[index % (len(SHAPES) + 1)], "dim"
+def look(index: int) -> Look:
+    """Of the robust key that came with that number."""
     return SHAPES[index % len(SHAPES)], str(1 + index % TONES)
 
 
 def looks(rows: Iterable[Run | CurvePoint]) -> dict[Key, Look]:
-    """Mark and tone of each key, the same for as long as the keys are the same."""
-    found = sorted({key(row) for row in rows})
-    robust, natural = ([own for own in found if (own[3] == NATURAL) is wanted] for wanted in (False, True))
-    return {own: look(index) for index, own in enumerate(robust)} | {
-        own: look(index, natural=True) for index, own in enumerate(natural)
-    }
+    """Mark and tone of each key: a grey diamond for natural training, others are dealt as they came to the project.
+
+    What comes later, or ends, changes none of them. Keys that no run of the project has come last.
+    """
+    first: dict[Key, float] = {}
+    for row in rows:
+        own = key(row)
+        first[own] = min(first.get(own, math.inf), row.submission if isinstance(row, Run) else math.inf)
+    robust = sorted((own for own in first if own[3] != NATURAL), key=lambda own: (first[own], own))
+    return dict.fromkeys(first.keys() - set(robust), NATURAL_LOOK) | {own: look(at) for at, own in enumerate(robust)}
 
 
-def looks_of(curves: Mapping[Curve, Sequence[CurvePoint]], given: Mapping[Key, Look]) -> list[Look]:
-    """Of each curve the look of its first row, which it has in every list too; of a second one of that look another."""
+def looks_apart(given: Sequence[Look]) -> list[Look]:
+    """The looks of curves that stand together: a second one of one look has the same colour and another shape."""
     found: list[Look] = []
-    for rows in curves.values():
-        own = given[key(rows[0])]
-        others = (look(len(given) + more, own[1] == "dim") for more in range(64))
-        found.append(next((each for each in (own, *others) if each not in found), own))
+    for own in given:
+        others = ((shape, own[1]) for shape in reversed(SHAPES))
+        unused = (each for each in others if each not in given and each not in found)
+        found.append(next(unused, own) if own in found else own)
     return found
 
 

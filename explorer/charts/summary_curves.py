@@ -14,7 +14,7 @@ from explorer.charts.series import (
     key,
     labels,
     looks,
-    looks_of,
+    looks_apart,
     place,
     published,
     series,
@@ -91,12 +91,13 @@ def _over(
     """The rows' curves along an axis, hollow where seeds are not done, with the paper's points if they are wanted."""
     over_epsilon = axis == "epsilon"
     curves, given = along(rows, axis), looks([*project.runs.values(), *rows])
+    styles = looks_apart([given[key(points[0])] for points in curves.values()])
     xs = {place(row, axis) for points in curves.values() for row in points}
     xs = tuple(sorted(xs - {0.0} if over_epsilon else xs))
     unfinished = {_model(run) for run in on_chart if run.state in ("queued", "running")}
     names = labels(curves, attacked=over_epsilon and metrics.wanted(choices).get("view") != "benign")
     drawn = []
-    for name, look, (own, points) in zip(names, looks_of(curves, given), curves.items(), strict=True):
+    for name, look, (own, points) in zip(names, styles, curves.items(), strict=True):
         if over_epsilon and own.is_natural:  # it is trained without epsilon: the same at each
             drawn.append(replace(series(name, look, xs, points[:1] * len(xs)), low=(), high=()))
             continue
@@ -126,7 +127,8 @@ def trade_off(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -
         lambda row: text.natural_order(row.setting or ""),
     )
     paths = dict(sorted(paths.items()))
-    styles = looks_of(paths, looks([*project.runs.values(), *rows]))
+    given = looks([*project.runs.values(), *rows])
+    styles = looks_apart([given[key(points[0])] for points in paths.values()])
     drawn = []
     for name, look, points in zip(labels(paths), styles, paths.values(), strict=True):
         told = told_apart([row.setting or USUAL for row in points], map(curve, points))

@@ -43,9 +43,9 @@ def test_points_know_that_they_are_like_a_guess(drawing, kind):
 
 def test_the_read_out_has_the_sign_behind_the_number(drawing):
     capacity = drawing("capacity")
-    told = "capacity 1: ◆ natural 52.0 ±2.0≈  ● pgd 0.05 58.0 ±2.0  ■ pgd 0.1 60.0 ±2.0"
+    told = "capacity 1: ◆ natural 52.0 ±2.0≈  ■ pgd eps 0.05 58.0 ±2.0  ● pgd eps 0.1 60.0 ±2.0"
     assert read_out.read_out(capacity, 1.0) == told
-    assert read_out.read_out(capacity, 1.0, brief=True) == "capacity 1: ◆ 52.0 ±2.0≈  ● 58.0 ±2.0  ■ 60.0 ±2.0"
+    assert read_out.read_out(capacity, 1.0, brief=True) == "capacity 1: ◆ 52.0 ±2.0≈  ■ 58.0 ±2.0  ● 60.0 ±2.0"
 
 
 def test_the_table_has_the_sign_behind_the_number_and_says_what_it_is(drawing):

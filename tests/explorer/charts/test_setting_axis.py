@@ -28,7 +28,7 @@ TEMPERATURES = [
 def test_each_model_is_a_curve_over_the_setting_and_the_recipes_own_value_has_its_place(draw):
     drawing = draw(*TEMPERATURES)
     natural, pgd = drawing.chart.series
-    assert (natural.label, natural.tone, pgd.label) == ("natural", "dim", "pgd 0.1")
+    assert (natural.label, natural.tone, pgd.label) == ("natural", "dim", "pgd eps 0.1")
     assert (pgd.x, pgd.y) == ((1.0, 2.5, 10.0), (0.66, 0.67, 0.65))
     assert drawing.chart.x_ticks == ((1.0, "1"), (2.5, "2.5"), (10.0, "10"))
     assert drawing.title.startswith("Setting  temperature · inference accuracy %")
@@ -48,13 +48,13 @@ def test_what_else_differs_makes_other_curves(draw):
         for index, (first, at) in enumerate((first, at) for first in ("", "dropout 0.5, ") for at in (2, 5, 10))
     ]
     labels = {curve.label for curve in draw(*rows).chart.series}
-    assert labels == {"pgd 0.1 as the recipe", "pgd 0.1 dropout 0.5"}
+    assert labels == {"pgd eps 0.1 as the recipe", "pgd eps 0.1 dropout 0.5"}
 
 
 def test_image_sizes_make_other_curves(draw):
     rows = [(0.6, {"setting": f"temperature {at}", "size": size}) for size in (None, "24x21") for at in (2, 5)]
     labels = [curve.label for curve in draw(*rows).chart.series]
-    assert labels == ["pgd 0.1 full size", "pgd 0.1 24x21"]
+    assert labels == ["pgd eps 0.1 full size", "pgd eps 0.1 24x21"]
 
 
 def test_natural_training_has_a_robust_share_of_nothing(draw):

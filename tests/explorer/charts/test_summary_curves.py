@@ -3,7 +3,7 @@ import math
 import pytest
 
 from explorer.charts import kinds_of_chart, read_out
-from explorer.charts.series import NATURAL_SHAPE
+from explorer.charts.series import NATURAL_LOOK
 from explorer.project.choices import CHARTS, Choices
 from explorer.results.marks import FLOOR
 
@@ -31,11 +31,11 @@ def looks(drawing):
 
 def test_a_capacity_curve_is_of_one_defense_and_epsilon(draw, swept):
     found = by_label(draw("capacity", {"capacity": swept}))
-    assert list(found) == ["natural", "pgd 0.05", "pgd 0.1", "pgd 0.1 paper"]
-    assert found["pgd 0.1"].x == (1.0, 2.0)
-    assert found["pgd 0.1"].y == (0.60, 0.64)
-    assert found["pgd 0.1"].low == (0.58, 0.62)
-    assert (found["natural"].mark, found["natural"].tone) == (NATURAL_SHAPE, "dim")
+    assert list(found) == ["natural", "pgd eps 0.05", "pgd eps 0.1", "pgd eps 0.1 paper"]
+    assert found["pgd eps 0.1"].x == (1.0, 2.0)
+    assert found["pgd eps 0.1"].y == (0.60, 0.64)
+    assert found["pgd eps 0.1"].low == (0.58, 0.62)
+    assert (found["natural"].mark, found["natural"].tone) == NATURAL_LOOK
 
 
 @pytest.mark.parametrize("kind", ["capacity", "epsilon"])
@@ -52,7 +52,7 @@ def test_curves_of_several_image_sizes_name_theirs(draw, fact, kind):
 def test_points_whose_seeds_are_not_all_done_are_hollow(draw, swept):
     found = by_label(draw("capacity", {"capacity": [*swept, fact_of(swept, capacity=8.0)]}))
     assert found["natural"].hollow == (False, False)
-    assert found["pgd 0.1"].hollow == (False, True, True)  # capacity 2 runs, capacity 8 is queued
+    assert found["pgd eps 0.1"].hollow == (False, True, True)  # capacity 2 runs, capacity 8 is queued
 
 
 def fact_of(swept, **fields):
@@ -60,21 +60,21 @@ def fact_of(swept, **fields):
 
 
 def test_the_papers_points_can_be_put_away(draw, swept):
-    shown = by_label(draw("capacity", {"capacity": swept}))["pgd 0.1 paper"]
+    shown = by_label(draw("capacity", {"capacity": swept}))["pgd eps 0.1 paper"]
     assert (shown.x, shown.y, shown.kind) == ((2.0,), (0.66,), "published")
-    assert "pgd 0.1 paper" not in by_label(draw("capacity", {"capacity": swept}, paper=False))
+    assert "pgd eps 0.1 paper" not in by_label(draw("capacity", {"capacity": swept}, paper=False))
 
 
 def test_settings_that_differ_in_nothing_else_are_told_apart(draw, fact):
     drawing = draw("capacity", {"capacity": [fact(0.6), fact(0.7, settings="bbbb2222"), fact(0.5, defense="natural")]})
-    assert {"pgd 0.1 #aaaa", "pgd 0.1 #bbbb", "natural"} == set(by_label(drawing))
+    assert {"pgd eps 0.1 #aaaa", "pgd eps 0.1 #bbbb", "natural"} == set(by_label(drawing))
     assert len(set(looks(drawing))) == 3
 
 
 def test_models_certified_by_several_methods_are_told_apart(draw, fact):
     rows = [fact(0.6), fact(0.7, certification="ibp"), fact(0.5, certification="crown-ibp", settings="bbbb2222")]
     assert set(by_label(draw("capacity", {"capacity": rows}))) == {
-        *("pgd 0.1 uncertified", "pgd 0.1 by ibp", "pgd 0.1 by crown-ibp")
+        *("pgd eps 0.1 uncertified", "pgd eps 0.1 by ibp", "pgd eps 0.1 by crown-ibp")
     }
 
 
@@ -89,9 +89,9 @@ def test_models_attacked_with_several_budgets_are_told_apart(draw, fact):
 @pytest.mark.parametrize(
     ("fields", "labels"),
     [
-        ({"dataset": "yale"}, {"pgd 0.1 digits", "pgd 0.1 yale"}),
-        ({"train_fraction": 0.5}, {"pgd 0.1 data 100%", "pgd 0.1 data 50%"}),
-        ({"network": "mlp"}, {"pgd 0.1 small-cnn", "pgd 0.1 mlp"}),
+        ({"dataset": "yale"}, {"pgd eps 0.1 digits", "pgd eps 0.1 yale"}),
+        ({"train_fraction": 0.5}, {"pgd eps 0.1 data 100%", "pgd eps 0.1 data 50%"}),
+        ({"network": "mlp"}, {"pgd eps 0.1 small-cnn", "pgd eps 0.1 mlp"}),
     ],
 )
 def test_data_sets_fractions_and_networks_are_told_apart(draw, run, fact, fields, labels):
@@ -254,9 +254,9 @@ def test_a_number_that_is_not_stored_is_named(draw):
 def test_the_read_out_names_every_curve_with_its_interval_and_state(draw, swept):
     drawing = draw("capacity", {"capacity": swept})
     assert read_out.read_out(drawing, 2.0) == (
-        "capacity 2: ◆ natural 54.0 ±2.0  □ pgd 0.1 64.0 ±2.0 unfinished  × pgd 0.1 paper 66.0"
+        "capacity 2: ◆ natural 54.0 ±2.0  ○ pgd eps 0.1 64.0 ±2.0 unfinished  × pgd eps 0.1 paper 66.0"
     )
-    assert read_out.read_out(drawing, 2.0, brief=True) == "capacity 2: ◆ 54.0 ±2.0  □ 64.0 ±2.0  × 66.0"
+    assert read_out.read_out(drawing, 2.0, brief=True) == "capacity 2: ◆ 54.0 ±2.0  ○ 64.0 ±2.0  × 66.0"
     assert read_out.read_out(drawing, 3.0) == "capacity 3: nothing here"
 
 
@@ -271,4 +271,4 @@ def test_the_chart_as_a_table_has_every_point(draw, swept):
     assert lines[2].split() == ["curve", "capacity", "value", "from", "to"]
     assert len(lines) == 4 + 6 + 2
     assert lines[-1] == FLOOR
-    assert lines[-3].split() == ["pgd", "0.1", "paper", "2", "66.0", "-", "-"]
+    assert lines[-3].split() == ["pgd", "eps", "0.1", "paper", "2", "66.0", "-", "-"]

@@ -30,30 +30,30 @@ def draw(make_project, fact):
 def test_each_model_is_a_path_from_setting_to_setting_in_their_order(draw):
     natural, pgd = draw().chart.series
     assert (pgd.x, pgd.y) == ((0.91, 0.92, 0.9), (0.66, 0.67, 0.65))
-    assert pgd.names == ("pgd 0.1 as the recipe", "pgd 0.1 temperature 2", "pgd 0.1 temperature 10")
-    assert pgd.label == "pgd 0.1 as the recipe → temperature 10"
+    assert pgd.names == ("pgd eps 0.1 as the recipe", "pgd eps 0.1 temperature 2", "pgd eps 0.1 temperature 10")
+    assert pgd.label == "pgd eps 0.1 as the recipe → temperature 10"
     assert (natural.tone, pgd.tone) == ("dim", "1")
     assert [point[:2] for point in points_of(pgd)] == list(zip(pgd.x, pgd.y, strict=True))
 
 
 def test_the_read_out_names_the_setting_and_all_settings_of_one_accuracy(draw):
     drawing = draw()
-    told = "test accuracy 92 %: ◆ natural temperature 2 57.0 ±2.0  ● pgd 0.1 temperature 2 67.0 ±2.0"
+    told = "test accuracy 92 %: ◆ natural temperature 2 57.0 ±2.0  ● pgd eps 0.1 temperature 2 67.0 ±2.0"
     assert read_out.read_out(drawing, 0.92) == told
     alike = draw(accuracies=(0.9, 0.9, 0.9))
-    assert read_out.read_out(alike, 0.9).count("pgd 0.1") == 3
-    assert "pgd 0.1 temperature 10" in read_out.table_text(alike)
+    assert read_out.read_out(alike, 0.9).count("pgd eps 0.1") == 3
+    assert "pgd eps 0.1 temperature 10" in read_out.table_text(alike)
 
 
 def test_settings_without_words_are_told_apart_by_their_hash(draw):
     _, pgd = draw(settings=(None, None, "steps 9")).chart.series
-    assert pgd.names == ("pgd 0.1 as the recipe #0bcd", "pgd 0.1 as the recipe #1bcd", "pgd 0.1 steps 9")
+    assert pgd.names == ("pgd eps 0.1 as the recipe #0bcd", "pgd eps 0.1 as the recipe #1bcd", "pgd eps 0.1 steps 9")
 
 
 def test_models_of_small_images_have_a_path_of_their_own(draw):
     paths = draw(sizes=("36x32", "36x32", None)).chart.series
     assert [path.label for path in paths[2:]] == [
-        *("pgd 0.1 full size", "pgd 0.1 36x32 as the recipe → temperature 10"),
+        *("pgd eps 0.1 full size", "pgd eps 0.1 36x32 as the recipe → temperature 10"),
     ]
 
 

@@ -160,6 +160,6 @@ async def test_ways_to_draw_go_round(open_chart, key, field, values):
 async def test_the_papers_points_come_and_go(open_chart):
     async with open_chart() as (pilot, pane):
         await pilot.press("P")
-        assert "pgd 0.1 paper" not in labels(pane)
+        assert "pgd eps 0.1 paper" not in labels(pane)
         await pilot.press("P")
-        assert "pgd 0.1 paper" in labels(pane)
+        assert "pgd eps 0.1 paper" in labels(pane)

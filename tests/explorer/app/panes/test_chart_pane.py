@@ -16,10 +16,10 @@ def labels(pane):
 
 async def test_the_chart_shows_natural_and_robust_curves_with_what_they_are(open_chart):
     async with open_chart() as (_, pane):
-        assert labels(pane) == ["natural", "pgd 0.05", "pgd 0.1", "pgd 0.1 paper"]
+        assert labels(pane) == ["natural", "pgd eps 0.05", "pgd eps 0.1", "pgd eps 0.1 paper"]
         legend = line_text(pane.shown.lines[0])
         assert "◆ natural" in legend
-        assert "● pgd 0.1" in legend or "■ pgd 0.1" in legend
+        assert "● pgd eps 0.1" in legend or "■ pgd eps 0.1" in legend
         assert pane.border_title == "2 Capacity  inf acc % · confidence (adversarial) · oracle · 95 % CI"
         assert pane.border_subtitle.startswith("h l read · [ ] chart · m metric")
 
@@ -139,7 +139,7 @@ async def test_the_crosshair_reads_every_curve_and_stops_at_the_ends(open_chart)
 async def test_a_read_out_without_room_for_names_keeps_marks_and_numbers(open_chart):
     async with open_chart(size=(80, 24)) as (pilot, pane):
         await pilot.press("l", "l")
-        assert pane.border_subtitle == "capacity 2: ◆ 54.0 ±2.0  □ 61.0 ±2.0  × 66.0"
+        assert pane.border_subtitle == "capacity 2: ◆ 54.0 ±2.0  ○ 61.0 ±2.0  × 66.0"
         assert "natural" in pane.line_to_copy()
 
 
