@@ -118,7 +118,7 @@ def fitted_name(name: str, run: Run, room: int) -> str:
     for part in filter(None, (data, run.defense)):
         if (over := len(name) - room) > 0:
             kept = max(LEAST_OF_A_NAME, len(part) - over) - 1
-            name = name.replace(f"{part}-", f"{part[:kept]}…", 1) if kept < len(part) else name
+            name = name.replace(f"{part}-", f"{part[:kept]}…", 1) if kept < len(part) - 1 else name
     return sized(name, room) if len(name) > room else name
 
 

@@ -1,5 +1,6 @@
 """Columns and cells of the list of runs, for one run or for the seeds of a setting in one line. Pure functions."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -47,15 +48,23 @@ OFFERED = {
 """Columns that a person may choose, and what they show; name and number always stand there."""
 UNASKED = ("STATE", SPREAD, *OF_NAMES, "SEED", ACCURACY, "PROGRESS")
 """Columns where a person has chosen none, as far as there is room."""
-LONGEST = {"SETTING": 30, "SWEEP": 16}
+LONGEST = {"SETTING": 24, "SWEEP": 16}
 """Cells of columns that may be very long."""
 
 
 def columns(lines: Sequence[Sequence[Run]], chosen: Sequence[str], number_name: str, roomy: bool) -> list[Column]:
     """The columns of the list, besides signs, name and state, for these lines; `chosen` by a person, or none."""
-    wanted = chosen or [name for name in UNASKED if roomy or name not in OF_NAMES]
+    alike = len({name(own, 2) for own in lines}) < len(lines)
+    unasked = [own for own in UNASKED if roomy or own not in OF_NAMES] + ["SETTING"] * (roomy and alike)
+    wanted = chosen or unasked
     waits = any(run.state in ("running", "queued") for own in lines for run in own)
-    ranks = {"SEED": 7, SPREAD: 3 if roomy else 6, ACCURACY: 6 if roomy else 4, "PROGRESS": 3 if waits and roomy else 6}
+    ranks = {
+        "SEED": 7,
+        "SETTING": 4,
+        SPREAD: 3 if roomy else 6,
+        ACCURACY: 6 if roomy else 4,
+        "PROGRESS": 3 if waits and roomy else 6,
+    }
 
     def rank(name: str) -> int:
         return 2 if chosen else ranks.get(name, 5)
@@ -64,10 +73,10 @@ def columns(lines: Sequence[Sequence[Run]], chosen: Sequence[str], number_name: 
         longest = max(len(SETTINGS[name](own[0])) for own in lines)
         return Column(name, min(max(len(name), longest), LONGEST.get(name, longest + 8)), name in OF_NAMES[1:], rank=5)
 
-    settings = [name for name in OFFERED if name in wanted and name in SETTINGS]
-    found = [replace(of_setting(name), rank=rank(name)) for name in settings]
+    settings = [own for own in OFFERED if own in wanted and own in SETTINGS]
+    found = [replace(of_setting(own), rank=rank(own)) for own in settings]
     found += [Column("SEED", 4, right=True, rank=rank("SEED"))] if "SEED" in wanted else []
-    found.append(Column(number_name, max(len(number_name) + 1, len("100.0≈")), right=True, rank=1))
+    found.append(Column(number_name, max(len(number_name) + 1, len("100.0≈")), right=True))
     several = SPREAD in wanted and any(len(own) > 1 for own in lines)
     found += [Column(SPREAD, len("±10.0"), right=True, rank=rank(SPREAD))] if several else []
     found += [Column(beside(number_name), 8, right=True, rank=rank(ACCURACY))] if ACCURACY in wanted else []
@@ -78,6 +87,14 @@ def spread(numbers: Sequence[ChosenNumber]) -> Segment:
     """The standard deviation over seeds in percentage points, of two or more that have the number."""
     values = [number.value for number in numbers if number.value is not None]
     return (f"±{100 * stdev(values):.1f}" if len(values) > 1 else "", "dim")
+
+
+def names(lines: Sequence[Sequence[Run]], datasets: int) -> list[str]:
+    """The name of each line; those that are alike are followed by the beginning of their runs' hashes."""
+    own = [name(models, datasets) for models in lines]
+    alike = Counter(own)
+    hashes = [f" #{models[0].run_id.rpartition('-')[2][:3]}" for models in lines]
+    return [word + mark * (alike[word] > 1) for word, mark in zip(own, hashes, strict=True)]
 
 
 def name(models: Sequence[Run], datasets: int) -> str:

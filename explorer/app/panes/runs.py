@@ -29,8 +29,10 @@ TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", 
 KEYS = "{panes.filter} filter · {runs.overlay} on chart · {runs.open} open · {list.sort-next} sort"
 ROOMY = 64
 """Columns from which the settings stand in columns of their own; below, names tell them."""
-LONG_NAME, TALL = 18, 9
-"""Cells that a name has at least where it needs them; lines from which the natural twin stands above the others."""
+NAME_CELLS = (12, 18)
+"""Cells that a name has at least, and those that it has before another column takes them."""
+TALL = 9
+"""Lines from which the natural twin stands above the others."""
 
 
 class RunsPane(Pane):
@@ -39,8 +41,8 @@ class RunsPane(Pane):
     NUMBER, NAME, SCOPE = "1", "Runs", "runs"
     HELP = (
         "One line for each setting: its mark on the chart, name, state, leakage and progress. Its seeds share the line "
-        "with their mean, ± is their standard deviation and × their number, until it is opened. The first line, where "
-        "there is room, is the natural twin that the run under the cursor is held against. The leakage is "
+        "until it is opened: their mean, ± their standard deviation, × their number, 6/16 how many are done. Above the "
+        "list, where there is room, stands the natural twin of the run under the cursor. The leakage is "
         f"the number that the chart shows; ≈ behind it: {marks.LIKE_GUESS}; !: the run has a warning; {marks.FLOOR}. "
         "The other panes follow the run under the cursor."
     )
@@ -83,7 +85,7 @@ class RunsPane(Pane):
         self.selection.settle(self.order, getattr(self.screen.focused, "order", ()))
         datasets = self.project.datasets
         self.columns = fit(self._columns(rows, datasets, width >= ROOMY), width)
-        line_of = self._lines(self.columns, datasets)
+        line_of = self._lines(self.columns, rows, datasets)
         cursor = self.order.index(choices.current) if choices.current in self.order else None
         head = [header(self.columns, self._sorted_by(), choices.reverse)]
         if height >= TALL and cursor is not None and any(own[0].defense == NATURAL for own in rows):
@@ -150,17 +152,21 @@ class RunsPane(Pane):
 
     def _columns(self, rows: list[list[Run]], datasets: int, roomy: bool) -> list[Column]:
         chosen = self.choices.columns
-        longest = max(len(run_cells.name(own, datasets)) for own in rows)
+        longest = max(map(len, run_cells.names(rows, datasets)))
+        least, most = (min(cells, longest) for cells in NAME_CELLS)
         state = Column("STATE", max(8, *(len(self._state(own)[0]) for own in rows)))
         return [
             Column("", 3),
-            Column("RUN", min(LONG_NAME, longest), stretch=True),
+            Column("RUN", most, stretch=True, narrowest=least, cut=1),
             *([state] if not chosen or "STATE" in chosen else []),
             *run_cells.columns(rows, chosen, metrics.of(self.choices).short, roomy),
         ]
 
-    def _lines(self, columns: list[Column], datasets: int) -> Callable[..., Line]:
+    def _lines(self, columns: list[Column], rows: list[list[Run]], datasets: int) -> Callable[..., Line]:
         """What makes the line of a run or of a setting's seeds, whose state may be given in other words."""
+        names = {
+            (own[0].run_id, len(own)): name for own, name in zip(rows, run_cells.names(rows, datasets), strict=True)
+        }
         choices, styles = self.choices, series.looks(self.project.runs.values())
         chosen, number_of = metrics.of(choices).short, metrics.of_runs(self.project, choices)
         room = next(column.width for column in columns if column.name == "RUN")
@@ -169,9 +175,13 @@ class RunsPane(Pane):
 
         def line(models: Sequence[Run], state: Segment | None = None) -> Line:
             run, numbers = models[0], [number_of(each) for each in models]
+            name = names.get((run.run_id, len(models))) or run_cells.name(models, datasets)
             cells: dict[str, Segment] = {
                 "": run_cells.signs(models, styles[series.key(run)], choices),
-                "RUN": (fitted_name(run_cells.name(models, datasets), run, room), ""),
+                "RUN": (
+                    fitted_name(name, run, room),
+                    "",
+                ),
                 "STATE": state or self._state(models),
                 "SEED": (str(run.seed) if len(models) == 1 else f"×{len(models)}", ""),
                 chosen: run_cells.number(metrics.of_models(numbers)),
@@ -189,7 +199,7 @@ class RunsPane(Pane):
         if len(models) == 1 or len(set(states)) == 1:
             return states[0]
         first = min(zip(models, states, strict=True), key=lambda pair: run_cells.URGENT.index(pair[0].state))[1]
-        return (f"{first[0][0]} {sum(run.state == 'done' for run in models)}/{len(models)} done", first[1])
+        return (f"{first[0][0]} {sum(run.state == 'done' for run in models)}/{len(models)}", first[1])
 
     def _state_of(self, run: Run) -> Segment:
         state = run.state

@@ -9,9 +9,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, SelectionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
-from textual.widgets.selection_list import Selection
 
 from explorer.app.look import style
 from explorer.app.widgets.box import Box
@@ -66,6 +65,7 @@ class ChooseSome(ModalScreen[list[str] | None]):
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", show=False),
         Binding("enter", "keep", show=False, priority=True),
+        Binding("space", "tick", show=False),
         Binding("0", "dismiss([])", show=False),
         Binding("j", "move('down')", show=False),
         Binding("k", "move('up')", show=False),
@@ -74,22 +74,33 @@ class ChooseSome(ModalScreen[list[str] | None]):
     def __init__(self, title: str, offered: Mapping[str, str], chosen: Sequence[str]) -> None:
         """`offered`: name -> what it is."""
         super().__init__()
-        self._title, self._offered, self._chosen = title, offered, chosen
+        self._title, self._offered, self._chosen = title, offered, set(chosen)
+        self._list = OptionList(*map(self._prompt, offered), compact=True)
 
     def compose(self) -> ComposeResult:
         """A box to tick for each."""
-        width, dim = max(map(cell_len, self._offered)), style(self.app.theme, "dim")
-        entries = [
-            Selection(Text.assemble((sized(name, width), "bold"), (f"  {words}", dim)), name, name in self._chosen)
-            for name, words in self._offered.items()
-        ]
-        self._list = SelectionList[str](*entries, compact=True)
         yield Box(self._title, "space tick  enter keep  0 what serves most  esc leave it", self._list)
+
+    def _prompt(self, name: str) -> Text:
+        head = f"{'☑' if name in self._chosen else '☐'} {sized(name, max(map(cell_len, self._offered)))}"
+        return Text.assemble((head, "bold"), f"  {self._offered[name]}")
 
     def action_move(self, way: str) -> None:
         """To the next one or the one before."""
         getattr(self._list, f"action_cursor_{way}")()
 
+    def action_tick(self) -> None:
+        """The one under the cursor, or not."""
+        if (index := self._list.highlighted) is not None:
+            name = list(self._offered)[index]
+            self._chosen ^= {name}
+            self._list.replace_option_prompt_at_index(index, self._prompt(name))
+
+    @on(OptionList.OptionSelected)
+    def clicked(self) -> None:
+        """A click ticks: enter, which selects too, keeps and is taken before."""
+        self.action_tick()
+
     def action_keep(self) -> None:
         """Say which."""
-        self.dismiss([name for name in self._offered if name in self._list.selected])
+        self.dismiss([name for name in self._offered if name in self._chosen])

@@ -57,7 +57,7 @@ async def test_a_population_is_put_on_the_chart_and_taken_off_it_as_one(open_run
 async def test_a_line_of_models_shows_what_asks_for_attention(open_runs, run):
     rows = [*models(run, 0), *models(run, 1, state="failed"), *models(run, 2, state="queued", started=None)]
     async with open_runs(rows) as (_, pane):
-        assert "✗ 1/3 done" in lines(pane)[0]
+        assert "✗ 1/3" in lines(pane)[0]
         assert lines(pane)[0].startswith("○")
 
 
@@ -113,3 +113,12 @@ async def test_a_click_on_a_header_sorts(open_runs):
         await pilot.click(pane, offset=(at + 2, 1))
         assert pilot.app.choices.sort == "LEAKAGE"
         assert "INF ACC▼" in line_text(pane.shown.head[0])
+
+
+async def test_lines_of_one_name_are_told_apart(open_runs, run):
+    rows = [run("digits-pgd-c1-e0.1-s0-bb01"), run("digits-pgd-c1-e0.1-s0-cc02", setting="temperature 2")]
+    async with open_runs(rows, size=(160, 50)) as (pilot, pane):
+        assert [line.split()[1:3] for line in lines(pane)] == [["pgd-c1-e0.1-s0", "#bb0"], ["pgd-c1-e0.1-s0", "#cc0"]]
+        await pilot.press("z")
+        await pilot.pause()
+        assert "temperature 2" in lines(pane)[1]
