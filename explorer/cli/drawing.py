@@ -1,7 +1,9 @@
-"""Commands that draw results for others: figure."""
+"""Commands that draw results for others: figure, page."""
 
 import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +14,17 @@ from engine.service.project import Project
 from engine.spec import sweeps
 from engine.text import printable
 from engine.validation import SpecError, require
+from explorer.charts.chart import Chart
+from explorer.charts.drawing import Drawing
 from explorer.charts.kinds_of_chart import DRAW, drawing_of
 from explorer.cli import options
 from explorer.project import metrics
 from explorer.project.answered_project import AnsweredProject
 from explorer.project.choices import Choices
 from explorer.project.result_source import ResultSource, find_run, results
-from explorer.reproduction import chart_figure, figures
-from explorer.results import text
+from explorer.reproduction import chart_figure, figures, web_page
+from explorer.results import run_table, text, views_table
+from store.rows import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +33,9 @@ SCALES = {"roc": "log xy"}
 """Of charts that are not drawn on linear axes."""
 PLAIN_Y = {"roc": "true positive rate %", "history": "", "histogram": "share of the examples %"}
 """What y is where it is not the chosen number."""
+ON_PAGE = ("capacity", "epsilon", "roc", "histogram", "trade-off")
+"""Charts of a page, in their order."""
+ALONG = ("capacity", "epsilon")
 
 
 @click.command()
@@ -87,14 +95,73 @@ def panels(asked: ResultSource, sweep: str) -> tuple["Figure", str]:
     return figures.draw(rows, textwrap.fill(title, 70)), f"{len(rows)} numbers of {sweep}"
 
 
-def chart(kind: str, project: AnsweredProject, choices: Choices, **style: str) -> tuple["Figure", str]:
+def chart(kind: str, project: AnsweredProject, choices: Choices) -> tuple["Figure", str]:
     """One of the app's charts, and its title; `SpecError` where there is nothing to draw."""
-    choices = replace(choices, scale=SCALES.get(kind, choices.scale))
-    drawing = drawing_of(kind, project, choices, list(project.runs.values()))
+    drawing = _drawing(kind, project, choices)
     if drawing.chart is None:
         raise SpecError(f"figure --chart {kind}: {drawing.empty[0]}")
-    y_label = PLAIN_Y.get(kind, f"{metrics.of(choices).title} %")
-    return chart_figure.draw(drawing.chart, textwrap.fill(drawing.title, 80), y_label, **style), drawing.title
+    return chart_figure.draw(drawing.chart, textwrap.fill(drawing.title, 80), _y_label(kind, choices)), drawing.title
 
 
-COMMANDS = (figure,)
+def _drawing(kind: str, project: AnsweredProject, choices: Choices, runs: Sequence[Run] = ()) -> Drawing:
+    choices = replace(choices, scale=SCALES.get(kind, choices.scale))
+    return drawing_of(kind, project, choices, runs or list(project.runs.values()))
+
+
+def _y_label(kind: str, choices: Choices) -> str:
+    return PLAIN_Y.get(kind, f"{metrics.of(choices).title} %")
+
+
+@click.command()
+@click.argument("sweep", required=False)
+@click.option("-o", "target", metavar="FILE", required=True, help="Ends in .html.")
+@options.project
+def page(sweep: str | None, target: str, project: Project) -> None:
+    """Write the results as one HTML file for somebody without a terminal: the finding, figures, tables that sort.
+
+    Of the whole project, or of a SWEEP. Nothing in the file comes from elsewhere; it prints, and is light or dark as
+    its reader likes it.
+
+    \b
+    mia-explore page -o report.html
+    """  # noqa: D301
+    require(Path(target).suffix in (".html", ".htm"), "-o", target, "a name that ends in .html")
+    with results(project) as asked:
+        answered = AnsweredProject(project, asked, sweep)
+        runs = list(answered.runs.values())
+        rows = asked.query("views", sweep=sweep)
+        pictures = list(_pictures(answered)) if runs else []
+    tables = (
+        [("Accuracy and leakage", views_table.table(rows)), ("Runs", run_table.table(runs).without("took"))]
+        if runs
+        else []
+    )
+    name = printable(project.root.name + (f", {sweep}" if sweep else ""))
+    about = f"{len(runs)} finished runs, by mia-explore {version('mia-explore')}"
+    told = web_page.page(
+        f"What robustness costs in privacy: {name}", about, answered.finding, pictures, tables if runs else []
+    )
+    Path(target).write_text(told, encoding="utf-8")
+    click.echo(f"{printable(target)}: {len(pictures)} figures, {len(told) // 1000} kB", err=True)
+
+
+def _pictures(project: AnsweredProject) -> Iterator[web_page.CaptionedFigure]:
+    """The charts that have something to show of the models that the finding is about.
+
+    Over capacity or epsilon that are two places at least: of the finding's number, or else of the paper's.
+    """
+    chosen, runs = project.choices(), project.comparable()
+    for kind in ON_PAGE if runs else ():
+        for choices in (chosen, Choices(current=chosen.current, marked=chosen.marked)):
+            drawn = _drawing(kind, project, choices, runs) if kind in DRAW else None
+            if drawn and drawn.chart and (kind not in ALONG or _places(drawn.chart) > 1):
+                figure = chart_figure.draw(drawn.chart, "", _y_label(kind, choices), web_page.INK)
+                yield web_page.CaptionedFigure(figure, drawn.title)
+                break
+
+
+def _places(chart: Chart) -> int:
+    return len({x for series in chart.series for x in series.x})
+
+
+COMMANDS = (figure, page)

@@ -29,7 +29,7 @@ MODULES = {
     "certifying": ("certify",),
     "attacking": ("attack",),
     "reproducing": ("reproduce",),
-    "drawing": ("figure",),
+    "drawing": ("figure", "page"),
     "results": ("ls", "show", "scores", "export"),
     "auditing": ("audit", "answers"),
     "control": ("engine", "cancel", "retry", "import"),

@@ -8,6 +8,7 @@ from explorer.project.found import found
 from explorer.project.open_project import OpenProject
 from explorer.project.result_source import ResultSource
 from explorer.results.finding import Excess, LeakageFinding, is_of_setting
+from explorer.results.natural_twin import SAME
 from store.rows import Run
 
 
@@ -37,6 +38,13 @@ class AnsweredProject(OpenProject):
             current=pair[0] if pair else "",
             marked=pair,
         )
+
+    def comparable(self) -> list[Run]:
+        """The runs of the images and the network that the finding speaks of, at every capacity."""
+        if self.finding is None:
+            return list(self.runs.values())
+        own, names = self.finding.chosen.own, [name for name in SAME if name != "capacity"]
+        return [run for run in self.runs.values() if all(getattr(run, name) == getattr(own, name) for name in names)]
 
     def _pair(self, chosen: Excess) -> list[Run]:
         """The first of the seeds that both have, of each its first run."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from explorer.charts.axes import Spans, spans
+from explorer.charts.axes import Spans, spans, ticks
 from explorer.charts.chart import Chart, Point, Series, points_of, valued
 from explorer.reproduction.figures import COLOURS, NATURAL, blank
 from explorer.results.marks import NOT_TOLD_APART
@@ -17,12 +17,19 @@ MARKS = ("o", "s", "D", "^", "v", "*", "P", "X")
 SIZE = (6.4, 4.0)
 """Inches."""
 INK = "black"
+TICKS = 6
+"""About so many on an axis."""
 
 
 def draw(chart: Chart, title: str, y_label: str, ink: str = INK) -> "Figure":
-    """The figure of a chart. ink: the colour of text and axes."""
+    """The figure of a chart, without a title if that is empty.
+
+    ink: the colour of text and axes; another one than black stands on a background that is not drawn.
+    """
     figure = blank(*SIZE)
     panel = figure.subplots()
+    for patch in (figure.patch, panel.patch):
+        patch.set_visible(ink == INK)
     within = spans(chart)
     for series in chart.series:
         _draw_series(panel, chart, series)
@@ -30,7 +37,8 @@ def draw(chart: Chart, title: str, y_label: str, ink: str = INK) -> "Figure":
     _set_axes(panel, chart, within, y_label, ink)
     if panel.get_legend_handles_labels()[1]:
         panel.legend(fontsize=7, frameon=False, labelcolor=ink)
-    figure.suptitle(title, fontsize=9, color=ink)
+    if title:
+        figure.suptitle(title, fontsize=9, color=ink)
     return figure
 
 
@@ -52,7 +60,7 @@ def _draw_series(panel: "Axes", chart: Chart, series: Series) -> None:
     panel.errorbar(xs, ys, yerr=bars, capsize=2, label=series.label, **look)
     for x, y, point in zip(xs, ys, points, strict=True):
         if point.hollow:
-            panel.plot([x], [y], linestyle="", **look | {"markerfacecolor": "white"}, zorder=3)
+            panel.plot([x], [y], linestyle="", **look | {"markerfacecolor": "none"}, zorder=3)
         if point.like_guess:
             panel.annotate(NOT_TOLD_APART, (x, y), (5, 4), textcoords="offset points", color=colour, fontsize=8)
 
@@ -89,8 +97,11 @@ def _set_axes(panel: "Axes", chart: Chart, within: Spans, y_label: str, ink: str
     panel.set_yscale("log" if chart.y_log else "linear")
     panel.set_xlim(*(_scale(chart.x_percent) * end for end in within.x))
     panel.set_ylim(*(_scale(chart.y_percent) * end for end in within.y))
-    if chart.x_ticks:
-        panel.set_xticks([x for x, _ in chart.x_ticks], [label for _, label in chart.x_ticks])
+    x_ticks = chart.x_ticks or ticks(within.x, chart.x_log, chart.x_percent, TICKS)
+    y_ticks = ticks(within.y, chart.y_log, chart.y_percent, TICKS)
+    for axis, own, share in ((panel.xaxis, x_ticks, chart.x_percent), (panel.yaxis, y_ticks, chart.y_percent)):
+        axis.set_ticks([_scale(share) * value for value, _ in own], [label for _, label in own])
+        axis.set_ticks([], minor=True)
     panel.set_xlabel(chart.x_label, color=ink)
     panel.set_ylabel(y_label, color=ink)
     panel.tick_params(colors=ink, labelsize=8)

@@ -4,9 +4,10 @@ Marks and colours both tell curves apart (Okabe and Ito's colours, for the colou
 same numbers give the same bytes. Matplotlib is imported when something is drawn, for it brings numpy along.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from engine import registry
 from engine.registry import DEFENSES, headline_views
@@ -56,6 +57,7 @@ def blank(width: float, height: float) -> "Figure":
 
     mpl.rcParams["svg.hashsalt"] = "mia-explore"
     mpl.rcParams["svg.fonttype"] = "none"
+    mpl.rcParams["text.parse_math"] = False  # a folder's name may hold dollars
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -63,8 +65,15 @@ def save(figure: "Figure", path: Path) -> None:
     """Write the figure in the format that its name ends in; `SpecError` for another one."""
     kind = path.suffix.removeprefix(".")
     require(kind in FORMATS, "-o", str(path), f"a name that ends in {', '.join(f'.{each}' for each in FORMATS)}")
+    write(figure, path, kind)
+
+
+def write(figure: "Figure", target: Path | TextIO, kind: str) -> None:
+    """Write the figure, without the hour, in one of `FORMATS`."""
     dated = {"svg": "Date", "pdf": "CreationDate"}
-    figure.savefig(path, format=kind, dpi=200, metadata={dated[kind]: None} if kind in dated else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # of a name: whoever shows the SVG may have it
+        figure.savefig(target, format=kind, dpi=200, metadata={dated[kind]: None} if kind in dated else None)
 
 
 def axis_of(rows: Sequence[CurvePoint]) -> str:

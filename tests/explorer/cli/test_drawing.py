@@ -40,3 +40,24 @@ def test_what_cannot_be_drawn_is_one_line(told, tmp_path, arguments, said):
     assert said in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert not (tmp_path / "x.svg").exists()
+
+
+def test_a_page_has_the_finding_the_figures_and_the_tables_and_is_the_same_each_time(told, tmp_path):
+    for name in ("a.html", "b.html"):
+        call(told, "page", "-o", tmp_path / name)
+    text = (tmp_path / "a.html").read_text()
+    assert text == (tmp_path / "b.html").read_text()
+    assert "pgd eps 0.2 leaks 11.0 points more than natural at capacity 2" in text
+    assert text.count("<svg ") >= 4
+    assert "digits-natural-c1-s0-" in text
+    assert len(text) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["-o", "x.txt"], "ends in .html"), (["nosuch", "-o", "x.html"], "no run or sweep matches"), ([], "'-o'")],
+)
+def test_what_is_no_page_is_one_line(told, arguments, said):
+    answer = call(told, "page", *arguments, check=2)
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
