@@ -26,6 +26,8 @@ class Action:
     """The palette's entry, `group: Verb phrase`; `{run}` is the run under the cursor. Empty: not in the palette."""
     hint: str = ""
     """One or two words for the footer; empty: not there."""
+    lists: str = ""
+    """Title of the list to choose from that opens where no choice is given; empty: there is none."""
     engine: bool = False
     """Changes the engine's work, so a read-only app has it not."""
 
@@ -122,13 +124,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("chart.pan-left", "shift+left,less_than_sign", "pan left"),
     Action("chart.pan-right", "shift+right,greater_than_sign", "pan right"),
     Action("chart.same-axes", "equals_sign", "same axis from chart to chart", "chart: Match axes"),
-    Action("chart.metric", "m", "next metric", "chart: Metric — {choice}", "metric"),
-    Action("chart.attack", "a", "next attack on the same view", "chart: Attack — {choice}", "attack"),
+    Action("chart.metric", "m", "the metric, from a list", "chart: Metric — {choice}", "metric", lists="Metric"),
+    Action("chart.attack", "a", "the attack, from a list", "chart: Attack — {choice}", "attack", lists="Attack"),
     Action(
         "chart.view",
         "v",
-        "next view of the model's answers: benign, adversarial, targeted, certified",
+        "the view of the model's answers, from a list",
         "chart: View — {choice}",
+        lists="What the model is asked for",
     ),
     Action("chart.rule", "T", "threshold rule: oracle (the paper's) or held-out", "chart: Threshold — {choice}"),
     Action("chart.scale", "x", "axis scale: linear, log x, log y, both", "chart: Axis — {choice}", "scale"),

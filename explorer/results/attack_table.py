@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from engine.registry import ATTACKS
-from explorer.results import marks, text
+from explorer.results import glossary, marks, text
 from explorer.results.table import MISSING, Block, Cell, Column, Table
 from store.rows import LeakageFact
 
@@ -222,8 +222,7 @@ def legend(attacks: Sequence[Attack]) -> str:
     rules = {fact.threshold_rule for fact in facts}
     said = []
     if "oracle" in rules:
-        said.append("oracle: the best threshold for the very examples it is reported on")
-        said.append("luck: what that reaches with membership drawn by lot, mean and 95 %")
+        said += [f"oracle: {glossary.ORACLE}", f"luck: what that {glossary.LUCK}"]
     if rules - {"oracle"}:
         said.append("held-out: one chosen on others, or none at all")
     said += [words for shown in LOW_RATES for words in _resolutions(shown, attacks)]

@@ -59,10 +59,15 @@ class ChartChoices:
             )
         ]
 
-    def action_metric(self, name: str = "") -> None:
-        """The next number, or the named one."""
-        field = "history" if self.kind == "history" else "metric"
-        setattr(self.view, field, name or _after(getattr(self.view, field), self.choices_metric()))
+    def present(self, action: str) -> str:
+        """What was chosen of the metric, the attack or the view."""
+        if action == "metric":
+            return self.view.history if self.kind == "history" else self.view.metric
+        return self.view.attack if action == "attack" else self.view.leak_view
+
+    def action_metric(self, name: str) -> None:
+        """The named number."""
+        setattr(self.view, "history" if self.kind == "history" else "metric", name)
 
     def _pairs(self) -> list[tuple[str, str]]:
         """Attacks with their views that have the chosen number stored; all of them where it is no attack's."""
@@ -74,9 +79,9 @@ class ChartChoices:
         """Attacks, the paper's first."""
         return [(attack, attack) for attack in dict.fromkeys(attack for attack, _ in self._pairs())]
 
-    def action_attack(self, attack: str = "") -> None:
-        """The next attack, or the named one, on the same view, or on the nearest that it was carried out on."""
-        self.view.attack = attack or _after(self.view.attack, self.choices_attack())
+    def action_attack(self, attack: str) -> None:
+        """The named attack on the same view, or on the nearest that it was carried out on."""
+        self.view.attack = attack
         if views := [view for _, view in self.choices_view()]:
             self.view.leak_view = metrics.nearest_view(self.view.leak_view, views)
 
@@ -84,9 +89,9 @@ class ChartChoices:
         """Views that the attack was carried out on."""
         return [(view, view) for attack, view in self._pairs() if attack == self.view.attack]
 
-    def action_view(self, view: str = "") -> None:
-        """The next view of the model's answers, or the named one, by the same attack."""
-        self.view.leak_view = view or _after(self.view.leak_view, self.choices_view())
+    def action_view(self, view: str) -> None:
+        """The named view of the model's answers, by the same attack."""
+        self.view.leak_view = view
 
     def choices_rule(self) -> list[tuple[str, str]]:
         """How the threshold was chosen."""

@@ -1,4 +1,4 @@
-"""Every key in one list, made from the table of actions: those that matter now come first."""
+"""Every key in one list, made from the table of actions: those that matter now come first; then the field's words."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ from explorer.app import actions
 from explorer.app.actions import Action
 from explorer.app.settings import config_file
 from explorer.app.widgets.box import Box, Toned
+from explorer.results import glossary
 from explorer.results.lines import Line, sized
 
 TITLES = {
@@ -32,8 +33,10 @@ MARKS = (
     ("✗ – ◌", "failed or diverged · cancelled · running, but silent"),
     ("▸ •", "under the cursor · marked for a comparison"),
 )
-KEYS = 14
-"""Cells of the column of keys."""
+KEYS, WORDS = 14, 22
+"""Cells of the columns of keys and of the glossary's words."""
+GLOSSARY = "Words"
+"""Heading of the glossary."""
 
 
 class Guide:
@@ -44,16 +47,33 @@ class Guide:
         self.scope, self.words, self.keymap, self.read_only = scope, words, keymap, read_only
 
     def lines(self, width: int, pattern: str = "") -> list[Line]:
-        """Everything, or only the actions of which every word of the pattern is somewhere in their line."""
+        """Everything, or only the actions and words with every word of the pattern somewhere in their line."""
         found: list[Line] = []
         for scope in self._scopes():
             chosen = [action for action in actions.of([scope]) if self._matches(action, pattern)]
             lines = [line for action in chosen for line in self._entry(action, width)]
             if lines:
                 found += [*self._heading(scope, width, bool(pattern)), *lines, ()]
+        found += self._glossary(width, pattern)
         if not found:
             found = [((f"Nothing is called {pattern!r}. esc clears the filter.", "dim"),), ()]
         return found if pattern else [*found, *self._marks(width), (), *self._remapping(width)]
+
+    @staticmethod
+    def _glossary(width: int, pattern: str) -> list[Line]:
+        """The field's words, those first that the pattern names."""
+        wanted = pattern.lower().split()
+        found = {
+            term: words
+            for term, words in glossary.terms().items()
+            if all(word in f"{term} {words}".lower() for word in wanted)
+        }
+        lines: list[Line] = []
+        for term in sorted(found, key=lambda term: bool(wanted) and pattern.lower() not in term.lower()):
+            room = WORDS if cell_len(term) < WORDS else cell_len(term) + 2
+            for index, line in enumerate(textwrap.wrap(found[term], max(10, width - room))):
+                lines.append(((sized("" if index else term, room), "bold"), (line, "")))
+        return [((GLOSSARY, "accent"),), *lines, ()] if lines else []
 
     def _scopes(self) -> list[str]:
         """The first scope, what lists have in common, then the others in the table's order."""
@@ -112,6 +132,7 @@ class Help(ModalScreen[None]):
         Binding("escape", "back", show=False),
         Binding("question_mark,q,f1", "dismiss", show=False),
         Binding("slash", "filter", show=False),
+        Binding("w", "words", show=False),
         Binding("down,j", "scroll(1)", show=False),
         Binding("up,k", "scroll(-1)", show=False),
         Binding("pagedown,space", "scroll(15)", show=False),
@@ -130,10 +151,10 @@ class Help(ModalScreen[None]):
         """The list, and the line for the filter."""
         self.guide = Guide(self.scope, self.words, self.app.settings.keymap, self.app.project.read_only)
         yield Box(
-            "Keys",
-            "↑↓ scroll  / filter  esc ? q leave",
+            "Keys and words",
+            "↑↓ scroll  / search  w words  esc ? q leave",
             VerticalScroll(Toned(id="lines"), can_focus=False),
-            Input(placeholder="filter: words of an action, or a key", compact=True),
+            Input(placeholder="search: words of an action, a key, or a word of the field", compact=True),
             id="help",
         )
 
@@ -157,6 +178,13 @@ class Help(ModalScreen[None]):
         """Type words."""
         self.query_one(Input).display = True
         self.set_focus(self.query_one(Input))
+
+    def action_words(self) -> None:
+        """To the glossary."""
+        heading = ((GLOSSARY, "accent"),)
+        lines = list(self.query_one(Toned).lines)
+        self.action_scroll(-9999)
+        self.action_scroll(lines.index(heading) if heading in lines else 0)
 
     def action_back(self) -> None:
         """Out of the filter, or out of the help."""

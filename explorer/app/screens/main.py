@@ -17,7 +17,7 @@ from explorer.app.panes.header import Header
 from explorer.app.panes.runs import RunsPane
 from explorer.app.panes.welcome import Welcome
 from explorer.app.screens.body import Body
-from explorer.app.screens.choose import ChooseSome
+from explorer.app.screens.choose import ChooseOne, ChooseSome
 from explorer.app.screens.compare import Compare, push_with_twin
 from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.open_folder import OpenFolder
@@ -27,6 +27,7 @@ from explorer.app.screens.sheet_screen import finish
 from explorer.app.screens.table_of_views import TableOfViews
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
+from explorer.results import glossary
 from store.rows import Run
 
 TOLD = 3
@@ -164,6 +165,9 @@ class MainScreen(Screen):
         target = self.target(action.scope)
         if target is None:
             return
+        if action.lists and not arguments:
+            self.choose(action, target)
+            return
         self._acting = True
         try:
             outcome = getattr(target, action.method)(*arguments)
@@ -172,6 +176,23 @@ class MainScreen(Screen):
         if outcome is not None:  # a coroutine: it takes its time, the screen does not wait
             self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()
+
+    def choose(self, action: actions.Action, target: Any) -> None:
+        """Let the person choose from the action's list, each entry with what it means."""
+        name = action.method.removeprefix("action_")
+        entries = [
+            (label, glossary.meaning(label, value), value) for label, value in getattr(target, f"choices_{name}")()
+        ]
+        if not entries:
+            self.notify(f"{action.lists}: there is nothing to choose from yet", severity="warning")
+            return
+
+        def carry_out(chosen: tuple[Any] | None) -> None:
+            if chosen is not None:
+                self.action_act(action.id, *chosen)
+
+        key = self.app.key_of(action)
+        self.app.push_screen(ChooseOne(action.lists, entries, target.present(name), key), carry_out)
 
     # What panes ask for
 

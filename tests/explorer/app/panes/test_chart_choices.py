@@ -1,10 +1,12 @@
 import itertools
 
 import pytest
+import waiting
 
 from engine import registry
 from explorer.app import palette
 from explorer.app.panes.chart_choices import HISTORIES
+from explorer.app.screens.choose import ChooseOne
 from explorer.project import metrics
 from explorer.project.choices import INTERVALS, SCALES, SMOOTHINGS
 from explorer.results.text import VIEWS
@@ -16,6 +18,14 @@ def labels(pane):
     return [curve.label for curve in pane.drawing.chart.series]
 
 
+async def chosen_next(pilot, key):
+    """Open the key's list, and choose the entry below the present one."""
+    await pilot.press(key)
+    await waiting.until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne) and pilot.app.screen.focused)
+    await pilot.press(key, "enter")
+    await waiting.until(pilot, lambda: not isinstance(pilot.app.screen, ChooseOne))
+
+
 def pair(pilot):
     return pilot.app.choices.attack, pilot.app.choices.leak_view
 
@@ -24,7 +34,7 @@ async def test_metrics_go_round_those_that_are_stored(open_chart):
     async with open_chart() as (pilot, pane):
         assert [name for _, name in pane.choices_metric()] == ["inference_accuracy", "advantage", "benign_test"]
         for name in ("advantage", "benign_test", "inference_accuracy"):
-            await pilot.press("m")
+            await chosen_next(pilot, "m")
             assert pilot.app.choices.metric == name
             assert pane.drawing.chart is not None
 
@@ -33,7 +43,7 @@ async def test_a_history_has_metrics_of_its_own(open_chart):
     async with open_chart() as (pilot, pane):
         await pilot.press("]", "]")
         assert [name for _, name in pane.choices_metric()] == list(HISTORIES)
-        await pilot.press("m")
+        await chosen_next(pilot, "m")
         assert pilot.app.choices.history == "train_accuracy"
         assert pilot.app.choices.metric == "inference_accuracy"
         assert pane.drawing.chart.y_percent
@@ -46,20 +56,20 @@ async def test_attacks_go_round_the_papers_first_and_keep_the_view_or_take_the_n
             *(("confidence-class", "adversarial"), ("model-class", "benign"), ("gap", "benign")),
             *(("confidence", "benign"), ("confidence-class", "adversarial")),
         ):
-            await pilot.press("a")
+            await chosen_next(pilot, "a")
             assert pair(pilot) == expected
             assert pane.drawing.chart is not None
 
 
 async def test_views_go_round_those_that_the_attack_has(open_chart):
     async with open_chart() as (pilot, pane):
-        await pilot.press("v")
+        await chosen_next(pilot, "v")
         assert pair(pilot) == ("confidence", "benign")
-        await pilot.press("v")
+        await chosen_next(pilot, "v")
         assert pair(pilot) == ("confidence", "adversarial")
         pilot.app.screen.action_act("chart.attack", "gap")
         for view in ("targeted", "certified", "benign", "adversarial"):
-            await pilot.press("v")
+            await chosen_next(pilot, "v")
             assert pair(pilot) == ("gap", view)
             assert pane.drawing.title.startswith(f"Capacity  inference accuracy % · gap ({view}) · ")
 
@@ -80,7 +90,8 @@ async def test_attacks_and_views_have_entries_of_the_palette(open_chart):
 
 async def test_other_panes_keep_their_own_view_key(open_chart):
     async with open_chart() as (pilot, _):
-        await pilot.press("1", "v")
+        await pilot.press("1")
+        await chosen_next(pilot, "v")
         assert pilot.app.choices.leak_view == "benign"
         await pilot.press("3", "v")
         assert pilot.app.choices.leak_view == "benign"
@@ -97,6 +108,17 @@ async def test_only_numbers_that_the_attack_has_are_offered_and_only_attacks_tha
         assert [name for name, _ in pane.choices_attack()] == list(ATTACKS)
         pilot.app.choices.attack = "not stored"
         assert "auc" in [name for _, name in pane.choices_metric()]
+
+
+async def test_a_list_says_what_its_entries_mean_and_escape_leaves_the_choice(open_chart, until, screen_text):
+    async with open_chart() as (pilot, _):
+        await pilot.press("a")
+        await until(pilot, lambda: any("▸ ● confidence" in line for line in screen_text(pilot.app)))
+        await pilot.press("a", "a", "a")
+        words = registry.ATTACKS["gap"].words
+        await until(pilot, lambda: any(f"  {words}  " in line for line in screen_text(pilot.app)))
+        await pilot.press("escape")
+        assert pair(pilot) == ("confidence", "adversarial")
 
 
 async def test_without_stored_numbers_the_choice_stays(open_chart):

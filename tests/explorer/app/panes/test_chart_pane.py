@@ -231,7 +231,7 @@ async def test_matched_axes_hold_both_charts(open_chart):
         mine, its = pane._picture[0][0], pane.companion._picture[0][0]
         assert mine.y_range == its.y_range
         assert mine.y_range is not None
-        await pilot.press("m", "m")
+        pilot.app.screen.action_act("chart.metric", "benign_test")
         assert pilot.app.choices.metric == "benign_test"
         assert pane.companion.drawing.chart is None
         await pilot.press("equals_sign")

@@ -4,6 +4,7 @@ from textual.widgets import Input
 
 from explorer.app import actions
 from explorer.app.screens.help import Guide, Help
+from explorer.results import glossary
 from explorer.results.lines import line_text
 
 
@@ -45,13 +46,27 @@ def test_a_filter_leaves_what_has_every_word():
     lines = words(guide(), pattern="EXPORT last")
     assert [line for line in lines if "repeat the last export" in line]
     assert len(lines) == 3
+
+
+def test_the_fields_words_are_found_those_first_that_are_named():
+    lines = words(guide(), 120, "oracle")
+    at = lines.index("Words")
+    assert lines[at + 1].startswith("oracle ")
+    assert "the very examples it is reported on" in lines[at + 1]
+    assert any(line.startswith("I_A ") and "PGD examples" in line for line in words(guide(), 120))
+    assert any(line.startswith("rmia ") for line in words(guide(), 120, "rmia"))
+    shown = {term: meaning for term, meaning in glossary.terms().items() if not (term and meaning)}
+    assert not shown
+
+
+def test_nothing_is_found_where_nothing_has_the_words():
     assert "Nothing is called" in words(guide(), pattern="nothing like it")[0]
 
 
 def test_what_a_read_only_app_cannot_do_is_greyed_and_said():
     lines = guide(read_only=True).lines(76)
     assert any("read-only" in line_text(line) for line in lines)
-    (new,) = [line for line in lines if "new sweep" in line_text(line)]
+    (new,) = [line for line in lines if " new sweep" in line_text(line)]
     assert {tone for _, tone in new} == {"dim"}
 
 
@@ -116,3 +131,11 @@ async def test_it_fits_a_small_terminal(make_app, until, screen_text):
         lines = screen_text(app)
         assert len(lines) == 24
         assert "esc ? q leave" in lines[-1]
+
+
+async def test_one_key_goes_to_the_words(make_app, until, screen_text):
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, until)
+        await pilot.press("w")
+        await until(pilot, lambda: "  I_B" in screen_text(app)[2])
