@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from engine.text import one_line, shown
 
 T = TypeVar("T")
+MOST_NAMED = 16
+"""Words of a closed list that are all named where another one was written."""
 _PART = r"((?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:e[+-]?\d{1,2})?)"
 FRACTION = re.compile(f"([+-]?){_PART}/{_PART}", re.ASCII | re.IGNORECASE)
 """Two numbers of so few digits that no quotient of theirs is beyond a float."""
@@ -40,12 +42,20 @@ def require(condition: bool, field: str, value: Any, allowed: str) -> None:
 
 
 def require_known(field: str, value: str, known: Iterable[str]) -> None:
-    """Refuse a word outside a closed list, suggesting the nearest one."""
+    """Refuse a word outside a closed list, suggesting the nearest one; of a long list only the nearest are named."""
     known = list(known)
     if value not in known:
-        nearest = difflib.get_close_matches(shown(value).strip("'"), known, n=1)
-        hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-        refuse(field, value, ", ".join(known) + hint)
+        named = ", ".join(known)
+        if len(known) > MOST_NAMED:
+            near = difflib.get_close_matches(shown(value).strip("'"), known, n=3, cutoff=0.0)
+            named = f"{', '.join(near)} and {len(known) - len(near)} others"
+        refuse(field, value, named + did_you_mean(value, known))
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """` (did you mean 'run'?)` where a known word is near to what was written; else empty."""
+    nearest = difflib.get_close_matches(shown(value).strip("'"), list(known), n=1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
 def as_number(text: Any) -> Any:

@@ -20,8 +20,10 @@ steps = "1000 * capacity^0.5"      # a number, or a rule by which larger network
 
 import copy
 import itertools
+import json
 import math
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -36,7 +38,7 @@ from engine.spec.experiment import Data, Evaluation, Experiment, Inference
 from engine.spec.recipes import SCALES, PretrainedRecipe, Recipe, known_overrides, recipe_for
 from engine.spec.recipes.steps_rule import at_capacity
 from engine.text import one_line
-from engine.validation import SpecError, as_number, from_mapping, refuse, require, require_known
+from engine.validation import FRACTION, SpecError, as_number, from_mapping, refuse, require, require_known
 
 GRID = ("defense", "capacity", "epsilon", "seed", "train_fraction")
 SECTIONS = ("data", "grid", "recipe", "evaluation", "inference")
@@ -47,6 +49,7 @@ RUNS_LIMIT = 5000
 """Runs of one sweep: one message to the engine, of at most 16 MiB, asks for all of them."""
 DEPTH_LIMIT = 6
 """How deep tables and lists may be nested: a scale's sections of lists of lists are five."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def apply_override(table: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
+        _require_brackets(key, value)
     if key in GRID:
         key = f"grid.{key}"
     section, dot, name = key.partition(".")
@@ -145,6 +149,19 @@ def apply_override(table: dict[str, Any], override: str) -> None:
     else:
         require_known("--set", key, [*LABELS, *GRID])
         table[key] = value
+
+
+def _require_brackets(key: str, text: str) -> None:
+    """Refuse a list without its brackets, saying how it is written."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) < 2 or text[0] in "[{\"'" or not (key in GRID or all(map(_is_number, parts))):
+        return
+    written = ",".join(part if _NUMBER.fullmatch(part) else json.dumps(part) for part in parts)
+    raise SpecError(f"--set {key}={text}: a list stands in brackets: --set {shlex.quote(f'{key}=[{written}]')}")
+
+
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text) or FRACTION.fullmatch(text))
 
 
 def check_tables(table: Any, where: str = "") -> None:

@@ -7,7 +7,7 @@ from engine.service.client import SyncClient
 from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.spec import sweeps
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import inferred, request_like
@@ -16,7 +16,7 @@ from explorer.results.rendering import plain as plain_table
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @click.option("--attacks", default=None, help="Which, with commas between them; else all there are.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of [inference]: splits=50.")
 @options.project

@@ -15,7 +15,7 @@ from engine.registry import attacks_on
 from engine.service.project import Project
 from engine.spec.experiment import Experiment, Inference
 from engine.text import csv_text, printable
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.cli.audit_process import Audited, audited
 from explorer.cli.options import width
 from explorer.project.result_source import find_run, results
@@ -201,7 +201,7 @@ def _field(value: Any) -> Any:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER")
 @options.project
 def answers(run: str, folder: Path, project: Project) -> None:

@@ -7,7 +7,7 @@ from engine.service import protocol
 from engine.service.client import SyncClient
 from engine.service.launch import ensure_engine
 from engine.service.project import Project
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.cli.watching import come_back, wait
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
@@ -15,7 +15,7 @@ from explorer.results import over_seeds
 
 
 @click.command()
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option(
     "--method",
     type=click.Choice(CERTIFICATIONS),

@@ -12,7 +12,7 @@ from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.text import printable
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.project.result_source import ResultSource, find_run
 from explorer.results import text
 
@@ -95,7 +95,7 @@ def logs(project: Project, lines: int) -> None:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @options.project
 def cancel(runs: tuple[str, ...], project: Project) -> None:
     """Take runs out of the queue, or end them if they run."""
@@ -106,7 +106,7 @@ def cancel(runs: tuple[str, ...], project: Project) -> None:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @options.project
 def retry(runs: tuple[str, ...], project: Project) -> None:
     """Queue failed, diverged or cancelled runs again; they go on from their last checkpoint."""

@@ -17,7 +17,7 @@ from engine.validation import SpecError, require
 from explorer.charts.chart import Chart
 from explorer.charts.drawing import Drawing
 from explorer.charts.kinds_of_chart import DRAW, drawing_of
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.project import metrics
 from explorer.project.answered_project import AnsweredProject
 from explorer.project.choices import Choices
@@ -39,13 +39,13 @@ ALONG = ("capacity", "epsilon")
 
 
 @click.command()
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=completion.sweeps_run)
 @click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg, .pdf or .png.")
-@click.option("--chart", "kind", type=click.Choice(tuple(DRAW)), help="The app's chart in place of panels.")
+@click.option("--chart", "kind", type=options.KnownWord(tuple(DRAW)), help="The app's chart in place of panels.")
 @click.option("--run", "runs", multiple=True, metavar="RUN", help="For ROC: this run; else the finding's two.")
-@click.option("--metric", type=click.Choice(tuple(metrics.BY_ID)), help="The number; else the finding's.")
-@click.option("--attack", type=click.Choice(tuple(ATTACKS)), help="The attack that finds it.")
-@click.option("--view", type=click.Choice(text.VIEWS), help="The answers that it reads.")
+@click.option("--metric", type=options.KnownWord(tuple(metrics.BY_ID)), help="The number; else the finding's.")
+@click.option("--attack", type=options.KnownWord(tuple(ATTACKS)), help="The attack that finds it.")
+@click.option("--view", type=options.KnownWord(text.VIEWS), help="The answers that it reads.")
 @options.project
 def figure(
     sweep: str | None,
@@ -113,7 +113,7 @@ def _y_label(kind: str, choices: Choices) -> str:
 
 
 @click.command()
-@click.argument("sweep", required=False)
+@click.argument("sweep", required=False, shell_complete=completion.sweeps_run)
 @click.option("-o", "target", metavar="FILE", required=True, help="Ends in .html.")
 @options.project
 def page(sweep: str | None, target: str, project: Project) -> None:

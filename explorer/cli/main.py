@@ -6,7 +6,8 @@ Exit codes: 0 ok, 1 a run failed, 2 usage, 3 engine unreachable, 70 a bug in the
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +15,8 @@ from engine.printing import PrintableStream
 from engine.registry import left_out
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project, ProjectError
-from engine.text import one_line, said_of_file
-from engine.validation import SpecError
+from engine.text import one_line, said_of_file, shown
+from engine.validation import SpecError, did_you_mean
 from explorer.cli import options
 from explorer.results.ascii_text import speak_plainly
 from store.errors import StoreError
@@ -23,6 +24,8 @@ from store.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMPLETING = "_MIA_EXPLORE_COMPLETE"
+"""A shell sets it to ask what could stand behind what was typed."""
 USAGE, UNREACHABLE, INTERRUPTED = 2, 3, 130
 MODULES = {
     "running": ("demo", "run", "presets"),
@@ -53,6 +56,14 @@ class CommandGroup(click.Group):
                 return next(command for command in found if command.name == cmd_name)
         return None
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that the first word names; `SpecError` suggests the nearest where there is none."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            hint = did_you_mean(args[0], known)
+            raise SpecError(f"no such command: {shown(args[0])}{hint}; `mia-explore --help` lists them")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=CommandGroup,
@@ -61,11 +72,14 @@ class CommandGroup(click.Group):
 )
 @click.version_option(package_name="mia-explore", message="%(version)s")
 @options.project
+@options.data_root
 @click.option("--read-only", is_flag=True, help="Look without changing anything; no engine is started.")
 @click.option("--ascii", is_flag=True, help="Plain characters instead of lines and marks.")
 @click.option("--theme", type=click.Choice(("dark", "light", "mono")), help="Colours; default: config.toml, or dark.")
 @click.pass_context
-def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, theme: str | None) -> int:
+def cli(
+    context: click.Context, project: Project, data_root: Path, read_only: bool, ascii: bool, theme: str | None
+) -> int:
     """See what making a classifier robust costs in privacy.
 
     \b
@@ -76,17 +90,29 @@ def cli(context: click.Context, project: Project, read_only: bool, ascii: bool, 
     mia-explore ls                                    what has been run
     mia-explore export leakage --csv -                every number, complete
     mia-explore audit predictions.npz                 your own model's prediction file
+    eval "$(_MIA_EXPLORE_COMPLETE=bash_source mia-explore)"  completes presets and runs; or zsh_source
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         for line in left_out():  # before what is meant for such a row goes to ours of that name, or nowhere
             click.echo(f"warning: {line}", err=True)
+        _refuse_before(context, "project", "data_root")
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(context.get_help())
         return 0
     from explorer.app.launch import Launch, open_app
+    from explorer.project.submitting import data_folder
 
+    os.environ["MIA_DATA"] = str(data_folder(data_root))  # where the app's forms and checks look
     return open_app(Launch(project=project, read_only=read_only, ascii=ascii, theme=theme or ""))
+
+
+def _refuse_before(context: click.Context, *names: str) -> None:
+    """Refuse options of the app before a command, which would not see them."""
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option, command = f"--{name.replace('_', '-')}", context.invoked_subcommand
+            raise SpecError(f"{option} goes behind the command: mia-explore {command} {option} …")
 
 
 def main() -> None:
@@ -94,7 +120,8 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         speak_plainly(stream)
-        setattr(sys, name, PrintableStream(stream))
+        if COMPLETING not in os.environ:  # click writes bytes to the shell that asks
+            setattr(sys, name, PrintableStream(stream))
     sys.exit(run(sys.argv[1:]))
 
 

@@ -10,6 +10,7 @@ import click
 
 from engine.service.project import Project
 from engine.spec.recipes import SCALES
+from engine.validation import require_known
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,6 +30,15 @@ class ProjectFolder(click.ParamType):
         if found.root.exists() and not found.root.is_dir():
             self.fail(f"{found.root} is not a folder", param, ctx)
         return found
+
+
+class KnownWord(click.Choice):
+    """A word of a closed list; another one is refused in one line with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        """The word itself."""
+        require_known(param.opts[0] if param else "", value, self.choices)
+        return value
 
 
 project: Decorator = click.option(

@@ -15,7 +15,7 @@ from engine.service.settings import EngineSettings
 from engine.spec import sweeps
 from engine.text import printable
 from engine.validation import SpecError, require_known
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.cli.watching import INTERRUPTED, wait
 from explorer.project.result_source import results
 from explorer.project.submitting import data_folder, place_here, submission
@@ -27,7 +27,7 @@ LISTING = "runs.csv"
 
 
 @click.command()
-@click.argument("names", metavar="[PRESET]...", nargs=-1)
+@click.argument("names", metavar="[PRESET]...", nargs=-1, shell_complete=completion.presets)
 @click.option("--all", "every", is_flag=True, help="All presets.")
 @options.scale
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting, as for run.")

@@ -14,7 +14,7 @@ from engine.run_states import RETRIED
 from engine.service.project import Project
 from engine.text import printable
 from engine.validation import require
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.project.found import found
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.run_tracking import unfinished_attacks
@@ -64,8 +64,17 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
 
 
 @click.command()
-@click.argument("what", metavar="RUN|TABLE|finding")
-@click.argument("of", metavar="[RUN|SWEEP]", required=False)
+@click.argument(
+    "what",
+    metavar="RUN|TABLE|finding",
+    shell_complete=completion.of_runs(completion.run_id, words=(FINDING, *over_seeds.TABLES)),
+)
+@click.argument(
+    "of",
+    metavar="[RUN|SWEEP]",
+    required=False,
+    shell_complete=completion.of_runs(completion.sweep, completion.run_id),
+)
 @click.option("--markdown", is_flag=True, help="The finding as Markdown, for a lab book.")
 @options.project
 def show(what: str, of: str | None, markdown: bool, project: Project) -> None:
@@ -89,7 +98,8 @@ def show(what: str, of: str | None, markdown: bool, project: Project) -> None:
             _show_table(asked, what, of)
         else:
             require(of is None, f"show {what}", of, "nothing more behind a run")
-            _show_run(asked, find_run(asked, what), project)
+            known = (FINDING, *over_seeds.TABLES)
+            _show_run(asked, find_run(asked, what, "run or table", known), project)
 
 
 def _show_finding(told: LeakageFinding | None, as_markdown: bool) -> None:
@@ -136,7 +146,7 @@ def _tell_warnings(run: Run) -> None:
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=completion.runs)
 @click.option("--top", default=20, show_default=True, type=click.IntRange(min=1), help="So many images.")
 @click.option("--view", type=click.Choice(text.VIEWS), help="Only this view, ranked by its risk.")
 @options.project
@@ -165,7 +175,7 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
 
 
 @click.command()
-@click.argument("table", type=click.Choice(TABLES))
+@click.argument("table", type=options.KnownWord(TABLES), metavar="TABLE")
 @click.option("--csv", "csv_path", metavar="PATH|-", help="Write CSV there; - is stdout.")
 @click.option("--parquet", "parquet_path", metavar="PATH", help="Write Parquet there.")
 @click.option("--json", "json_path", metavar="PATH|-", help="Write JSON there; - is stdout.")
@@ -181,7 +191,11 @@ def export(
     run_id: str | None,
     project: Project,
 ) -> None:
-    """Export a table, complete and at full precision, one row per fact. Without a path: CSV on stdout."""
+    """Export a TABLE, complete and at full precision, one row per fact. Without a path: CSV on stdout.
+
+    TABLE is one of runs, capacity, epsilon, classes, views, accuracies, leakage, warnings, history, scores, exposed,
+    image_risks, roc and published.
+    """
     wanted = {"csv": csv_path, "parquet": parquet_path, "json": json_path}
     targets = {format: path for format, path in wanted.items() if path is not None} or {"csv": "-"}
     with results(project) as asked:

@@ -14,7 +14,7 @@ from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
 from engine.text import printable
-from explorer.cli import options
+from explorer.cli import completion, options
 from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.planning import Cost, cost
 from explorer.project.result_source import ResultSource, results
@@ -31,7 +31,7 @@ EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "le
 
 
 @click.command()
-@click.argument("source", metavar="PRESET|FILE.toml")
+@click.argument("source", metavar="PRESET|FILE.toml", shell_complete=completion.presets)
 @options.scale
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; see the examples.")
 @options.project

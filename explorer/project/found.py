@@ -17,8 +17,9 @@ def runs_of(asked: ResultSource, of: str | None) -> Mapping[str, Any]:
         return {}
     if asked.query("runs", sweep=of):
         return {"sweep": of}
-    run = find_run(asked, of, "run or sweep")
-    twin = natural_twin(run, asked.query("runs"))
+    runs = asked.query("runs")
+    run = find_run(asked, of, "run or sweep", {run.sweep for run in runs if run.sweep})
+    twin = natural_twin(run, runs)
     return {"run_id": [run.run_id, *([twin.run_id] if twin else [])]}
 
 

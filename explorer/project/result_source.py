@@ -1,6 +1,6 @@
 """A project's results: asked of its engine if one runs, else read from the database file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from typing import Any
 from engine.service import protocol
 from engine.service.client import EngineForeign, EngineSuspended, EngineUnreachable, SyncClient
 from engine.service.project import Project
-from engine.validation import require
+from engine.validation import did_you_mean, require
 from store.decoding import decode
 from store.errors import StoreError
 from store.rows import Run
@@ -56,10 +56,10 @@ def results(project: Project) -> Iterator[ResultSource]:
         yield ResultSource(client.call)
 
 
-def find_run(results: ResultSource, name: str, what: str = "run") -> Run:
+def find_run(results: ResultSource, name: str, what: str = "run", others: Iterable[str] = ()) -> Run:
     """The run with that id or with the only id that begins so or contains it; `StoreError` if there is not just one.
 
-    what: that was looked for, in words.
+    what: that was looked for, in words. others: what else may have been meant.
     """
     require(name != "", "run", name, "a run's name or a part of it")
     runs = results.query("runs")
@@ -67,6 +67,7 @@ def find_run(results: ResultSource, name: str, what: str = "run") -> Run:
     matches = exact or [run for run in runs if name in run.run_id]
     if len(matches) != 1:
         some = ", ".join(run.run_id for run in matches[:4])
-        said = f"{len(matches)} runs match: {some} …" if matches else f"no {what} matches; `mia-explore ls` lists them"
-        raise StoreError(f"{name}: {said}")
+        hint = did_you_mean(name, [*others, *(run.run_id for run in runs), *(run.name for run in runs)])
+        said = f"{len(matches)} runs match: {some} …" if matches else f"no {what} matches{hint}"
+        raise StoreError(f"{name}: {said}{'' if matches else '; `mia-explore ls` lists them'}")
     return results.query("run", run_id=matches[0].run_id)[0]

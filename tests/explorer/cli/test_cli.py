@@ -262,7 +262,7 @@ def test_other_settings_of_an_attack_are_computed_from_the_kept_answers_alone(sw
         ),
         (["run", "demo", "--threads", "99999"], "threads: 99999 is not allowed; allowed: 1 to 1024"),
         (["run", "demo", "--scale", "huge"], "'huge' is not one of"),
-        (["export", "nothing"], "'nothing' is not one of"),
+        (["export", "nothing"], "'nothing' is not allowed; allowed: runs, capacity"),
         (["certify", "x"], "holds no results yet"),
         (["certify", "x", "--method", "magic"], "'magic' is not one of"),
         (["scores", "x", "--project", "empty"], "holds no results yet"),
@@ -276,7 +276,7 @@ def test_other_settings_of_an_attack_are_computed_from_the_kept_answers_alone(sw
         (["run", "demo", "--set", "name=.."], "name: '..' is not allowed"),
         (["ls", "--project", "bad.toml"], "is not a folder"),
         (["ls", "--project", ""], "has an empty name"),
-        (["frobnicate"], "No such command"),
+        (["frobnicate"], "no such command"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, said):

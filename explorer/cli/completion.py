@@ -1,0 +1,60 @@
+"""What a shell completes behind a command: names that begin as what is typed; none where a project cannot be read."""
+
+import os
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from engine.service.client import EngineUnreachable
+from engine.service.project import Project, ProjectError
+from store.errors import StoreError
+from store.rows import Run
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """The packaged sweeps; where none begins so, files."""
+    from engine.spec import sweeps
+
+    return _beginning(sweeps.presets(), incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+def of_runs(*names: Callable[[Run], str | None], words: Iterable[str] = ()) -> Complete:
+    """What these say of the project's runs, and other words."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+        found = {name(run) for run in _runs(ctx) for name in names}
+        return _beginning([*words, *sorted(filter(None, found))], incomplete)
+
+    return complete
+
+
+def run_id(run: Run) -> str:
+    """The run's id."""
+    return run.run_id
+
+
+def sweep(run: Run) -> str | None:
+    """The first sweep that asked for it."""
+    return run.sweep
+
+
+runs = of_runs(run_id)
+sweeps_run = of_runs(sweep)
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _runs(ctx: click.Context) -> list[Run]:
+    from explorer.project.result_source import results
+
+    project = ctx.params.get("project") or Project.at(os.environ.get("MIA_PROJECT") or "mia-results")
+    try:
+        with results(project) as asked:
+            return asked.query("runs")
+    except (StoreError, ProjectError, EngineUnreachable, OSError):
+        return []

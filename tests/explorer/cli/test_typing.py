@@ -1,0 +1,70 @@
+"""What the command line says of typing mistakes, and what it completes."""
+
+import pytest
+from command_line import call
+
+from explorer.cli.main import COMPLETING, cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rn"], "no such command: 'rn' (did you mean 'run'?)"),
+        (["export", "leakge"], "(did you mean 'leakage'?)"),
+        (["show", "capcity"], "no run or table matches (did you mean 'capacity'?)"),
+        (["show", "finding", "smal"], "(did you mean 'small'?)"),
+        (["figure", "--chart", "rcc", "-o", "x.svg"], "(did you mean 'roc'?)"),
+        (["run", "tabel8"], "(did you mean 'table8'?)"),
+        (["run", "demo", "--set", "recipe.stepz=5"], "allowed: steps, attack_step_size, attack_steps and 4"),
+        (["run", "demo", "--set", "capacity=1,2"], "a list stands in brackets: --set 'capacity=[1,2]'"),
+        (["run", "demo", "--set", "defense=natural, pgd"], """--set 'defense=["natural","pgd"]'"""),
+        (["run", "demo", "--set", "recipe.milestones=10,20"], "--set 'recipe.milestones=[10,20]'"),
+        (["--project", "x", "ls"], "--project goes behind the command: mia-explore ls --project"),
+        (["--data-root", "x", "check"], "--data-root goes behind the command"),
+    ],
+)
+def test_a_typing_mistake_is_one_line_with_what_was_meant(told, arguments, said):
+    answer = call(told, *arguments, check=2)
+    assert said in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("sh", ["show"]),
+        ("run population-y", ["population-yale"]),
+        ("show fi", ["finding"]),
+        ("show finding sm", ["small"]),
+        ("export leak", ["leakage"]),
+        ("run mine.tom", ["mine.tom"]),
+    ],
+)
+def test_a_shell_completes_commands_presets_tables_and_sweeps(told, monkeypatch, capsys, typed, completed):
+    words = f"mia-explore {typed}"
+    monkeypatch.chdir(told)
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    monkeypatch.setenv(COMPLETING, "bash_complete")
+    with pytest.raises(SystemExit):
+        cli.main([], prog_name="mia-explore")
+    found = [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+    assert found == completed
+
+
+def test_runs_are_completed_by_their_ids_and_none_where_there_is_no_project(told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COMP_WORDS", "mia-explore cancel digits-nat")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    monkeypatch.setenv(COMPLETING, "bash_complete")
+    counts = []
+    for folder in (told, tmp_path):
+        monkeypatch.chdir(folder)
+        with pytest.raises(SystemExit):
+            cli.main([], prog_name="mia-explore")
+        counts.append(capsys.readouterr().out.count("digits-natural-c"))
+    assert counts == [6, 0]
+
+
+def test_the_app_takes_the_folder_of_the_data(told, monkeypatch):
+    """Without a terminal the help is shown; the option is one of the app's."""
+    assert "--data-root" in call(told, "--data-root", "somewhere").stdout
