@@ -18,6 +18,7 @@ from store.rows import (
     RocPoint,
     Run,
     Score,
+    ScoreBin,
     WarningFact,
 )
 from store.summaries import ClassFact, CurvePoint, SeedsFact, ViewsRow
@@ -113,11 +114,18 @@ QUERIES: dict[str, NamedQuery] = {
         statements.fact_filters("s", "attack", "view"),
         required=("run_id",),
     ),
+    "histogram": NamedQuery(
+        ScoreBin,
+        statements.HISTOGRAM,
+        "run_id, attack, view, low",
+        statements.fact_filters("s", "attack", "view"),
+        required=("run_id",),
+    ),
     "published": NamedQuery(
         PublishedFact, statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS
     ),
 }
-TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences", "by_seed"))
+TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences", "by_seed", "histogram"))
 """What can be exported."""
 
 

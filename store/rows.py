@@ -281,6 +281,20 @@ class RocPoint(NamedTuple):
     """None at (0, 0), where nobody is a member."""
 
 
+class ScoreBin(NamedTuple):
+    """How many examples have a score of an attack in a view between two ends; the same ends for members and others."""
+
+    run_id: str
+    attack: str
+    """`margin`, or one with references."""
+    view: str
+    low: float
+    high: float
+    """The first and the last bin also hold what lies beyond."""
+    members: int
+    nonmembers: int
+
+
 class PublishedFact(NamedTuple):
     """A number of the paper."""
 

@@ -199,6 +199,34 @@ on logarithmic axes, the last point is kept of those in each 200th of the FPR, o
 of the FPR: at its FPR or less, no TPR is higher. A view without members or without non-members has no curve.
 """
 
+BINS = 40
+HISTOGRAM = f"""
+WITH chosen AS (
+    SELECT s.run_id, s.attack, s.view, s.member, CASE WHEN isnan(s.score) THEN CAST('-inf' AS DOUBLE) ELSE s.score END
+        AS score
+    FROM ({_ALL_SCORES}) s
+    {{where}}
+), ends AS (
+    SELECT run_id, attack, view, quantile_cont(score, 0.005) AS first, quantile_cont(score, 0.995) AS last
+    FROM chosen WHERE isfinite(score) GROUP BY ALL
+), bins AS (
+    SELECT *, CASE WHEN last > first THEN (last - first) / {BINS} ELSE 1 END AS width, unnest(range({BINS})) AS bin
+    FROM ends
+), counted AS (
+    SELECT c.run_id, c.attack, c.view,
+        CAST(CASE WHEN NOT last > first OR score <= first THEN 0 WHEN score >= last THEN {BINS - 1}
+            ELSE least(floor({BINS} * (score - first) / (last - first)), {BINS - 1}) END AS BIGINT) AS bin,
+        count(*) FILTER (member) AS members, count(*) FILTER (NOT member) AS nonmembers
+    FROM chosen c JOIN ends e ON (e.run_id, e.attack, e.view) = (c.run_id, c.attack, c.view)
+    GROUP BY ALL
+)
+SELECT b.run_id, b.attack, b.view, first + bin * width AS low, first + (bin + 1) * width AS high,
+    coalesce(members, 0) AS members, coalesce(nonmembers, 0) AS nonmembers
+FROM bins b LEFT JOIN counted c USING (run_id, attack, view, bin)"""
+"""Members and others in equal bins of each attack's score between its 0.5 % and its 99.5 % point of both together, so
+that a few extremes do not squeeze the others; what lies beyond, or is no number, counts in the outermost bins.
+"""
+
 PUBLISHED = "SELECT p.* FROM published p {where}"
 PUBLISHED_FILTERS = {
     name: f"p.{name} IN ({{}})" for name in ("dataset", "defense", "metric", "attack", "view", "source")

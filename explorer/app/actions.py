@@ -113,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "chart.next",
         "right_square_bracket",
-        "next chart: Capacity, Epsilon, History, ROC, Trade-off, Setting",
+        "next chart: Capacity, Epsilon, History, ROC, Histogram, Trade-off, Setting",
         "chart: Show {choice}",
     ),
     Action("chart.left", "h,left", "crosshair to the previous x"),

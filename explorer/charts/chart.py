@@ -41,6 +41,8 @@ class Series:
     `published`: crosses, not joined."""
     names: tuple[str, ...] = ()
     """What each point is called where its x does not say it."""
+    told: tuple[str, ...] = ()
+    """What the legend says of it, the whole and then in fewer cells."""
 
     def sign(self, hollow: bool = False) -> str:
         """The mark of its points."""
@@ -59,6 +61,11 @@ class Chart:
     level: float | None = None
     level_label: str = ""
     """The chance line, and what it is called."""
+    told: str = ""
+    """What the series' words in few cells mean."""
+    threshold: float | None = None
+    threshold_label: str = ""
+    """An upright line, and what it is called."""
     diagonal: bool = False
     """Chance is y = x."""
     x_log: bool = False

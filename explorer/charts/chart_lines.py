@@ -40,7 +40,8 @@ def _lines(chart: Chart, points: Sequence[Sequence[Point]], width: int, height: 
     """A chart that has room; the legend has as many lines as take what is known before it is drawn."""
     within = spans(chart)
     shown = Counter(_to_explain(chart, within, points))
-    rows = len(legend(chart, shown, width, 1 if height < 10 else 2, ascii_only))
+    most = max(2, min(height // 3, sum(bool(series.told) for series in chart.series)))
+    rows = len(legend(chart, shown, width, 1 if height < 10 else most, ascii_only))
     figure = Figure(chart, within, width, height - rows)
     curves = [_curve(figure, chart, index, own) for index, own in enumerate(points)]
     shown.update(_drawn(figure, chart, curves))
@@ -99,7 +100,7 @@ def _shift(figure: Figure, chart: Chart, index: int) -> float:
     (low, high), cell = figure.spans[0], figure.cell[0]
     found = {scaled(x, chart.x_log) for at in beside for x in chart.series[at].x if abs(x) < FAR}
     xs = sorted(x for x in found if low <= x <= high)
-    apart = min((right - left for left, right in pairwise(xs)), default=0.0) / (len(beside) + 1)
+    apart = min((right - left for left, right in pairwise(xs)), default=high - low) / (len(beside) + 1)
     margin = 2 * min(xs[0] - low, high - xs[-1]) / (len(beside) - 1) if xs else 0.0
     step = min(2, int(apart / cell), int(margin / cell))
     return step * cell * (sum(at <= index for at in beside) - (len(beside) + 1) / 2)
@@ -159,6 +160,8 @@ def _drawn(figure: Figure, chart: Chart, curves: Sequence[_Curve]) -> dict[str, 
             ends = [point and figure.place(point.x, point.low, point.high, to_edge=True) for point in whole]
             figure.band(ends, curve.series.tone)
     chance = _draw_chance(figure, chart, curves)
+    if is_number(chart.threshold):
+        figure.upright(scaled(chart.threshold, chart.x_log), "level", "default")
     if is_number(chart.crosshair):
         figure.upright(scaled(chart.crosshair, chart.x_log), "")
     for curve in curves:

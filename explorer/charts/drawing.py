@@ -40,21 +40,26 @@ def titled(drawing: Drawing, choices: Choices, about: str = "", short: str = "")
     )
 
 
+def scaled(chart: Chart, kind: str, choices: Choices) -> Chart:
+    """The chart on the axes that were chosen for its kind."""
+    scale = choices.scale(kind)
+    return replace(chart, x_log="x" in scale, y_log="y" in scale)
+
+
 def framed(
-    choices: Choices, curves: Sequence[Series], x_label: str, ticks: tuple[tuple[float, str], ...] = ()
+    kind: str, choices: Choices, curves: Sequence[Series], x_label: str, ticks: tuple[tuple[float, str], ...] = ()
 ) -> Chart:
     """The curves with the axes and the level of a guess that the chosen number has."""
     metric = metrics.of(choices)
-    return Chart(
+    chart = Chart(
         series=tuple(curves),
         x_ticks=ticks,
         level=metric.guess if metric.inference else None,
         level_label=f"guess {text.percent(metric.guess)} %" if metric.guess is not None else "",
-        x_log="x" in choices.scale,
-        y_log="y" in choices.scale,
         interval=choices.interval,
         x_label=x_label,
     )
+    return scaled(chart, kind, choices)
 
 
 def over_seeds(drawing: Drawing, rows: Sequence[CurvePoint], choices: Choices) -> Drawing:

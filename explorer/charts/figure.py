@@ -89,9 +89,9 @@ class Figure:
         """Straight lines from place to place, none over a gap."""
         self._join(path, self.plotext.marker(character, self._paint(tone)))
 
-    def upright(self, x: float, tone: str) -> None:
-        """A dotted line over the whole height."""
-        self._join([(x, end) for end in self.spans[1]], self.plotext.line(True, self._paint(tone), "dotted"))
+    def upright(self, x: float, tone: str, style: str = "dotted") -> None:
+        """A line over the whole height."""
+        self._join([(x, end) for end in self.spans[1]], self.plotext.line(True, self._paint(tone), style))
 
     def bars(self, intervals: Sequence[Place], tone: str) -> None:
         """Error bars at (x, low, high), which plotext's own would centre; an end outside the canvas is open."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.charts import run_curves, summary_curves
+from explorer.charts import histogram, roc_curves, run_curves, summary_curves
 from explorer.charts.drawing import Drawing, nothing_on_chart
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
@@ -13,7 +13,8 @@ DRAW = {
     "capacity": summary_curves.capacity,
     "epsilon": summary_curves.epsilon,
     "history": run_curves.history,
-    "roc": run_curves.roc,
+    "roc": roc_curves.roc,
+    "histogram": histogram.histogram,
     "trade-off": summary_curves.trade_off,
     "setting": summary_curves.setting,
 }

@@ -16,9 +16,16 @@ def legend(chart: Chart, shown: Mapping[str, int], width: int, rows: int, ascii_
 
     What does not fit stands beyond the last line's end; only the sign of luck, which help explains too, is left out.
     """
-    entries = [_entry(series) for series in chart.series if series.kind != "published"]
-    entries += _notes(chart, shown, ascii_only)
-    lines = _wrapped(entries, width, rows)
+    own = [series for series in chart.series if series.kind != "published"]
+    for brevity in range(max((len(series.told) for series in own), default=0) + 1):
+        entries = [
+            (*_entry(series), *((f" {told}", "dim") for told in series.told[brevity : brevity + 1])) for series in own
+        ]
+        entries += [plain(chart.told, "dim")] if brevity and any(len(series.told) > brevity for series in own) else []
+        entries += _notes(chart, shown, ascii_only)
+        lines = _wrapped(entries, width, rows)
+        if cell_len(line_text(lines[-1])) <= width:
+            break
     if shown["like a guess"]:
         entries.append(plain(LIKE_GUESS, "dim"))
         longer = _wrapped(entries, width, rows)
@@ -36,6 +43,7 @@ def _notes(chart: Chart, shown: Mapping[str, int], ascii_only: bool) -> list[Lin
         (shown["overlap"], f"{OVERLAP} overlap", "overlap"),
         (shown["hollow"], "small letter = unfinished" if ascii_only else "hollow = unfinished", "dim"),
         (shown["chance"], f"╌ {name}", "level"),
+        (chart.threshold is not None, f"│ {word(chart.threshold_label)}", "level"),
         (shown["above"], f"{name} ↑", "level"),
         (shown["below"], f"{name} ↓", "level"),
         (shown["left out"], f"{shown['left out']} at ≤ 0 left out", "dim"),

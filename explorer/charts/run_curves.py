@@ -1,12 +1,12 @@
-"""Curves of single runs: training histories over steps, and ROC curves of a view's answers."""
+"""Curves of single runs: training histories over steps, and what all charts of single runs share."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from engine.registry import ATTACKS
-from explorer.charts.chart import MARKS, Chart, Series, is_number
-from explorer.charts.drawing import Drawing, asking
-from explorer.charts.series import TONES
+from explorer.charts.chart import Chart, Series, is_number
+from explorer.charts.drawing import Drawing, asking, scaled
+from explorer.charts.series import USUAL, Look, key, label, looks, looks_apart
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
 from explorer.results import text
@@ -39,59 +39,38 @@ def history(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> 
     ids = [run.run_id for run in runs]
     drawing = Drawing(f"History  {title}{smooth}{more}", x_name="step", table="history", filters={"run_id": ids})
     curves, waits = [], False
-    for index, (run, name) in enumerate(zip(runs, _names(runs), strict=True)):
+    for run, name, look in zip(runs, names(runs), looks_of(project, runs), strict=True):
         age = HISTORY_AGE if run.state == "running" else None
         rows = project.rows("history", max_age=age, run_id=[run.run_id], metric=choices.history)
         waits |= rows is None
         points = [(row.step, row.value) for row in rows or () if row.run_id == run.run_id]
         if points:
-            label = ("▸" if run.run_id == choices.current else "") + name
             steps, values = zip(*points, strict=True)
-            curves.append(dense(label, index, steps, smoothed(values, choices.smooth)))
+            curves.append(
+                dense("▸" * (run.run_id == choices.current) + name, look, steps, smoothed(values, choices.smooth))
+            )
     empty = "No history yet: it begins with training."
     shares = choices.history.endswith("accuracy")
-    return _drawn(drawing, Chart(tuple(curves), y_percent=shares, x_label="step"), project, choices, waits, empty)
+    chart = scaled(Chart(tuple(curves), y_percent=shares, x_label="step"), "history", choices)
+    return answered(drawing, chart, project, waits, empty)
 
 
-def roc(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
-    """True over false positive rate at every threshold: of the confidence in each view of the run.
-
-    Where attacks with references were made, each attack's in the chosen view.
-    """
-    runs = [run for run in shown_runs(choices, on_chart) if run.state == "done"]
-    runs = [run for run in runs if run.run_id in {choices.current, *choices.marked}] or runs[:1]
-    names, ids = _names(runs), [run.run_id for run in runs]
-    drawing = Drawing("ROC  confidence", x_name="FPR", table="roc", filters={"run_id": ids})
-    if not runs:
-        return replace(drawing, empty=("No finished run under the cursor.", "A ROC curve needs a run's scores."))
-    rows = [project.rows("roc", run_id=[run_id]) for run_id in ids]
-    points = [row for found in rows for row in found or () if row.run_id in ids]
-    compared = len({row.attack for row in points}) > 1
-    if compared:
-        points = [row for row in points if row.view == choices.leak_view]
-    curves = []
-    for run, name in zip(runs, names, strict=True):
-        own = [row for row in points if row.run_id == run.run_id]
-        found = dict.fromkeys((row.attack, row.view) for row in own)
-        for about in sorted(found, key=lambda about: text.place(about[0], tuple(ATTACKS))):
-            label = about[0] if compared else about[1]
-            xs, ys = zip(*((row.fpr, row.tpr) for row in own if (row.attack, row.view) == about), strict=True)
-            curves.append(dense(f"{name} {label}" if len(runs) > 1 else label, len(curves), xs, ys))
-    drawing = replace(drawing, title=f"ROC  {choices.leak_view if compared else 'confidence'} · {', '.join(names)}")
-    chart = Chart(tuple(curves), x_percent=True, diagonal=True, x_label="false positive rate %")
-    return _drawn(drawing, chart, project, choices, None in rows, "No scores of this run are stored.")
+def dense(label: str, own: Look, xs: Sequence[float], ys: Sequence[float | None], **more: Any) -> Series:
+    """A curve of many points."""
+    return Series(label, *own, tuple(xs), tuple(ys), kind="line", **more)
 
 
-def dense(label: str, index: int, xs: Sequence[float], ys: Sequence[float | None]) -> Series:
-    """A curve of many points in the look with that number."""
-    return Series(label, index % len(MARKS), str(1 + index % TONES), tuple(xs), tuple(ys), kind="line")
+def looks_of(project: OpenProject, runs: Sequence[Run]) -> list[Look]:
+    """The looks of runs whose curves stand together: those of their settings."""
+    given = looks(project.runs.values())
+    return looks_apart([given[key(run)] for run in runs])
 
 
-def _drawn(drawing: Drawing, chart: Chart, project: OpenProject, choices: Choices, waits: bool, empty: str) -> Drawing:
+def answered(drawing: Drawing, chart: Chart, project: OpenProject, waits: bool, empty: str) -> Drawing:
+    """The drawing with its chart, or what is said where nothing is known, which may be on its way."""
     if not chart.series:
         drawing = replace(drawing, empty=(empty,))
         return asking(drawing, project) if waits else drawing
-    chart = replace(chart, x_log="x" in choices.scale, y_log="y" in choices.scale)
     return replace(drawing, chart=chart, asking=waits)
 
 
@@ -110,7 +89,15 @@ def smoothed(values: Iterable[float | None], weight: float) -> tuple[float | Non
     return tuple(found)
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """Names of runs without their data set and hash where that tells them apart."""
-    short = [run.name.removeprefix(f"{run.dataset}-") for run in runs]
-    return text.told_apart(short, [(run.dataset, "#" + run.run_id.rpartition("-")[2][:4]) for run in runs])
+def names(runs: Sequence[Run]) -> list[str]:
+    """Runs in as few words as tell them apart: `pgd eps 0.1`, followed by capacity, seed and hash where need be."""
+    keys = {key(run) for run in runs}
+    hints = [
+        (f"c{run.capacity:g}", text.image_size(run.size), run.setting or USUAL, f"s{run.seed}", f"#{_hash(run)}")
+        for run in runs
+    ]
+    return text.told_apart([label(key(run), keys) for run in runs], hints)
+
+
+def _hash(run: Run) -> str:
+    return run.run_id.rpartition("-")[2][:4]

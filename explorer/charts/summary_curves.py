@@ -28,6 +28,8 @@ from explorer.results import text
 from store.rows import Run
 from store.summaries import CurvePoint
 
+COLUMNS = ("capacity", "epsilon")
+"""Axes that have a kind of chart of their own."""
 ACCURACY = "benign_test"
 """The metric along x of the trade-off."""
 
@@ -105,7 +107,8 @@ def _over(
         drawn.append(series(name, look, at, points, hollow=tuple(_model(row) in unfinished for row in points)))
         drawn += published(name, look, at, points) if choices.paper else []
     write = text.epsilon if axis in ("epsilon", setting_axis.ATTACK) else "{:g}".format
-    chart = framed(choices, drawn, "training epsilon" if over_epsilon else axis, tuple((x, write(x)) for x in xs))
+    kind, name = axis if axis in COLUMNS else "setting", "training epsilon" if over_epsilon else axis
+    chart = framed(kind, choices, drawn, name, tuple((x, write(x)) for x in xs))
     return over_seeds(replace(drawing, chart=chart), [row for points in curves.values() for row in points], choices)
 
 
@@ -136,5 +139,5 @@ def trade_off(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -
         own = {"kind": "path", "names": tuple(f"{name} {words}" for words in told)}
         drawn.append(series(name + span, look, (places[curve(row)] for row in points), points, **own))
     interval = "off" if choices.interval == "off" else "bars"  # a band has no meaning where a path turns back
-    chart = replace(framed(choices, drawn, "test accuracy %"), x_percent=True, interval=interval)
+    chart = replace(framed("trade-off", choices, drawn, "test accuracy %"), x_percent=True, interval=interval)
     return over_seeds(replace(drawing, chart=chart), rows, choices)

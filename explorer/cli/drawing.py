@@ -29,8 +29,6 @@ from store.rows import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCALES = {"roc": "log xy"}
-"""Of charts that are not drawn on linear axes."""
 PLAIN_Y = {"roc": "true positive rate %", "history": "", "histogram": "share of the examples %"}
 """What y is where it is not the chosen number."""
 ON_PAGE = ("capacity", "epsilon", "roc", "histogram", "trade-off")
@@ -104,7 +102,6 @@ def chart(kind: str, project: AnsweredProject, choices: Choices) -> tuple["Figur
 
 
 def _drawing(kind: str, project: AnsweredProject, choices: Choices, runs: Sequence[Run] = ()) -> Drawing:
-    choices = replace(choices, scale=SCALES.get(kind, choices.scale))
     return drawing_of(kind, project, choices, runs or list(project.runs.values()))
 
 

@@ -15,15 +15,16 @@ from typing import Any
 from engine.service.project import Project
 
 SAVED_FILTERS = ("all", "running", "failed", "this sweep")
-CHARTS = ("capacity", "epsilon", "history", "roc", "trade-off", "setting")
+CHARTS = ("capacity", "epsilon", "history", "roc", "histogram", "trade-off", "setting")
 SCALES = ("linear", "log x", "log y", "log xy")
+FIRST_SCALES = {"roc": "log xy"}
+"""Of charts that do not begin on linear axes: leakage at low false positive rates does not show on them."""
 INTERVALS = ("bars", "band", "off")
 SMOOTHINGS = (0.0, 0.6, 0.9)
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "saved_filter": SAVED_FILTERS,
     "chart": CHARTS,
     "rule": ("oracle", "heldout"),
-    "scale": SCALES,
     "interval": INTERVALS,
     "smooth": SMOOTHINGS,
     "class_view": ("strategies", "scores", "differences"),
@@ -61,7 +62,8 @@ class Choices:
     rule: str = "oracle"
     history: str = "loss"
     """The training metric of the history chart."""
-    scale: str = "linear"
+    scales: dict[str, str] = field(default_factory=dict)
+    """Axis scale of each chart for which one was chosen."""
     interval: str = "bars"
     smooth: float = 0.0
     paper: bool = True
@@ -76,6 +78,11 @@ class Choices:
     side: str = "1"
     """The pane beside the chart on a small terminal."""
     last_export: dict[str, Any] = field(default_factory=dict)
+
+    def scale(self, chart: str) -> str:
+        """The axis scale of a kind of chart."""
+        chosen = self.scales.get(chart)
+        return chosen if chosen in SCALES else FIRST_SCALES.get(chart, "linear")
 
     def matches(self, text: str) -> bool:
         """Whether a line passes the typed filter: every word of it, or the expression where `regex` is on.

@@ -32,7 +32,7 @@ def draw(chart: Chart, title: str, y_label: str, ink: str = INK) -> "Figure":
         patch.set_visible(ink == INK)
     within = spans(chart)
     for series in chart.series:
-        _draw_series(panel, chart, series)
+        _draw_series(panel, chart, series, ink)
     _draw_guess(panel, chart, within, ink)
     _set_axes(panel, chart, within, y_label, ink)
     if panel.get_legend_handles_labels()[1]:
@@ -46,14 +46,18 @@ def _colour(series: Series) -> str:
     return COLOURS[(int(series.tone) - 1) % len(COLOURS)] if series.tone.isdigit() else NATURAL
 
 
-def _draw_series(panel: "Axes", chart: Chart, series: Series) -> None:
-    colour, points = _colour(series), valued(points_of(series))
+def _draw_series(panel: "Axes", chart: Chart, series: Series, ink: str) -> None:
+    colour, points = _colour(series) if series.tone else ink, valued(points_of(series))
     xs, ys = ([_scale(share) * value for value in values] for share, values in _columns(chart, points))
     if series.kind == "published":
         panel.plot(xs, ys, linestyle="", marker="x", color=colour, label=series.label, zorder=3)
         return
     if series.kind == "line":
-        panel.plot(xs, ys, color=colour, linewidth=1.2, label=series.label)
+        label = ": ".join([series.label, *series.told[:1]])
+        panel.plot(xs, ys, color=colour, linewidth=1.2, label=label)
+        if chart.interval == "band" and series.low:
+            lows, highs = ([_scale(chart.y_percent) * point[end] for point in points] for end in (2, 3))
+            panel.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
         return
     look = {"color": colour, "marker": MARKS[series.mark % len(MARKS)], "markersize": 5, "linewidth": 1}
     bars = None if chart.interval == "off" else _bars(points, _scale(chart.y_percent))
@@ -85,6 +89,8 @@ def _bars(points: Sequence[Point], scale: int) -> list[list[float]] | None:
 
 def _draw_guess(panel: "Axes", chart: Chart, within: Spans, ink: str) -> None:
     line = {"color": ink, "linewidth": 0.6, "linestyle": ":"}
+    if chart.threshold is not None:
+        panel.axvline(chart.threshold, label=chart.threshold_label, **line | {"linestyle": "-"})
     if chart.diagonal:
         low, high = (max(end, 1e-9) for end in within.x)
         panel.plot([100 * low, 100 * high], [100 * low, 100 * high], label="a guess", **line)

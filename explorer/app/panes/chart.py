@@ -1,4 +1,4 @@
-"""Pane 2: curves over capacity and epsilon, training histories and ROC curves, read by a crosshair."""
+"""Pane 2: curves over capacity and epsilon, training histories and ROC curves and scores, read by a crosshair."""
 
 import textwrap
 from dataclasses import replace
@@ -20,7 +20,7 @@ from explorer.results.lines import Line, plain
 from explorer.results.marks import FLOOR, LIKE_GUESS
 
 COMPANIONS = {
-    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "history"},
+    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "histogram", "histogram": "roc"},
     **{"trade-off": "setting", "setting": "trade-off"},
 }
 ZOOM = 0.6

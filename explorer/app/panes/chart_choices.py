@@ -26,15 +26,12 @@ class ChartChoices:
 
     def _step(self, step: int, kind: str = "") -> None:
         self.view.chart = kind or CHARTS[(CHARTS.index(self.view.chart) + step) % len(CHARTS)]
-        if self.view.chart == "roc" and self.view.scale == "linear":
-            self.view.scale = "log xy"  # leakage at low false positive rates does not show on linear axes
-        elif self.view.chart != "roc" and self.view.scale == "log xy":
-            self.view.scale = "linear"
 
     def choices_next(self) -> list[tuple[str, str]]:
         """Charts for the palette."""
         names = {
             **{"capacity": "capacity curve", "epsilon": "epsilon curve", "history": "training history", "roc": "ROC"},
+            "histogram": "histogram of members and others",
             **{"trade-off": "leakage against accuracy", "setting": "curve over a swept setting"},
         }
         return [(names[kind], kind) for kind in CHARTS]
@@ -104,12 +101,12 @@ class ChartChoices:
     # How it is drawn
 
     def choices_scale(self) -> list[tuple[str, str]]:
-        """Axis scales."""
-        return [(scale, scale) for scale in SCALES]
+        """Axis scales; scores have both signs."""
+        return [(scale, scale) for scale in SCALES if "x" not in scale or self.kind != "histogram"]
 
     def action_scale(self, scale: str = "") -> None:
-        """The next axis scale, or the named one."""
-        self.view.scale = scale or _after(self.view.scale, self.choices_scale())
+        """The next axis scale of this chart, or the named one."""
+        self.view.scales[self.kind] = scale or _after(self.view.scale(self.kind), self.choices_scale())
 
     def choices_interval(self) -> list[tuple[str, str]]:
         """Ways to show intervals."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from explorer.app.panes.leakage_section import ASKING
 from explorer.charts.chart import Chart
 from explorer.charts.run_curves import HISTORY_TITLES, dense, smoothed
+from explorer.charts.series import look
 from explorer.results import accuracy_table, text
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
@@ -76,8 +77,8 @@ def history_chart(rows: Sequence[HistoryPoint], metrics: Sequence[str], smooth: 
         steps, values = zip(*points, strict=True)
         name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
         if smooth:
-            curves.insert(index, replace(dense("measured", index + 2, steps, values), tone="dim"))
-        curves.append(dense(name, index, steps, smoothed(values, smooth)))
+            curves.insert(index, replace(dense("measured", look(index + 2), steps, values), tone="dim"))
+        curves.append(dense(name, look(index), steps, smoothed(values, smooth)))
     shares = all(metric.endswith("accuracy") for metric in metrics)
     return Chart(tuple(curves), y_percent=shares, y_log=log_y, x_label="step")
 

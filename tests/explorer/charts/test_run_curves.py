@@ -1,11 +1,10 @@
-import itertools
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.charts import read_out, run_curves
+from explorer.charts import run_curves
 from explorer.charts.chart import is_number
 from explorer.project.choices import Choices
 
@@ -42,7 +41,7 @@ def told(make_project):
 def test_every_begun_run_has_a_history_and_the_one_under_the_cursor_is_marked(told, draw):
     drawing = draw("history", project=told, current="digits-pgd-c1-e0.1-s0-aa03")
     assert list(by_label(drawing)) == [
-        *("natural-c1-s0", "natural-c2-s0", "▸pgd-c1-e0.1-s0", "pgd-c2-e0.1-s0", "pgd-c4-e0.1-s0"),
+        *("natural c1", "natural c2", "▸pgd eps 0.1 c1", "pgd eps 0.1 c2", "pgd eps 0.1 c4"),
     ]
     assert drawing.title == "History  training loss · 5 of 6 runs"
     assert drawing.table == "history"
@@ -83,9 +82,9 @@ def test_runs_of_one_name_are_told_apart(run, make_project, draw):
     ]
     project = make_project(rows, {"history": lambda run_id, **_: [{"run_id": run_id[0], "step": 1, "value": 1.0}]})
     assert list(by_label(draw("history", project=project))) == [
-        "pgd-c1-s0 digits #aaaa",
-        "pgd-c1-s0 digits #bbbb",
-        "pgd-c1-s0 yale #cccc",
+        "pgd eps 0.1 digits #aaaa",
+        "pgd eps 0.1 digits #bbbb",
+        "pgd eps 0.1 yale",
     ]
 
 
@@ -113,49 +112,3 @@ def test_smoothed_values_lie_among_those_seen_and_gaps_stay_gaps(given_values, w
             continue
         seen.append(value)
         assert min(seen) - 1e-6 <= smooth <= max(seen) + 1e-6
-
-
-# ROC
-
-
-def test_a_roc_curve_for_each_view_of_the_run_under_the_cursor(make_project, draw):
-    def roc(run_id):
-        points = ((0.0, 0.0), (0.5, 0.7), (1.0, 1.0))
-        return [
-            {"run_id": name, "attack": "margin", "view": view, "fpr": fpr, "tpr": tpr}
-            for name in run_id
-            for view in ("adversarial", "benign")
-            for fpr, tpr in points
-        ]
-
-    project = make_project(None, {"roc": roc})
-    drawing = draw("roc", project=project, current="digits-pgd-c1-e0.1-s0-aa03")
-    assert list(by_label(drawing)) == ["adversarial", "benign"]
-    assert drawing.title == "ROC  confidence · pgd-c1-e0.1-s0"
-    assert drawing.chart.diagonal
-    assert read_out.read_out(drawing, 0.5) == "FPR 50 %: ● adversarial 70.0  ■ benign 70.0"
-    two = draw("roc", project=project, current="digits-pgd-c1-e0.1-s0-aa03", marked=["digits-natural-c1-s0-aa01"])
-    assert len(by_label(two)) == 4
-
-
-def test_attacks_with_references_stand_in_the_roc_chart_of_the_chosen_view(make_project, draw):
-    def roc(run_id):
-        attacks, views, points = ("lira", "margin"), ("adversarial", "benign"), ((0.0, 0.0), (0.5, 0.7), (1.0, 1.0))
-        every = itertools.product(run_id, attacks, views, points)
-        return [
-            {"run_id": name, "attack": attack, "view": view, "fpr": fpr, "tpr": tpr}
-            for name, attack, view, (fpr, tpr) in every
-            if attack == "margin" or name.endswith("aa03")
-        ]
-
-    project = make_project(None, {"roc": roc})
-    drawing = draw("roc", project=project, current="digits-pgd-c1-e0.1-s0-aa03", leak_view="benign")
-    assert list(by_label(drawing)) == ["margin", "lira"]
-    assert drawing.title == "ROC  benign · pgd-c1-e0.1-s0"
-    alone = draw("roc", project=project, current="digits-natural-c1-s0-aa01")
-    assert list(by_label(alone)) == ["adversarial", "benign"]
-
-
-def test_a_roc_curve_needs_scores(draw, run):
-    assert draw("roc", {"roc": []}).empty == ("No scores of this run are stored.",)
-    assert draw("roc", rows=[run("a-0001", state="queued")]).empty[0] == "No finished run under the cursor."

@@ -38,7 +38,7 @@ def test_each_model_is_a_curve_over_the_setting_and_the_recipes_own_value_has_it
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("scale", ["linear", "log x"])
 def test_it_can_be_drawn(draw, ascii_only, scale):
-    lines = chart_lines.draw(draw(*TEMPERATURES, scale=scale).chart, 80, 20, ascii_only)
+    lines = chart_lines.draw(draw(*TEMPERATURES, scales={"setting": scale}).chart, 80, 20, ascii_only)
     assert "temperature" in "\n".join("".join(part for part, _ in line) for line in lines)
 
 

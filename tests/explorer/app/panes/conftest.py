@@ -32,11 +32,15 @@ def chart_answers(fact):
     def history(run_id, metric):
         return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
 
-    def roc(run_id):
-        about = {"run_id": run_id[0], "attack": "margin", "view": "benign"}
+    def roc(run_id, view):
+        about = {"run_id": run_id[0], "attack": "margin", "view": view[0]}
         return [about | {"fpr": x / 10, "tpr": x / 10} for x in range(11)]
 
-    return {"capacity": capacity, "history": history, "roc": roc}
+    def histogram(run_id, view, attack):
+        about = {"run_id": run_id[0], "attack": attack[0], "view": view[0]}
+        return [about | {"low": at / 8, "high": (at + 1) / 8, "members": at, "nonmembers": 8 - at} for at in range(8)]
+
+    return {"capacity": capacity, "history": history, "roc": roc, "histogram": histogram}
 
 
 @pytest.fixture

@@ -50,13 +50,14 @@ async def test_brackets_and_the_palette_step_through_the_charts(open_chart):
         assert pilot.app.choices.chart == "epsilon"
 
 
-async def test_a_roc_curve_begins_on_logarithmic_axes_and_leaves_none_behind(open_chart):
-    async with open_chart() as (pilot, _):
-        await pilot.press("[", "[", "[")
-        assert pilot.app.choices.chart == "roc"
-        assert pilot.app.choices.scale == "log xy"
-        await pilot.press("]")
-        assert pilot.app.choices.scale == "linear"
+async def test_a_roc_curve_begins_on_logarithmic_axes_and_each_chart_keeps_its_own(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.press("x", "]", "]", "]")
+        assert pane.kind == "roc"
+        assert (pane.drawing.chart.x_log, pane.drawing.chart.y_log) == (True, True)
+        await pilot.press("x")
+        assert (pane.drawing.chart.x_log, pane.drawing.chart.y_log) == (False, False)
+        assert pilot.app.choices.scales == {"capacity": "log x", "roc": "linear"}
 
 
 async def test_the_companion_draws_what_goes_with_the_chart(open_chart):
@@ -176,7 +177,7 @@ async def test_zooming_and_panning_never_leave_the_data(open_chart, chart_answer
         swept = [fact(0.5 + at / 100, setting=f"temperature {at}") for at in (2, 5, 10)]
         chart_answers["capacity"] = lambda **_: swept
     async with open_chart() as (pilot, pane):
-        pilot.app.choices.chart, pilot.app.choices.scale = kind, scale
+        pilot.app.choices.chart, pilot.app.choices.scales = kind, {kind: scale}
         pilot.app.screen.draw()
         act = pilot.app.screen.action_act
         for name in (*["zoom-in"] * 12, *["pan-left"] * 5, *["pan-right"] * 9, *["zoom-out"] * 3, "right", "zoom-in"):
