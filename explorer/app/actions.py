@@ -226,6 +226,11 @@ def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
     return " ".join(shown(key.strip()) for key in keys.split(",")) if keys else ""
 
 
+def elsewhere(key: str, keymap: Mapping[str, str]) -> list[Action]:
+    """What a key does in panes, wherever that is."""
+    return [action for action in ACTIONS if key in (keymap.get(action.id) or action.keys).split(",")]
+
+
 def bindings(*scopes: str) -> list[Binding]:
     """Key bindings of the scopes' actions, all through `act`; they have the actions' ids, so keys can be remapped."""
     return [

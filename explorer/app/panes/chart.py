@@ -15,7 +15,9 @@ from explorer.charts.chart import Span
 from explorer.charts.drawing import Drawing
 from explorer.charts.kinds_of_chart import drawing_of
 from explorer.charts.read_out import read_out, table_text
+from explorer.project import metrics
 from explorer.project.choices import Choices
+from explorer.results import text
 from explorer.results.lines import Line, plain
 from explorer.results.marks import FLOOR, LIKE_GUESS
 
@@ -25,6 +27,8 @@ COMPANIONS = {
 }
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
+READING = ("left", "right", "zoom-in", "zoom-out", "zoom-reset", "pan-left", "pan-right", "read")
+"""Actions on a chart that there is."""
 HINTS = (
     "{chart.left} {chart.right} read · {chart.previous} {chart.next} chart · {chart.metric} metric · "
     "{chart.attack} attack · {chart.view} view · {chart.rule} threshold · {chart.scale} scale"
@@ -67,10 +71,39 @@ class ChartPane(ChartChoices, Pane):
     def page(self, width: int, height: int) -> Page:
         """The chart, or what is missing for one."""
         self.look_up()
-        title = self.fitting_title([self.drawing.title, *self.drawing.shorter])
+        title = self.fitting_title([self._stated(own) for own in (self.drawing.title, *self.drawing.shorter)])
         if self.drawing.chart is None:
             return Page(self._empty(width, height), title=title, note=self.keyed("{chart.previous} {chart.next} chart"))
         return Page(self._lines(self._seen(self.drawing.chart), width, height), title=title, note=self._note())
+
+    def _stated(self, title: str) -> str:
+        """The title with what was changed of the picture, behind the chart's name."""
+        view = self.view
+        states = [view.scale] if view.scale != "linear" else []
+        states += ["zoom"] if self.x_range is not None else []
+        states += ["filtered"] if view.filter or view.saved_filter != "all" else []
+        name, gap, rest = title.partition("  ")
+        return f"{name} ({', '.join(states)}){gap}{rest}" if states and self.drawing.chart else title
+
+    def refusal(self, action_id: str) -> str:
+        """Why a key would change nothing: no chart, all of it in sight, or nothing of that kind in it."""
+        what = action_id.removeprefix("chart.")
+        if self.drawing.chart is None and what in READING:
+            return "there is no chart to read"
+        if self.x_range is None and what in ("zoom-reset", "pan-left", "pan-right"):
+            return f"all of the chart is in sight: {self.keyed('{chart.zoom-in}')} zooms"
+        if what == "smooth" and "history" not in self.kinds:
+            return "only histories are smoothed"
+        if what in ("interval", "paper") and self.kinds <= {"history", "roc"}:
+            return f"no {'intervals' if what == 'interval' else 'points of the paper'} in this chart"
+        if what == "rule" and (not metrics.of(self.view).inference or metrics.rule_of(self.view) not in text.RULES):
+            return f"no threshold is chosen for {metrics.of(self.view).title}"
+        return super().refusal(action_id)
+
+    @property
+    def kinds(self) -> set[str]:
+        """What the charts in sight draw."""
+        return {self.kind} | ({self.companion.kind} if self.companion.display else set())
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""

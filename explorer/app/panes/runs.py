@@ -169,7 +169,7 @@ class RunsPane(Pane):
         }
         choices, styles = self.choices, series.looks(self.project.runs.values())
         chosen, number_of = metrics.of(choices).short, metrics.of_runs(self.project, choices)
-        room = next(column.width for column in columns if column.name == "RUN")
+        room = next((column.width for column in columns if column.name == "RUN"), 0)
         told = any(run.warnings for run in self.project.runs.values())
         beside = run_cells.beside(chosen)
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.screen import Screen
 
@@ -36,6 +36,12 @@ LONG_SECONDS = 60.0
 """A run that took so long is worth a notice when it is done; notices of shorter ones would never leave the screen."""
 SIDES = ("1", "3", "4", "5", "6")
 """Numbers of the panes that may stand beside the chart on a small terminal."""
+SHORT_SECONDS = 3.0
+"""How long it is said that a key does nothing."""
+OF_THE_LIST = ("runs.saved-filter", "runs.seeds", "runs.all-seeds", "runs.columns", "runs.overlay-all")
+"""Actions on the list of runs as a whole, which the queue passes on."""
+OF_NUMBERS = ("chart.metric", "chart.attack", "chart.view", "chart.rule")
+"""Those of the chart that change the list's numbers as well."""
 PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
 
 
@@ -165,6 +171,10 @@ class MainScreen(Screen):
         target = self.target(action.scope)
         if target is None:
             return
+        refused = "" if arguments else self.refusal(action, target)
+        if refused:
+            self.notify(refused, severity="warning", timeout=SHORT_SECONDS, markup=False)
+            return
         if action.lists and not arguments:
             self.choose(action, target)
             return
@@ -176,6 +186,28 @@ class MainScreen(Screen):
         if outcome is not None:  # a coroutine: it takes its time, the screen does not wait
             self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()
+
+    def refusal(self, action: actions.Action, target: Any) -> str:
+        """Why an action would change nothing that is shown; empty where it does."""
+        shown = {pane.SCOPE for pane in self.panes()}
+        needed = {"chart"} if action.scope == "chart" else {"runs"} if action.id in OF_THE_LIST else set()
+        if action.id in OF_NUMBERS:
+            needed.add("runs")
+        if needed and not needed & shown:
+            first = self.query_one(f"#{min(needed)}")
+            return f"{first.SCOPE}: not shown; {first.NUMBER} goes there"
+        return target.refusal(action.id) if isinstance(target, Pane) else ""
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that does nothing here says where it does something."""
+        if self.pane is None or not event.is_printable or event.key in self.active_bindings:
+            return
+        key, found = actions.shown(event.key), actions.elsewhere(event.key, self.app.settings.keymap)
+        places = [self.query_one(f"#{action.scope}") for action in found if action.scope in PANES[:-1]]
+        words = f"{key} does nothing; ? tells the keys"
+        if places:
+            words = f"{key} does nothing here, but in {places[0].NUMBER} {places[0].NAME or 'Chart'}"
+        self.notify(words, severity="warning", timeout=SHORT_SECONDS, markup=False)
 
     def choose(self, action: actions.Action, target: Any) -> None:
         """Let the person choose from the action's list, each entry with what it means."""

@@ -55,8 +55,12 @@ class SheetScreen:
         """Carry out an action by its id, then show what it changed."""
         action = actions.BY_ID[action_id]
         if not self.possible(action):
-            if action.engine and self.app.project.read_only:
-                self.app.notify("read-only: this app changes nothing", severity="warning")
+            read_only = action.engine and self.app.project.read_only
+            words = "read-only: this app changes nothing" if read_only else f"not now: {action.does}"
+            self.app.notify(words, severity="warning", markup=False)
+            return
+        if refused := self.page.refusal(action.id):
+            self.app.notify(refused, severity="warning", markup=False)
             return
         outcome = getattr(self.page if action.scope == "list" else self, action.method)(*arguments)
         if outcome is not None:

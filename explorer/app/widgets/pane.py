@@ -18,6 +18,8 @@ from explorer.results.lines import line_text
 
 ACTION = re.compile("{(" + "|".join(map(re.escape, actions.BY_ID)) + ")}")
 
+SORTING = ("list.sort-next", "list.sort-reverse")
+
 
 class Pane(Lines):
     """Subclasses say what is on the page and carry out the actions of their scope."""
@@ -81,6 +83,11 @@ class Pane(Lines):
     def titled(self, title: str) -> str:
         """The title behind number and name."""
         return f"{self.NUMBER} {self.NAME}{'  ' if self.NAME else ''}{title}".strip()
+
+    def refusal(self, action_id: str) -> str:
+        """Why an action would do nothing here now, in a few words; empty where it does something."""
+        sorts = type(self).action_sort_next is not Pane.action_sort_next
+        return "nothing to sort here" if action_id in SORTING and not sorts else ""
 
     # Moving
 

@@ -173,6 +173,8 @@ async def test_the_threshold_rule_changes_what_is_drawn(open_chart):
 async def test_ways_to_draw_go_round(open_chart, key, field, values):
     async with open_chart() as (pilot, pane):
         assert tuple(value for _, value in getattr(pane, f"choices_{field}")()) == values
+        if field == "smooth":
+            await pilot.press("]", "]")
         for value in (*values[1:], values[0]):
             await pilot.press(key)
             chosen = getattr(pilot.app.choices, field)
@@ -186,3 +188,31 @@ async def test_the_papers_points_come_and_go(open_chart):
         assert "pgd eps 0.1 paper" not in labels(pane)
         await pilot.press("P")
         assert "pgd eps 0.1 paper" in labels(pane)
+
+
+async def test_a_key_that_does_nothing_says_so_and_none_acts_on_what_is_not_shown(open_chart):
+    async with open_chart() as (pilot, pane):
+        said = []
+
+        async def press(*keys):
+            pilot.app.clear_notifications()
+            await pilot.press(*keys)
+            said[:] = [notice.message for notice in pilot.app._notifications]
+
+        for key, words in [
+            ("less_than_sign", "all of the chart is in sight: + zooms"),
+            ("w", "only histories are smoothed"),
+            ("s", "nothing to sort here"),
+            ("space", "space does nothing here, but in 1 Runs"),
+            ("K", "K does nothing; ? tells the keys"),
+        ]:
+            await press(key)
+            assert said == [words]
+        chart = pilot.app.choices.chart
+        await press("1", "z", "]")
+        assert said == ["chart: not shown; 2 goes there"]
+        assert pilot.app.choices.chart == chart
+        await press("T")
+        assert pilot.app.choices.rule == "heldout"
+        await press("z", "2", "x", "plus")
+        assert pane.border_title.startswith("2 Capacity (log x, zoom)  ")
