@@ -79,7 +79,8 @@ class ChartPane(ChartChoices, Pane):
     def _stated(self, title: str) -> str:
         """The title with what was changed of the picture, behind the chart's name."""
         view = self.view
-        states = [view.scale] if view.scale != "linear" else []
+        scale = view.scale(self.kind)
+        states = [scale] if scale != "linear" else []
         states += ["zoom"] if self.x_range is not None else []
         states += ["filtered"] if view.filter or view.saved_filter != "all" else []
         name, gap, rest = title.partition("  ")
@@ -94,7 +95,7 @@ class ChartPane(ChartChoices, Pane):
             return f"all of the chart is in sight: {self.keyed('{chart.zoom-in}')} zooms"
         if what == "smooth" and "history" not in self.kinds:
             return "only histories are smoothed"
-        if what in ("interval", "paper") and self.kinds <= {"history", "roc"}:
+        if what in ("interval", "paper") and self.kinds <= {"history", "roc", "histogram"}:
             return f"no {'intervals' if what == 'interval' else 'points of the paper'} in this chart"
         if what == "rule" and (not metrics.of(self.view).inference or metrics.rule_of(self.view) not in text.RULES):
             return f"no threshold is chosen for {metrics.of(self.view).title}"
