@@ -66,7 +66,7 @@ _SAME_METHOD = " OR ".join(
 )
 _SAME_SETTING = (
     f"g.papers AND {_SAME_DEFENSE} AND p.train_fraction = g.train_fraction AND p.capacity = g.capacity "
-    "AND p.metric = g.measure AND p.view = g.view "
+    "AND p.metric = g.metric AND p.view = g.view "
     "AND p.attack IS NOT DISTINCT FROM g.attack AND p.threshold_rule IS NOT DISTINCT FROM g.threshold_rule "
     f"AND (g.view != '{CERTIFIED}' OR {_SAME_METHOD})"
 )
@@ -114,7 +114,7 @@ _WILSON = (
 )
 """An end of the interval of an accuracy over examples (Wilson 1927), as `engine.wilson.wilson_interval`."""
 _ACCURACIES = f"""
-    SELECT run_id, 'accuracy' AS measure, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
+    SELECT run_id, 'accuracy' AS metric, view, split, NULL AS attack, NULL AS threshold_rule, accuracy AS value,
         greatest({_WILSON.format("-")}, 0) AS ci_low, least({_WILSON.format("+")}, 1) AS ci_high,
         CAST(NULL AS BOOLEAN) AS leaks
     FROM accuracies"""
@@ -129,13 +129,13 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, ci_low, ci_high, leaks
     FROM leakage WHERE class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, f.measure, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
+    SELECT {_SETTING}, f.metric, f.view, f.split, f.attack, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         c.size, c.settings, c.papers, {_WARNINGS}
     FROM chosen c JOIN facts f ON f.run_id = c.run_id {_TOLD}
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
-SELECT {_SETTING_OF_G}, g.measure, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published,
+SELECT {_SETTING_OF_G}, g.metric, g.view, g.split, g.attack, g.threshold_rule, {_SUMMARY}, p.published,
     g.size, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NULL AND p.split IS NOT DISTINCT FROM g.split AND {_SAME_SETTING}"""
@@ -146,7 +146,7 @@ Student's from three on.
 """
 
 _CURVE_ORDER = (
-    "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, {}, measure, view, "
+    "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, {}, metric, view, "
     "split NULLS FIRST, attack NULLS FIRST, threshold_rule NULLS FIRST, {}"
 )
 CAPACITY_ORDER = _CURVE_ORDER.format("epsilon, evaluation_epsilon", "capacity")
@@ -161,10 +161,10 @@ _RIGHT_MEANS = ", ".join(f"avg(a.{name}) AS {name}" for name in (column_of(*key)
 _RIGHT_OF_G = ", ".join(f"g.{column_of(*key)}" for key in _PLAIN)
 BY_SEED = f"""
 WITH {_FINISHED}, facts AS (
-    SELECT * EXCLUDE metric, metric AS measure FROM leakage WHERE class_label IS NULL
+    SELECT * FROM leakage WHERE class_label IS NULL
 ), right_answers AS (SELECT run_id, {_RIGHT} FROM accuracies GROUP BY run_id
 ), grouped AS (
-    SELECT {_SETTING}, f.attack, f.view, f.threshold_rule, f.measure, {_VALUES}, {_LEAKING}, {_IN_WORDS},
+    SELECT {_SETTING}, f.attack, f.view, f.threshold_rule, f.metric, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember, min(c.steps) AS steps,
         CAST(to_json(map(list(CAST(c.seed AS VARCHAR) {_BY_SEED}), list(f.value {_BY_SEED}))) AS VARCHAR) AS by_seed,
         {_RIGHT_MEANS}, c.size, c.settings, {_WARNINGS}
@@ -172,19 +172,19 @@ WITH {_FINISHED}, facts AS (
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
-SELECT {_SETTING_OF_G}, g.attack, g.view, g.threshold_rule, g.measure, {_SUMMARY}, g.n_member, g.n_nonmember, g.steps,
+SELECT {_SETTING_OF_G}, g.attack, g.view, g.threshold_rule, g.metric, {_SUMMARY}, g.n_member, g.n_nonmember, g.steps,
     g.by_seed, {_RIGHT_OF_G}, g.size, g.setting, g.settings, g.warnings
 FROM statistics g"""
 """One row per setting and fact of leakage on all classes, with the value of each seed: for comparing settings."""
 
 BY_SEED_ORDER = (
     "dataset, network, defense, train_fraction, settings, certification NULLS FIRST, epsilon, evaluation_epsilon, "
-    "capacity, measure, view, attack, threshold_rule"
+    "capacity, metric, view, attack, threshold_rule"
 )
 
 CLASSES = f"""
-WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure FROM leakage), grouped AS (
-    SELECT {_SETTING}, f.attack, f.view, f.class_label, max(k.name) AS class_name, f.threshold_rule, f.measure,
+WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * FROM leakage), grouped AS (
+    SELECT {_SETTING}, f.attack, f.view, f.class_label, max(k.name) AS class_name, f.threshold_rule, f.metric,
         {_VALUES}, {_LEAKING}, {_IN_WORDS}, min(f.n_member) AS n_member, min(f.n_nonmember) AS n_nonmember,
         c.size, c.settings, c.papers, {_WARNINGS}
     FROM chosen c JOIN facts f ON f.run_id = c.run_id
@@ -193,20 +193,20 @@ WITH {_FINISHED}, {_PAPER}, facts AS (SELECT * EXCLUDE metric, metric AS measure
     {{where}}
     GROUP BY ALL
 ), {_STATISTICS}
-SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.class_name, g.threshold_rule, g.measure, {_SUMMARY},
+SELECT {_SETTING_OF_G}, g.attack, g.view, g.class_label, g.class_name, g.threshold_rule, g.metric, {_SUMMARY},
     g.n_member, g.n_nonmember, p.published, g.size, g.setting, g.settings, g.warnings
 FROM statistics g LEFT JOIN paper p
     ON p.class_label IS NOT DISTINCT FROM g.class_label AND p.split IS NULL AND {_SAME_SETTING}"""
 """The same for leakage only, each class beside the row of all classes (class_label NULL)."""
 
-CLASSES_ORDER = f"{_SETTING} NULLS FIRST, settings, attack, view, threshold_rule, measure, class_label NULLS FIRST"
+CLASSES_ORDER = f"{_SETTING} NULLS FIRST, settings, attack, view, threshold_rule, metric, class_label NULLS FIRST"
 
 _PRINTED = {
-    column_of(view, split): f"(measure, view, split) = ('accuracy', '{view}', '{split}')"
+    column_of(view, split): f"(metric, view, split) = ('accuracy', '{view}', '{split}')"
     for view in HEADLINE_VIEWS
     for split in SPLITS
 } | {
-    column_of(view, rule): f"(measure, view, threshold_rule) = ('inference_accuracy', '{view}', '{rule}')"
+    column_of(view, rule): f"(metric, view, threshold_rule) = ('inference_accuracy', '{view}', '{rule}')"
     for rule in RULES
     for view in HEADLINE_VIEWS
 }
@@ -220,9 +220,7 @@ _STATISTICS_OF = ", ".join(
         *([("_n_leaking", "n_leaking")] if "inference" in name else []),
     )
 )
-_PUBLISHED_OF = ", ".join(
-    f"max(published) FILTER ({fact.replace('measure', 'metric')}) AS paper_{name}" for name, fact in _PAPERS.items()
-)
+_PUBLISHED_OF = ", ".join(f"max(published) FILTER ({fact}) AS paper_{name}" for name, fact in _PAPERS.items())
 VIEWS = f"""
 WITH {_FINISHED}, {_PAPER}, facts AS (
     {_ACCURACIES.strip()}
@@ -230,7 +228,7 @@ WITH {_FINISHED}, {_PAPER}, facts AS (
     SELECT run_id, metric, view, NULL, attack, threshold_rule, value, ci_low, ci_high, leaks FROM leakage
     WHERE attack = '{HEADLINE}' AND metric = 'inference_accuracy' AND class_label IS NULL
 ), grouped AS (
-    SELECT {_SETTING}, c.size, f.measure, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
+    SELECT {_SETTING}, c.size, f.metric, f.view, f.split, f.threshold_rule, {_VALUES}, {_LEAKING}, {_IN_WORDS},
         c.settings, {all_of("t.messages")} AS messages
     FROM chosen c JOIN facts f ON f.run_id = c.run_id {_TOLD}
     {{where}}

@@ -46,7 +46,7 @@ class NamedQuery:
 
 
 _FINISHED = {name: sql for name, sql in statements.run_filters("c").items() if name != "state"}
-_FACTS = {name: f"f.{name} IN ({{}})" for name in ("measure", "view", "attack", "threshold_rule")}
+_FACTS = {name: f"f.{name} IN ({{}})" for name in ("metric", "view", "attack", "threshold_rule")}
 QUERIES: dict[str, NamedQuery] = {
     "runs": NamedQuery(Run, statements.RUNS, "submission", statements.run_filters("r")),
     "run": NamedQuery(Run, statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),

@@ -35,7 +35,7 @@ class CurvePoint(NamedTuple):
     train_fraction: float
     capacity: float
     certification: str | None
-    measure: str
+    metric: str
     view: str
     split: str | None
     attack: str | None
@@ -76,7 +76,7 @@ class SeedsFact(NamedTuple):
     attack: str
     view: str
     threshold_rule: str
-    measure: str
+    metric: str
     mean: float
     std: float | None
     ci_low: float | None
@@ -115,7 +115,7 @@ class ClassFact(NamedTuple):
     """None: all classes."""
     class_name: str | None
     threshold_rule: str
-    measure: str
+    metric: str
     mean: float
     std: float | None
     ci_low: float | None

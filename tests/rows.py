@@ -3,7 +3,7 @@
 from store.decoding import columns, decode
 from store.queries import QUERIES
 
-INFERENCE = {"measure": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"}
+INFERENCE = {"metric": "inference_accuracy", "view": "benign", "attack": "confidence", "threshold_rule": "oracle"}
 """The number that most tests look at."""
 
 

@@ -29,8 +29,8 @@ class Metric:
     """What guessing reaches."""
 
 
-def _inferred(measure: str, title: str, short: str, guess: float) -> Metric:
-    return Metric(measure, title, short, {"measure": measure}, guess=guess)
+def _inferred(name: str, title: str, short: str, guess: float) -> Metric:
+    return Metric(name, title, short, {"metric": name}, guess=guess)
 
 
 def _accuracies() -> Iterable[Metric]:
@@ -39,7 +39,7 @@ def _accuracies() -> Iterable[Metric]:
         plain = view.name == BENIGN
         title, short = ("", "") if plain else (f"{view.name} ", f"{view.short.upper()} ")
         for split in ("test",) if plain else ("test", "train"):
-            facts = {"measure": "accuracy", "view": view.name, "split": split}
+            facts = {"metric": "accuracy", "view": view.name, "split": split}
             words = f"{title}{split} accuracy", f"{short}{split.upper()}"
             yield Metric(f"{view.name}_{split}", *words, facts, inference=False)
 
@@ -56,7 +56,7 @@ METRICS = (
         "calibration_error",
         "calibration error",
         "CAL ERR",
-        {"measure": "calibration_error", "view": "benign", "split": "test"},
+        {"metric": "calibration_error", "view": "benign", "split": "test"},
         inference=False,
     ),
 )
@@ -75,13 +75,13 @@ class ChosenNumber(NamedTuple):
     """Whether a warning of the run speaks of it."""
 
 
-def threshold_rule(attack: str, measure: str, chosen: str) -> str:
-    """The rule under which an attack's measure is stored: the chosen one where there is a choice.
+def threshold_rule(attack: str, metric: str, chosen: str) -> str:
+    """The rule under which an attack's metric is stored: the chosen one where there is a choice.
 
     Measures of all thresholds choose none, unless the attack's only numbers are of examples it was not fitted on.
     """
     rules = ATTACKS[attack].rules if attack in ATTACKS else (chosen,)
-    if "oracle" in rules and measure in CURVES:
+    if "oracle" in rules and metric in CURVES:
         return "none"
     return chosen if chosen in rules else rules[0]
 
@@ -104,7 +104,7 @@ def of(choices: Choices) -> Metric:
 
 def rule_of(choices: Choices) -> str:
     """The threshold rule of the chosen number."""
-    return threshold_rule(choices.attack, of(choices).facts["measure"], choices.rule)
+    return threshold_rule(choices.attack, of(choices).facts["metric"], choices.rule)
 
 
 def wanted(choices: Choices) -> dict[str, str]:
@@ -169,7 +169,7 @@ def in_rows(choices: Choices) -> bool:
     """Whether the list of runs has the chosen number."""
     metric = of(choices)
     if not metric.inference:
-        return metric.facts["measure"] == "accuracy"
+        return metric.facts["metric"] == "accuracy"
     of_attack = (choices.attack, choices.rule) == (HEADLINE, "oracle")
     in_list = choices.leak_view in VIEWS and VIEWS[choices.leak_view].headline
     return of_attack and in_list and metric.id in ("inference_accuracy", "advantage")
@@ -180,12 +180,12 @@ def of_runs(project: OpenProject, choices: Choices) -> Callable[[Run], ChosenNum
     if in_rows(choices):
         return lambda run: of_run(run, choices)
     asked: dict[str, Any] = wanted(choices)
-    measure = asked.pop("measure")
     if not of(choices).inference:
+        del asked["metric"]
         rows = project.rows("accuracies", **asked) or []
         found = {row.run_id: ChosenNumber(row.calibration_error, warned=bool(row.warnings)) for row in rows}
     else:
-        rows = project.rows("leakage", metric=measure, **asked) or []
+        rows = project.rows("leakage", **asked) or []
         rows = [row for row in rows if row.class_label is None]
         found = {row.run_id: ChosenNumber(row.value, row.leaks, bool(row.warnings)) for row in rows}
     return lambda run: found.get(run.run_id, ChosenNumber())

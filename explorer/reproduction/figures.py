@@ -28,7 +28,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 NATURAL = "#777777"
 COLUMNS = ("capacity", "epsilon")
 """Axes that are columns of the rows."""
-ASKED = {"measure": "inference_accuracy", "attack": registry.HEADLINE, "threshold_rule": "oracle"}
+ASKED = {"metric": "inference_accuracy", "attack": registry.HEADLINE, "threshold_rule": "oracle"}
 """The rows of the query `capacity` that are drawn."""
 
 

@@ -80,12 +80,12 @@ class Setting:
     def number(self, view: str, kind: str) -> Number | None:
         """An accuracy on a split, or what the confidence attack infers with a threshold chosen by a rule."""
         if kind in SPLITS:
-            return self._number(measure="accuracy", view=view, split=kind)
+            return self._number(metric="accuracy", view=view, split=kind)
         return self.attack(HEADLINE, view, kind)
 
     def attack(self, attack: str, view: str, rule: str = RULE) -> Number | None:
         """The inference accuracy of an attack, of several seeds the mean."""
-        return self._number(measure="inference_accuracy", attack=attack, view=view, threshold_rule=rule)
+        return self._number(metric="inference_accuracy", attack=attack, view=view, threshold_rule=rule)
 
     def over_targets(self, attack: str, view: str, shown: Statistic) -> Number | None:
         """An AUC or the TPR at a low FPR, the mean over a population's models as targets; None if not resolved."""

@@ -10,7 +10,7 @@ from explorer.results.settings_apart import by_setting, differing, shown, tellin
 from explorer.results.table import Column, Table, of
 from store.summaries import ClassFact
 
-ASKED = {"attack": ["confidence-class", "model-class"], "measure": "inference_accuracy", "threshold_rule": "heldout"}
+ASKED = {"attack": ["confidence-class", "model-class"], "metric": "inference_accuracy", "threshold_rule": "heldout"}
 """The rows of the query that are shown."""
 TOLD = {"capacity": "capacity ", "evaluation_epsilon": "attacked "}
 """Words before settings in a column's name."""

@@ -18,7 +18,7 @@ NUMBERS: dict[str, ViewKey] = {
     for view in text.PREFIXES
 }
 """Heading -> view and kind."""
-MEASURES = ["accuracy", "inference_accuracy"]
+METRICS = ["accuracy", "inference_accuracy"]
 """The rows of the query that are shown."""
 LEGEND = "\n".join(
     (
@@ -64,7 +64,7 @@ def _find(points: Sequence[CurvePoint], key: ViewKey) -> CurvePoint | None:
             for point in points
             if point.view == view
             and point.attack in (None, HEADLINE)
-            and point.measure in MEASURES
+            and point.metric in METRICS
             and kind in (point.split, point.threshold_rule)
         ),
         None,

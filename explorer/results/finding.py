@@ -38,7 +38,7 @@ class LeakageMeasure:
 
     def is_of(self, row: SeedsFact) -> bool:
         """Whether a row has this number."""
-        named = (row.measure, row.threshold_rule) == (self.metric, self.rule) and row.attack in self.attacks
+        named = (row.metric, row.threshold_rule) == (self.metric, self.rule) and row.attack in self.attacks
         return named and row.n_nonmember >= self.fewest_others
 
 
@@ -51,7 +51,7 @@ MEASURES = (
 )
 """The first of which there are differences is told."""
 ASKED = {
-    "measure": [each.metric for each in MEASURES],
+    "metric": [each.metric for each in MEASURES],
     "attack": [name for each in MEASURES for name in each.attacks],
     "threshold_rule": [each.rule for each in MEASURES],
 }

@@ -24,8 +24,8 @@ def _curve(by: str) -> Callable[[Sequence[Any], int | None], str]:
 
 
 TABLES = {
-    "capacity": Shown("Leakage over capacity", {"measure": curve_table.MEASURES}, _curve("capacity")),
-    "epsilon": Shown("Leakage over epsilon", {"measure": curve_table.MEASURES}, _curve("epsilon")),
+    "capacity": Shown("Leakage over capacity", {"metric": curve_table.METRICS}, _curve("capacity")),
+    "epsilon": Shown("Leakage over epsilon", {"metric": curve_table.METRICS}, _curve("epsilon")),
     "classes": Shown(
         "Leakage per class, by a threshold or a network of each class, held out",
         classes_over_seeds.ASKED,

@@ -133,7 +133,7 @@ def test_ingest_of_a_million_scores_takes_at_most_a_second(benchmark, tmp_path):
 @pytest.mark.parametrize("query", ["capacity", "epsilon"])
 def test_a_curve_of_a_large_project_takes_at_most_50_ms(benchmark, project, query):
     store, _ = project
-    table = benchmark(store.query, query, attack="confidence", measure="inference_accuracy", view="benign")
+    table = benchmark(store.query, query, attack="confidence", metric="inference_accuracy", view="benign")
     assert len(table.rows) == 2 * 10 * 3 * 2
     assert benchmark.stats["median"] <= 0.05
 

@@ -174,7 +174,7 @@ def fact():
             **{
                 "evaluation_epsilon": 0.1,
                 "train_fraction": 1.0,
-                "measure": "inference_accuracy",
+                "metric": "inference_accuracy",
                 "view": "adversarial",
             },
             **{"split": None, "attack": "confidence", "threshold_rule": "oracle", "mean": mean, "std": 0.01},

@@ -38,7 +38,7 @@ def test_a_curve_averages_over_the_seeds_of_finished_runs(store, sweep):
 
 def test_accuracies_stand_beside_leakage_in_a_curve(store, sweep):
     row = fact(
-        store.query("epsilon"), measure="accuracy", view="adversarial", split="test", defense="natural", capacity=1.0
+        store.query("epsilon"), metric="accuracy", view="adversarial", split="test", defense="natural", capacity=1.0
     )
     assert (row["epsilon"], row["evaluation_epsilon"], row["attack"], row["n_seeds"]) == (0.0, 0.1, None, 3)
 
@@ -67,7 +67,7 @@ def test_the_wider_interval_stands_and_is_named_and_two_seeds_have_none(seeds, v
 
 
 def test_an_accuracys_interval_over_examples_is_wilsons(store, sweep):
-    row = fact(store.query("capacity", run_id=sweep[0].run_id), measure="accuracy", view="benign", split="test")
+    row = fact(store.query("capacity", run_id=sweep[0].run_id), metric="accuracy", view="benign", split="test")
     (own,) = [
         row
         for row in records(store.query("accuracies", run_id=sweep[0].run_id))
@@ -98,7 +98,7 @@ def test_a_curve_counts_the_seeds_that_leak(store, experiment, log, leakage, lea
         row = fact(table, **INFERENCE | ({"class_label": 0} if name == "classes" else {}))
         assert (row["n_seeds"], row["n_leaking"]) == (len(leaks), n_leaking)
         assert type(row["n_leaking"]) is type(n_leaking)
-        assert {row["n_leaking"] for row in records(table) if row["measure"] in ("accuracy", "threshold")} == {None}
+        assert {row["n_leaking"] for row in records(table) if row["metric"] in ("accuracy", "threshold")} == {None}
 
 
 @pytest.mark.parametrize("n", [3, 31, 32, 60])
@@ -114,7 +114,7 @@ def test_runs_that_differ_in_more_than_the_seed_are_not_averaged(store, experime
     store.apply(log(experiment(seed=0), value=0.6) + log(experiment(seed=1), value=0.8))
     store.apply(log(experiment(seed=2, learning_rate=0.5), value=0.7))
     rows = [
-        row for row in records(store.query("capacity", attack="confidence")) if row["measure"] == "inference_accuracy"
+        row for row in records(store.query("capacity", attack="confidence")) if row["metric"] == "inference_accuracy"
     ]
     assert sorted((round(row["mean"], 9), row["n_seeds"]) for row in rows) == [(0.7, 1), (0.7, 2)]
     assert len({row["settings"] for row in rows}) == 2
@@ -145,9 +145,9 @@ def test_each_fact_of_a_setting_is_one_row(store, sweep):
 @pytest.mark.parametrize(
     ("defense", "wanted", "paper"),
     [
-        ("natural", {"measure": "accuracy", "split": "test"}, 0.9824902723735408),
+        ("natural", {"metric": "accuracy", "split": "test"}, 0.9824902723735408),
         ("pgd", INFERENCE, 0.6168687282408356),
-        ("pgd", INFERENCE | {"measure": "advantage"}, 2 * 0.6168687282408356 - 1),
+        ("pgd", INFERENCE | {"metric": "advantage"}, 2 * 0.6168687282408356 - 1),
     ],
 )
 @pytest.mark.parametrize("epsilon", [8 / 255, 0.0314])
@@ -209,7 +209,7 @@ def test_facts_by_seed_have_the_value_of_each_seed_the_steps_and_the_accuracies(
     (row,) = [
         row
         for row in decode("by_seed", *store.query("by_seed", view="benign", threshold_rule="oracle"))
-        if (row.defense, row.capacity, row.measure) == ("pgd", 2.0, "inference_accuracy")
+        if (row.defense, row.capacity, row.metric) == ("pgd", 2.0, "inference_accuracy")
     ]
     assert row.by_seed == pytest.approx({0: 0.7, 1: 0.71, 2: 0.72})
     assert (row.n_seeds, row.n_member, row.n_nonmember) == (3, 6, 4)

@@ -144,9 +144,7 @@ def test_a_swept_setting_stands_beside_its_runs(store, experiment, log):
             )
     assert [row["setting"] for row in records(store.query("runs"))] == [None, None, "temperature 5", "temperature 5"]
     for name in ("capacity", "epsilon"):
-        rows = [
-            row for row in records(store.query(name, attack="confidence")) if row["measure"] == "inference_accuracy"
-        ]
+        rows = [row for row in records(store.query(name, attack="confidence")) if row["metric"] == "inference_accuracy"]
         assert {(row["setting"], round(row["mean"], 9), row["n_seeds"]) for row in rows} == {
             (None, 0.52, 2),
             ("temperature 5", 0.6, 2),
@@ -173,7 +171,7 @@ def test_calibration_stands_beside_accuracy(store, experiment, log):
     found = {(row["view"], row["split"]): row["calibration_error"] for row in records(store.query("accuracies"))}
     assert found.pop(("benign", "test")) == 0.125
     assert set(found.values()) == {None}
-    (row,) = records(store.query("capacity", measure="calibration_error"))
+    (row,) = records(store.query("capacity", metric="calibration_error"))
     assert (row["view"], row["split"], row["mean"], row["published"]) == ("benign", "test", 0.125, None)
 
 

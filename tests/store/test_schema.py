@@ -181,7 +181,7 @@ def test_an_old_file_keeps_its_runs_and_goes_on(old, experiment, log):
         row = "SELECT seed, submission, evaluation_epsilon, priority, attempts FROM runs ORDER BY submission"
         assert store.session.fetch(row)[1] == [(1, 1, 0.1, 0, 0), (0, 2, 0.1, 0, 0)]
         assert store.session.fetch("FROM sweeps")[1] == [("first", experiment(seed=0).run_id, 0)]
-        curve = store.query("capacity", measure="accuracy")
+        curve = store.query("capacity", metric="accuracy")
         assert [row[curve.columns.index("mean")] for row in curve.rows] == [0.9]
         store.apply(log(experiment(seed=0)))
         store.apply(log(experiment(seed=2)))

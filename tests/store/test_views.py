@@ -133,7 +133,7 @@ def test_only_runs_alike_in_all_but_the_seed_are_averaged(store, yale, told, cha
     told(yale("ibp", seed=1, **change), TABLE8["ibp"])
     assert [row["n_seeds"] for row in records(store.query("views"))] == [3 - settings] * settings
     for name in ("capacity", "epsilon", "classes"):
-        wanted = {"attack": "confidence", "view": "benign", "measure": "inference_accuracy", "threshold_rule": "oracle"}
+        wanted = {"attack": "confidence", "view": "benign", "metric": "inference_accuracy", "threshold_rule": "oracle"}
         rows = [row for row in records(store.query(name, **wanted)) if row.get("class_label") is None]
         assert [row["n_seeds"] for row in rows] == [3 - settings] * settings
         assert len({(row["certification"], row["settings"], row["evaluation_epsilon"]) for row in rows}) == settings
@@ -151,7 +151,7 @@ def test_runs_of_before_there_were_certified_views_are_seeds_of_those_of_today(s
 def test_a_curve_shows_the_papers_certified_number_beside_the_papers_own_method_only(store, yale, told):
     for method in ("ibp", "crown-ibp"):
         told(yale("ibp", {"certification": method}), TABLE8["ibp"])
-    wanted = {"measure": "inference_accuracy", "attack": "confidence", "view": "certified"}
+    wanted = {"metric": "inference_accuracy", "attack": "confidence", "view": "certified"}
     rows = records(store.query("capacity", **wanted, threshold_rule="oracle"))
     assert {row["certification"]: row["published"] for row in rows} == {"ibp": 0.7605, "crown-ibp": None}
 

@@ -69,7 +69,7 @@ class ChartChoices:
     def _pairs(self) -> list[tuple[str, str]]:
         """Attacks with their views that have the chosen number stored; all of them where it is no attack's."""
         rows, metric = [row for row in self.available() if row.attack], metrics.of(self.view)
-        own = [row for row in rows if row.measure == metric.facts["measure"]]
+        own = [row for row in rows if row.metric == metric.facts["metric"]]
         return metrics.ordered((row.attack, row.view) for row in own or rows)
 
     def choices_attack(self) -> list[tuple[str, str]]:

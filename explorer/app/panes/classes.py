@@ -71,7 +71,7 @@ class ClassesPane(Pane):
 
     def _published(self, run: Run) -> list[ClassFact]:
         """What the paper prints of the run's classes, and what they are called."""
-        return self.project.rows("classes", run_id=[run.run_id], measure=self.metric) or []
+        return self.project.rows("classes", run_id=[run.run_id], metric=self.metric) or []
 
     def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each table that has some, with the threshold rule each is shown under."""

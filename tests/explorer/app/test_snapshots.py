@@ -24,7 +24,7 @@ def curve_rows(**_):
             "evaluation_epsilon": 0.1,
             "train_fraction": 1.0,
             "capacity": capacity,
-            "measure": "inference_accuracy",
+            "metric": "inference_accuracy",
             "view": "adversarial",
             "split": None,
             "attack": "confidence",

@@ -56,7 +56,7 @@ def test_the_table_has_the_sign_behind_the_number_and_says_what_it_is(drawing):
 
 
 def test_accuracies_are_neither_like_a_guess_nor_unlike_one(drawing, fact):
-    accuracy = fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None)
+    accuracy = fact(0.9, metric="accuracy", view="benign", split="test", attack=None, threshold_rule=None)
     shown = drawing("capacity", [accuracy], metric="benign_test")
     assert [curve.like_guess for curve in shown.chart.series] == [(False,)]
     assert SIGN not in read_out.table_text(shown)

@@ -120,10 +120,10 @@ def test_the_title_says_how_many_seeds_there_are_and_what_the_bars_mean(draw, fa
 
 def test_models_that_are_attacked_with_one_another_are_called_targets(draw, fact):
     """What an accuracy is averaged over are seeds all the same."""
-    rows = [fact(0.6, measure="auc", attack="lira", threshold_rule="none", ci_over="seeds", n_seeds=8)]
+    rows = [fact(0.6, metric="auc", attack="lira", threshold_rule="none", ci_over="seeds", n_seeds=8)]
     title = draw("capacity", {"capacity": rows}, metric="auc", attack="lira").title
     assert title.endswith(" · 8 targets, 95 % CI over targets")
-    accuracy = {"measure": "accuracy", "view": "benign", "split": "test", "attack": None, "threshold_rule": None}
+    accuracy = {"metric": "accuracy", "view": "benign", "split": "test", "attack": None, "threshold_rule": None}
     rows = [fact(0.9, **accuracy, ci_over="seeds", n_seeds=8)]
     title = draw("capacity", {"capacity": rows}, metric="benign_test", attack="lira").title
     assert title.endswith(" · 8 seeds, 95 % CI over seeds")
@@ -142,7 +142,7 @@ def test_only_the_chosen_number_is_drawn(draw, fact):
 
 
 def test_the_chance_line_is_drawn_for_what_an_attack_infers_only(draw, fact):
-    accuracy = fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None)
+    accuracy = fact(0.9, metric="accuracy", view="benign", split="test", attack=None, threshold_rule=None)
     assert draw("capacity", {"capacity": [fact(0.6)]}).chart.level == 0.5
     assert draw("capacity", {"capacity": [accuracy]}, metric="benign_test").chart.level is None
 

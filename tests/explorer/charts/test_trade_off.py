@@ -19,7 +19,7 @@ def draw(make_project, fact):
             for defense, leak in (("natural", 0.55), ("pgd", 0.65)):
                 same = {"defense": defense, "setting": setting, "settings": f"{at}bcd1234", "size": size}
                 rows.append(fact(leak + at / 100, **same))
-                of_test = {"measure": "accuracy", "view": "benign", "split": "test"}
+                of_test = {"metric": "accuracy", "view": "benign", "split": "test"}
                 rows.append(fact(accuracy, **of_test, attack=None, threshold_rule=None, **same))
         project = make_project(None, {"capacity": rows})
         return kinds_of_chart.drawing_of("trade-off", project, Choices(**chosen), list(project.runs.values()))

@@ -101,9 +101,9 @@ def test_nothing_is_known_before_the_answer(tmp_path, row):
 
 
 def test_the_columns_wanted_name_the_attack_only_for_what_an_attack_infers():
-    assert metrics.wanted(Choices(metric="benign_test")) == {"measure": "accuracy", "view": "benign", "split": "test"}
+    assert metrics.wanted(Choices(metric="benign_test")) == {"metric": "accuracy", "view": "benign", "split": "test"}
     assert metrics.wanted(Choices(rule="heldout", leak_view="benign")) == {
-        **{"measure": "inference_accuracy", "attack": "confidence", "view": "benign", "threshold_rule": "heldout"},
+        **{"metric": "inference_accuracy", "attack": "confidence", "view": "benign", "threshold_rule": "heldout"},
     }
 
 
@@ -153,10 +153,10 @@ def test_every_number_that_an_attack_has_is_found_under_its_rule(found, attack, 
     for fact in found:
         if fact.attack == attack:
             rules.setdefault(fact.metric, set()).add(fact.threshold_rule)
-    measures = {metric.facts["measure"] for metric in metrics.METRICS if metric.inference} & rules.keys()
-    assert {"inference_accuracy", "advantage"} <= measures
-    for measure in measures:
-        assert metrics.threshold_rule(attack, measure, chosen) in rules[measure]
+    found = {metric.facts["metric"] for metric in metrics.METRICS if metric.inference} & rules.keys()
+    assert {"inference_accuracy", "advantage"} <= found
+    for metric in found:
+        assert metrics.threshold_rule(attack, metric, chosen) in rules[metric]
 
 
 def test_every_number_of_an_attack_has_a_guess_and_no_accuracy_has_one():

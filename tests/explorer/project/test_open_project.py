@@ -59,8 +59,8 @@ async def test_a_first_command_starts_the_engine_and_its_runs_are_followed_to_th
     await eventually(lambda: project.runs[run_id].inference_accuracy("benign") is not None)
     assert project.tracker.runs[run_id].state == project.runs[run_id].state == "done"
     assert any(line.run_id == run_id and "done" in line.message for line in project.log)
-    await eventually(lambda: project.rows("capacity", measure="accuracy") is not None)
-    assert project.rows("capacity", measure="accuracy") == await project.query("capacity", measure="accuracy")
+    await eventually(lambda: project.rows("capacity", metric="accuracy") is not None)
+    assert project.rows("capacity", metric="accuracy") == await project.query("capacity", metric="accuracy")
     await project.close()
 
 

@@ -20,8 +20,8 @@ MODEL = {
 }
 
 
-def row(measure="accuracy", view="benign", split=None, attack=None, rule=None, mean=0.5, std=None, **model):
-    fact = {"measure": measure, "view": view, "split": split, "attack": attack, "threshold_rule": rule}
+def row(metric="accuracy", view="benign", split=None, attack=None, rule=None, mean=0.5, std=None, **model):
+    fact = {"metric": metric, "view": view, "split": split, "attack": attack, "threshold_rule": rule}
     return MODEL | model | fact | {"mean": mean, "std": std, "n_seeds": 1, "published": None, "n_leaking": None}
 
 

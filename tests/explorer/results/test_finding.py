@@ -6,8 +6,8 @@ from rows import typed
 from explorer.results.finding import ASKED, QUERY, finding
 from explorer.results.rendering import markdown, plain
 
-ORACLE = {"attack": "confidence", "threshold_rule": "oracle", "measure": "inference_accuracy"}
-LIRA = {"attack": "lira", "threshold_rule": "none", "measure": "tpr_at_fpr_0.01"}
+ORACLE = {"attack": "confidence", "threshold_rule": "oracle", "metric": "inference_accuracy"}
+LIRA = {"attack": "lira", "threshold_rule": "none", "metric": "tpr_at_fpr_0.01"}
 RMIA = LIRA | {"attack": "rmia"}
 
 

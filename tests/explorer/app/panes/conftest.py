@@ -12,7 +12,7 @@ from explorer.results.text import VIEWS
 def chart_answers(fact):
     """What a small project has stored."""
 
-    def capacity(run_id=None, measure=None, attack=None, view=None, threshold_rule=None):
+    def capacity(run_id=None, metric=None, attack=None, view=None, threshold_rule=None):
         facts = [
             *(fact(0.52 + c / 100, defense="natural", capacity=c) for c in (1.0, 2.0)),
             *(fact(0.57 + c / 50, capacity=c, published=0.66 if c == 2 else None) for c in (1.0, 2.0, 4.0)),
@@ -21,12 +21,12 @@ def chart_answers(fact):
             fact(0.53, view="benign"),
             *(fact(0.5 + at / 100, attack="gap", view=view, threshold_rule="none") for at, view in enumerate(VIEWS)),
             *(fact(0.56, attack="model-class", view=view, threshold_rule="heldout") for view in VIEWS[:3:2]),
-            fact(0.5, measure="auc", attack="model-class", view="targeted", threshold_rule="heldout"),
+            fact(0.5, metric="auc", attack="model-class", view="targeted", threshold_rule="heldout"),
             fact(0.58, threshold_rule="heldout"),
-            fact(0.2, measure="advantage"),
-            fact(0.9, measure="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
+            fact(0.2, metric="advantage"),
+            fact(0.9, metric="accuracy", view="benign", split="test", attack=None, threshold_rule=None),
         ]
-        wanted = {"measure": measure, "attack": attack, "view": view, "threshold_rule": threshold_rule}
+        wanted = {"metric": metric, "attack": attack, "view": view, "threshold_rule": threshold_rule}
         return [row for row in facts if all(value in (None, getattr(row, name)) for name, value in wanted.items())]
 
     def history(run_id, metric):

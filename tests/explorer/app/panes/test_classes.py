@@ -142,7 +142,7 @@ async def test_the_papers_numbers_stand_beside_a_run_of_its_setting(open_pane):
         said = await text_of(pilot, "PAPER: the ▸ strategy's")
         assert line(said, "2").split()[-1] == "70.9"
         assert line(said, "1*").split()[-1] == "—"
-    assert ("classes", {"run_id": [ROBUST], "measure": "inference_accuracy"}) in app.project.asked
+    assert ("classes", {"run_id": [ROBUST], "metric": "inference_accuracy"}) in app.project.asked
 
 
 async def test_every_strategy_has_the_papers_number_beside_it_where_there_is_room(open_pane):
