@@ -3,22 +3,27 @@
 from typing import Any
 
 from engine.service.project import Project
+from engine.validation import did_you_mean
 from explorer.project.choices import Choices
 from explorer.project.found import found
 from explorer.project.open_project import OpenProject
 from explorer.project.result_source import ResultSource
 from explorer.results.finding import Excess, LeakageFinding, is_of_setting
 from explorer.results.natural_twin import SAME
+from store.errors import StoreError
 from store.rows import Run
 
 
 class AnsweredProject(OpenProject):
-    """The finished runs of a project, or of one of its sweeps."""
+    """The finished runs of a project, or of one of its sweeps; `StoreError` where that has none."""
 
     def __init__(self, project: Project, asked: ResultSource, sweep: str | None = None):
         super().__init__(project, read_only=True)
         self._asked = asked
         self._put(asked.query("runs", sweep=sweep, state="done"), ())
+        if sweep is not None and not self.runs:
+            hint = did_you_mean(sweep, {run.sweep for run in asked.query("runs") if run.sweep})
+            raise StoreError(f"{sweep}: no sweep with finished runs{hint}; `mia-explore ls` lists them")
         self.finding: LeakageFinding | None = found(asked, sweep)
 
     def rows(self, name: str, max_age: float | None = None, **params: Any) -> list[Any]:  # noqa: ARG002

@@ -1,6 +1,7 @@
 """The app's charts as figures for papers: the same series, drawn by matplotlib, which is imported when one is drawn."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from explorer.charts.axes import Spans, spans, ticks
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
 
 MARKS = ("o", "s", "D", "^", "v", "*", "P", "X")
 """Matplotlib's for the charts' own, in their order."""
+DASHES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 4)))
+"""Of dense curves of one colour, such as several attacks on one model."""
 SIZE = (6.4, 4.0)
 """Inches."""
 INK = "black"
+LONG = 32
+"""Characters of a label beside which there is no room for curves."""
 TICKS = 6
 """About so many on an axis."""
 
@@ -31,30 +36,43 @@ def draw(chart: Chart, title: str, y_label: str, ink: str = INK) -> "Figure":
     for patch in (figure.patch, panel.patch):
         patch.set_visible(ink == INK)
     within = spans(chart)
+    dashes = {colour: cycle(DASHES) for colour in {_colour(series, ink) for series in chart.series}}
     for series in chart.series:
-        _draw_series(panel, chart, series, ink)
+        style = next(dashes[_colour(series, ink)]) if series.kind == "line" else "-"
+        _draw_series(panel, chart, series, _colour(series, ink), style)
     _draw_guess(panel, chart, within, ink)
     _set_axes(panel, chart, within, y_label, ink)
-    if panel.get_legend_handles_labels()[1]:
-        panel.legend(fontsize=7, frameon=False, labelcolor=ink)
+    _explain(figure, panel, ink)
     if title:
         figure.suptitle(title, fontsize=9, color=ink)
     return figure
 
 
-def _colour(series: Series) -> str:
+def _explain(figure: "Figure", panel: "Axes", ink: str) -> None:
+    """The legend: inside, or below where it would cover the curves."""
+    labels = panel.get_legend_handles_labels()[1]
+    look = {"fontsize": 7, "frameon": False, "labelcolor": ink}
+    if max(map(len, labels), default=0) > LONG:
+        figure.legend(loc="outside lower center", ncols=2, **look | {"fontsize": 6})
+    elif labels:
+        panel.legend(**look)
+
+
+def _colour(series: Series, ink: str) -> str:
+    if not series.tone:
+        return ink
     return COLOURS[(int(series.tone) - 1) % len(COLOURS)] if series.tone.isdigit() else NATURAL
 
 
-def _draw_series(panel: "Axes", chart: Chart, series: Series, ink: str) -> None:
-    colour, points = _colour(series) if series.tone else ink, valued(points_of(series))
+def _draw_series(panel: "Axes", chart: Chart, series: Series, colour: str, style: str) -> None:
+    points = valued(points_of(series))
     xs, ys = ([_scale(share) * value for value in values] for share, values in _columns(chart, points))
     if series.kind == "published":
         panel.plot(xs, ys, linestyle="", marker="x", color=colour, label=series.label, zorder=3)
         return
     if series.kind == "line":
         label = ": ".join([series.label, *series.told[:1]])
-        panel.plot(xs, ys, color=colour, linewidth=1.2, label=label)
+        panel.plot(xs, ys, color=colour, linestyle=style, linewidth=1.2, label=label)
         if chart.interval == "band" and series.low:
             lows, highs = ([_scale(chart.y_percent) * point[end] for point in points] for end in (2, 3))
             panel.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)

@@ -30,7 +30,7 @@ def test_the_same_numbers_give_the_same_bytes(told, tmp_path):
         (["small", "--view", "benign"], "nothing without --chart"),
         (["nosuch"], "a sweep with finished runs"),
         (["--chart", "setting"], "No setting varies"),
-        (["nosuch", "--chart", "capacity"], "no run or sweep matches"),
+        (["nosuch", "--chart", "capacity"], "no sweep with finished runs"),
         (["--chart", "roc", "--run", "nosuch"], "no run matches"),
     ],
 )
@@ -54,7 +54,7 @@ def test_a_page_has_the_finding_the_figures_and_the_tables_and_is_the_same_each_
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["-o", "x.txt"], "ends in .html"), (["nosuch", "-o", "x.html"], "no run or sweep matches"), ([], "'-o'")],
+    [(["-o", "x.txt"], "ends in .html"), (["nosuch", "-o", "x.html"], "no sweep with finished runs"), ([], "'-o'")],
 )
 def test_what_is_no_page_is_one_line(told, arguments, said):
     answer = call(told, "page", *arguments, check=2)

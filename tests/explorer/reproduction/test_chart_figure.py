@@ -41,3 +41,22 @@ def test_crosses_are_the_papers_and_no_intervals_are_drawn_where_none_are_wanted
     panel = panel_of(CURVE, Series("paper", 0, "1", (1.0,), (0.61,), kind="published"), interval="off")
     assert panel.lines[-1].get_marker() == "x"
     assert not panel.containers[0].has_yerr
+
+
+def test_dense_curves_of_one_colour_are_told_apart_by_their_dashes():
+    curves = [
+        Series(name, 0, tone, (0.0, 1.0), (0.0, 1.0), kind="line")
+        for name, tone in (("a", "1"), ("b", "1"), ("c", "2"))
+    ]
+    first, second, other = panel_of(*curves).lines
+    assert first.get_color() == second.get_color() != other.get_color()
+    assert (first.get_linestyle(), second.get_linestyle(), other.get_linestyle()) == ("-", "--", "-")
+
+
+def test_long_labels_stand_below_the_curves():
+    curve = Series("pgd eps 0.1 lira", 0, "1", (0.0, 1.0), (0.0, 1.0), kind="line", told=("AUC 75.3, TPR 12.2 at 1 %",))
+    figure = chart_figure.draw(Chart((curve,)), "", "")
+    assert figure.axes[0].get_legend() is None
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "pgd eps 0.1 lira: AUC 75.3, TPR 12.2 at 1 %"
+    ]
