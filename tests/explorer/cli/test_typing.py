@@ -1,9 +1,12 @@
 """What the command line says of typing mistakes, and what it completes."""
 
+from types import SimpleNamespace
+
 import pytest
 from command_line import call
 
 from explorer.cli.main import COMPLETING, cli
+from explorer.project.submitting import data_folder
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,12 @@ def test_runs_are_completed_by_their_ids_and_none_where_there_is_no_project(told
     assert counts == [6, 0]
 
 
-def test_the_app_takes_the_folder_of_the_data(told, monkeypatch):
-    """Without a terminal the help is shown; the option is one of the app's."""
-    assert "--data-root" in call(told, "--data-root", "somewhere").stdout
+def test_the_app_takes_the_folder_of_the_data(tmp_path, monkeypatch):
+    terminal = SimpleNamespace(isatty=lambda: True)
+    opened = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIA_DATA", "elsewhere")
+    monkeypatch.setattr("explorer.cli.main.sys", SimpleNamespace(stdin=terminal, stdout=terminal))
+    monkeypatch.setattr("explorer.app.launch.open_app", lambda _: opened.append(data_folder()))
+    cli.main(["--data-root", "mine"], prog_name="mia-explore", standalone_mode=False)
+    assert opened == [tmp_path / "mine"]
