@@ -47,6 +47,8 @@ class Action:
         return shown(self.keys.partition(",")[0])
 
 
+RUN_TABS = ("Summary", "Leakage", "Classes", "History", "Images", "Files", "Log")
+"""The tabs of a run's page, each by its number."""
 ACTIONS: tuple[Action, ...] = (
     Action("app.help", "question_mark,f1", "help: every key, this pane's first", "help: Show keys", "help"),
     Action("app.commands", "ctrl+p", "commands: everything by name", "", "commands"),
@@ -148,6 +150,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("log.pager", "o", "the engine's log in the pager", "log: Open in the pager", "pager"),
     Action("welcome.choose", "enter", "do what is under the cursor", "", "choose"),
     Action("welcome.open", "o", "open the results in another folder", "app: Open another folder", "open"),
+    Action("detail.tab-next", "tab,right,l", "next tab", "", "next tab"),
+    Action("detail.tab-previous", "shift+tab,left,h", "previous tab"),
+    *(Action(f"detail.tab-{place}", str(place), f"the tab {name}") for place, name in enumerate(RUN_TABS, 1)),
     Action("detail.retry", "r", "retry the run", "", "retry", engine=True),
     Action("detail.cancel", "X", "cancel the run (asks)", "", "cancel", engine=True),
     Action(
@@ -161,7 +166,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail.metric", "m", "history: next metric", "", "metric"),
     Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
     Action("detail.scale", "x", "history: linear or log y", "", "log y"),
-    Action("detail.image", "i", "most exposed training images: show them, then the next one", "", "image"),
+    Action("detail.image", "i", "the most exposed training images, then the next of them", "", "image"),
     Action("detail.next", "right_square_bracket", "next run of the list", "", "next run"),
     Action("detail.previous", "left_square_bracket", "previous run of the list"),
     Action("detail.copy", "y", "copy the settings as a sweep file", "", "copy"),

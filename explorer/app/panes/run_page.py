@@ -1,6 +1,9 @@
-"""Everything about one run on one page that is scrolled."""
+"""Everything about one run, in tabs that are scrolled."""
+
+from collections.abc import Callable
 
 from engine.run_states import FAILED, WAITING
+from explorer.app.actions import RUN_TABS
 from explorer.app.panes import exposed, leakage_section, run_sections
 from explorer.app.panes.runs import TONES
 from explorer.app.widgets.page import Page
@@ -14,7 +17,10 @@ from explorer.results.run_folder import RunFolder
 from store.rows import HistoryPoint, InferenceState, Run
 
 TWO_COLUMNS = 150
-"""Cells from which numbers and pictures stand side by side."""
+"""Cells from which the summary has numbers and pictures side by side."""
+SUMMARY, LEAKAGE, CLASSES, HISTORY, IMAGES, FILES, LOG = RUN_TABS
+LOG_LINES = 1000
+"""Lines of the log in its own tab: all that were read."""
 
 
 class RunPage(Sheet):
@@ -25,6 +31,7 @@ class RunPage(Sheet):
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self.run_id = run_id
+        self.tab = SUMMARY
         self.metric = "loss"
         self.log_y = False
         self.image = 0
@@ -54,39 +61,97 @@ class RunPage(Sheet):
         """What of the history can be drawn."""
         return list(run_sections.metric_groups(self.history() or []))
 
+    def show(self, tab: str) -> None:
+        """Another tab, from its beginning."""
+        self.tab = tab
+        self.show_from(0)
+
     def next_image(self) -> None:
-        """Bring the most exposed training images into sight; where they are, choose the next one."""
-        lines = self.shown.lines
-        first = next((index for index, line in enumerate(lines) if exposed.TITLE in line_text(line)), None)
-        if first is None:
-            return
-        height, top = self.size.height, round(self.scroll_y)
-        in_sight = top <= first and first + exposed.picture_rows(height) + 2 <= top + height
-        if in_sight or top == min(first, self.max_scroll_y):
+        """The most exposed training images; where they are shown, the next one."""
+        if self.tab == IMAGES:
             self.image += 1
         else:
-            self.show_from(first)
+            self.show(IMAGES)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the history is shown."""
+        return self.tab == HISTORY or (self.tab == SUMMARY and self.size.width >= TWO_COLUMNS)
 
     # Drawing
 
     def page(self, width: int, height: int) -> Page:
-        """The page, in two columns where there is room."""
+        """The tab chosen, below the names of all."""
         if self.run_id not in self.project.runs:
             return Page([plain(" This run is no longer in the project.", "dim")], title=self.run_id, note="esc back")
-        lines = self._head(width)
-        if width >= TWO_COLUMNS:
-            left = (width - 3) * 54 // 100
-            right = width - 3 - left
-            numbers = _stacked([*self._numbers(left), self._settings(left)])
-            chart = self._history(right, max(10, min(20, height // 2)))
-            pictures = _stacked([chart, self._exposed(right, height), *self._files(right)])
-            lines += beside([(numbers, left), (pictures, right)], gap=3)
-        else:
-            chart = self._history(width, max(8, min(16, height * 2 // 5)))
-            blocks = [*self._numbers(width), chart, self._exposed(width, height), self._settings(width)]
-            lines += _stacked([*blocks, *self._files(width)])
-        state = f"{MARKS[self.run.state]} {self.run.state}"
-        return Page(lines, title=f"{self.run.name}  {state}", note=self.keys(width))
+        lines = self._lines(self.tab, width, height - 1)
+        top, last = round(self.scroll_y), len(lines)
+        words = [f"{self.run.name}  {MARKS[self.run.state]} {self.run.state}"]
+        if last > height - 1:
+            words.append(f"lines {min(top + 1, last)} to {min(top + height - 1, last)} of {last}")
+        return Page(lines, head=[self._tabs(width)], title=" · ".join(words), note=self.keys(width))
+
+    def _tabs(self, width: int) -> Line:
+        return cut(tuple(part for name in self._tab_names(width) for part in self._tab(*name)), width)
+
+    def _tab(self, name: str, said: str) -> tuple[tuple[str, str], ...]:
+        return (("▸" if name == self.tab else " ", "accent"), (said + " ", "bold" if name == self.tab else "dim"))
+
+    def _tab_names(self, width: int) -> list[tuple[str, str]]:
+        """Each tab and how it is written; in little room only the chosen one has its name."""
+        whole = sum(len(name) + len("▸1  ") for name in RUN_TABS)
+        return [
+            (name, f"{place} {name}" if whole <= width or name == self.tab else f"{place}")
+            for place, name in enumerate(RUN_TABS, 1)
+        ]
+
+    def head_clicked(self, x: int) -> None:
+        """The tab of that cell."""
+        end = 0
+        for name, said in self._tab_names(self.size.width):
+            end += len(said) + 2
+            if x < end:
+                self.show(name)
+                return
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """The wheel changes the position in the title, as keys do."""
+        super().watch_scroll_y(old_value, new_value)
+        self.draw()
+
+    def text(self) -> str:
+        """All tabs one below the other, in the width of the window."""
+        width, height = self.size
+        return "\n".join(
+            line_text(line).rstrip() for tab in RUN_TABS for line in (*self._lines(tab, width, height), ())
+        )
+
+    def _lines(self, tab: str, width: int, height: int) -> list[Line]:
+        """What a tab says in a window of that size."""
+        if tab == SUMMARY:
+            return [*self._head(width), *self._summary(width, height)]
+        blocks = {
+            LEAKAGE: self._leakage,
+            CLASSES: self._by_class,
+            HISTORY: lambda width: self._history(width, max(8, height - 1)),
+            IMAGES: lambda width: self._exposed(width, height),
+            FILES: lambda width: run_sections.files(self.folder, width),
+            LOG: lambda width: run_sections.log(self.folder, width, LOG_LINES),
+        }
+        return blocks[tab](width)
+
+    def _summary(self, width: int, height: int) -> list[Line]:
+        """Leakage in short, accuracies and settings; where there is room, in two columns, all but the classes."""
+        if width < TWO_COLUMNS:
+            headline = self._leakage(width, leakage_section.headline)
+            return _stacked([headline, self._accuracies(width), self._settings(width)])
+        left = (width - 3) * 54 // 100
+        right = width - 3 - left
+        numbers = [self._leakage(left), self._accuracies(left), self._settings(left)]
+        chart = self._history(right, max(10, min(20, height // 2)))
+        files = [run_sections.files(self.folder, right), run_sections.log(self.folder, right)]
+        pictures = [chart, self._exposed(right, height), *files]
+        return beside([(_stacked(numbers), left), (_stacked(pictures), right)], gap=3)
 
     def _head(self, width: int) -> list[Line]:
         run, whole = self.run, self.whole
@@ -133,15 +198,18 @@ class RunPage(Sheet):
         words = f" ▶ {run.phase or 'starting'}  {run.label}  "
         return cut(((words, "busy"), (bar(run.fraction, 20), "busy"), (behind, "")), width)
 
-    def _numbers(self, width: int) -> list[list[Line]]:
-        attacks, accuracies = (self.project.rows(name, run_id=self.run_id) for name in ("leakage", "accuracies"))
+    def _leakage(self, width: int, drawn: Callable[..., list[Line]] = leakage_section.section) -> list[Line]:
+        attacks = self.project.rows("leakage", run_id=self.run_id)
         running = self.run.state in WAITING
-        return [
-            leakage_section.section(None if attacks is None else attack_table.attacks(attacks), width, running),
-            run_sections.accuracies(
-                None if accuracies is None else accuracy_table.of_run(accuracies, self.run_id), width
-            ),
-        ]
+        return drawn(None if attacks is None else attack_table.attacks(attacks), width, running)
+
+    def _accuracies(self, width: int) -> list[Line]:
+        found = self.project.rows("accuracies", run_id=self.run_id)
+        return run_sections.accuracies(None if found is None else accuracy_table.of_run(found, self.run_id), width)
+
+    def _by_class(self, width: int) -> list[Line]:
+        facts = self.project.rows("leakage", run_id=[self.run_id], metric="inference_accuracy")
+        return run_sections.classes(facts, self.choices.class_rule, width)
 
     def _history(self, width: int, height: int) -> list[Line]:
         rows = self.history()
@@ -175,9 +243,6 @@ class RunPage(Sheet):
     def _settings(self, width: int) -> list[Line]:
         whole = self.whole
         return run_sections.settings(run_words.settings(whole.spec) if whole else None, width)
-
-    def _files(self, width: int) -> list[list[Line]]:
-        return [run_sections.files(self.folder, width), run_sections.log(self.folder, width)]
 
 
 def _stacked(blocks: list[list[Line]]) -> list[Line]:

@@ -7,17 +7,18 @@ from explorer.app.panes.leakage_section import ASKING
 from explorer.charts.chart import Chart
 from explorer.charts.run_curves import HISTORY_TITLES, dense, smoothed
 from explorer.charts.series import look
-from explorer.results import accuracy_table, text
+from explorer.results import accuracy_table, class_rows, classes_table, marks, text
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import WEIGHTS, RunFolder
 from explorer.results.run_words import Settings
-from store.rows import HistoryPoint
+from store.rows import HistoryPoint, LeakageFact
 
 GROUP_WIDTH = 37
 """Cells that a group of settings needs."""
 LOG_LINES = 12
+"""Lines of the log that stand below other sections."""
 KINDS = {
     WEIGHTS: "the trained weights",
     "predictions.npz": "every view's answers; `mia-explore audit` reads it",
@@ -54,6 +55,18 @@ def settings(found: Settings | None, width: int) -> list[Line]:
             block += wrapped(value, each, first=f"   {key}", hang=keys + 5)
         min(columns, key=len).extend(block)
     return [*lines, *beside([(column, each) for column in columns])]
+
+
+def classes(facts: Sequence[LeakageFact] | None, rule: str, width: int) -> list[Line]:
+    """Every class by number, with each strategy that goes class by class; all classes first."""
+    lines = [heading("Classes", width, f"inference accuracy % {text.RULES[rule]}, ± 95 % over examples")]
+    shown = class_rows.strategies(facts or (), rule)
+    if not shown:
+        return [*lines, plain(f" {ASKING if facts is None else 'No attack went class by class.'}", "dim")]
+    rows = class_rows.ordered(class_rows.of_run(facts, rule, shown), lambda _: None, reverse=False)
+    head, listed = screen(classes_table.table(rows, list(shown)), width, indent=1)
+    words = f"{class_rows.BEST} best of the row; {marks.NOT_TOLD_APART} {marks.LIKE_GUESS}; {marks.AMONG_CLASSES}"
+    return [*lines, *head, *listed, *wrapped(f"{words}; {marks.FLOOR}.", width - 1, "dim", hang=1)]
 
 
 # History
@@ -101,12 +114,11 @@ def files(folder: RunFolder | None, width: int) -> list[Line]:
     return lines
 
 
-def log(folder: RunFolder | None, width: int) -> list[Line]:
+def log(folder: RunFolder | None, width: int, most: int = LOG_LINES) -> list[Line]:
     """The last lines of what the run's process printed."""
     count = folder.log.count if folder else 0
-    more = count - LOG_LINES
-    lines = [heading("job.log", width, f"the last {LOG_LINES} of {count} lines, L opens it" if more > 0 else "")]
+    lines = [heading("job.log", width, f"the last {most} of {count} lines, L opens it" if count > most else "")]
     if folder is not None and not count:
         return [*lines, plain(" Nothing was printed.", "dim")]
-    shown = folder.log.lines[-LOG_LINES:] if folder else ("reading …",)
+    shown = folder.log.lines[-most:] if folder else ("reading …",)
     return [*lines, *(cut(plain(f" {line.expandtabs(4)}", "dim"), width) for line in shown)]

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from functools import partialmethod
 
 from textual.screen import Screen
 
 from engine.run_states import RETRIED, WAITING
 from explorer.app import actions
+from explorer.app.actions import RUN_TABS
 from explorer.app.panes.run_page import RunPage
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import cancelling, certifying
@@ -16,12 +18,14 @@ from explorer.project.choices import SMOOTHINGS
 from explorer.results import run_folder, run_words
 from explorer.results.sweep_file import sweep_file
 
+OF_HISTORY = ("detail.metric", "detail.smooth", "detail.scale")
+"""Actions on the history, where it is shown."""
 FILES_SECONDS = 2.0
 """The folder of a run at work is looked at this often."""
 
 
 class RunDetail(SheetScreen, Screen):
-    """One run in full; `[` and `]` go through the list of runs."""
+    """One run in full, in tabs; `[` and `]` go through the list of runs and keep the tab."""
 
     SCOPE = "detail"
     BINDINGS = actions.bindings("detail")
@@ -38,12 +42,13 @@ class RunDetail(SheetScreen, Screen):
         super().pulse()
 
     def possible(self, action: actions.Action) -> bool:
-        """A run that ended is not cancelled, one at work not retried, a tightly certified one not certified again."""
+        """Nothing of a history that is not shown, no cancelling of what ended, and so on."""
         run = self.app.project.runs.get(self.page.run_id)
         wanted = {"detail.retry": RETRIED, "detail.cancel": WAITING}.get(action.id)
+        seen = action.id not in OF_HISTORY or self.page.has_history
         tighter = action.id != "detail.certify" or run is None or run_words.may_be_tighter(run)
         fits = wanted is None or (run is not None and run.state in wanted)
-        return super().possible(action) and tighter and fits
+        return super().possible(action) and seen and tighter and fits
 
     # The folder is read in a thread
 
@@ -66,6 +71,29 @@ class RunDetail(SheetScreen, Screen):
             self.draw()
 
     # Actions
+
+    def action_tab_next(self) -> None:
+        """The next tab."""
+        self._step_tab(1)
+
+    def action_tab_previous(self) -> None:
+        """The tab before."""
+        self._step_tab(-1)
+
+    def _step_tab(self, step: int) -> None:
+        self.page.show(RUN_TABS[(RUN_TABS.index(self.page.tab) + step) % len(RUN_TABS)])
+
+    def _show_tab(self, place: int) -> None:
+        """The tab of that number."""
+        self.page.show(RUN_TABS[place - 1])
+
+    action_tab_1 = partialmethod(_show_tab, 1)
+    action_tab_2 = partialmethod(_show_tab, 2)
+    action_tab_3 = partialmethod(_show_tab, 3)
+    action_tab_4 = partialmethod(_show_tab, 4)
+    action_tab_5 = partialmethod(_show_tab, 5)
+    action_tab_6 = partialmethod(_show_tab, 6)
+    action_tab_7 = partialmethod(_show_tab, 7)
 
     def action_metric(self) -> None:
         """The next metric of the history."""

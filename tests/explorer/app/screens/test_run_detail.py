@@ -131,6 +131,8 @@ async def test_the_page_scrolls_and_goes_through_the_list(make_app):
         page = await opened(pilot)
         await pilot.press("G")
         assert page.scroll_y > 0
+        count = len(page.shown.lines)
+        assert page.border_title.endswith(f"lines {count - page.size.height + 2} to {count} of {count}")
         await pilot.press("right_square_bracket")
         assert (page.run_id, page.scroll_y) == (RUNNING, 0)
         await pilot.press("left_square_bracket", "left_square_bracket")
@@ -142,7 +144,9 @@ async def test_the_history_changes_metric_smoothing_and_scale(make_app):
     async with app.run_test(size=(120, 40)) as pilot:
         page = await opened(pilot)
         assert "measured" not in page.text()
-        await pilot.press("m", "w", "x")
+        await pilot.press("m")
+        assert [notice.message for notice in app._notifications] == ["not now: history: next metric"]
+        await pilot.press("4", "m", "w", "x")
         text = page.text()
         assert "accuracy % · smoothed 0.6 · log y" in text
         for words in ("training accuracy", "test accuracy", "measured"):
@@ -172,7 +176,7 @@ async def test_files_and_log_are_read(make_app):
         assert "model.safetensors" in text
         assert "2.0 kB" in text
         assert "line 29" in text
-        assert "of 30 lines" in text
+        assert "line 0" in text
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
@@ -182,9 +186,8 @@ async def test_the_most_exposed_images_are_shown_and_gone_through(make_app, monk
     keep_pictures(app, "100-image", "100-adversarial", "101-image")
     async with app.run_test(size=size) as pilot:
         page = await opened(pilot)
-        if size != (200, 60):
-            assert not any("▀" in line for line in screen_text(app))
-            await pilot.press("i")
+        assert any("▀" in line for line in screen_text(app)) is (size == (200, 60))
+        await pilot.press("i")
         shown = screen_text(app)
         assert any("image 100, class 0" in line and "its adversarial example" in line for line in shown)
         pictures = [line for line in shown if "▀" in line]
@@ -283,7 +286,7 @@ async def test_before_the_store_answers_the_page_says_so(make_app):
     silent = dict.fromkeys(("run", "leakage", "accuracies", "history"), lambda **_: None)
     app = make_app(answers=silent)
     async with app.run_test(size=(80, 24)) as pilot:
-        assert (await opened(pilot)).text().count("asking …") == 4
+        assert (await opened(pilot)).text().count("asking …") == 6
 
 
 async def test_comparing_opens_the_natural_twin_first(make_app):
@@ -328,6 +331,8 @@ async def test_warnings_stand_on_a_runs_page_in_the_list_and_behind_its_numbers(
         assert "61.0!" in listed
         await opened(pilot)
         shown = "\n".join(screen_text(app))
+        await pilot.press("2")
+        shown += "\n".join(screen_text(app))
         assert " ! PGD moved 3 of 4 images nowhere" in shown
         assert "60.8 [58.8, 62.8]!" in shown
         assert "98.3!" in shown
@@ -347,3 +352,20 @@ async def test_a_run_that_was_trained_with_others_says_so_behind_its_time(make_a
     async with app.run_test(size=(80, 24)) as pilot:
         page = await opened(pilot)
         assert "took 10s, in a stack of 4" in page.text()
+
+
+@pytest.mark.parametrize("size", [(58, 14), (80, 24), (120, 40)])
+async def test_tabs_are_chosen_by_number_by_steps_and_by_clicks(make_app, screen_text, size):
+    app = make_app(answers=answers())
+    async with app.run_test(size=size) as pilot:
+        page = await opened(pilot)
+        assert "▸1 Summary" in screen_text(app)[1]
+        for key, name in [("2", "Leakage"), ("tab", "Classes"), ("l", "History"), ("h", "Classes"), ("7", "Log")]:
+            await pilot.press(key)
+            assert page.tab == name
+            assert f" {name}" in screen_text(app)[1].partition("▸")[2]
+            assert page.scroll_y == 0
+        await pilot.press("tab", "right_square_bracket", "4")
+        assert (page.run_id, page.tab) == (RUNNING, "History")
+        await pilot.click(page, offset=(screen_text(app)[1].index("5"), 1))
+        assert page.tab == "Images"
