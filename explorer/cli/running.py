@@ -19,7 +19,8 @@ from explorer.cli.watching import INTERRUPTED, come_back, wait
 from explorer.project.planning import Cost, cost
 from explorer.project.result_source import ResultSource, results
 from explorer.project.submitting import data_folder, place_here, submission
-from explorer.results import over_seeds, text
+from explorer.results import finding, over_seeds, text
+from explorer.results.marks import LINE
 from explorer.results.rendering import plain
 from explorer.results.table import of_rows
 from store.errors import StoreError
@@ -164,6 +165,8 @@ def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: li
             told = True
     if told:
         click.echo(f"\n{over_seeds.LEGEND}")
+    if one := finding.finding(results.query(finding.QUERY, run_id=names, **finding.ASKED)):
+        click.echo(f"\nThe finding: {one.line(LINE)}")
     folder = project.root / "csv" / sweep.name
     folder.mkdir(parents=True, exist_ok=True)
     for table in EXPORTED:

@@ -8,6 +8,8 @@ keeps farthest from none, with how many there are.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from engine.registry import ATTACKS, HEADLINE
 from explorer.results import marks, text
 from explorer.results.natural_twin import naturals
@@ -144,7 +146,7 @@ class LeakageFinding:
     def line(self, width: int = WIDTH) -> str:
         """In one line of at most so many cells where that is possible; the more room, the more it says."""
         forms = self._forms()
-        return next((form for form in forms if len(form) <= width), forms[-1])
+        return next((form for form in forms if cell_len(form) <= width), forms[-1])
 
     def _forms(self) -> list[str]:
         one, (size, word, ends) = self.chosen, _sized(self.chosen)

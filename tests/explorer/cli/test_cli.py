@@ -78,6 +78,7 @@ def test_run_ends_with_three_tables_and_the_csv_files(swept):
     folder, answer = swept
     for title in ("Leakage over capacity", "Leakage over epsilon", "Leakage per class"):
         assert title in answer.stdout
+    assert "\nThe finding: pgd 0.1 leaks " in answer.stdout
     assert "4/4 runs ended" in answer.stderr
     written = folder / "mia-results" / "csv" / "tiny"
     assert f"CSV files: {written}" in answer.stdout
