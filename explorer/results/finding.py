@@ -160,12 +160,14 @@ class LeakageFinding:
         name = measure.short if row.attack == HEADLINE else f"{measure.short} {row.attack}"
         brief = f"{row.defense} {text.epsilon(row.epsilon)}" if row.epsilon else row.defense
         brackets = f" [{ends[0]}, {ends[1]}]" if ends else ""
+        beside = "over" if word == "more" else "under"
         return [
             f"{long}{measure.words}, {by} on {row.view} answers{among}",
             f"{long}{measure.words}, {by}{among}",
             f"{long}{name}{among}",
             f"{brief} leaks {size} points{brackets} {word} than {than}, c{at}{more}: {name}{among}",
             f"{brief} leaks {size}{brackets} {word} than {than}, c{at}{more}: {measure.short}{among}",
+            f"{brief} c{at}{more.replace(',', '')}: {size}{brackets} {beside} {than}, {measure.short}{among}",
             f"{brief} leaks {size}{brackets} {word} than {than}: {measure.short}{among}",
             f"{brief}: {size}{brackets} {word}, {measure.short}{among}",
         ]

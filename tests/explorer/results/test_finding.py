@@ -61,7 +61,7 @@ def test_a_robust_setting_is_held_against_its_natural_twin_each_in_the_view_that
 def test_nothing_is_compared_that_is_not_comparable_but_with_a_guess(other):
     found = finding([row(mean=0.65), row("natural", 0.5, **other)])
     assert found.chosen.twin is None
-    assert "more than a guess" in found.line()
+    assert "more than a guess" in found.line(120)
 
 
 def test_what_is_not_told_apart_carries_its_mark_and_a_smaller_leak_is_less():
@@ -131,6 +131,7 @@ def test_the_line_fits_its_width_and_always_says_which_number_and_of_how_many(wi
     found = finding([*rows, *(row("natural", 0.55, dataset=name) for name in ("fashion-mnist", "digits"))])
     line = found.line(width)
     assert len(line) <= width
+    assert width < 80 or found.chosen.own.dataset in line
     assert "clearest of 2" in line
     assert "oracle" in line
     assert "10.0!" in line
