@@ -19,6 +19,7 @@ from store.rows import (
     Run,
     Score,
     ScoreBin,
+    SeedsHistory,
     WarningFact,
 )
 from store.summaries import ClassFact, CurvePoint, SeedsFact, ViewsRow
@@ -83,6 +84,13 @@ QUERIES: dict[str, NamedQuery] = {
         statements.fact_filters("h", "metric"),
         required=("run_id",),
     ),
+    "seeds_history": NamedQuery(
+        SeedsHistory,
+        statements.SEEDS_HISTORY,
+        "metric, step",
+        statements.fact_filters("h", "metric"),
+        required=("run_id",),
+    ),
     "scores": NamedQuery(
         Score,
         statements.SCORES,
@@ -125,7 +133,7 @@ QUERIES: dict[str, NamedQuery] = {
         PublishedFact, statements.PUBLISHED, statements.PUBLISHED_ORDER, statements.PUBLISHED_FILTERS
     ),
 }
-TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences", "by_seed", "histogram"))
+TABLES = tuple(name for name in QUERIES if name not in ("run", "inferences", "by_seed", "seeds_history", "histogram"))
 """What can be exported."""
 
 

@@ -212,6 +212,19 @@ class HistoryPoint(NamedTuple):
     state: str | None
 
 
+class SeedsHistory(NamedTuple):
+    """One training metric after a step, over the runs that were asked for: the seeds of a setting."""
+
+    metric: str
+    step: int
+    mean: float
+    low: float
+    high: float
+    """The lowest and the highest of them."""
+    n_runs: int
+    """How many got so far."""
+
+
 class Score(NamedTuple):
     """What the confidence attack sees of one example in a view."""
 

@@ -122,6 +122,12 @@ SELECT h.run_id, h.step, h.epoch, h.metric, h.value, r.state
 FROM history h LEFT JOIN runs r ON r.run_id = h.run_id
 {where}"""
 
+SEEDS_HISTORY = """
+SELECT h.metric, h.step, avg(h.value) AS mean, min(h.value) AS low, max(h.value) AS high, count(*) AS n_runs
+FROM history h
+{where}
+GROUP BY h.metric, h.step"""
+
 SCORES = """
 SELECT s.run_id, s.view, s.example, s.member, s.label, CAST(s.confidence AS DOUBLE) AS confidence, s.margin, s.correct,
     CAST(s.risk AS DOUBLE) AS risk

@@ -16,11 +16,13 @@ from explorer.charts.chart import FAR, OVERLAP, Chart, Point, Series, is_number,
 from explorer.charts.figure import Figure, Place
 from explorer.charts.legend import legend, newest, without_values, word
 from explorer.results.ascii_text import to_ascii
-from explorer.results.lines import Line, cut
+from explorer.results.lines import Line, beside, cut, plain
 from explorer.results.marks import NOT_TOLD_APART
 
 FEWEST_COLUMNS, FEWEST_ROWS = 20, 5
 """A smaller chart is told in words."""
+WIDE, TALL = 70, 19
+"""Cells from which two charts stand side by side, and lines from which two stand one above the other."""
 
 
 def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> list[Line]:
@@ -34,6 +36,37 @@ def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> lis
         lines = without_values(chart, width)
     lines = [cut(line, max(0, width)) for line in (lines + [()] * height)[: max(0, height)]]
     return [tuple((to_ascii(text), tone) for text, tone in line) for line in lines] if ascii_only else lines
+
+
+def draw_panels(panels: Sequence[tuple[str, Chart]], width: int, height: int, ascii_only: bool = False) -> list[Line]:
+    """Charts of the same series with their names, in as many columns and rows as have room, under one legend."""
+    columns, rows = room_for_panels(width, height, len(panels))
+    if columns * rows < 2:
+        return draw(panels[0][1], width, height, ascii_only)
+    lines = legend(panels[0][1], Counter(), width, 1 if rows < 2 else 2, ascii_only)
+    wide = (width - 2 * (columns - 1)) // columns
+    for row in range(rows):
+        high = (height - len(lines)) // (rows - row)
+        own = panels[row * columns : (row + 1) * columns]
+        blocks = [(_panel(name, chart, wide, high), wide) for name, chart in own]
+        lines += [*beside(blocks), *[()] * high][:high]
+    lines = [cut(line, width) for line in lines]
+    return [tuple((to_ascii(text), tone) for text, tone in line) for line in lines] if ascii_only else lines
+
+
+def room_for_panels(width: int, height: int, count: int) -> tuple[int, int]:
+    """Columns and rows of panels."""
+    columns = 2 if width >= WIDE and count > 1 else 1
+    return columns, 2 if height >= TALL and count > columns else 1
+
+
+def _panel(name: str, chart: Chart, width: int, height: int) -> list[Line]:
+    points = [points_of(series) for series in chart.series]
+    if not any(map(valued, points)):
+        return [plain(name, "bold"), plain("no values yet", "dim")]
+    figure = Figure(chart, spans(chart), width, height - 1)
+    _drawn(figure, chart, [_curve(figure, chart, index, own) for index, own in enumerate(points)])
+    return [plain(name, "bold"), *figure.lines()]
 
 
 def _lines(chart: Chart, points: Sequence[Sequence[Point]], width: int, height: int, ascii_only: bool) -> list[Line]:

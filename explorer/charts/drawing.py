@@ -20,6 +20,8 @@ class Drawing:
 
     title: str
     chart: Chart | None = None
+    panels: tuple[tuple[str, Chart], ...] = ()
+    """The charts, with what each shows, that stand side by side where there is room; the first is the chart."""
     empty: tuple[str, ...] = ()
     asking: bool = False
     """The answer that it is drawn from is on its way."""

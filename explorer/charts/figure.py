@@ -101,16 +101,25 @@ class Figure:
             self.marks([(interval[0], interval[end]) for interval in intervals], cap, tone)
 
     def band(self, ends: Sequence[Place | None], tone: str) -> None:
-        """A shade between the heights of (x, low, high), from each to the next."""
-        bottom, top = self.spans[1]
+        """A shade between the heights of (x, low, high), from each to the next: the cells whose middles it holds.
+
+        At least one in each column; plotext's own fill takes half a millisecond from place to place.
+        """
+        (left, _), (bottom, _) = self.spans
+        (wide, high), rows = self.cell, self.size[1]
+        places = []
         for pair in pairwise(ends):
-            shown = _clipped(*pair, self.spans[:1]) if all(pair) else None
-            if shown and any(end[1] <= top for end in shown) and any(end[2] >= bottom for end in shown):
-                inside = [(x, *(min(max(height, bottom), top) for height in heights)) for x, *heights in shown]
-                xs, lows, highs = zip(*inside, strict=True)
-                marker = self.plotext.marker("░", self._paint(tone))
-                upper, lower = (self.figure.signal(xs, ys, marker=marker) for ys in (highs, lows))
-                self.figure.draw(upper.lines(True).density("full").fill(lower))
+            if not all(pair) or not (shown := _clipped(*pair, self.spans[:1])):
+                continue
+            (x, *before), (last, *after) = shown
+            for column in range(*(math.ceil((at - left) / wide - 0.5) for at in (x, last))):
+                middle = left + (column + 0.5) * wide
+                share = (middle - x) / (last - x)
+                edges = [(at + share * (to - at) - bottom) / high for at, to in zip(before, after, strict=True)]
+                first, end = (min(max(edge, -1.0), rows + 1.0) for edge in edges)
+                inside = range(math.ceil(first - 0.5), math.ceil(end - 0.5)) or [math.floor((first + end) / 2)]
+                places += [(middle, bottom + (row + 0.5) * high) for row in inside if 0 <= row < rows]
+        self.marks(places, "░", tone)
 
     def marks(self, places: Sequence[Place], character: str, tone: str) -> None:
         """One character at each place."""

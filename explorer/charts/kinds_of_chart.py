@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.charts import histogram, roc_curves, run_curves, summary_curves
+from explorer.charts import histogram, history, roc_curves, summary_curves
 from explorer.charts.drawing import Drawing, nothing_on_chart
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
@@ -12,7 +12,7 @@ TITLES = {"roc": "ROC"}
 DRAW = {
     "capacity": summary_curves.capacity,
     "epsilon": summary_curves.epsilon,
-    "history": run_curves.history,
+    "history": history.history,
     "roc": roc_curves.roc,
     "histogram": histogram.histogram,
     "trade-off": summary_curves.trade_off,

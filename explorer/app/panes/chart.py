@@ -25,6 +25,7 @@ COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "histogram", "histogram": "roc"},
     **{"trade-off": "setting", "setting": "trade-off"},
 }
+Panels = tuple[tuple[str, Picture], ...]
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 READING = ("left", "right", "zoom-in", "zoom-out", "zoom-reset", "pan-left", "pan-right", "read")
@@ -51,7 +52,7 @@ class ChartPane(ChartChoices, Pane):
         self.x_range: Span | None = None
         self.drawing = Drawing("")
         self._drawn_kind = ""
-        self._picture: tuple[tuple[Picture, int, int], list[Line]] | None = None
+        self._picture: tuple[tuple[Picture, Panels, int, int], list[Line]] | None = None
 
     @property
     def view(self) -> Choices:
@@ -74,7 +75,8 @@ class ChartPane(ChartChoices, Pane):
         title = self.fitting_title([self._stated(own) for own in (self.drawing.title, *self.drawing.shorter)])
         if self.drawing.chart is None:
             return Page(self._empty(width, height), title=title, note=self.keyed("{chart.previous} {chart.next} chart"))
-        return Page(self._lines(self._seen(self.drawing.chart), width, height), title=title, note=self._note())
+        chart = self._seen(self.drawing.chart)
+        return Page(self._lines(chart, self._panels(chart), width, height), title=title, note=self._note())
 
     def _stated(self, title: str) -> str:
         """The title with what was changed of the picture, behind the chart's name."""
@@ -124,11 +126,23 @@ class ChartPane(ChartChoices, Pane):
         ]
         return [*[plain("")] * max(0, (height - len(words)) // 3), *words]
 
-    def _lines(self, chart: Picture, width: int, height: int) -> list[Line]:
+    def _panels(self, chart: Picture) -> Panels:
+        """The charts that stand beside the first, at the same steps."""
+        return tuple(
+            (name, replace(own, crosshair=chart.crosshair, x_range=chart.x_range)) for name, own in self.drawing.panels
+        )
+
+    def _lines(self, chart: Picture, panels: Panels, width: int, height: int) -> list[Line]:
         """The chart drawn, which takes long, so not again where nothing changed."""
-        wanted = (chart, width, height)
+        wanted = (chart, panels, width, height)
         if self._picture is None or self._picture[0] != wanted:
-            self._picture = wanted, chart_lines.draw(chart, width, height, self.host.settings.ascii)
+            plain_only = self.host.settings.ascii
+            self._picture = (
+                wanted,
+                chart_lines.draw_panels(panels, width, height, plain_only)
+                if panels
+                else chart_lines.draw(chart, width, height, plain_only),
+            )
         return self._picture[1]
 
     def _seen(self, chart: Picture) -> Picture:

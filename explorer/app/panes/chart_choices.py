@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from explorer.charts.run_curves import HISTORY_TITLES
+from explorer.charts import history
 from explorer.project import metrics
 from explorer.project.choices import CHARTS, INTERVALS, SCALES, SMOOTHINGS
 
 RULES = {"oracle": "oracle (the paper's)", "heldout": "held-out"}
-HISTORIES = ("loss", "train_accuracy", "test_accuracy", "learning_rate")
 
 
 class ChartChoices:
@@ -44,7 +43,7 @@ class ChartChoices:
     def choices_metric(self) -> list[tuple[str, str]]:
         """Numbers that are stored: of an attack's those of the chosen one, if it is stored at all."""
         if self.kind == "history":
-            return [(HISTORY_TITLES.get(name, name.replace("_", " ")), name) for name in HISTORIES]
+            return [(history.title_of(name), name) for name in history.METRICS]
         rows, chosen = self.available(), (self.view.attack, self.view.leak_view)
         own = [row for row in rows if (row.attack, row.view) == chosen] or rows
         return [

@@ -9,7 +9,7 @@ from explorer.app.panes.runs import TONES
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
 from explorer.charts import chart_lines
-from explorer.charts.run_curves import HISTORY_AGE
+from explorer.charts.history import AGE
 from explorer.project.run_tracking import MARKS, TrackedRun
 from explorer.results import accuracy_table, attack_table, betrayed_table, marks, run_words, text
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
@@ -54,7 +54,7 @@ class RunPage(Sheet):
 
     def history(self) -> list[HistoryPoint] | None:
         """The training's history, asked for again while it grows."""
-        age = HISTORY_AGE if self.run.state == "running" else None
+        age = AGE if self.run.state == "running" else None
         return self.project.rows("history", max_age=age, run_id=self.run_id)
 
     def metrics(self) -> list[str]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from explorer.app.panes.leakage_section import ASKING
 from explorer.charts.chart import Chart
-from explorer.charts.run_curves import HISTORY_TITLES, dense, smoothed
+from explorer.charts.history import smoothed, title_of
+from explorer.charts.run_curves import dense
 from explorer.charts.series import look
 from explorer.results import accuracy_table, class_rows, classes_table, marks, text
 from explorer.results.accuracy_table import Accuracy
@@ -88,7 +89,7 @@ def history_chart(rows: Sequence[HistoryPoint], metrics: Sequence[str], smooth: 
     for index, metric in enumerate(metrics):
         points = [(point.step, point.value) for point in rows if point.metric == metric]
         steps, values = zip(*points, strict=True)
-        name = HISTORY_TITLES.get(metric, metric.replace("_", " ")).removesuffix(" %")
+        name = title_of(metric).removesuffix(" %")
         if smooth:
             curves.insert(index, replace(dense("measured", look(index + 2), steps, values), tone="dim"))
         curves.append(dense(name, look(index), steps, smoothed(values, smooth)))

@@ -219,7 +219,7 @@ def test_nothing_on_the_chart_says_which_key_adds_a_run(kind, make_project):
 
 @pytest.mark.parametrize("kind", CHARTS)
 def test_an_answer_on_its_way_is_told_and_one_that_failed_too(kind, make_project, draw):
-    project = make_project(None, dict.fromkeys(("capacity", "history", "roc", "histogram")))
+    project = make_project(None, dict.fromkeys(("capacity", "seeds_history", "roc", "histogram")))
     asking = draw(kind, project=project)
     assert asking.asking
     assert asking.empty == ("asking …",)

@@ -1,5 +1,6 @@
 """Panes on rows and answers made up for the test."""
 
+import itertools
 import math
 from contextlib import asynccontextmanager
 
@@ -29,8 +30,13 @@ def chart_answers(fact):
         wanted = {"metric": metric, "attack": attack, "view": view, "threshold_rule": threshold_rule}
         return [row for row in facts if all(value in (None, getattr(row, name)) for name, value in wanted.items())]
 
-    def history(run_id, metric):
-        return [{"run_id": run_id[0], "step": step, "value": 2.0 if step else math.nan} for step in range(0, 1000, 2)]
+    def seeds_history(run_id):
+        metrics = ("loss", "train_accuracy", "test_accuracy", "learning_rate")
+        every = itertools.product(metrics, ((step, 2.0 if step else math.nan) for step in range(0, 1000, 2)))
+        return [
+            {"metric": metric, "step": step, "mean": mean, "low": mean, "high": mean, "n_runs": len(run_id)}
+            for metric, (step, mean) in every
+        ]
 
     def roc(run_id, view):
         about = {"run_id": run_id[0], "attack": "margin", "view": view[0]}
@@ -40,7 +46,7 @@ def chart_answers(fact):
         about = {"run_id": run_id[0], "attack": attack[0], "view": view[0]}
         return [about | {"low": at / 8, "high": (at + 1) / 8, "members": at, "nonmembers": 8 - at} for at in range(8)]
 
-    return {"capacity": capacity, "history": history, "roc": roc, "histogram": histogram}
+    return {"capacity": capacity, "seeds_history": seeds_history, "roc": roc, "histogram": histogram}
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import waiting
 
 from engine import registry
 from explorer.app import palette
-from explorer.app.panes.chart_choices import HISTORIES
 from explorer.app.screens.choose import ChooseOne
+from explorer.charts.history import METRICS
 from explorer.project import metrics
 from explorer.project.choices import INTERVALS, SCALES, SMOOTHINGS
 from explorer.results.text import VIEWS
@@ -42,7 +42,7 @@ async def test_metrics_go_round_those_that_are_stored(open_chart):
 async def test_a_history_has_metrics_of_its_own(open_chart):
     async with open_chart() as (pilot, pane):
         await pilot.press("]", "]")
-        assert [name for _, name in pane.choices_metric()] == list(HISTORIES)
+        assert [name for _, name in pane.choices_metric()] == list(METRICS)
         await chosen_next(pilot, "m")
         assert pilot.app.choices.history == "train_accuracy"
         assert pilot.app.choices.metric == "inference_accuracy"

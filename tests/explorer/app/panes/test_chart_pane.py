@@ -104,7 +104,7 @@ async def test_an_old_picture_stays_while_its_next_answer_is_on_its_way(open_cha
 
 async def test_another_chart_never_shows_the_picture_of_the_one_before(open_chart, chart_answers):
     async with open_chart() as (pilot, pane):
-        pilot.app.project.given_answers = chart_answers | {"history": None}
+        pilot.app.project.given_answers = chart_answers | {"seeds_history": None}
         await pilot.press("]", "]")
         assert pane.text().split() == ["asking", "…"]
 
