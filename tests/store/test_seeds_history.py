@@ -6,9 +6,11 @@ from engine.events import History
 def test_seeds_are_folded_step_by_step_as_far_as_each_got(store):
     told = {"a": {10: 2.0, 20: 1.0}, "b": {10: 4.0}, "other": {10: 100.0}}
     store.apply(
-        History(run_id=run_id, step=step, epoch=0, metrics={"loss": value, "lr": 0.1})
-        for run_id, values in told.items()
-        for step, value in values.items()
+        [
+            History(run_id=run_id, step=step, epoch=0, metrics={"loss": value, "lr": 0.1})
+            for run_id, values in told.items()
+            for step, value in values.items()
+        ]
     )
     table = store.query("seeds_history", run_id=["a", "b"])
     assert table.columns == ("metric", "step", "mean", "low", "high", "n_runs")
