@@ -103,7 +103,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("runs.columns", "W", "which columns: choose them from a list", "runs: Choose columns"),
     Action("runs.mark", "M", "mark the run for a comparison", "runs: Mark {run} for a comparison"),
-    Action("runs.compare", "C", "compare the marked runs, or this one with its natural twin", "run: Compare {run}"),
+    Action(
+        "runs.compare",
+        "C",
+        "compare the marked runs, or this one, with the natural twin",
+        "run: Compare {run}",
+    ),
     Action(
         "runs.views",
         "V",
@@ -182,7 +187,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("failure.back", "escape", "close", "", "close"),
     Action("compare.left", "h,left", "previous runs", "", "left"),
     Action("compare.right", "l,right", "next runs", "", "right"),
-    Action("compare.all", "a", "all settings, or only those that differ", "", "all settings"),
+    Action("compare.all", "a", "everything, or only what differs", "", "everything"),
     Action("compare.copy", "y", "copy the comparison as text", "", "copy"),
     Action("compare.back", "escape", "back", "", "back"),
     Action("views.rule", "T", "threshold rule: oracle (the paper's) or held-out", "", "rule"),

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.run_states import FINISHED
-from explorer.project.run_tracking import RunTracker
-from explorer.results import text
+from explorer.project.run_tracking import RunTracker, eta
 from store.rows import Run
 
 
@@ -20,16 +19,14 @@ class Work:
     share: float
     """Of all their work, between 0 and 1."""
     left: float | None
-    """Seconds, None while unknown."""
-    rough: bool
-    """Some kind of run has not been seen at work yet."""
+    """Seconds for the runs of kinds seen at work, None where none was."""
+    unknown: int
+    """The other runs."""
 
     @property
     def eta(self) -> str:
-        """`ETA 1h52 (16:40) rough`: how long, until when, and whether it is much of a guess."""
-        if self.left is None:
-            return "ETA —"
-        return f"ETA {text.duration(self.left)} ({clock(self.left)}){' rough' if self.rough else ''}"
+        """How long, and until when or how many runs of unknown length besides."""
+        return eta(self.left, self.unknown, "" if self.left is None else clock(self.left))
 
 
 def work(runs: Mapping[str, Run], tracker: RunTracker) -> Work | None:
@@ -40,8 +37,8 @@ def work(runs: Mapping[str, Run], tracker: RunTracker) -> Work | None:
         return None
     members = [run for sweep, run in known if sweep in pending]
     done = [1.0 if run.state in FINISHED else run.fraction for run in members]
-    left, rough = tracker.sweep_left()
-    return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, rough)
+    left, unknown = tracker.sweep_left()
+    return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, unknown)
 
 
 def waiting(runs: Iterable[Run]) -> list[Run]:

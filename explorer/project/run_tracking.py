@@ -27,6 +27,14 @@ def unfinished_attacks(asked: Iterable[InferenceState]) -> dict[str, tuple[str, 
     return found
 
 
+def eta(left: float | None, unknown: int, then: str = "") -> str:
+    """`ETA 1h52 (16:40)`; with runs of unknown length, no time of day: `ETA 6m35s + 2 unknown`."""
+    known = f"ETA {text.duration(left)}"
+    if left is None:
+        return known
+    return f"{known} + {unknown} unknown" if unknown else known + (f" ({then})" if then else "")
+
+
 @dataclass
 class TrackedRun:
     """One run as seen from here."""
@@ -125,17 +133,17 @@ class RunTracker:
                 known.setdefault(run.kind, []).append(whole)
         return {kind: sum(wholes) / len(wholes) for kind, wholes in known.items()}
 
-    def sweep_left(self) -> tuple[float | None, bool]:
-        """Seconds until all runs end, None while unknown, and whether kinds not seen yet make it a rough guess."""
+    def sweep_left(self) -> tuple[float | None, int]:
+        """Seconds until all runs of kinds seen at work end, None where none was, and how many others there are."""
         means = self.lengths()
-        if not means:
-            return None, True
-        overall = sum(means.values()) / len(means)
         waiting = [run for run in self.runs.values() if run.state not in FINISHED]
-        lefts = [(self._whole(run) or means.get(run.kind, overall)) * (1 - run.fraction) for run in waiting]
-        longest = max(lefts, default=0.0)
+        wholes = [(run, self._whole(run) or means.get(run.kind)) for run in waiting]
+        lefts = [whole * (1 - run.fraction) for run, whole in wholes if whole is not None]
+        unknown = len(waiting) - len(lefts)
+        if not lefts and (unknown or not means):
+            return None, unknown
         at_once = max(1, self.slots, self.count("running"))  # runs trained together take one slot
-        return max(longest, sum(lefts) / at_once), any(run.kind not in means for run in waiting)
+        return max(max(lefts, default=0.0), sum(lefts) / at_once), unknown
 
     def _whole(self, run: TrackedRun) -> float | None:
         """Seconds of the run's whole work, measured or extrapolated."""
@@ -150,11 +158,11 @@ class RunTracker:
     def headline(self) -> str:
         """The sweep in one line."""
         ended, failed = self.count(*FINISHED), self.count(*FAILED)
-        left, rough = self.sweep_left()
+        left, unknown = self.sweep_left()
         parts = [f"{ended}/{len(self.runs)} runs ended"]
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{self.count('running')} running", f"{self.count('queued')} queued"]
-        parts += [f"ETA {text.duration(left)}{' (rough)' if rough and left else ''}"] if not self.over else []
+        parts += [eta(left, unknown)] if not self.over else []
         return " · ".join(parts)
 
     def line(self, run: TrackedRun, columns: int = 120) -> str:

@@ -29,13 +29,13 @@ class Known:
 
 
 def table(runs: Sequence[Run], known: Known, names: Sequence[str], all_settings: bool = False) -> Table:
-    """A column for each run, in the order given; settings alike in all of them only where they are asked for.
+    """A column for each run, in the order given; what is alike in all of them only where it is asked for.
 
     The last part of a cell is its difference to the first run, in percentage points.
     """
     attacks = [attack_table.attacks(fact for fact in known.leakage or () if fact.run_id == run.run_id) for run in runs]
     blocks = [
-        Block(list(_of_runs(runs)), "Run"),
+        *_block("Run", _of_runs(runs), all_settings),
         *_settings(runs, known.whole or (), all_settings),
         *_accuracies(runs, known.accuracies or ()),
         *_attacks(attacks),
@@ -56,6 +56,12 @@ def _of_runs(runs: Sequence[Run]) -> Iterator[list[Cell]]:
     yield _line("device", [run.device for run in runs])
 
 
+def _block(title: str, lines: Iterable[list[Cell]], alike: bool) -> list[Block]:
+    """The lines as a block, those that say the same of all runs only where they are asked for; none of no lines."""
+    kept = [line for line in lines if alike or len({cell.whole for cell in line[1:]}) > 1]
+    return [Block(kept, title)] if kept else []
+
+
 def _settings(runs: Sequence[Run], whole: Sequence[Run], all_settings: bool) -> Iterator[Block]:
     by_id = {run.run_id: run_words.settings(run.spec) for run in whole}
     if not by_id:
@@ -63,13 +69,9 @@ def _settings(runs: Sequence[Run], whole: Sequence[Run], all_settings: bool) -> 
     groups = [by_id.get(run.run_id, {}) for run in runs]
     for title in dict.fromkeys(title for settings in groups for title in settings):
         tables = [settings.get(title, {}) for settings in groups]
-        lines = []
-        for key in dict.fromkeys(key for own in tables for key in own):
-            values = [own.get(key, MISSING) for own in tables]
-            if all_settings or len(set(values)) > 1:
-                lines.append(_line(key, values))
-        if lines:
-            yield Block(lines, title.capitalize())
+        keys = dict.fromkeys(key for own in tables for key in own)
+        lines = [_line(key, [own.get(key, MISSING) for own in tables]) for key in keys]
+        yield from _block(title.capitalize(), lines, all_settings)
 
 
 def _accuracies(runs: Sequence[Run], facts: Sequence[AccuracyFact]) -> Iterator[Block]:

@@ -47,6 +47,13 @@ def natural_twin(run: Run, runs: Sequence[Run]) -> Run | None:
     return max(twins, key=lambda other: (other.seed == run.seed, other.submission), default=None)
 
 
+def pinned(runs: Sequence[Run], among: Sequence[Run]) -> list[Run]:
+    """Runs to compare, first what they are held against: a natural one of them, else the first's twin that has one."""
+    own = next((run for run in runs if run.defense == NATURAL), None)
+    own = own or next((twin for run in runs if (twin := natural_twin(run, among))), None)
+    return [*([own] if own else []), *(run for run in runs if run is not own)]
+
+
 def _departures(run: Model) -> set[str]:
     words = run.setting.split(", ") if run.setting else []
     return {word for word in words if not _STEPS.match(word)}

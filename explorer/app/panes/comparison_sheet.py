@@ -81,7 +81,7 @@ class ComparisonSheet(Sheet):
         return Page(lines, head=head, title=self._title(shown, count), note=self.keys(width))
 
     def _title(self, shown: Sequence[int], count: int) -> str:
-        words = "differences to the first, in percentage points"
+        words = f"differences to {self.names()[0] if count else 'none'}, in percentage points"
         if len(shown) == count:
             return f"{count} runs · {words}"
         numbers = ", ".join(str(index + 1) for index in shown)

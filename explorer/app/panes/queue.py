@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from engine.run_states import FAILED
+from engine.service.project import hostname
 from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
@@ -25,8 +26,9 @@ class QueuePane(Pane):
     NUMBER, NAME, SCOPE = "4", "Queue", "queue"
     HELP = (
         "Runs at work, then those that wait, the next one first, with the time they will take (~) as far as runs of "
-        "their kind have been seen at work (? where not), then those that failed. A run trains ▸ predicts ▸ is "
-        "attacked; ◌ has not been heard of for a while. Enter, X, U and r act on the line under the cursor."
+        "their kind have been seen at work (? where not) and why they wait, then those that failed. A run trains ▸ "
+        "predicts ▸ is attacked; ◌ has not been heard of for a while; RESTARTS counts the times that its process died. "
+        "Enter, X, U and r act on the line under the cursor."
     )
     BINDINGS = actions.bindings("queue", "runs")
 
@@ -34,6 +36,8 @@ class QueuePane(Pane):
         super().__init__()
         self.order: list[str] = []
         """Run ids as shown."""
+        self.at_work = 0
+        """Of how many runs that stand first."""
 
     def page(self, width: int, height: int) -> Page:
         """The queue, below a line that says why nothing moves where nothing does."""
@@ -44,10 +48,11 @@ class QueuePane(Pane):
         over = not running and not waiting
         done = sorted((run for run in runs if run.state == "done"), key=_newest_first)[:FEW] if over else []
         shown = [*running, *waiting, *failed, *done]
-        self.order = [run.run_id for run in shown]
+        self.order, self.at_work = [run.run_id for run in shown], len(running)
         names = self._names(shown)
         longest = min(max(map(len, names.values()), default=0), width // 2)
-        columns = fit(_columns(longest, width >= ROOMY), width)
+        where = max([len("WHERE"), *(len(self._where(run)) for run in running)])
+        columns = fit(_columns(longest, width >= ROOMY, where, any(run.attempts for run in shown)), width)
         message = self._message(over, len(running) + len(waiting), width)
         head = [plain(sized(f" {message[0]}", width), message[1])] if message else []
         if height >= TALL and not over:
@@ -120,7 +125,8 @@ class QueuePane(Pane):
             if run.state in FAILED:
                 lines.append(self._ended_badly(run, name, columns, width))
                 continue
-            cells = self._of_state(run, lengths) | {"RUN": (name, "")}
+            restarts = (str(run.attempts) if run.attempts else "", "warn")
+            cells = self._of_state(run, lengths) | {"RUN": (name, ""), "RESTARTS": restarts}
             if run.state == "running":
                 cells |= self._how_far(run, widths)
             lines.append(row(cells, columns))
@@ -132,9 +138,26 @@ class QueuePane(Pane):
         if run.state == "done":
             return self._ended_well(run)
         whole = lengths.get(self.project.tracker.runs[run.run_id].kind)
-        priority = f"priority {run.priority:+d}" if run.priority else ""
         length = "?" if whole is None else f"~{text.duration(whole)}"
-        return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (priority, "dim"), "LEFT": (length, "dim")}
+        return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (self._why(run), "dim"), "LEFT": (length, "dim")}
+
+    def _why(self, run: Run) -> str:
+        """Why a run waits, and its priority where it has one."""
+        status, ahead = self.project.status, self.order.index(run.run_id) - self.at_work
+        full = status is not None and status.devices and all(own.taken >= own.slots for own in status.devices)
+        why = f"behind {ahead}" if ahead else "next: slots are full" if full else "next"
+        if self.project.link != "engine":
+            why = "for an engine"
+        elif status is not None and (status.paused or status.hold):
+            why = "paused" if status.paused else "held"
+        elif run.numbers:
+            why = f"attacks, {why}"  # it is done, and its answers are there
+        return f"priority {run.priority:+d}, {why}" if run.priority else why
+
+    def _where(self, run: Run) -> str:
+        """The device, and the machine where that is not this one."""
+        device, status = (run.device or "").partition(" ")[0], self.project.status
+        return f"{device} on {status.host}" if device and status and status.host != hostname() else device
 
     def _at_work(self, run: Run) -> dict[str, Segment]:
         tracked = self.project.tracker.runs[run.run_id]
@@ -147,7 +170,7 @@ class QueuePane(Pane):
             "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (tracked.phase or "start", "busy"),
             "LEFT": (text.duration(left), ""),
             "ENDS": ("" if left is None else progress.clock(left), "dim"),
-            "DEVICE": ((run.device or "").partition(" ")[0], "dim"),
+            "WHERE": (self._where(run), "dim"),
             "IMG/S": (f"{tracked.rate:,.0f}" if tracked.rate else "", "dim"),
         }
 
@@ -165,7 +188,7 @@ class QueuePane(Pane):
             "": ("✔", "good"),
             "PHASE": ("done", "good"),
             "STEP": (f"took {text.duration(took)}" if took else "", ""),
-            "DEVICE": ((run.device or "").partition(" ")[0], "dim"),
+            "WHERE": ((run.device or "").partition(" ")[0], "dim"),
         }
 
     def _ended_badly(self, run: Run, name: str, columns: list[Column], width: int) -> Line:
@@ -196,16 +219,17 @@ class QueuePane(Pane):
         return f"{self.choices.current}  {super().line_to_copy()}" if self.shown.cursor is not None else ""
 
 
-def _columns(name: int, roomy: bool) -> list[Column]:
+def _columns(name: int, roomy: bool, where: int, restarted: bool) -> list[Column]:
     return [
         Column("", 1),
         Column("RUN", min(34, max(8, name))),
         Column("PHASE", 11),
         Column("STEP", 22 if roomy else 14, rank=3),
+        *([Column("RESTARTS", 8, right=True, rank=4)] if restarted else []),
         Column("PROGRESS", 12, stretch=True, rank=1),
         Column("LEFT", 6, right=True),
         Column("ENDS", 9, right=True, rank=5),
-        Column("DEVICE", 6, rank=4),
+        Column("WHERE", max(6, where), rank=4),
         Column("IMG/S", 8, right=True, rank=6),
     ]
 

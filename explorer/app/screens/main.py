@@ -28,6 +28,7 @@ from explorer.app.screens.table_of_views import TableOfViews
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
 from explorer.results import glossary
+from explorer.results.natural_twin import pinned
 from store.rows import Run
 
 TOLD = 3
@@ -256,7 +257,9 @@ class MainScreen(Screen):
         """The marked runs side by side, or the one under the cursor beside its natural twin."""
         marked = self.app.selection.marked()
         if len(marked) > 1:
-            self.app.push_screen(Compare(marked))
+            runs = self.app.project.runs
+            held = pinned([runs[run_id] for run_id in marked], list(runs.values()))
+            self.app.push_screen(Compare([run.run_id for run in held]))
         else:
             push_with_twin(self.app, self.app.choices.current)
 

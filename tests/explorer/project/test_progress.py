@@ -30,10 +30,11 @@ def test_only_sweeps_with_runs_to_do_count_and_ended_runs_of_them_count_whole():
     assert found.eta == "ETA —"
 
 
-def test_the_time_left_is_said_with_the_time_of_day_and_whether_it_is_a_guess():
-    found = Work(1, 2, 0.5, 6720.0, rough=True)
+def test_the_time_left_is_said_with_the_time_of_day_or_with_the_runs_of_unknown_length():
+    found = Work(1, 2, 0.5, 6720.0, unknown=0)
     until = time.strftime("%H:%M", time.localtime(time.time() + 6720))
-    assert found.eta == f"ETA 1h52 ({until}) rough"
+    assert found.eta == f"ETA 1h52 ({until})"
+    assert Work(1, 4, 0.5, 395.0, unknown=2).eta == "ETA 6m35s + 2 unknown"
 
 
 def test_a_time_on_another_day_says_the_weekday():
@@ -64,4 +65,4 @@ def test_a_run_at_work_counts_with_its_own_speed_where_others_of_its_kind_were_f
     tracker.put_progress("b", "train", "step", 0.0, 1.0)
     now[0] = 10.0
     tracker.put_progress("b", "train", "step", 0.25, 1.0)
-    assert tracker.sweep_left() == (pytest.approx(tracker.time_left(tracker.runs["b"])), False)
+    assert tracker.sweep_left() == (pytest.approx(tracker.time_left(tracker.runs["b"])), 0)

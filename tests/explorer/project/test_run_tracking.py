@@ -34,7 +34,7 @@ def test_no_time_is_guessed_before_a_run_has_shown_its_speed(clock):
     clock.now = 0.5
     progress(sweep, "a", 0.1)
     assert sweep.time_left(sweep.runs["a"]) is None
-    assert sweep.sweep_left() == (None, True)
+    assert sweep.sweep_left() == (None, 1)
 
 
 def test_time_left_follows_the_speed_of_this_attempt_only(clock):
@@ -51,19 +51,19 @@ def test_waiting_runs_count_as_others_of_their_kind_over_all_slots(clock):
     clock.now = 10.0
     progress(sweep, "a", 0.5)
     sweep.put_state("a", "done")
-    left, rough = sweep.sweep_left()
+    left, unknown = sweep.sweep_left()
     assert left == pytest.approx(10.0 * 3 / 2)
-    assert not rough
+    assert unknown == 0
     assert "ETA 15s" in sweep.headline()
 
 
-def test_kinds_never_seen_make_the_guess_rough(clock):
-    sweep = tracker(clock, a="x", b="y")
+def test_runs_of_kinds_never_seen_are_counted_apart(clock):
+    sweep = tracker(clock, a="x", b="y", c="y")
     progress(sweep, "a", 0.0)
     clock.now = 10.0
     progress(sweep, "a", 0.5)
-    assert sweep.sweep_left()[1]
-    assert "(rough)" in sweep.headline()
+    assert sweep.sweep_left() == (pytest.approx(10.0), 2)
+    assert sweep.headline().endswith("ETA 10s + 2 unknown")
 
 
 def test_a_narrow_terminal_gets_one_line_that_fits(clock):
@@ -113,8 +113,8 @@ def lived(steps, slots):
 
 @given(st.lists(steps, max_size=30), st.integers(1, 4))
 def test_the_time_left_is_never_negative_and_more_slots_never_take_longer(steps, slots):
-    (one, rough), (several, also_rough) = lived(steps, 1).sweep_left(), lived(steps, slots).sweep_left()
-    assert rough == also_rough
+    (one, unknown), (several, others) = lived(steps, 1).sweep_left(), lived(steps, slots).sweep_left()
+    assert unknown == others
     assert (one is None) == (several is None)
     if one is not None:
         assert 0 <= several <= one * (1 + 1e-9)
@@ -135,7 +135,7 @@ def test_no_run_takes_longer_than_the_sweep(steps):
 def test_a_sweep_that_is_over_has_no_time_left(steps):
     sweep = lived([*steps, *((run, "cancelled", 0.0, 1.0) for run in "abcde")], 2)
     assert sweep.over
-    assert sweep.sweep_left() in ((None, True), (0.0, False))
+    assert sweep.sweep_left() in ((None, 0), (0.0, 0))
 
 
 @given(st.floats(10, 1e6), st.floats(0, 0.5), st.lists(st.floats(0.05, 0.999), min_size=1, max_size=5))
@@ -149,7 +149,7 @@ def test_a_run_at_constant_speed_is_foretold_exactly(seconds, began, moments):
         left = sweep.time_left(sweep.runs["a"])
         if left is not None:
             assert left + clock.now == pytest.approx(seconds)
-            assert sweep.sweep_left() == (pytest.approx(left), False)
+            assert sweep.sweep_left() == (pytest.approx(left), 0)
 
 
 def test_a_finished_run_that_is_asked_for_again_begins_at_nothing(clock):
@@ -159,7 +159,7 @@ def test_a_finished_run_that_is_asked_for_again_begins_at_nothing(clock):
     progress(sweep, "a", 1.0)
     sweep.put_state("a", "done")
     sweep.put_state("a", "queued")
-    assert sweep.sweep_left() == (pytest.approx(10.0), False)
+    assert sweep.sweep_left() == (pytest.approx(10.0), 0)
 
 
 def test_a_failed_run_that_is_retried_goes_on_from_its_checkpoint(clock):

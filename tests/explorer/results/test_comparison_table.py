@@ -92,7 +92,11 @@ def test_nothing_answered_yet_still_compares_the_runs():
     runs, _ = project()
     known = Known(None, None, None)
     assert not known.complete
-    assert [block.title for block in compared(runs, known).blocks] == ["Run"]
+    assert [block.title for block in compared(runs, known, all_settings=True).blocks] == ["Run"]
+    assert compared(runs, known).blocks == []
+    other = [runs[0], runs[1]._replace(device="cuda:0")]
+    (block,) = compared(other, known).blocks
+    assert [row[0].text for row in block.rows] == ["device"]
 
 
 def test_the_text_has_every_run_in_every_table():

@@ -1,7 +1,7 @@
 import pytest
 from rows import typed
 
-from explorer.results.natural_twin import natural_twin, naturals
+from explorer.results.natural_twin import natural_twin, naturals, pinned
 
 
 def run(run_id, defense="natural", **fields):
@@ -74,3 +74,12 @@ def test_of_several_the_finished_one_with_the_same_seed_then_the_one_asked_for_l
 def test_a_natural_run_has_no_twin():
     assert natural_twin(run("n"), [run("m")]) is None
     assert naturals(run("n"), [run("m")]) == []
+
+
+def test_runs_to_compare_are_held_against_a_natural_one_of_them_or_a_twin(run):
+    natural, other = (run(f"natural-{c}", defense="natural", epsilon=0.0, capacity=c) for c in (1.0, 2.0))
+    alone, robust = run("pgd-9", capacity=9.0), run("pgd-1")
+    among = [natural, other, alone, robust]
+    assert pinned([alone, robust], among) == [natural, alone, robust]
+    assert pinned([robust, other], among) == [other, robust]
+    assert pinned([alone], among) == [alone]

@@ -101,6 +101,26 @@ async def test_runs_wait_in_the_order_in_which_they_start(open_queue):
         assert said.index("pgd-c9") < said.index("pgd-c8")
 
 
+async def test_lines_say_where_how_often_again_and_why_they_wait(open_queue):
+    app = open_queue()
+    for row in app.project.given:
+        row["attempts"] = 2 if row["run_id"] == RUNNING else 0
+    later = {"run_id": "digits-pgd-c9-e0.1-s0-aa07", "name": "digits-pgd-c9-e0.1-s0", "submission": 9}
+    app.project.given.append(next(row for row in app.project.given if row["run_id"] == QUEUED) | later)
+    async with app.run_test(size=(200, 60)) as pilot:
+        said = await text_of(pilot, "RESTARTS")
+        assert "2" in line(said, "pgd-c2").split()
+        assert "behind 1" in line(said, "pgd-c9")
+        full = protocol.DeviceStatus("cpu", "cpu", 1, [RUNNING], 1)
+        app.project.status = status(app, devices=[full])
+        app.screen.draw()
+        said = await text_of(pilot, "next: slots are full")
+        assert "cpu on box" in line(said, "pgd-c2")
+        app.project.status = status(app, paused=True)
+        app.screen.draw()
+        assert "paused" in line(await text_of(pilot, "Paused:"), "pgd-c9")
+
+
 async def test_a_silent_run_does_not_look_alive(open_queue):
     app = open_queue()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -298,13 +298,13 @@ async def test_comparing_opens_the_natural_twin_first(make_app):
         assert app.screen.page.run_ids == ["digits-natural-c1-s0-aa01", FINISHED]
 
 
-async def test_marked_runs_are_compared(make_app):
+async def test_marked_runs_are_compared_with_the_natural_twin_of_the_first_that_has_one(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
         app.choices.marked = [FAILED, "gone", FINISHED]
         app.screen_stack[0].action_act("runs.compare")
         await pilot.pause()
-        assert app.screen.page.run_ids == [FAILED, FINISHED]
+        assert app.screen.page.run_ids == ["digits-natural-c1-s0-aa01", FAILED, FINISHED]
 
 
 async def test_a_run_without_a_twin_is_a_notice(make_app):
