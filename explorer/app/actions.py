@@ -58,6 +58,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("panes.show-4", "4", "Queue: show and focus; again hides", "view: Go to Queue"),
     Action("panes.show-5", "5", "GPU: show and focus; again hides", "view: Go to GPU"),
     Action("panes.show-6", "6", "Log: show and focus; again hides", "view: Go to Log"),
+    Action("panes.show-7", "7", "Images: show and focus; again hides", "view: Go to Images"),
+    Action("panes.layout", "b", "next layout: story, work, charts", "view: Layout — {choice}", "layout"),
     Action("panes.next", "tab", "next pane"),
     Action("panes.previous", "shift+tab", "previous pane"),
     Action(

@@ -21,6 +21,7 @@ FIRST_SCALES = {"roc": "log xy"}
 """Of charts that do not begin on linear axes: leakage at low false positive rates does not show on them."""
 INTERVALS = ("bars", "band", "off")
 SMOOTHINGS = (0.0, 0.6, 0.9)
+LAYOUTS = ("story", "work", "charts")
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "saved_filter": SAVED_FILTERS,
     "chart": CHARTS,
@@ -29,7 +30,8 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "smooth": SMOOTHINGS,
     "class_view": ("strategies", "scores", "differences"),
     "class_rule": ("heldout", "oracle"),
-    "side": ("1", "2", "3", "4", "5", "6"),
+    "layout": LAYOUTS,
+    "side": ("1", "2", "3", "4", "5", "6", "7"),
 }
 """Values of the fields that take only some."""
 
@@ -73,10 +75,13 @@ class Choices:
     """Classes have few examples, on which a threshold of their own fits mostly noise; so held-out ones come first."""
     class_sort: str = ""
     class_reverse: bool = True
+    layout: str = "story"
     hidden: list[str] = field(default_factory=lambda: ["5"])
     """Numbers of panes that are put away."""
-    side: str = "1"
-    """The pane beside the chart on a small terminal."""
+    added: list[str] = field(default_factory=list)
+    """Numbers of panes that are shown besides those of the layout."""
+    side: str = "2"
+    """The pane beside the chart on a small terminal; the chart's own number: none."""
     last_export: dict[str, Any] = field(default_factory=dict)
 
     def scale(self, chart: str) -> str:

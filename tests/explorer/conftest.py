@@ -118,6 +118,7 @@ def make_app(tmp_path, monkeypatch):
 
     def make(rows=None, answers=None, link="files", read_only=False, **chosen):
         app = ExploreApp(Project.at(tmp_path / "project"), AppSettings(**chosen), read_only)
+        app.choices.side = "1"  # somebody who has the list beside the chart of a small terminal
         app.project = FakeProject(
             app.project.paths, small_project() if rows is None else rows, answers, link, read_only
         )

@@ -26,6 +26,8 @@ COMPANIONS = {
     **{"trade-off": "setting", "setting": "trade-off"},
 }
 Panels = tuple[tuple[str, Picture], ...]
+FURTHER = ("capacity", "epsilon", "roc", "histogram")
+"""What the third and the fourth chart show of it, besides what the first two do."""
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 READING = ("left", "right", "zoom-in", "zoom-out", "zoom-reset", "pan-left", "pan-right", "read")
@@ -62,7 +64,9 @@ class ChartPane(ChartChoices, Pane):
     @property
     def kind(self) -> str:
         """What is drawn; the companion draws what goes with the first chart's."""
-        return self.view.chart if self.NUMBER == ChartPane.NUMBER else COMPANIONS[self.view.chart]
+        first = self.view.chart
+        two = (first, COMPANIONS[first])
+        return (*two, *(kind for kind in FURTHER if kind not in two))["2bcd".index(self.NUMBER[-1])]
 
     @property
     def companion(self) -> "ChartPane":

@@ -38,6 +38,6 @@ class Footer(Toned):
         """The action's key, or the keys of all that the hint speaks of."""
         key = self.app.key_of(action)
         if action.id == "panes.show-1" and key == "1":
-            return "1-6"
+            return "1-7"
         following = actions.BY_ID["chart.next"]
         return f"{key} {self.app.key_of(following)}" if action.id == "chart.previous" else key

@@ -1,4 +1,4 @@
-"""The place of the six panes on the main screen: which of them stand there, and where."""
+"""The place of the panes on the main screen: which of them stand there, and where."""
 
 from textual.app import ComposeResult
 from textual.geometry import Region, Size
@@ -6,13 +6,15 @@ from textual.layout import Layout
 from textual.message import Message
 from textual.widget import Widget
 
+from engine.run_states import WAITING
 from explorer.app.panes.chart import ChartPane
 from explorer.app.panes.classes import ClassesPane
 from explorer.app.panes.gpu import GpuPane
+from explorer.app.panes.images import ImagesPane
 from explorer.app.panes.log import LogPane
 from explorer.app.panes.queue import QueuePane
 from explorer.app.panes.runs import RunsPane
-from explorer.app.screens.layout import Arranged, arrange
+from explorer.app.screens.layout import CHARTS, Arranged, arrange, panes_of
 from explorer.app.widgets.pane import Pane
 from explorer.project.choices import Choices
 
@@ -30,12 +32,12 @@ class Body(Widget):
     def compose(self) -> ComposeResult:
         """Everything stands from the start; what is known fills in."""
         yield RunsPane()
-        yield ChartPane("2")
-        yield ChartPane("2b")
+        yield from map(ChartPane, CHARTS)
         yield ClassesPane()
         yield QueuePane()
         yield GpuPane()
         yield LogPane()
+        yield ImagesPane()
 
     @property
     def layout(self) -> Layout:
@@ -60,8 +62,18 @@ class Body(Widget):
     def regions(self, size: Size) -> dict[str, Region]:
         """The visible panes' regions by number."""
         choices: Choices = self.app.choices
-        shown = {"1", "2", "2b", "3", "4", "5", "6"} - set(choices.hidden)
-        return arrange(size.width, size.height, shown, choices.side, self.zoomed)
+        return arrange(size.width, size.height, self.wanted, choices.side, self.zoomed)
+
+    @property
+    def wanted(self) -> set[str]:
+        """Numbers of the panes that are shown where there is room."""
+        choices: Choices = self.app.choices
+        return panes_of(choices.layout, choices.added, choices.hidden, self.working)
+
+    @property
+    def working(self) -> bool:
+        """Whether there are runs to be done."""
+        return self.app.project.tracker.count(*WAITING) > 0
 
     def lay_out(self) -> None:
         """Arrange the panes anew; the focus stays on one that stands."""

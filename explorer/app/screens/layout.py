@@ -1,86 +1,116 @@
-"""Where each pane of the main screen stands at a given size: a pure function, and the layout that obeys it."""
+"""Where each pane of the main screen stands at a given size: pure functions, and the layout that obeys them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from textual.geometry import Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
 WIDE, NORMAL = 160, 100
-TALL, MEDIUM, SHORT = 44, 30, 15
+TALL, MEDIUM, SHORT = 40, 26, 15
 """Columns and rows from which more is shown."""
+ALL_CHARTS = 50
+"""Rows from which a wide terminal has four charts."""
+CHARTS = ("2", "2b", "2c", "2d")
+SETS = {
+    "story": ("1", *CHARTS, "3", "7"),
+    "work": ("1", "2", "2b", "3", "4", "5", "6"),
+    "charts": CHARTS,
+}
+"""The panes of each layout: what the runs say, the work and the machine, or nothing but charts."""
+Shares = list[tuple[str, int]]
+"""Panes with the share of the room that each has."""
+
+
+def panes_of(layout: str, added: Collection[str], hidden: Collection[str], working: bool) -> set[str]:
+    """The panes that are to be shown where there is room; while there is work, the story has its queue."""
+    queue = {"4"} if working and layout == "story" else set()
+    return {*SETS[layout], *queue, *added} - set(hidden)
 
 
 def arrange(width: int, height: int, shown: Collection[str], side: str, zoomed: str = "") -> dict[str, Region]:
-    """The region of every pane that is visible, by its number (`2b` is the second chart).
+    """The region of every pane that is visible, by its number (`2b` to `2d` are further charts).
 
-    `shown` are the panes not put away, `side` the one that a small terminal shows beside the chart, `zoomed` the one
-    that has the whole place. Regions never overlap and fill the area.
+    `shown` are the panes wanted, `side` the one that a small terminal shows beside the chart (`2`: none), `zoomed` the
+    one that has the whole place. Regions never overlap and fill the area.
     """
     if zoomed:
         return {zoomed: Region(0, 0, width, height)}
-    if width < NORMAL or height < MEDIUM - 4:
+    if width < NORMAL or height < MEDIUM:
         return _small(width, height, side)
-    if width < WIDE or height < TALL - 4:
-        return _normal(width, height, shown)
-    return _wide(width, height, shown)
+    return (_normal if width < WIDE or height < TALL else _wide)(width, height, shown)
 
 
 def _small(width: int, height: int, side: str) -> dict[str, Region]:
-    other = side if side != "2" else "1"
-    if height < SHORT:
+    if side == "2" or height < SHORT:
         return {side: Region(0, 0, width, height)}
     lower = min(max(7, height * 2 // 5), height - 9)
-    return _column(0, width, [("2", height - lower), (other, lower)])
+    return _column(0, 0, width, height, [("2", height - lower), (side, lower)])
 
 
 def _normal(width: int, height: int, shown: Collection[str]) -> dict[str, Region]:
-    left_width = min(60, max(42, width * 35 // 100))
-    left = _shares(height, [("1", 58), *((number, 42) for number in ("5", "6") if number in shown)])
-    below = [(number, share) for number, share in (("3", 27), ("4", 19)) if number in shown]
-    right = _shares(height, [("2", 54), *below])
-    return _column(0, left_width, left) | _column(left_width, width - left_width, right)
+    """The list with what is small below it, and a chart with what is broad below it; two charts where there is room."""
+    left = _among([("1", 58), ("7", 42), ("5", 42), ("6", 42)], shown)
+    below = _among([("3", 27), ("4", 19)], shown)
+    second = [("2b", 54)] if "2b" in shown and not below else []
+    left_width = min(60, max(42, width * 35 // 100)) if left else 0
+    return _column(0, 0, left_width, height, left) | _column(
+        left_width, 0, width - left_width, height, [("2", 54), *second, *below]
+    )
 
 
 def _wide(width: int, height: int, shown: Collection[str]) -> dict[str, Region]:
-    left_width = max(50, width * 26 // 100)
-    rest = width - left_width
-    lower = [number for number in ("4", "6") if number in shown]
-    lower_height = height * 28 // 100 if lower else 0
-    upper_height = height - lower_height
-    regions = {"1": Region(0, 0, left_width, upper_height)}
-    middle = [number for number in ("3", "5") if number in shown]
-    chart_height = upper_height * 56 // 100 if middle else upper_height
-    charts = ["2", "2b"] if "2b" in shown else ["2"]
-    regions |= _row(left_width, 0, rest, chart_height, charts)
-    regions |= _row(left_width, chart_height, rest, upper_height - chart_height, middle, first=62)
-    return regions | _row(0, upper_height, width, lower_height, lower)
+    """Charts side by side; where it is high besides, four of them."""
+    charts = [number for number in CHARTS if number in shown]
+    grid = len(charts) > 2 and height >= ALL_CHARTS
+    left = _among([("1", 60), *([("7", 40)] if grid else [])], shown)
+    middle = _among([("3", 62), *([] if grid else [("7", 38)]), ("5", 38)], shown)
+    lower = _among([("4", 50), ("6", 50)], shown)
+    left_width = max(50, width * 26 // 100) if left else 0
+    rest, lower_height = width - left_width, height * 28 // 100 if lower else 0
+    upper = height - lower_height
+    charts_height = upper * (64 if grid else 56) // 100 if middle else upper
+    regions = _column(0, 0, left_width, upper, left)
+    rows = [charts[:2], charts[2:]] if grid else [charts[:2]]
+    y = 0
+    for index, row in enumerate(rows):
+        row_height = (charts_height - y) // (len(rows) - index)
+        regions |= _row(left_width, y, rest, row_height, [(number, 50) for number in row])
+        y += row_height
+    return (
+        regions
+        | _row(left_width, charts_height, rest, upper - charts_height, middle)
+        | _row(0, upper, width, lower_height, lower)
+    )
 
 
-def _shares(height: int, panes: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Heights by share; the first pane takes what rounding leaves."""
-    whole = sum(share for _, share in panes)
-    heights = [height * share // whole for _, share in panes]
-    heights[0] += height - sum(heights)
-    return [(number, size) for (number, _), size in zip(panes, heights, strict=True)]
+def _among(panes: Shares, shown: Collection[str]) -> Shares:
+    return [(number, share) for number, share in panes if number in shown]
 
 
-def _column(x: int, width: int, panes: list[tuple[str, int]]) -> dict[str, Region]:
-    regions, y = {}, 0
-    for number, height in panes:
-        regions[number] = Region(x, y, width, height)
-        y += height
+def _sizes(whole: int, panes: Shares) -> Sequence[int]:
+    """Sizes by share; the first pane takes what rounding leaves."""
+    shares = sum(share for _, share in panes)
+    sizes = [whole * share // shares for _, share in panes]
+    return [sizes[0] + whole - sum(sizes), *sizes[1:]] if sizes else []
+
+
+def _column(x: int, y: int, width: int, height: int, panes: Shares) -> dict[str, Region]:
+    """Panes below each other."""
+    regions = {}
+    for (number, _), size in zip(panes, _sizes(height, panes), strict=True):
+        regions[number] = Region(x, y, width, size)
+        y += size
     return regions
 
 
-def _row(x: int, y: int, width: int, height: int, panes: list[str], first: int = 50) -> dict[str, Region]:
-    """Panes side by side; the first of two takes `first` percent."""
-    if not panes:
-        return {}
-    if len(panes) == 1:
-        return {panes[0]: Region(x, y, width, height)}
-    split = width * first // 100
-    return {panes[0]: Region(x, y, split, height), panes[1]: Region(x + split, y, width - split, height)}
+def _row(x: int, y: int, width: int, height: int, panes: Shares) -> dict[str, Region]:
+    """Panes side by side."""
+    regions = {}
+    for (number, _), size in zip(panes, _sizes(width, panes), strict=True):
+        regions[number] = Region(x, y, size, height)
+        x += size
+    return regions
 
 
 class Arranged(Layout):

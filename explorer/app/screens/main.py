@@ -1,4 +1,4 @@
-"""The main screen: six panes on one project, a header above and the keys below."""
+"""The main screen: panes on one project, a header above and the keys below."""
 
 import contextlib
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from engine.run_states import FAILED
 from engine.service.project import Project
 from explorer.app import actions
 from explorer.app.panes import run_cells
+from explorer.app.panes.finding_line import ROWS, FindingLine
 from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
 from explorer.app.panes.runs import RunsPane
@@ -35,7 +36,7 @@ TOLD = 3
 """Runs named in one notice."""
 LONG_SECONDS = 60.0
 """A run that took so long is worth a notice when it is done; notices of shorter ones would never leave the screen."""
-SIDES = ("1", "3", "4", "5", "6")
+SIDES = ("1", "3", "4", "5", "6", "7")
 """Numbers of the panes that may stand beside the chart on a small terminal."""
 SHORT_SECONDS = 3.0
 """How long it is said that a key does nothing."""
@@ -43,7 +44,7 @@ OF_THE_LIST = ("runs.saved-filter", "runs.seeds", "runs.all-seeds", "runs.column
 """Actions on the list of runs as a whole, which the queue passes on."""
 OF_NUMBERS = ("chart.metric", "chart.attack", "chart.view", "chart.rule")
 """Those of the chart that change the list's numbers as well."""
-PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "welcome")
+PANES = ("runs", "chart", "classes", "queue", "gpu", "log", "images", "welcome")
 
 
 class MainScreen(Screen):
@@ -57,13 +58,16 @@ class MainScreen(Screen):
         self.drawn = -1
         """The project's count of changes when it was last drawn."""
         self._acting = False
-        self.header, self.body, self.welcome = Header(), Body(id="body"), Welcome()
+        self._undecided = not self.app.choices.current
+        """Whether nobody has chosen a run yet, in the app's life or before."""
+        self.header, self.finding = Header(), FindingLine()
+        self.body, self.welcome = Body(id="body"), Welcome()
         self.prompt, self.footer = Prompt(), Footer()
         self.pane_actions = PaneActions(self.body, self.prompt)
 
     def compose(self) -> ComposeResult:
         """Everything stands from the start; what is known fills in."""
-        yield from (self.header, self.body, self.welcome, self.prompt, self.footer)
+        yield from (self.header, self.finding, self.body, self.welcome, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin to draw."""
@@ -107,6 +111,10 @@ class MainScreen(Screen):
         more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
         self.notify(" · ".join(said + more), severity=severity, markup=False)
 
+    @on(Pane.CursorMoved)
+    def _decide(self) -> None:
+        self._undecided = False
+
     @on(Body.LaidOut)
     @on(Pane.CursorMoved)
     @on(Prompt.Typed)
@@ -117,10 +125,19 @@ class MainScreen(Screen):
         project, held = self.app.project, self.pane_actions.held
         self.drawn = (held or project).changes
         self.show_welcome(project.link == "empty" and not project.runs)
+        self._begin_with_finding()
         for pane in self.panes():
             pane.draw()
         self.header.draw(held)
+        self.finding.draw()
         self.footer.draw(self.pane)
+
+    def _begin_with_finding(self) -> None:
+        """All panes speak of a run that the finding is of, until somebody chooses another."""
+        if self._undecided:
+            self.finding.look_up()
+            first = self.finding.first_run() or next((run.run_id for run in self.app.selection.visible()), "")
+            self.app.choices.current = first
 
     def panes(self) -> Sequence[Pane]:
         """The panes that stand on the screen now."""
@@ -130,6 +147,7 @@ class MainScreen(Screen):
         """Welcome stands in the panes' place for as long as there is nothing to show."""
         if self.welcome.display != empty:
             self.welcome.display, self.body.display = empty, not empty
+            self._show_finding()
             self.set_focus(self.welcome if empty else self.body.pane("1"))
 
     def on_screen_resume(self) -> None:
@@ -138,7 +156,11 @@ class MainScreen(Screen):
 
     def on_resize(self) -> None:
         """Another size may show other panes."""
+        self._show_finding()
         self.call_after_refresh(self.body.lay_out)
+
+    def _show_finding(self) -> None:
+        self.finding.display = self.body.display and self.size.height >= ROWS
 
     def on_descendant_focus(self) -> None:
         """The footer speaks of the focused pane, and that is the one that stays when the terminal becomes small."""
@@ -180,6 +202,7 @@ class MainScreen(Screen):
             self.choose(action, target)
             return
         self._acting = True
+        self._undecided = self._undecided and action.scope not in ("list", "runs")
         try:
             outcome = getattr(target, action.method)(*arguments)
         finally:

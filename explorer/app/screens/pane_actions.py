@@ -5,8 +5,9 @@ from functools import partialmethod
 
 from explorer.app.panes.chart import ChartPane
 from explorer.app.screens.body import Body
+from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
-from explorer.project.choices import Choices
+from explorer.project.choices import LAYOUTS, Choices
 from explorer.project.open_project import OpenProject
 
 KEPT = ("1", "2")
@@ -25,19 +26,34 @@ class PaneActions:
         """Show and focus a pane; the focused one is put away where it may be."""
         choices, body = self.body.app.choices, self.body
         pane = body.pane(number)
-        if self.body.screen.pane is pane and number not in KEPT and not body.zoomed:
-            choices.hidden = [*choices.hidden, number]
-            choices.side = "1" if choices.side == number else choices.side
-            pane = body.pane("1")
+        if self.body.screen.pane is pane and not body.zoomed:
+            pane = self._put_away(number)
         else:
             if body.zoomed:
                 body.zoomed = number
             choices.hidden = [other for other in choices.hidden if other != number]
+            if number not in body.wanted:
+                choices.added = [*choices.added, number]
             if number not in body.regions(body.size):
                 choices.side = number
         body.lay_out()
         pane.display = True
         body.screen.set_focus(pane)
+
+    def _put_away(self, number: str) -> Pane:
+        """Put away the focused pane, or what stands beside the chart of a small terminal; who has the focus then.
+
+        The chart stays, and so does the list where there is room for it.
+        """
+        choices, body = self.body.app.choices, self.body
+        if set(body.regions(body.size)) <= {"2", choices.side}:
+            choices.side = "2"
+        elif number in choices.added:
+            choices.added = [other for other in choices.added if other != number]
+        elif number not in KEPT:
+            choices.hidden = [*choices.hidden, number]
+        standing = body.regions(body.size)
+        return body.pane("1" if "1" in standing else "2")
 
     action_show_1 = partialmethod(_show, "1")
     action_show_2 = partialmethod(_show, "2")
@@ -45,6 +61,19 @@ class PaneActions:
     action_show_4 = partialmethod(_show, "4")
     action_show_5 = partialmethod(_show, "5")
     action_show_6 = partialmethod(_show, "6")
+    action_show_7 = partialmethod(_show, "7")
+
+    def choices_layout(self) -> list[tuple[str, str]]:
+        """Layouts for the palette."""
+        return [(name, name) for name in LAYOUTS]
+
+    def action_layout(self, name: str = "") -> None:
+        """The next layout, or the named one, with the panes that belong to it."""
+        choices, body = self.body.app.choices, self.body
+        choices.layout = name or LAYOUTS[(LAYOUTS.index(choices.layout) + 1) % len(LAYOUTS)]
+        choices.hidden, choices.added, body.zoomed = Choices().hidden, [], ""
+        body.lay_out()
+        body.screen.notify(f"layout: {choices.layout}", timeout=2)
 
     def action_next(self) -> None:
         """The next pane on the screen."""

@@ -28,7 +28,7 @@ async def test_panes_fill_the_screen_between_header_and_footer(app, until, scree
         assert all(len(line) == size[0] for line in lines)
         assert lines[0].startswith(" mia-explore  project")
         assert lines[-1].startswith(" ? help")
-        assert all(line[0] in "╭│╰┏┃┗" and line[-1] in "╮│╯┓┃┛" for line in lines[2:-1])
+        assert all(line[0] in "╭│╰┏┃┗" and line[-1] in "╮│╯┓┃┛" for line in lines[3:-1])
 
 
 async def test_the_app_begins_at_the_runs(app, until):

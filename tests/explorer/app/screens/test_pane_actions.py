@@ -79,9 +79,42 @@ async def test_a_small_screen_shows_one_pane_beside_the_chart(app, until):
         await pilot.press("4", "2")
         assert visible(app) == {"2", "4"}
         assert focused(app) == "2"
-        await pilot.press("4", "4")
+        await pilot.press("2")
+        for keys in ("44", "422"):
+            await pilot.press(*keys)
+            assert visible(app) == {"2"}
+            assert focused(app) == "2"
+
+
+async def test_a_small_screen_begins_with_the_chart_alone_and_a_digit_puts_a_list_below(app, until):
+    app.choices.side = "2"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await begun(pilot, until)
+        assert visible(app) == {"2"}
+        await until(pilot, lambda: focused(app) == "2")
+        await pilot.press("1")
         assert visible(app) == {"1", "2"}
+        await pilot.press("1")
+        assert visible(app) == {"2"}
+
+
+async def test_one_key_goes_through_the_layouts_and_the_last_one_is_kept(app, until):
+    async with app.run_test(size=(200, 60)) as pilot:
+        await begun(pilot, until)
+        story = visible(app)
+        assert {"2", "2b", "2c", "2d", "7"} <= story
+        await pilot.press("b")
+        assert {"4", "6"} <= visible(app)
+        await pilot.press("b")
+        assert visible(app) == {"2", "2b", "2c", "2d"}
+        assert focused(app) == "2"
+        await pilot.press("1")
         assert focused(app) == "1"
+        await pilot.press("1")
+        assert visible(app) == {"2", "2b", "2c", "2d"}
+        assert app.choices.layout == "charts"
+        await pilot.press("b")
+        assert visible(app) == story
 
 
 async def test_a_very_flat_screen_shows_the_pane_asked_for(app, until):

@@ -1,0 +1,51 @@
+"""The line above the panes: what the runs say, in words."""
+
+from explorer.app.widgets.box import Toned
+from explorer.results import finding
+from explorer.results.lines import Line, cut, wrapped
+from store.summaries import SeedsFact
+
+OF_RUN = ("dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon", "evaluation_epsilon")
+"""What the rows that a finding is made of have in common with their runs."""
+ROWS = 20
+"""Rows of a terminal that has one for it."""
+
+
+class FindingLine(Toned):
+    """The clearest difference between robust and natural training among the runs that are seen."""
+
+    def __init__(self) -> None:
+        super().__init__(id="finding")
+        self._asked: list[SeedsFact] | None = None
+        self.found: finding.LeakageFinding | None = None
+        """What the runs that are seen say, once they are asked."""
+
+    def look_up(self) -> None:
+        """Bring the finding up to date; the old one stays while the answer is on its way."""
+        project, seen = self.app.project, [run.run_id for run in self.app.selection.visible()]
+        chosen = {} if len(seen) == len(project.runs) else {"run_id": sorted(seen)}
+        rows = project.rows(finding.QUERY, **finding.ASKED, **chosen) if seen else []
+        if rows is not None and rows is not self._asked:
+            self._asked, self.found = rows, finding.finding(rows)
+
+    def draw(self) -> None:
+        """Bring the line up to date."""
+        self.look_up()
+        if self.display and self.size.width:
+            self.show([cut(self._line(self.size.width - 2), self.size.width)])
+
+    def _line(self, width: int) -> Line:
+        if (found := self.found) is None:
+            if self._asked is None:
+                return ((" reading …", "dim"),)
+            (said, *_) = wrapped("What robust training costs in privacy is said here once runs are done.", width, "dim")
+            return ((" ", ""), *said)
+        return ((" ▶ ", "accent"), (found.line(width - 1), "bold"))
+
+    def first_run(self) -> str | None:
+        """The id of a finished run that the finding is of."""
+        if self.found is None:
+            return None
+        wanted = [getattr(self.found.chosen.own, name) for name in OF_RUN]
+        runs = (run for run in self.app.selection.visible() if run.state == "done")
+        return next((run.run_id for run in runs if [getattr(run, name) for name in OF_RUN] == wanted), None)
