@@ -58,8 +58,8 @@ class MainScreen(Screen):
         self.drawn = -1
         """The project's count of changes when it was last drawn."""
         self._acting = False
-        self._undecided = not self.app.choices.current
-        """Whether nobody has chosen a run yet, in the app's life or before."""
+        self._begun_with = ""
+        """The run under the cursor that nobody has chosen."""
         self.header, self.finding = Header(), FindingLine()
         self.body, self.welcome = Body(id="body"), Welcome()
         self.prompt, self.footer = Prompt(), Footer()
@@ -111,10 +111,6 @@ class MainScreen(Screen):
         more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
         self.notify(" · ".join(said + more), severity=severity, markup=False)
 
-    @on(Pane.CursorMoved)
-    def _decide(self) -> None:
-        self._undecided = False
-
     @on(Body.LaidOut)
     @on(Pane.CursorMoved)
     @on(Prompt.Typed)
@@ -134,10 +130,12 @@ class MainScreen(Screen):
 
     def _begin_with_finding(self) -> None:
         """All panes speak of a run that the finding is of, until somebody chooses another."""
-        if self._undecided:
+        choices = self.app.choices
+        if choices.current == self._begun_with:
             self.finding.look_up()
-            first = self.finding.first_run() or next((run.run_id for run in self.app.selection.visible()), "")
-            self.app.choices.current = first
+            visible = self.app.selection.visible()
+            choices.current = self.finding.first_run() or next((run.run_id for run in visible), "")
+            self._begun_with = choices.current
 
     def panes(self) -> Sequence[Pane]:
         """The panes that stand on the screen now."""
@@ -202,7 +200,6 @@ class MainScreen(Screen):
             self.choose(action, target)
             return
         self._acting = True
-        self._undecided = self._undecided and action.scope not in ("list", "runs")
         try:
             outcome = getattr(target, action.method)(*arguments)
         finally:

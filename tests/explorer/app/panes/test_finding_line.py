@@ -10,7 +10,7 @@ def by_seed(defense, epsilon, mean):
     return {
         **{"dataset": "digits", "network": "small-cnn", "defense": defense, "epsilon": epsilon, "capacity": 1.0},
         **{"evaluation_epsilon": 0.1, "train_fraction": 1.0, "attack": "confidence", "view": "adversarial"},
-        **{"threshold_rule": "oracle", "measure": "inference_accuracy", "mean": mean, "ci_low": mean - 0.01},
+        **{"threshold_rule": "oracle", "metric": "inference_accuracy", "mean": mean, "ci_low": mean - 0.01},
         **{"ci_high": mean + 0.01, "ci_over": "examples", "n_seeds": 1, "n_member": 600, "n_nonmember": 1197},
         **{"steps": 750, "settings": "aabb", "by_seed": json.dumps({0: mean}), "benign_test_accuracy": 0.9},
     }

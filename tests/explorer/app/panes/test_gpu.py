@@ -49,7 +49,7 @@ def gpu_app(make_app, monkeypatch):
         monkeypatch.setattr("explorer.machine.machine_watch.Gauges", Still)
         monkeypatch.setattr(os, "getsid", {os.getpid(): os.getpid(), ALICE.pid: ALICE.pid}.get)
         app = make_app()
-        app.choices.hidden = []
+        app.choices.layout, app.choices.hidden = "work", []
         app.choices.side = "5"
         app.project.status = status(list(devices)) if devices else None
         return app
