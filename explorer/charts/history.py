@@ -107,7 +107,8 @@ def _first(metrics: list[str], chosen: str) -> list[str]:
 
 def _label(name: str, seeds: Sequence[Run], choices: Choices) -> str:
     own = "▸" if any(run.run_id == choices.current for run in seeds) else ""
-    return f"{own}{name}" + (f" ×{len(seeds)}" if len(seeds) > 1 else "")
+    begun = sum(run.state != "queued" for run in seeds)
+    return f"{own}{name}" + (f" ×{begun}" if begun > 1 else "")
 
 
 def _curve(label: str, look: tuple[int, str], rows: Sequence[SeedsHistory], weight: float) -> Series:

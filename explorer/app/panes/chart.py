@@ -25,11 +25,15 @@ COMPANIONS = {
     **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "histogram", "histogram": "roc"},
     **{"trade-off": "setting", "setting": "trade-off"},
 }
+OF_ENDS = ("capacity", "epsilon", "trade-off", "setting")
+"""Charts that have no point before a run has ended."""
 Panels = tuple[tuple[str, Picture], ...]
 FURTHER = ("capacity", "epsilon", "roc", "histogram")
 """What the third and the fourth chart show of it, besides what the first two do."""
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
+NO_POINTS = {"interval": {"roc", "histogram"}, "paper": {"history", "roc", "histogram"}}
+"""Charts in which an action finds nothing to show."""
 READING = ("left", "right", "zoom-in", "zoom-out", "zoom-reset", "pan-left", "pan-right", "read")
 """Actions on a chart that there is."""
 HINTS = (
@@ -63,10 +67,22 @@ class ChartPane(ChartChoices, Pane):
 
     @property
     def kind(self) -> str:
-        """What is drawn; the companion draws what goes with the first chart's."""
+        """What is drawn: what was chosen, or, before any run has ended, how those that run are trained."""
+        return "history" if self._waits else self.chosen
+
+    @property
+    def chosen(self) -> str:
+        """The chart that a person chose; the companion's is what goes with the first one's."""
         first = self.view.chart
         two = (first, COMPANIONS[first])
         return (*two, *(kind for kind in FURTHER if kind not in two))["2bcd".index(self.NUMBER[-1])]
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the chart that was chosen waits for the end of a run, and there is something that moves."""
+        states = {run.state for run in self.project.runs.values()}
+        of_ends = self.NUMBER == ChartPane.NUMBER and self.chosen in OF_ENDS
+        return of_ends and "running" in states and "done" not in states
 
     @property
     def companion(self) -> "ChartPane":
@@ -86,7 +102,8 @@ class ChartPane(ChartChoices, Pane):
         """The title with what was changed of the picture, behind the chart's name."""
         view = self.view
         scale = view.scale(self.kind)
-        states = [scale] if scale != "linear" else []
+        states = [f"{self.chosen} waits for a run"] if self._waits else []
+        states += [scale] if scale != "linear" else []
         states += ["zoom"] if self.x_range is not None else []
         states += ["filtered"] if view.filter or view.saved_filter != "all" else []
         name, gap, rest = title.partition("  ")
@@ -101,7 +118,7 @@ class ChartPane(ChartChoices, Pane):
             return f"all of the chart is in sight: {self.keyed('{chart.zoom-in}')} zooms"
         if what == "smooth" and "history" not in self.kinds:
             return "only histories are smoothed"
-        if what in ("interval", "paper") and self.kinds <= {"history", "roc", "histogram"}:
+        if what in ("interval", "paper") and self.kinds <= NO_POINTS[what]:
             return f"no {'intervals' if what == 'interval' else 'points of the paper'} in this chart"
         if what == "rule" and (not metrics.of(self.view).inference or metrics.rule_of(self.view) not in text.RULES):
             return f"no threshold is chosen for {metrics.of(self.view).title}"

@@ -121,6 +121,18 @@ async def test_an_unchanged_chart_is_not_drawn_again(open_chart, monkeypatch):
         assert pane.shown.lines
 
 
+async def test_before_a_run_has_ended_the_chart_shows_how_those_that_run_are_trained(open_chart, run):
+    rows = [run("a-0001", state="running", ended=None), run("b-0002", state="queued", started=None, ended=None)]
+    async with open_chart(rows=rows) as (pilot, pane):
+        assert (pilot.app.choices.chart, pane.kind) == ("capacity", "history")
+        assert pane.border_title.startswith("2 History (capacity waits for a run)")
+        assert labels(pane) == ["▸pgd eps 0.1"]
+        pilot.app.project.put([run("a-0001")])
+        pilot.app.screen.draw()
+        assert pane.kind == "capacity"
+        assert pane.border_title.startswith("2 Capacity ")
+
+
 # Crosshair and zoom
 
 
