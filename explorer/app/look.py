@@ -19,13 +19,17 @@ _DARK = {
     **{"1": "#5fafff", "2": "#ffaf5f", "3": "#5fd787", "4": "#ff87af", "5": "#af87ff", "6": "#d7d75f", "7": "#5fd7d7"},
     **{"8": "#ff8787", "dim": "#8a8a8a", "level": "#6c6c6c", "good": "#5fd787", "bad": "#ff5f5f", "warn": "#ffd75f"},
     **{"accent": "#5fafff", "overlap": "#ffffff", "busy": "#5fafff"},
+    **{"cursor": "#303030", "heat1": "#3a3a3a", "heat2": "#5f0000", "heat3": "#870000", "heat4": "#af0000"},
 }
 _LIGHT = {
     **{"1": "#005faf", "2": "#af5f00", "3": "#00875f", "4": "#af005f", "5": "#5f00af", "6": "#5f5f00", "7": "#008787"},
     **{"8": "#af0000", "dim": "#6c6c6c", "level": "#8a8a8a", "good": "#00875f", "bad": "#af0000", "warn": "#875f00"},
     **{"accent": "#005faf", "overlap": "#000000", "busy": "#005faf"},
+    **{"cursor": "#d0d0d0", "heat1": "#ffffd7", "heat2": "#ffd7d7", "heat3": "#ffafaf", "heat4": "#ff8787"},
 }
-_BOLD = {"good", "bad", "warn", "accent", "overlap"}
+_SHADES = {"cursor", "heat1", "heat2", "heat3", "heat4"}
+"""Tones that colour what is behind the words."""
+_BOLD = {"good", "bad", "warn", "accent", "overlap", *_SHADES - {"cursor"}}
 THEMES = {
     "dark": Theme(
         name="dark",
@@ -79,13 +83,14 @@ def style(theme: str, tone: str) -> Style:
         return Style() if theme == "mono" else Style.parse(tone)
     if " " in tone:
         return Style.combine([style(theme, part) for part in tone.split()])
-    if tone == "cursor":
-        return Style(reverse=True) if theme == "mono" else Style(bgcolor="#d0d0d0" if theme == "light" else "#303030")
     if tone == "bold":
         return Style(bold=True)
     if theme == "mono":
-        return Style(bold=tone in _BOLD or None, dim=tone in ("dim", "level") or None)
+        marked = {"bold": tone in _BOLD or None, "dim": tone in ("dim", "level") or None}
+        return Style(reverse=tone == "cursor" or None, **marked)
     colour = (_LIGHT if theme == "light" else _DARK).get(tone)
+    if tone in _SHADES:
+        return Style(bgcolor=colour)
     return Style(color=colour, bold=tone in ("bad", "warn") or None) if colour else Style()
 
 

@@ -19,6 +19,8 @@ FEW = 200
 """Members or non-members below which a class's number is to be taken with care."""
 NAMED = 10
 """Classes told apart from a guess that are named; more are counted."""
+GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0}
+"""What a guess reaches by each metric of classes."""
 BEST = "▸"
 """Before the number of a row's best strategy."""
 LONGEST_NAME = 16
@@ -67,10 +69,15 @@ class Reached:
     """Whether it is under the threshold rule of the table; those that have none of it are shown held out."""
     warned: bool = False
     """Whether a warning of its run speaks of it."""
+    heat: str = ""
+    """The tone of its shade."""
 
     def cell(self, best: bool = False) -> Cell:
-        """`▸62.5 ±10.9≈ (70.9)`: the best is bold, what is under another threshold rule steps back."""
-        tone = "dim" if not self.chosen else "bold" if best else ""
+        """`▸62.5 ±10.9≈ (70.9)`: the best is bold, what is under another threshold rule steps back.
+
+        The clearer it is above a guess, the deeper its shade.
+        """
+        tone = "dim" if not self.chosen else " ".join(filter(None, ["bold" * best, self.heat]))
         number, behind, _, _ = marks.share(self.value, self.spread, self.leaks, self.warned)
         paper = "" if self.published is None else f" ({text.percent(self.published)})"
         return Cell(f"{BEST if best else ''}{number}", (*behind, paper), tone)
@@ -186,7 +193,8 @@ def of_run(
     def reached(fact: LeakageFact) -> Reached:
         half = None if None in (fact.ci_low, fact.ci_high) else (fact.ci_high - fact.ci_low) / 2
         chosen = fact.threshold_rule == rule
-        return Reached(fact.value, half, papers.get(_key(fact)), fact.leaks, chosen, bool(fact.warnings))
+        heat = marks.heat(fact.value, GUESSES[fact.metric], half, fact.leaks)
+        return Reached(fact.value, half, papers.get(_key(fact)), fact.leaks, chosen, bool(fact.warnings), heat)
 
     return [
         _class_row(label, own, reached, names.get(label), (natural or {}).get(label))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from explorer.results import text
-from explorer.results.class_rows import ClassRow, Strategy
+from explorer.results.class_rows import BEST, ClassRow, Strategy
 from explorer.results.table import MISSING, Block, Cell, Column, Table
 
 CLASS, N, BEST_OF, BY, PAPER, NATURAL, DIFFERENCE = "CLASS", "N", "BEST", "BY", "PAPER", "NATURAL", "Δ vs natural"
@@ -57,10 +57,10 @@ def table(
 
 def differences(rows: Sequence[ClassRow]) -> Table:
     """The best strategy beside the best one on natural training."""
-    best = [row.reached[row.best].cell()._replace(tone="bold") for row in rows]
+    best = [row.reached[row.best].cell(best=True) for row in rows]
     columns = {
         Column(BEST_OF, right=True, rank=2, behind=(0, 0), least=5): [
-            cell._replace(behind=cell.behind[:2]) for cell in best
+            cell._replace(text=cell.text.removeprefix(BEST), behind=cell.behind[:2]) for cell in best
         ],
         Column(BY, rank=3): [Cell(row.best.label, tone="dim") for row in rows],
         Column(NATURAL, 8, right=True, rank=1): [Cell(text.percent(row.natural) or MISSING) for row in rows],

@@ -22,6 +22,8 @@ WARNED = "!"
 LEGEND = f"{WARNED}: may mislead, see the warnings"
 LINE = 100
 """Cells of a line of words below a table."""
+HEATS = (0.0, 3.0, 5.0, 8.0)
+"""Standard errors from which a number that is told apart from a guess has the next shade."""
 MOST = 10
 """So many messages stand below a table; all of them are in the table `warnings`."""
 
@@ -40,6 +42,17 @@ def share(value: float, spread: float | None, leaks: bool | None, warned: bool, 
     """A share in percent with its spread and its marks: `62.5 ±10.9≈`."""
     behind = "" if spread is None else f" ±{100 * spread:.1f}"
     return Cell(text.percent(value), (behind, mark(leaks, warned)), tone)
+
+
+def heat(value: float, guess: float, half: float | None, leaks: bool | None) -> str:
+    """The tone of a number's shade, by how many standard errors it is above a guess; none where it may be luck.
+
+    half: of its 95 % interval.
+    """
+    if not leaks or not half:
+        return ""
+    errors = 1.96 * (value - guess) / half
+    return f"heat{sum(errors >= least for least in HEATS)}"
 
 
 def messages(rows: Iterable[Any]) -> list[str]:

@@ -111,16 +111,19 @@ def _entries(rows: Sequence[ViewsRow]) -> Iterator[Entry]:
     """Ours; the paper's line stands once below all that it is the paper's line of."""
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         shared = (row.defense, row.epsilon, row.evaluation_epsilon)
-        numbers = {
-            key: marks.share(own.mean, own.std, row.leaks(key), key[0] in row.warned_views)
-            for key, own in row.numbers.items()
-        }
+        numbers = {key: _number(row, key) for key in row.numbers}
         words = row.setting or "as the recipe"
         yield Entry(*shared, row.certification, row.n_seeds, words, row.settings, numbers)
         if row.papers and (following is None or _line(following) != _line(row)):
             method = DEFENSES[row.defense].certification if ("certified", "train") in row.papers else None
             printed = {key: Cell(text.percent(value)) for key, value in row.papers.items()}
             yield Entry(*shared, method, 1, "", "", printed, papers=True)
+
+
+def _number(row: ViewsRow, key: ViewKey) -> Cell:
+    """A number with its spread and marks, bold where it is told apart from a guess."""
+    own, leaks = row.numbers[key], row.leaks(key)
+    return marks.share(own.mean, own.std, leaks, key[0] in row.warned_views, "bold" if leaks else "")
 
 
 def _line(row: ViewsRow) -> tuple:
@@ -216,7 +219,7 @@ def _table(rows: Sequence[ViewsRow], found: Sequence[Network], told: Sequence[st
     ]
     values |= {_column(key, rule): [entry.numbers.get(key) for entry in entries] for key in NUMBERS}
     lines = iter(
-        [cell and cell._replace(tone="dim" if entry.papers else "") for cell in line]
+        [cell and cell._replace(tone="dim" if entry.papers else cell.tone) for cell in line]
         for entry, line in zip(entries, zip(*values.values(), strict=True), strict=True)
     )
     blocks = [

@@ -4,7 +4,9 @@ from explorer.app import look
 
 
 @pytest.mark.parametrize("theme", sorted(look.THEMES))
-@pytest.mark.parametrize("tone", ["", "1", "8", "dim", "good", "bad", "overlap", "accent bold", "cursor", "unheard of"])
+@pytest.mark.parametrize(
+    "tone", ["", "1", "8", "dim", "good", "bad", "overlap", "accent bold", "cursor", "bold heat4", "unheard of"]
+)
 def test_every_tone_has_a_style_under_every_theme(theme, tone):
     style = look.style(theme, tone)
     assert theme != "mono" or style.color is None
@@ -13,6 +15,12 @@ def test_every_tone_has_a_style_under_every_theme(theme, tone):
 def test_colours_are_never_the_only_sign_of_trouble():
     assert look.style("mono", "bad").bold
     assert look.style("mono", "cursor").reverse
+    assert look.style("mono", "heat1").bold
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_shades_of_leakage_differ(theme):
+    assert len({look.style(theme, f"heat{shade}").bgcolor for shade in range(1, 5)}) == 4
 
 
 def test_series_have_colours_of_their_own():

@@ -28,7 +28,7 @@ def fact(label, value, view="benign", attack="confidence-class", rule="oracle", 
     columns = {
         **{"run_id": run_id, "attack": attack, "view": view, "class_label": label, "threshold_rule": rule},
         **{"value": value, "ci_low": low, "ci_high": high, "n_member": n[0], "n_nonmember": n[1]},
-        **{"leaks": None if half is None else value - half > 0.5},
+        **{"leaks": None if half is None else value - half > 0.5, "metric": "inference_accuracy"},
     }
     return typed("leakage", columns)
 

@@ -95,3 +95,17 @@ def test_the_reproduction_page_marks_the_numbers_of_a_warned_view():
     ours = SimpleNamespace(value=0.8, low=None, over="")
     cells = [SimpleNamespace(setting=setting, key=(view, "test"), ours=ours) for view in text.VIEWS[:2]]
     assert [page._ours(cell) for cell in cells] == ["80.0", "80.0!"]
+
+
+def test_a_shade_tells_how_many_standard_errors_a_number_is_above_a_guess():
+    half = 0.0196  # a standard error of .01
+    shades = [marks.heat(0.5 + errors / 100, 0.5, half, True) for errors in (2.0, 2.9, 3.1, 4.9, 5.1, 7.9, 8.1, 30.0)]
+    assert shades == ["heat1", "heat1", "heat2", "heat2", "heat3", "heat3", "heat4", "heat4"]
+    assert marks.heat(0.3, 0.0, 0.1, True) == "heat3"
+
+
+def test_what_may_be_luck_or_has_no_interval_has_no_shade():
+    assert marks.heat(0.6, 0.5, 0.02, False) == ""
+    assert marks.heat(0.6, 0.5, 0.02, None) == ""
+    assert marks.heat(0.6, 0.5, None, True) == ""
+    assert marks.heat(0.6, 0.5, 0.0, True) == ""
