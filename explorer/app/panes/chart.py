@@ -127,7 +127,7 @@ class ChartPane(ChartChoices, Pane):
     @property
     def kinds(self) -> set[str]:
         """What the charts in sight draw."""
-        return {self.kind} | ({self.companion.kind} if self.companion.display else set())
+        return {pane.kind for pane in self.screen.query(ChartPane) if pane.display}
 
     def look_up(self) -> None:
         """Bring the drawing up to date; the old one of its kind stays while the answer for a new one is on its way."""

@@ -154,7 +154,7 @@ async def test_escape_undoes_exactly_one_layer_at_a_time(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
         await begun(pilot, until)
         body, chart = app.screen.query_one("#body"), app.screen.query_one("#chart")
-        app.project.given_answers = {"capacity": [], "history": lambda run_id, **_: history(run_id)}
+        app.project.given_answers = {"capacity": [], "seeds_history": lambda run_id, **_: history(run_id)}
         app.choices.chart = "history"
         app.screen.draw()
         await pilot.press("2", "l", "1", "f", "6", "z", "slash", *"oom", "enter")
@@ -183,7 +183,8 @@ async def test_escape_undoes_exactly_one_layer_at_a_time(app, until):
 
 
 def history(run_id):
-    return [{"run_id": run_id[0], "step": step, "value": 1.0} for step in range(1, 5)]
+    own = {"metric": "loss", "mean": 1.0, "low": 1.0, "high": 1.0, "n_runs": len(run_id)}
+    return [own | {"step": step} for step in range(1, 5)]
 
 
 async def test_reset_is_the_first_day(app, until):
