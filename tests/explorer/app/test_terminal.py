@@ -1,5 +1,6 @@
 """The app in a real terminal: whatever happens to it, the terminal is restored and the engine goes on."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -179,6 +180,55 @@ def test_no_app_outlives_its_terminal_whatever_signals_came_before(terminal, how
             terminal.read_now(0.02)
     os.close(terminal.end)
     terminal.process.wait(timeout=patience(20))
+
+
+@contextlib.contextmanager
+def silent_engine(project):
+    """The engine answers no question meanwhile."""
+    with SyncClient(project) as client:
+        pid = client.call(protocol.GetStatus()).pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def lost_while(opened, work, how, turn):
+    """Take the terminal away at such a moment."""
+    with contextlib.ExitStack() as stack:
+        if how == "starting":
+            for _ in range(turn):
+                opened.read()
+        else:
+            opened.wait_for("1 running")
+        if how == "a dialog is open":
+            opened.press("q")
+            opened.wait_for("Leave mia-explore?")
+        elif how == "a question waits":
+            stack.enter_context(silent_engine(work.project))
+            opened.press("]]\r")
+        elif how == "suspended and back":
+            suspend(opened)
+            os.kill(opened.process.pid, signal.SIGCONT)
+            opened.read()
+        os.close(opened.end)
+        opened.process.wait(timeout=patience(10))
+
+
+MOMENTS = ("starting", "a dialog is open", "a question waits", "suspended and back")
+
+
+@pytest.mark.parametrize("how", MOMENTS[:3])
+def test_no_app_outlives_a_terminal_that_goes_at_a_bad_moment(work, open_terminal, how):
+    lost_while(open_terminal(MIA, "--project", work.project.root), work, how, 1)
+
+
+@pytest.mark.slow
+def test_no_app_outlives_its_terminal_fifty_times(work, open_terminal):
+    for turn in range(50):
+        how = MOMENTS[turn % len(MOMENTS)]
+        lost_while(open_terminal(MIA, "--project", work.project.root), work, how, turn // len(MOMENTS))
 
 
 def test_a_suspended_app_comes_back_with_its_screen_and_can_go_again(terminal):
