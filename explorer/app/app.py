@@ -22,11 +22,16 @@ from explorer.machine.checks import Check, Checkup, all_checks
 from explorer.machine.gauges import MachineReading
 from explorer.machine.machine_watch import MachineWatch
 from explorer.project import choices
+from explorer.project.alerts import Alerts
 from explorer.project.open_project import OpenProject
 from explorer.project.selection import Selection
 
 STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/check", "screens/new_sweep")
 """Files of styles, each beside what it styles."""
+ALERT_SECONDS = 60.0
+"""How long an alert stays on the screen; the log keeps it."""
+SEVERITIES = {"info": "information", "warn": "warning", "error": "error"}
+"""Level of the log -> what Textual calls it."""
 
 
 class ExploreApp(App[int | Project]):
@@ -84,6 +89,9 @@ class ExploreApp(App[int | Project]):
         self._heed_signals()
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh(layout=True))
         self.machine_watch.start()
+        if self.settings.alerts:
+            self._alerts = Alerts(self.settings.alerts)
+            self.set_interval(1.0, self._alert)
         for line in left_out():
             self.notify(line, severity="warning", markup=False)
         self.run_worker(self._open(), exit_on_error=True)
@@ -141,6 +149,16 @@ class ExploreApp(App[int | Project]):
         from explorer.project.submitting import data_folder
 
         return all_checks(self.project.paths, data_folder())
+
+    # Telling
+
+    def _alert(self) -> None:
+        """Tell what has become worth it, in the log as well."""
+        for alert in self._alerts.due(self.project):
+            self.notify(alert.words, severity=SEVERITIES[alert.level], timeout=ALERT_SECONDS, markup=False)
+            self.project.note(alert.words, alert.level)
+            if self.settings.bell:
+                self.bell()
 
     # Keys
 

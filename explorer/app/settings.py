@@ -12,6 +12,7 @@ from typing import Any
 from textual.keys import Keys, format_key
 
 from explorer.app import actions
+from explorer.project import alerts
 
 THEMES = ("dark", "light", "mono")
 ALLOWED_KEYS = "allowed: a key such as 'o', 'f5', 'space' or 'ctrl+t'"
@@ -34,7 +35,9 @@ class AppSettings:
     confirm_quit: bool = True
     """Ask before leaving while work is in progress."""
     bell: bool = False
-    """Ring when a run ends."""
+    """Ring when a run ends, and with every alert."""
+    alerts: tuple[str, ...] = ()
+    """What to be told of, some of `leaks`, `stalled`, `over`."""
     keymap: dict[str, str] = field(default_factory=dict)
     """Action id -> key."""
 
@@ -63,6 +66,9 @@ def load(path: Path | None = None) -> tuple[AppSettings, list[str]]:
     if "keymap" in taken:
         taken["keymap"], wrong = _keymap(taken["keymap"])
         problems += wrong
+    if "alerts" in taken:
+        taken["alerts"], wrong = _alerts(taken["alerts"])
+        problems += wrong
     return AppSettings(**taken), [f"{path}{_line(written, key)}: {problem}" for key, problem in problems]
 
 
@@ -83,6 +89,8 @@ def _problem(key: str, value: Any) -> str:
         return "" if fine else f"fps is {value!r}; allowed: 0.1 to 10"
     if key == "theme":
         return "" if value in THEMES else f"theme is {value!r}; allowed: {', '.join(THEMES)}"
+    if key == "alerts":
+        return "" if isinstance(value, list) else f"alerts is {value!r}; allowed: a list of {', '.join(alerts.NAMES)}"
     return "" if isinstance(value, wanted) else f"{key} is {value!r}; allowed: {KINDS[wanted]}"
 
 
@@ -98,6 +106,16 @@ def _keymap(given: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]
         else:
             taken[action] = key
     return taken, wrong
+
+
+def _alerts(given: list[Any]) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The alerts that there are, and the others each with what is wrong."""
+    wrong = []
+    for name in given:
+        if name not in alerts.NAMES:
+            hint = _nearest(str(name), alerts.NAMES) or f"allowed: {', '.join(alerts.NAMES)}"
+            wrong.append(("alerts", f"alerts: {name} is not known; {hint}"))
+    return tuple(name for name in alerts.NAMES if name in given), wrong
 
 
 def _is_key(name: str) -> bool:

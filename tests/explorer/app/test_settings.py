@@ -34,11 +34,18 @@ def test_the_file_lies_where_the_system_keeps_such_files(monkeypatch):
 
 def test_good_settings_are_taken(config):
     chosen, complaints = config(
-        'theme = "light"\nascii = true\nfps = 4\nconfirm_quit = false\nbell = true\n[keymap]\n"runs.mark" = "o"\n'
+        'theme = "light"\nascii = true\nfps = 4\nconfirm_quit = false\nbell = true\n'
+        'alerts = ["over", "leaks"]\n[keymap]\n"runs.mark" = "o"\n'
     )
     assert not complaints
     assert chosen == AppSettings(
-        theme="light", ascii=True, fps=4.0, confirm_quit=False, bell=True, keymap={"runs.mark": "o"}
+        theme="light",
+        ascii=True,
+        fps=4.0,
+        confirm_quit=False,
+        bell=True,
+        alerts=("leaks", "over"),
+        keymap={"runs.mark": "o"},
     )
 
 
@@ -46,13 +53,16 @@ def test_good_settings_are_taken(config):
     ("line", "complaint"),
     [
         ('theem = "dark"', ":1: theem is not known; did you mean theme?"),
-        ("zzz = 1", ":1: zzz is not known; allowed: theme, ascii, fps, confirm_quit, bell, keymap"),
+        ("zzz = 1", ":1: zzz is not known; allowed: theme, ascii, fps, confirm_quit, bell, alerts, keymap"),
         ('theme = "pink"', ":1: theme is 'pink'; allowed: dark, light, mono"),
         ("theme = [1]", ":1: theme is [1]; allowed: dark, light, mono"),
         ("ascii = 1", ":1: ascii is 1; allowed: true or false"),
         ("fps = 0", ":1: fps is 0; allowed: 0.1 to 10"),
         ("fps = nan", ":1: fps is nan; allowed: 0.1 to 10"),
         ("fps = true", ":1: fps is True; allowed: 0.1 to 10"),
+        ("alerts = true", ":1: alerts is True; allowed: a list of leaks, stalled, over"),
+        ('alerts = ["stale"]', ":1: alerts: stale is not known; did you mean stalled?"),
+        ("alerts = [{a = 1}]", ":1: alerts: {'a': 1} is not known; allowed: leaks, stalled, over"),
         ("keymap = 3", ":1: keymap is 3; allowed: a table"),
         ('[keymap]\n"runs.overlya" = "o"', ":2: keymap: runs.overlya is not known; did you mean runs.overlay?"),
         ('[keymap]\nqqqq = "o"', ":2: keymap: qqqq is not known; allowed: an action such as runs.overlay"),
@@ -139,3 +149,20 @@ async def test_footer_notes_and_help_show_the_new_key(make_app, until, screen_te
         await until(pilot, lambda: any("put the run on the chart" in line for line in screen_text(app)))
         (line,) = [line for line in screen_text(app) if "put the run on the chart" in line]
         assert line.split("put the run")[0].split()[-1] == "o"
+
+
+@pytest.mark.parametrize("bell", [True, False])
+async def test_an_alert_is_a_notice_a_line_of_the_log_and_rings_where_that_is_wished(
+    make_app, until, monkeypatch, bell
+):
+    app, rung = make_app(alerts=("over",), bell=bell), []
+    monkeypatch.setattr(app, "bell", lambda: rung.append(True))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.project.tracker.count("running"))
+        app._alert()
+        for run in app.project.tracker.runs.values():
+            app.project.tracker.put_state(run.run_id, "done")
+        words = "everything is over: 2 done"
+        await until(pilot, lambda: any(line.message == words for line in app.project.log))
+        assert words in [notice.message for notice in app._notifications]
+        assert bool(rung) == bell
