@@ -6,7 +6,7 @@ cells, as the spread behind a number goes before the number does.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len
@@ -215,6 +215,12 @@ def fit(columns: Sequence[Column], width: int, gap: int = 1) -> list[Column]:
 def needed(columns: Sequence[Column], gap: int = 1) -> int:
     """Cells of a line of these columns."""
     return sum(column.room + gap for column in columns) - gap
+
+
+def name_at(columns: Sequence[Column], x: int, gap: int = 1) -> str:
+    """The name of the column that has a cell of a line; empty behind the last one."""
+    ends = accumulate(column.room + gap for column in columns)
+    return next((column.name for column, end in zip(columns, ends, strict=True) if x < end), "")
 
 
 def header(columns: Sequence[Column], sort: str = "", reverse: bool = False) -> Line:

@@ -15,7 +15,7 @@ from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_AP
 from explorer.results.natural_twin import naturals
 from explorer.results.rendering import screen
 from explorer.results.run_words import short_name
-from explorer.results.table import Table
+from explorer.results.table import Column, Table, name_at
 from explorer.results.text import RULES
 from store.rows import LeakageFact, Run
 from store.summaries import ClassFact
@@ -46,6 +46,8 @@ class ClassesPane(Pane):
         """As shown."""
         self.sorts: list[str] = [""]
         """Names of what the table can be sorted by."""
+        self.columns: list[Column] = []
+        """The columns as shown."""
         self.tables: list[str] = ["strategies"]
         """What `v` goes through on this run."""
 
@@ -182,7 +184,7 @@ class ClassesPane(Pane):
         self.sorts = [main, *(own for own in table(rows).names if own not in (main, BY))]
         sort = self.choices.class_sort if self.choices.class_sort in self.sorts else main
         rows = class_rows.ordered(rows, classes_table.sort_key(sort), self.choices.class_reverse)
-        self.labels = [row.label for row in rows]
+        self.labels, self.columns = [row.label for row in rows], table(rows).fitted(width)
         what = metrics.BY_ID[self.metric].title + " %"
         order = f"by {sort.lower() if sort.isupper() else sort} "
         order += "▼" if self.choices.class_reverse else "▲"
@@ -213,6 +215,15 @@ class ClassesPane(Pane):
     def action_rule(self) -> None:
         """Thresholds chosen on other examples, or on the very ones."""
         self.choices.class_rule = "oracle" if self.choices.class_rule == "heldout" else "heldout"
+
+    def head_clicked(self, x: int) -> None:
+        """Sort by the column of that cell; a second click turns the order round."""
+        name = name_at(self.columns, x)
+        if name == (self.choices.class_sort or self.sorts[0]):
+            self.action_sort_reverse()
+        elif name in self.sorts:
+            self.choices.class_sort = name if name != self.sorts[0] else ""
+            self.choices.class_reverse = name != CLASS
 
     def action_sort_next(self) -> None:
         """The next column."""

@@ -22,7 +22,7 @@ from explorer.results import marks, natural_twin, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain, sized, wrapped
 from explorer.results.marks import NOT_TOLD_APART
 from explorer.results.run_words import fitted_name
-from explorer.results.table import Column, fit, header, row
+from explorer.results.table import Column, fit, header, name_at, row
 from store.rows import Run
 
 TONES = {"running": "busy", "done": "good", "failed": "bad", "diverged": "bad", "queued": "dim", "cancelled": "dim"}
@@ -252,12 +252,8 @@ class RunsPane(Pane):
 
     def head_clicked(self, x: int) -> None:
         """Sort by the column of that cell; a second click turns the order round."""
-        end = 0
-        for column in self.columns:
-            end += column.room + 1
-            if x < end:
-                self.selection.sort_by(CHOSEN if column.name == metrics.of(self.choices).short else column.name)
-                return
+        name = name_at(self.columns, x)
+        self.selection.sort_by(CHOSEN if name == metrics.of(self.choices).short else name)
 
     def action_sort_next(self) -> None:
         """The next column."""

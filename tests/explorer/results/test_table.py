@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from explorer.results.lines import bar, fitted, line_text, sized
-from explorer.results.table import Column, fit, header, row
+from explorer.results.table import Column, fit, header, name_at, row
 
 printable = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
 columns = st.lists(
@@ -124,3 +124,8 @@ def test_fitted_words_fit(words, width):
 )
 def test_what_does_not_fit_is_cut_between_words(words, width, found):
     assert fitted(words, width) == found
+
+
+def test_every_cell_of_a_line_belongs_to_a_column():
+    columns = [Column("A", 3), Column("B", 5)]
+    assert [name_at(columns, x) for x in (0, 3, 4, 9, 10, 99)] == ["A", "A", "B", "B", "", ""]

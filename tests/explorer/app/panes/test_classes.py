@@ -107,6 +107,9 @@ async def test_s_sorts_by_the_next_column_and_shift_s_turns_it_round(open_pane):
         await text_of(pilot, "CLASS▼")
         await pilot.press("s")
         assert (app.choices.class_sort, app.choices.class_reverse) == ("N", True)
+        for turned in (False, True):
+            await pilot.click("#classes", offset=(2, 1))
+            await text_of(pilot, "CLASS▼" if turned else "CLASS▲")
 
 
 async def test_sorting_comes_round_to_the_first_order(open_pane):
