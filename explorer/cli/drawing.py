@@ -1,11 +1,13 @@
-"""Commands that draw results for others: figure, page."""
+"""Commands that draw results for others: figure, page, screenshot."""
 
+import asyncio
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -161,4 +163,44 @@ def _places(chart: Chart) -> int:
     return len({x for series in chart.series for x in series.x})
 
 
-COMMANDS = (figure, page)
+class TerminalSize(click.ParamType):
+    """Columns and rows as `120x40`."""
+
+    name = "COLUMNSxROWS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Both numbers."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{2,3})x(\d{2,3})", value)
+        if found is None:
+            self.fail(f"{printable(value)!r} is not allowed; allowed: COLUMNSxROWS such as 120x40", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+@click.command()
+@click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg.")
+@click.option("--size", type=TerminalSize(), default=(120, 40), show_default="120x40", help="Of the terminal.")
+@click.option("--theme", type=click.Choice(("dark", "light", "mono")), default="dark", show_default=True)
+@click.option("--keys", default="", metavar="KEYS", help="Pressed first, by Textual's names: 2,right_square_bracket")
+@options.project
+def screenshot(target: str, size: tuple[int, int], theme: str, keys: str, project: Project) -> None:
+    """Draw the app's screen as SVG, as somebody sees it who opens the project for the first time.
+
+    \b
+    mia-explore screenshot -o story.svg --size 200x60
+    mia-explore screenshot -o images.svg --keys 7,z
+    """  # noqa: D301
+    from explorer.app import screenshot as picture
+    from explorer.app.settings import AppSettings
+
+    require(Path(target).suffix == ".svg", "-o", target, "a name that ends in .svg")
+    with results(project):
+        pass  # refuses a folder without results
+    pressed = [key for key in keys.split(",") if key]
+    drawn = asyncio.run(picture.take(project, size, AppSettings(theme=theme), pressed))
+    Path(target).write_text(drawn, encoding="utf-8")
+    click.echo(f"{printable(target)}: {size[0]} columns, {size[1]} rows", err=True)
+
+
+COMMANDS = (figure, page, screenshot)

@@ -32,7 +32,7 @@ MODULES = {
     "certifying": ("certify",),
     "attacking": ("attack",),
     "reproducing": ("reproduce",),
-    "drawing": ("figure", "page"),
+    "drawing": ("figure", "page", "screenshot"),
     "results": ("ls", "show", "scores", "export"),
     "auditing": ("audit", "answers"),
     "control": ("engine", "cancel", "retry", "import"),

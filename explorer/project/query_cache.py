@@ -50,6 +50,11 @@ class QueryCache:
             answer.task = asyncio.get_running_loop().create_task(self._fetch(answer, name, params))
         return answer.rows
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is on its way."""
+        return any(answer.task is not None for answer in self._known.values())
+
     def expire(self) -> None:
         """Everything may have changed: answers still serve, and are asked for again when they are next wanted."""
         self._generation += 1

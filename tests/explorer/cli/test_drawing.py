@@ -60,3 +60,22 @@ def test_what_is_no_page_is_one_line(told, arguments, said):
     answer = call(told, "page", *arguments, check=2)
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_a_screenshot_shows_the_screen_after_the_keys(told, tmp_path):
+    target = tmp_path / "screen.svg"
+    said = call(told, "screenshot", "-o", target, "--size", "120x40", "--keys", "z").stderr
+    assert said == f"{target}: 120 columns, 40 rows\n"
+    drawn = target.read_text().replace("&#160;", " ")
+    assert "leaks 11.0 points more than natural" in drawn
+    assert "1 Runs" in drawn
+    assert "2 Capacity" not in drawn  # the list alone: it was zoomed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["-o", "x.png"], "ends in .svg"), (["-o", "x.svg", "--size", "big"], "such as 120x40"), ([], "'-o'")],
+)
+def test_what_is_no_screenshot_is_one_line(told, arguments, said):
+    answer = call(told, "screenshot", *arguments, check=2)
+    assert said in answer.stderr
