@@ -1,10 +1,11 @@
 """From the command line into the app and back out: exit codes, the crash report, how to come back."""
 
+import asyncio
 import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +72,14 @@ def open_app(wanted: Launch) -> int:
         said = "The engine goes on" if at_work else "The work waits for the next engine"
         print(f"{said}. Back in: {back}", file=sys.stderr)
     return code or 0
+
+
+def screenshot(wanted: Launch, size: tuple[int, int], keys: Sequence[str]) -> str:
+    """The app's screen in so many columns and rows as SVG, after such keys."""
+    from explorer.app.screenshot import take
+    from explorer.app.settings import AppSettings
+
+    return asyncio.run(take(wanted.project, size, AppSettings(theme=wanted.theme, ascii=wanted.ascii), keys))
 
 
 def _app(wanted: Launch) -> "ExploreApp":

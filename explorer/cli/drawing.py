@@ -1,6 +1,5 @@
 """Commands that draw results for others: figure, page, screenshot."""
 
-import asyncio
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -191,14 +190,13 @@ def screenshot(target: str, size: tuple[int, int], theme: str, keys: str, projec
     mia-explore screenshot -o story.svg --size 200x60
     mia-explore screenshot -o images.svg --keys 7,z
     """  # noqa: D301
-    from explorer.app import screenshot as picture
-    from explorer.app.settings import AppSettings
+    from explorer.app import launch
 
     require(Path(target).suffix == ".svg", "-o", target, "a name that ends in .svg")
     with results(project):
         pass  # refuses a folder without results
     pressed = [key for key in keys.split(",") if key]
-    drawn = asyncio.run(picture.take(project, size, AppSettings(theme=theme), pressed))
+    drawn = launch.screenshot(launch.Launch(project=project, theme=theme), size, pressed)
     Path(target).write_text(drawn, encoding="utf-8")
     click.echo(f"{printable(target)}: {size[0]} columns, {size[1]} rows", err=True)
 
