@@ -122,11 +122,21 @@ SELECT h.run_id, h.step, h.epoch, h.metric, h.value, r.state
 FROM history h LEFT JOIN runs r ON r.run_id = h.run_id
 {where}"""
 
-SEEDS_HISTORY = """
-SELECT h.metric, h.step, avg(h.value) AS mean, min(h.value) AS low, max(h.value) AS high, count(*) AS n_runs
-FROM history h
-{where}
-GROUP BY h.metric, h.step"""
+STEPS = 256
+SEEDS_HISTORY = f"""
+WITH folded AS (
+    SELECT h.metric, h.step, avg(h.value) AS mean, min(h.value) AS low, max(h.value) AS high, count(*) AS n_runs
+    FROM history h
+    {{where}}
+    GROUP BY h.metric, h.step
+), placed AS (
+    SELECT *, {STEPS} * (row_number() OVER (PARTITION BY metric ORDER BY step) - 1)
+        // greatest({STEPS}, count(*) OVER (PARTITION BY metric)) AS place
+    FROM folded
+)
+SELECT metric, max(step) AS step, avg(mean) AS mean, min(low) AS low, max(high) AS high, max(n_runs) AS n_runs
+FROM placed GROUP BY metric, place"""
+"""Each metric over the runs step by step; neighbours of more than 256 steps are put together, no peak is lost."""
 
 SCORES = """
 SELECT s.run_id, s.view, s.example, s.member, s.label, CAST(s.confidence AS DOUBLE) AS confidence, s.margin, s.correct,
