@@ -1,6 +1,5 @@
 """From the command line into the app and back out: exit codes, the crash report, how to come back."""
 
-import asyncio
 import os
 import sys
 import time
@@ -79,7 +78,7 @@ def screenshot(wanted: Launch, size: tuple[int, int], keys: Sequence[str]) -> st
     from explorer.app.screenshot import take
     from explorer.app.settings import AppSettings
 
-    return asyncio.run(take(wanted.project, size, AppSettings(theme=wanted.theme, ascii=wanted.ascii), keys))
+    return take(wanted.project, size, AppSettings(theme=wanted.theme, ascii=wanted.ascii), keys)
 
 
 def _app(wanted: Launch) -> "ExploreApp":

@@ -1,5 +1,6 @@
 """The app's screen as a picture, without a terminal: for a paper's appendix, a talk, the README."""
 
+import asyncio
 import copy
 import time
 from collections.abc import Iterable
@@ -18,11 +19,15 @@ STILL = 5
 """Looks in a row at which nothing may be on its way."""
 
 
-async def take(project: Project, size: tuple[int, int], chosen: AppSettings, keys: Iterable[str] = ()) -> str:
+def take(project: Project, size: tuple[int, int], chosen: AppSettings, keys: Iterable[str] = ()) -> str:
     """The screen in so many columns and rows as SVG, after such keys: as on the first day, only looking.
 
     What the person had chosen stays as it is.
     """
+    return asyncio.run(_taken(project, size, chosen, keys))
+
+
+async def _taken(project: Project, size: tuple[int, int], chosen: AppSettings, keys: Iterable[str]) -> str:
     app = ExploreApp(project, chosen, read_only=True)
     kept, app.choices = app.choices, Choices()
     async with app.run_test(size=size) as pilot:

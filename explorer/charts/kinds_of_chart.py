@@ -19,6 +19,21 @@ DRAW = {
     "setting": summary_curves.setting,
 }
 
+COMPANIONS = {
+    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "histogram", "histogram": "roc"},
+    **{"trade-off": "setting", "setting": "trade-off"},
+}
+"""What is drawn beside a chart, if there is room for two."""
+STORY = ("capacity", "epsilon", "roc", "histogram", "trade-off", "history")
+"""What is drawn besides, if there is room for more."""
+
+
+def further(first: str, on_chart: Sequence[Run]) -> list[str]:
+    """The kinds for charts beside the first one, those without a curve last: one place along an axis is none."""
+    wanted = [kind for kind in dict.fromkeys([COMPANIONS[first], *STORY]) if kind != first]
+    places = {axis: {getattr(run, axis) for run in on_chart} - {0.0} for axis in ("capacity", "epsilon")}
+    return sorted(wanted, key=lambda kind: len(places.get(kind, "two")) < 2)
+
 
 def drawing_of(kind: str, project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
     """The drawing of one kind for the runs on the chart."""

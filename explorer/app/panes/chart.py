@@ -13,7 +13,7 @@ from explorer.charts import axes, chart_lines
 from explorer.charts.chart import Chart as Picture
 from explorer.charts.chart import Span
 from explorer.charts.drawing import Drawing
-from explorer.charts.kinds_of_chart import drawing_of
+from explorer.charts.kinds_of_chart import drawing_of, further
 from explorer.charts.read_out import read_out, table_text
 from explorer.project import metrics
 from explorer.project.choices import Choices
@@ -21,15 +21,9 @@ from explorer.results import text
 from explorer.results.lines import Line, plain
 from explorer.results.marks import FLOOR, LIKE_GUESS
 
-COMPANIONS = {
-    **{"capacity": "epsilon", "epsilon": "capacity", "history": "roc", "roc": "histogram", "histogram": "roc"},
-    **{"trade-off": "setting", "setting": "trade-off"},
-}
 OF_ENDS = ("capacity", "epsilon", "trade-off", "setting")
 """Charts that have no point before a run has ended."""
 Panels = tuple[tuple[str, Picture], ...]
-FURTHER = ("capacity", "epsilon", "roc", "histogram")
-"""What the third and the fourth chart show of it, besides what the first two do."""
 ZOOM = 0.6
 """The share of the x axis that a step of the zoom leaves."""
 NO_POINTS = {"interval": {"roc", "histogram"}, "paper": {"history", "roc", "histogram"}}
@@ -73,9 +67,9 @@ class ChartPane(ChartChoices, Pane):
     @property
     def chosen(self) -> str:
         """The chart that a person chose; the companion's is what goes with the first one's."""
-        first = self.view.chart
-        two = (first, COMPANIONS[first])
-        return (*two, *(kind for kind in FURTHER if kind not in two))["2bcd".index(self.NUMBER[-1])]
+        if self.NUMBER == ChartPane.NUMBER:
+            return self.view.chart
+        return further(self.view.chart, self.selection.on_chart())["bcd".index(self.NUMBER[-1])]
 
     @property
     def _waits(self) -> bool:

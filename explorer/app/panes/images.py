@@ -12,7 +12,7 @@ from explorer.results.picture import Picture
 from explorer.results.run_words import short_name
 from store.rows import ExposedExample, Run
 
-LINES = 4, 10
+LINES = 4, 12
 """The fewest and the most lines that a picture has."""
 USUAL = 7
 """Lines for a row of pictures and their words, about."""
@@ -73,7 +73,8 @@ def tiles(
     """The images that there are pictures of, as many beside each other as the width holds, in rows of one height."""
     count = max(1, round(height / USUAL))
     fewest, most = LINES
-    high = max(fewest, min(most, height // count - 1))
+    whole = max((-(-one.height // 2) for one in pictures.values() if one), default=fewest)
+    high = max(fewest, min(most, max(whole, height // count - 1), height - 1))
     drawn = [(row, _pair(row, pictures, width, high, style)) for row in rows]
     found = [(_words(row), pair) for row, pair in drawn if pair]
     if not found:

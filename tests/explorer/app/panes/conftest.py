@@ -67,6 +67,13 @@ def open_chart(make_app, until, chart_answers):
 
 
 @pytest.fixture
+def two_epsilons(project_rows):
+    """The rows of the small project and a run at another epsilon."""
+    name = "digits-pgd-c1-e0.05-s0"
+    return [*project_rows, project_rows[2] | {"run_id": f"{name}-aa07", "name": name, "epsilon": 0.05, "submission": 9}]
+
+
+@pytest.fixture
 def open_runs(make_app, until):
     """A function opening an app; gives its pilot and the pane of runs."""
 

@@ -1,8 +1,8 @@
 import pytest
 
-from explorer.app.panes.chart import COMPANIONS
 from explorer.charts import chart_lines
 from explorer.charts.axes import spans
+from explorer.charts.kinds_of_chart import COMPANIONS
 from explorer.project.choices import CHARTS, SCALES
 from explorer.results.lines import line_text
 
@@ -60,8 +60,8 @@ async def test_a_roc_curve_begins_on_logarithmic_axes_and_each_chart_keeps_its_o
         assert pilot.app.choices.scales == {"capacity": "log x", "roc": "linear"}
 
 
-async def test_the_companion_draws_what_goes_with_the_chart(open_chart):
-    async with open_chart(size=(200, 60)) as (pilot, pane):
+async def test_the_companion_draws_what_goes_with_the_chart(open_chart, two_epsilons):
+    async with open_chart(two_epsilons, size=(200, 60)) as (pilot, pane):
         for kind in CHARTS:
             assert pilot.app.choices.chart == kind
             assert pane.companion.kind == COMPANIONS[kind]
@@ -238,8 +238,8 @@ async def test_another_chart_and_other_data_undo_a_zoom_that_makes_no_sense(open
 # Two charts
 
 
-async def test_matched_axes_hold_both_charts(open_chart):
-    async with open_chart(size=(200, 60)) as (pilot, pane):
+async def test_matched_axes_hold_both_charts(open_chart, two_epsilons):
+    async with open_chart(two_epsilons, size=(200, 60)) as (pilot, pane):
         await pilot.press("equals_sign")
         mine, its = pane._picture[0][0], pane.companion._picture[0][0]
         assert mine.y_range == its.y_range
@@ -258,8 +258,8 @@ async def test_matching_axes_with_a_chart_that_is_not_there_changes_nothing(open
         assert pane._picture[0][0].y_range is None
 
 
-async def test_keys_move_the_crosshair_of_the_chart_that_has_the_focus(open_chart):
-    async with open_chart(size=(200, 60)) as (pilot, pane):
+async def test_keys_move_the_crosshair_of_the_chart_that_has_the_focus(open_chart, two_epsilons):
+    async with open_chart(two_epsilons, size=(200, 60)) as (pilot, pane):
         pane.companion.focus()
         await pilot.press("l")
         assert pane.crosshair is None
