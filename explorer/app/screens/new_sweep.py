@@ -1,8 +1,8 @@
 """The New sweep form: what to run, how many runs that makes, and what they cost, before anything starts."""
 
 import asyncio
-import itertools
 import os
+import shlex
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +17,8 @@ from engine.service.client import EngineRefused, EngineUnreachable
 from engine.spec.recipes import SCALES
 from engine.spec.sweeps import Sweep, presets
 from engine.validation import SpecError
+from explorer.app.screens.confirm import Confirm
+from explorer.app.screens.save_sweep import SaveSweep
 from explorer.app.widgets.box import Box, Toned
 from explorer.app.widgets.field import Choice, Field
 from explorer.project.planning import Cost, Draft, cost, errors, plan
@@ -39,15 +41,18 @@ FIELDS = {
 }
 """Field of `Draft` -> its label, and what may stand in it."""
 OWN = "own"
+OWN_WORDS = "a sweep of one's own: everything typed stays as it is"
 PLANNED_AFTER = 0.4
 """Seconds of quiet after which a change is planned: reading the data takes a moment."""
+SAVED_SECONDS = 12.0
+"""How long it is said where a sweep was saved: one may copy it."""
 
 
 class NewSweep(ModalScreen[None]):
     """Every change is planned anew; the first enter on `start` shows what it means, the second starts it."""
 
     BINDINGS: ClassVar = [
-        Binding("escape", "dismiss", show=False),
+        Binding("escape", "leave", show=False),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
         Binding("enter", "start", show=False),
@@ -57,11 +62,15 @@ class NewSweep(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.root = os.environ.get("MIA_DATA") or "data"
+        self.presets = {name: table["description"] for name, table in presets().items()} | {OWN: OWN_WORDS}
+        """What to start from, each with what it is."""
         self.sweep: Sweep | None = None
         """What the form stands for; None while it cannot be planned or is being planned."""
         self.cost: Cost | None = None
         self.asked = False
-        """Enter was pressed once on this very sweep."""
+        """Enter was pressed on this very sweep, be it while it was being planned."""
+        self.kept: dict[str, str] = {}
+        """What stood in the fields when it was last filled in or saved."""
         self.starting = False
 
     # Drawing
@@ -71,7 +80,7 @@ class NewSweep(ModalScreen[None]):
         yield Box(
             "New sweep",
             "↑↓ tab field  ←→ space choose  enter start  f2 save as TOML  esc leave",
-            Field("from", Choice([*presets(), OWN], "demo", id="preset")),
+            Field("from", Choice(self.presets, "demo", id="preset")),
             Field("scale", Choice(SCALES, "quick", id="scale")),
             *(Field(label, Input(compact=True, id=name)) for name, (label, _) in FIELDS.items()),
             Toned(id="hint"),
@@ -94,7 +103,8 @@ class NewSweep(ModalScreen[None]):
             field.wrong = field.widget.id in wrong
             field.draw()
         here = self.focused.id if self.focused is not None else ""
-        hint = FIELDS.get(here, ("", "a packaged sweep to start from, space lists all; any field may change"))[1]
+        offered = {"preset": self.presets[self.query_one("#preset", Choice).value], "scale": "how long to train"}
+        hint = FIELDS[here][1] if here in FIELDS else offered.get(here, "")
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
         self.query_one("#hint", Toned).show([line], layout=True)
 
@@ -104,12 +114,17 @@ class NewSweep(ModalScreen[None]):
     # What is typed
 
     @property
+    def typed(self) -> dict[str, str]:
+        """What stands in the fields."""
+        return {name: self.query_one(f"#{name}", Input).value for name in FIELDS}
+
+    @property
     def draft(self) -> Draft:
         """The form as it stands."""
-        typed = {name: self.query_one(f"#{name}", Input).value for name in FIELDS}
-        preset = self.query_one("#preset", Choice).value
-        typed["defenses"] = tuple(typed["defenses"].replace(",", " ").split())
-        return Draft(preset="" if preset == OWN else preset, scale=self.query_one("#scale", Choice).value, **typed)
+        preset, typed = self.query_one("#preset", Choice).value, self.typed
+        defenses = tuple(typed.pop("defenses").replace(",", " ").split())
+        scale = self.query_one("#scale", Choice).value
+        return Draft(preset="" if preset == OWN else preset, scale=scale, defenses=defenses, **typed)
 
     @on(Choice.Changed)
     def _fill(self) -> None:
@@ -121,6 +136,7 @@ class NewSweep(ModalScreen[None]):
                 for name in FIELDS:
                     value = getattr(draft, name)
                     self.query_one(f"#{name}", Input).value = ", ".join(value) if name == "defenses" else value
+            self.kept = self.typed
         self._changed()
 
     @on(Input.Changed)
@@ -170,12 +186,13 @@ class NewSweep(ModalScreen[None]):
 
     @on(Input.Submitted)
     def action_start(self) -> None:
-        """Ask once, then start."""
-        if self.sweep is None or self.cost is None or self.starting:
+        """Ask once, then start; while the plan is being made the question waits for it."""
+        if self.starting:
             return
-        if not self.asked:
+        if self.sweep is None or self.cost is None or not self.asked:
             self.asked = True
-            self._show_cost()
+            if self.cost is not None:
+                self._show_cost()
             return
         self.starting = True
         self.run_worker(self._start(self.sweep, self.draft), group="start")
@@ -195,23 +212,32 @@ class NewSweep(ModalScreen[None]):
         self.dismiss()
 
     def action_save(self) -> None:
-        """Write the sweep as a file that `mia-explore run` reads, never over another one."""
-        draft = self.draft
+        """Ask where the sweep goes as a file that `mia-explore run` reads."""
+        draft, typed = self.draft, self.typed
         try:
             content = draft.to_toml()
         except SpecError as error:
             self._summarise(str(error), "bad", "nothing was saved")
             return
-        path = _free(draft.name)
-        try:
-            path.write_text(content, encoding="utf-8")
-        except OSError as error:
-            self._summarise(f"{path}: {error.strerror}", "bad", "nothing was saved")
+
+        def told(path: Path | None) -> None:
+            if path is not None:
+                self.kept = typed
+                words = f"saved: mia-explore run {shlex.quote(str(path))} --scale {draft.scale}"
+                self.app.notify(words, timeout=SAVED_SECONDS, markup=False)
+
+        self.app.push_screen(SaveSweep(draft.name.strip(), content), told)
+
+    def action_leave(self) -> None:
+        """Ask first where something typed would be lost."""
+        lost = [FIELDS[name][0] for name, value in self.typed.items() if value != self.kept[name]]
+        if not lost or self.starting:
+            self.dismiss()
             return
-        self._summarise(f"saved {path}", "good", f"mia-explore run {path} --scale {draft.scale}")
 
+        def leave(discards: bool | None) -> None:
+            if discards:
+                self.dismiss()
 
-def _free(name: str) -> Path:
-    """The file for a sweep in the current folder, numbered where there is such a file already."""
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for each in names if not (path := Path(f"{each}.toml").absolute()).exists())
+        words = f"What was typed is lost: {', '.join(lost)}. f2 in the form saves it as a file."
+        self.app.push_screen(Confirm("Discard the new sweep?", words, "discard it"), leave)

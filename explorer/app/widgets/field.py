@@ -1,8 +1,9 @@
 """Fields of a dialog: a label, and beside it a line to type into or one of a few values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -50,10 +51,13 @@ class Choice(Select[str], inherit_bindings=False):
         Binding("space", "show_overlay", show=False),
     ]
 
-    def __init__(self, values: Sequence[str], value: str = "", id: str | None = None) -> None:
+    def __init__(self, values: Sequence[str] | Mapping[str, str], value: str = "", id: str | None = None) -> None:
+        """`values`: what may be chosen, each perhaps with words that stand beside it."""
         self.values = list(values)
         value = value if value in self.values else self.values[0]
-        super().__init__([(own, own) for own in values], value=value, allow_blank=False, compact=True, id=id)
+        width = max(map(cell_len, values))
+        told = [f"{sized(own, width)}  {values[own]}" if isinstance(values, Mapping) else own for own in values]
+        super().__init__(zip(told, self.values, strict=True), value=value, allow_blank=False, compact=True, id=id)
 
     def offer(self, values: Sequence[str]) -> None:
         """Offer other values; the one chosen stays where it is among them."""

@@ -6,7 +6,9 @@ from waiting import until
 
 from engine.service.protocol import Runs
 from engine.spec.sweeps import read
+from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.new_sweep import FIELDS, NewSweep
+from explorer.app.screens.save_sweep import SaveSweep
 from explorer.app.widgets.field import Choice
 from explorer.project.planning import Draft, plan
 
@@ -108,16 +110,86 @@ async def test_esc_leaves_without_a_trace(form, tmp_path):
         assert not list(tmp_path.glob("*.toml"))
 
 
-async def test_the_saved_file_gives_the_same_runs_and_overwrites_nothing(form, tmp_path):
+async def test_the_saved_file_goes_where_it_is_wanted_and_gives_the_same_runs(form, tmp_path):
     async with form.run_test(size=(80, 24)) as pilot:
         screen = await opened(form, pilot)
-        await pilot.press("f2", "f2")
-        names = sorted(path.name for path in tmp_path.glob("*.toml"))
-        assert names == ["demo-2.toml", "demo.toml"]
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(form.screen, SaveSweep))
+        line = form.screen.query_one(Input)
+        assert line.value == str(tmp_path / "demo.toml")
+        line.value = str(tmp_path / "mine")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.is_current)
+        (notice,) = form._notifications
+        assert notice.message == f"saved: mia-explore run {tmp_path / 'mine.toml'} --scale quick"
         from engine.spec import sweeps
 
-        saved = sweeps.plan(read(str(tmp_path / "demo.toml")), "quick", [], ".")
+        saved = sweeps.plan(read(str(tmp_path / "mine.toml")), "quick", [], ".")
         assert [run.run_id for run in saved.experiments] == [run.run_id for run in plan(screen.draft).experiments]
+
+
+async def test_no_file_is_overwritten_and_what_was_typed_stays(form, tmp_path):
+    (tmp_path / "demo.toml").write_text("mine")
+    async with form.run_test(size=(80, 24)) as pilot:
+        await opened(form, pilot)
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(form.screen, SaveSweep))
+        line = form.screen.query_one(Input)
+        assert line.value == str(tmp_path / "demo-2.toml")
+        for path in ("demo.toml", "none/demo.toml", ""):
+            line.value = path
+            await pilot.press("enter")
+            await until(pilot, lambda: said(form.screen, "trouble").startswith("Not saved: "))
+            assert line.value == path
+            line.value = "other"
+            await until(pilot, lambda: not said(form.screen, "trouble"))
+    assert (tmp_path / "demo.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.glob("*.toml")] == ["demo.toml"]
+
+
+async def test_esc_asks_where_something_typed_would_be_lost(form, screen_text):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        screen.query_one("#seed", Input).value = "0-4"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(form.screen, Confirm))
+        assert any("What was typed is lost: seeds." in line for line in screen_text(form))
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.is_current)
+        assert screen.query_one("#seed", Input).value == "0-4"
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: form.screen is form.screen_stack[0])
+
+
+async def test_what_is_saved_is_not_lost(form, tmp_path):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        screen.query_one("#seed", Input).value = "0-4"
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(form.screen, SaveSweep))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.is_current)
+        assert (tmp_path / "demo.toml").exists()
+        await pilot.press("escape")
+        await until(pilot, lambda: form.screen is form.screen_stack[0])
+
+
+async def test_enter_while_a_plan_is_made_asks_once_it_is_there(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        screen.query_one("#seed", Input).value = "0"
+        await until(pilot, lambda: screen.cost is None)
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "Enter again starts 12 runs" in said(screen, "summary"))
+        assert not form.project.told
+
+
+async def test_presets_are_listed_with_what_they_are(form, screen_text):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        assert "Handwritten digits (embedded), natural and PGD" in said(screen, "hint")
+        await pilot.press("space")
+        await until(pilot, lambda: any("figure3" in line and "CIFAR-10, infer" in line for line in screen_text(form)))
 
 
 async def test_every_field_is_reached_by_the_arrow_keys(form):
