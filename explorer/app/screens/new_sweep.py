@@ -127,16 +127,17 @@ class NewSweep(ModalScreen[None]):
         return Draft(preset="" if preset == OWN else preset, scale=scale, defenses=defenses, **typed)
 
     @on(Choice.Changed)
-    def _fill(self) -> None:
-        """Fill the fields from the preset; a sweep of one's own keeps what stands there."""
+    def _fill(self, event: Choice.Changed | None = None) -> None:
+        """Fill the fields from the preset; what was typed stays at another scale, and in a sweep of one's own."""
+        stays = event is not None and event.select.id == "scale"
         preset, scale = self.query_one("#preset", Choice).value, self.query_one("#scale", Choice).value
         if preset != OWN:
-            draft = Draft.from_preset(preset, scale, self.root)
+            draft, before = Draft.from_preset(preset, scale, self.root), self.kept
+            self.kept = {name: getattr(draft, name) for name in FIELDS} | {"defenses": ", ".join(draft.defenses)}
             with self.prevent(Input.Changed):
-                for name in FIELDS:
-                    value = getattr(draft, name)
-                    self.query_one(f"#{name}", Input).value = ", ".join(value) if name == "defenses" else value
-            self.kept = self.typed
+                for name, value in self.kept.items():
+                    line = self.query_one(f"#{name}", Input)
+                    line.value = line.value if stays and line.value != before.get(name, "") else value
         self._changed()
 
     @on(Input.Changed)

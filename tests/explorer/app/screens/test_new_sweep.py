@@ -161,6 +161,21 @@ async def test_esc_asks_where_something_typed_would_be_lost(form, screen_text):
         await until(pilot, lambda: form.screen is form.screen_stack[0])
 
 
+async def test_another_scale_keeps_what_was_typed_and_another_preset_does_not(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        preset = screen.query_one("#preset", Choice)
+        preset.value = "fashion-mnist"
+        await until(pilot, lambda: screen.typed["train_fraction"] == "0.02")
+        screen.query_one("#epsilon", Input).value = "0.07"
+        screen.query_one("#scale", Choice).value = "paper"
+        await until(pilot, lambda: not screen.typed["train_fraction"])
+        assert screen.typed["epsilon"] == "0.07"
+        preset.value = "table8"
+        await until(pilot, lambda: screen.typed["dataset"] == "yale")
+        assert screen.typed["epsilon"] == "8/255"
+
+
 async def test_what_is_saved_is_not_lost(form, tmp_path):
     async with form.run_test(size=(80, 24)) as pilot:
         screen = await opened(form, pilot)
