@@ -28,7 +28,7 @@ from explorer.project.selection import Selection
 
 STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/check", "screens/new_sweep")
 """Files of styles, each beside what it styles."""
-ALERT_SECONDS = 60.0
+ALERT_SECONDS = 20.0
 """How long an alert stays on the screen; the log keeps it."""
 SEVERITIES = {"info": "information", "warn": "warning", "error": "error"}
 """Level of the log -> what Textual calls it."""
