@@ -154,14 +154,16 @@ class LeakageFinding:
         who = row.defense + (f" eps {text.epsilon(row.epsilon)}" if row.epsilon else "")
         at, more = f"{row.capacity:g}", self._elsewhere(row)
         interval = f"95 % {ends[0]} to {ends[1]}" if ends else "no interval"
-        among = f", clearest of {len(self.every)}" if len(self.every) > 1 else ""
+        count = len(self.every)
+        among = f", clearest of {count}" if count > 1 and one.sign else ""
+        none_is = f"none of {count} told apart; " if count > 1 and not one.sign else ""
         measure, by = one.measure, f"best attack {row.attack}"
         long = f"{who} leaks {size} points {word} than {than} at capacity {at}{more} ({interval}): "
         name = measure.short if row.attack == HEADLINE else f"{measure.short} {row.attack}"
         brief = f"{row.defense} {text.epsilon(row.epsilon)}" if row.epsilon else row.defense
         brackets = f" [{ends[0]}, {ends[1]}]" if ends else ""
         beside = "over" if word == "more" else "under"
-        return [
+        forms = [
             f"{long}{measure.words}, {by} on {row.view} answers{among}",
             f"{long}{measure.words}, {by}{among}",
             f"{long}{name}{among}",
@@ -171,6 +173,7 @@ class LeakageFinding:
             f"{brief} leaks {size}{brackets} {word} than {than}: {measure.short}{among}",
             f"{brief}: {size}{brackets} {word}, {measure.short}{among}",
         ]
+        return [none_is + form for form in forms]
 
     def _elsewhere(self, row: SeedsFact) -> str:
         """What else tells the setting from the others that there are."""

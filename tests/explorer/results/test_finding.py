@@ -86,6 +86,14 @@ def test_the_clearest_of_several_is_told_with_their_number():
     assert [str(cells[2].text) for cells in found.table().rows] == ["4", "4", "2"]
 
 
+def test_where_no_difference_is_told_apart_the_line_begins_so():
+    rows = [row(mean=0.56, half=0.1), row(mean=0.57, half=0.1, epsilon=0.2), row("natural", 0.55, half=0.1)]
+    found = finding(rows)
+    assert found.line().startswith("none of 2 told apart; pgd 0.2 c4: 2.0≈ [")
+    assert "clearest" not in found.line(200)
+    assert "none of" not in finding([rows[0], rows[2]]).line()
+
+
 def test_attacks_with_references_go_before_a_threshold_and_are_compared_target_by_target():
     targets = [0.05, 0.15, 0.25]
     rows = [row(mean=0.9), row("natural", 0.5)]
