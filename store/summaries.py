@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from store.rows import PLAIN_VIEWS, SPLITS, ViewKey
+from store.rows import SPLITS, ViewKey
 
 FEWEST_SEEDS = 3
 """Seeds from which an interval over them counts: with two, Student's factor of 12.7 lets anything be inside."""
@@ -168,7 +168,7 @@ class ViewsRow(NamedTuple):
 
 def collapsed(accuracies: Mapping[ViewKey, float]) -> bool:
     """Whether a model gives one class to every image, by its accuracies: most are wrong, and no attack changes any."""
-    benign, attacked = ([accuracies.get((view, split)) for split in SPLITS] for view in PLAIN_VIEWS)
+    benign, attacked = ([accuracies.get((view, split)) for split in SPLITS] for view in ("benign", "adversarial"))
     return benign == attacked and benign[0] is not None and benign[0] < 0.5
 
 

@@ -129,12 +129,12 @@ async def test_without_stored_numbers_the_choice_stays(open_chart):
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (160, 44), (200, 60)])
-async def test_no_title_is_cut_however_long_its_names_are(open_chart, size, fact):
+async def test_no_title_is_cut_however_long_its_names_are(open_chart, two_epsilons, size, fact):
     def stored(view=None, attack=None, metric=None, threshold_rule=None, **_):
         told = {"view": view or "benign", "attack": attack or "gap", "metric": metric or "auc"}
         return [fact(0.6, **told, epsilon=e, threshold_rule=threshold_rule or "none") for e in (0.05, 0.1)]
 
-    async with open_chart(size=size, given={"capacity": stored}) as (pilot, pane):
+    async with open_chart(two_epsilons, size=size, given={"capacity": stored}) as (pilot, pane):
         view = pilot.app.choices
         view.rule = "heldout"
         for chosen in itertools.product(tuple(registry.ATTACKS), VIEWS, ("inference_accuracy", "advantage", "auc")):
