@@ -16,17 +16,20 @@ class FindingLine(Toned):
 
     def __init__(self) -> None:
         super().__init__(id="finding")
-        self._asked: list[SeedsFact] | None = None
+        self._asked: tuple[list[SeedsFact] | None, ...] = (None, None)
+        """The rows of the runs that are seen, and of all, among which natural twins are looked up."""
         self.found: finding.LeakageFinding | None = None
         """What the runs that are seen say, once they are asked."""
 
     def look_up(self) -> None:
         """Bring the finding up to date; the old one stays while the answer is on its way."""
         project, seen = self.app.project, [run.run_id for run in self.app.selection.visible()]
-        chosen = {} if len(seen) == len(project.runs) else {"run_id": sorted(seen)}
-        rows = project.rows(finding.QUERY, **finding.ASKED, **chosen) if seen else []
-        if rows is not None and rows is not self._asked:
-            self._asked, self.found = rows, finding.finding(rows)
+        every = rows = project.rows(finding.QUERY, **finding.ASKED) if seen else []
+        if 0 < len(seen) < len(project.runs):
+            rows = project.rows(finding.QUERY, **finding.ASKED, run_id=sorted(seen))
+        asked = (rows, every)
+        if None not in asked and any(new is not old for new, old in zip(asked, self._asked, strict=True)):
+            self._asked, self.found = asked, finding.finding(rows, every)
 
     def draw(self) -> None:
         """Bring the line up to date."""
@@ -36,7 +39,7 @@ class FindingLine(Toned):
 
     def _line(self, width: int) -> Line:
         if (found := self.found) is None:
-            if self._asked is None:
+            if None in self._asked:
                 return ((" reading …", "dim"),)
             (said, *_) = wrapped("What robust training costs in privacy is said here once runs are done.", width, "dim")
             return ((" ", ""), *said)

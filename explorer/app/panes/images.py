@@ -33,8 +33,8 @@ class ImagesPane(Pane):
         super().__init__()
         self.pictures: dict[str, Pictures] = {}
         """The pictures in the folder of the run under the cursor, by the run's id, once they are read."""
-        self.reading = False
-        """Whether they are being read."""
+        self.reading = ""
+        """The id of the run whose pictures are being read."""
 
     def page(self, width: int, height: int) -> Page:
         """The pictures, or why there are none."""
@@ -43,8 +43,8 @@ class ImagesPane(Pane):
             return Page(wrapped("No run under the cursor.", width - 1, "dim", first=" ", hang=1))
         title = short_name(run, self.project.datasets)
         rows = self.project.rows("exposed", run_id=run.run_id, limit=COUNT) if run.state == "done" else []
-        self.reading = bool(rows) and run.run_id not in self.pictures
-        if self.reading:
+        if rows and run.run_id not in (*self.pictures, self.reading):
+            self.reading = run.run_id
             self.run_worker(self._read(run), group="pictures", exclusive=True)
         if words := self._why_none(run, rows):
             return Page(wrapped(words, width - 1, "dim", first=" ", hang=1), title=title)
@@ -55,7 +55,7 @@ class ImagesPane(Pane):
     def _why_none(self, run: Run, rows: Sequence[ExposedExample] | None) -> str:
         if run.state != "done":
             return f"The images that {run.name} exposes most are known when it is done."
-        if rows is None or self.reading:
+        if rows is None or (rows and run.run_id not in self.pictures):
             return "reading …"
         if why := exposed_table.why_none(rows, run.state):
             return f"{why[0].upper()}{why[1:]}."
@@ -63,7 +63,7 @@ class ImagesPane(Pane):
 
     async def _read(self, run: Run) -> None:
         folder = self.project.paths.run_folder(run.run_id) / run_folder.EXPOSED
-        self.pictures = {run.run_id: await asyncio.to_thread(run_folder.read_pictures, folder)}
+        self.pictures, self.reading = {run.run_id: await asyncio.to_thread(run_folder.read_pictures, folder)}, ""
         self.draw()
 
 

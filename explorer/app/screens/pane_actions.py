@@ -50,7 +50,9 @@ class PaneActions:
             choices.side = "2"
         elif number in choices.added:
             choices.added = [other for other in choices.added if other != number]
-        elif number not in KEPT:
+        elif number in KEPT:
+            return body.pane(number)
+        else:
             choices.hidden = [*choices.hidden, number]
         standing = body.regions(body.size)
         return body.pane("1" if "1" in standing else "2")

@@ -49,3 +49,14 @@ async def test_the_panes_speak_of_the_finding_until_somebody_chooses_a_run(told,
         told.project.touch()
         told.screen.pulse()
         assert told.choices.current != chosen
+
+
+async def test_a_filter_leaves_the_natural_twin_to_be_held_against(make_app, until, screen_text):
+    def asked(run_id=None, **_):
+        robust = [by_seed("pgd", 0.1, 0.6)]
+        return robust if run_id else [*robust, by_seed("natural", 0.0, 0.53)]
+
+    app = make_app(answers={QUERY: asked}, link="engine")
+    app.choices.filter = "pgd"
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "leaks 7.0 points more than natural" in screen_text(app)[2])
