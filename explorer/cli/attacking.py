@@ -3,12 +3,10 @@
 import click
 
 from engine.service import protocol
-from engine.service.client import SyncClient
-from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.spec import sweeps
 from explorer.cli import completion, options
-from explorer.cli.watching import INTERRUPTED, come_back, wait
+from explorer.cli.watching import INTERRUPTED, come_back, engine_at_work, wait
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import inferred, request_like
 from explorer.results import attack_table
@@ -20,8 +18,8 @@ from explorer.results.rendering import plain as plain_table
 @click.option("--attacks", default=None, help="Which, with commas between them; else all there are.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting of [inference]: splits=50.")
 @options.project
-@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
-@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+@options.detach
+@options.plain
 def attack(
     runs: tuple[str, ...], attacks: str | None, overrides: tuple[str, ...], project: Project, detach: bool, plain: bool
 ) -> int:
@@ -37,9 +35,7 @@ def attack(
         found = [find_run(asked, name) for name in runs]
     wanted = [inferred(run, () if attacks is None else attacks.split(","), table.get("inference", {})) for run in found]
     requests = [request_like(experiment, run) for experiment, run in zip(wanted, found, strict=True)]
-    ensure_engine(project)
-    with SyncClient(project) as client:
-        client.call(protocol.Subscribe())
+    with engine_at_work(project) as client:
         queued = {
             run_id
             for run, request in zip(found, requests, strict=True)
@@ -59,6 +55,3 @@ def attack(
                 click.echo(f"{experiment.run_id}\n")
                 click.echo(plain_table(attack_table.table(found_by), options.width()))
     return code
-
-
-COMMANDS = (attack,)

@@ -25,11 +25,6 @@ from explorer.results.rendering import plain
 from store.errors import StoreError
 from store.rows import BETWEEN_WARNINGS, LeakageFact
 
-COLUMNS = (
-    *("run_id", "dataset", "network", "capacity", "defense", "epsilon", "seed", "attack", "view", "class_label"),
-    *("threshold_rule", "metric", "value", "ci_low", "ci_high", "n_member", "n_nonmember", "leaks", "warnings"),
-)
-"""As `export leakage` has them."""
 STRATEGIES_TITLE = "Class by class: the strategies of the paper's Table 7, held-out inference accuracy in percent"
 STRATEGIES_WORDS = (
     "conf: a threshold on the confidence; model: an inference network that reads the whole answer; B, A, T, V: benign, "
@@ -185,7 +180,7 @@ def missing(views: Sequence[str]) -> Iterator[str]:
 
 def write_csv(facts: Sequence[LeakageFact], name: str, stream: TextIO) -> None:
     """Every number, with the columns and the spelling of `export leakage`; the file's name stands for a run's."""
-    writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(stream, LeakageFact._fields, lineterminator="\n")
     writer.writeheader()
     for fact in facts:
         row = fact._asdict() | {"warnings": BETWEEN_WARNINGS.join(fact.warnings), "run_id": name}
@@ -225,6 +220,3 @@ def answers(run: str, folder: Path, project: Project) -> None:
         shutil.copyfile(project.run_folder(run_id) / ANSWERS, copy)
         copy.chmod(0o600)  # as all that tells who was in a training set
     click.echo(f"{printable(str(folder))}: answers of {len(kept)} of {len(runs)} runs", err=True)
-
-
-COMMANDS = (audit, answers)

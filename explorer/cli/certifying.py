@@ -4,11 +4,9 @@ import click
 
 from engine.registry import CERTIFICATIONS
 from engine.service import protocol
-from engine.service.client import SyncClient
-from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from explorer.cli import completion, options
-from explorer.cli.watching import come_back, wait
+from explorer.cli.watching import come_back, engine_at_work, wait
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.submitting import TIGHTER, certified, request_like, trained_anew
 from explorer.results import over_seeds
@@ -24,8 +22,8 @@ from explorer.results import over_seeds
     help="How the model's answers are bounded, the cheapest first; none is looser than ibp.",
 )
 @options.project
-@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
-@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+@options.detach
+@options.plain
 def certify(name: str, method: str, project: Project, detach: bool, plain: bool) -> int:
     """Certify a run by another method: a run of its own beside it, which takes over its weights where they are kept.
 
@@ -37,9 +35,7 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
     other = certified(run.spec, method)
     command = protocol.Submit(sweep=run.sweep or run.name, runs=[request_like(other, run)])
     missing = trained_anew(project, run)
-    ensure_engine(project)
-    with SyncClient(project) as client:
-        client.call(protocol.Subscribe())
+    with engine_at_work(project) as client:
         queued = client.call(command).run_ids
         known = "" if queued else ", known already"
         click.echo(f"{other.run_id}: {run.run_id} certified by {method}{known}", err=True)
@@ -53,6 +49,3 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
             rows = ResultSource(client.call).query("views", run_id=[run.run_id, other.run_id])
             click.echo(f"\n{over_seeds.TABLES['views'].as_text(rows, options.width())}")
     return code
-
-
-COMMANDS = (certify,)

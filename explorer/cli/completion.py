@@ -21,28 +21,18 @@ def presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return _beginning(sweeps.presets(), incomplete) or [CompletionItem(incomplete, type="file")]
 
 
-def of_runs(*names: Callable[[Run], str | None], words: Iterable[str] = ()) -> Complete:
-    """What these say of the project's runs, and other words."""
+def of_runs(*columns: str, words: Iterable[str] = ()) -> Complete:
+    """What the project's runs have in these columns, and other words."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
-        found = {name(run) for run in _runs(ctx) for name in names}
+        found = {getattr(run, name) for run in _runs(ctx) for name in columns}
         return _beginning([*words, *sorted(filter(None, found))], incomplete)
 
     return complete
 
 
-def run_id(run: Run) -> str:
-    """The run's id."""
-    return run.run_id
-
-
-def sweep(run: Run) -> str | None:
-    """The first sweep that asked for it."""
-    return run.sweep
-
-
-runs = of_runs(run_id)
-sweeps_run = of_runs(sweep)
+runs = of_runs("run_id")
+sweeps_run = of_runs("sweep")
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -131,6 +131,3 @@ def import_(path: Path, project: Project) -> int:
         said = f"{len(answer.unreadable)} lines left out ({lines}): torn, not an event, or of a run that no line begins"
         click.echo(f"warning: {printable(str(path))}: {said}", err=True)
     return 0
-
-
-COMMANDS = (engine, cancel, retry, import_)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -162,28 +162,13 @@ def _places(chart: Chart) -> int:
     return len({x for series in chart.series for x in series.x})
 
 
-class TerminalSize(click.ParamType):
-    """Columns and rows as `120x40`."""
-
-    name = "COLUMNSxROWS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Both numbers."""
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d{2,3})x(\d{2,3})", value)
-        if found is None:
-            self.fail(f"{printable(value)!r} is not allowed; allowed: COLUMNSxROWS such as 120x40", param, ctx)
-        return int(found[1]), int(found[2])
-
-
 @click.command()
 @click.option("-o", "target", metavar="FILE", required=True, help="Ends in .svg.")
-@click.option("--size", type=TerminalSize(), default=(120, 40), show_default="120x40", help="Of the terminal.")
+@click.option("--size", metavar="COLUMNSxROWS", default="120x40", show_default=True, help="Of the terminal.")
 @click.option("--theme", type=click.Choice(("dark", "light", "mono")), default="dark", show_default=True)
 @click.option("--keys", default="", metavar="KEYS", help="Pressed first, by Textual's names: 2,right_square_bracket")
 @options.project
-def screenshot(target: str, size: tuple[int, int], theme: str, keys: str, project: Project) -> None:
+def screenshot(target: str, size: str, theme: str, keys: str, project: Project) -> None:
     """Draw the app's screen as SVG, as somebody sees it who opens the project for the first time.
 
     \b
@@ -193,12 +178,12 @@ def screenshot(target: str, size: tuple[int, int], theme: str, keys: str, projec
     from explorer.app import launch
 
     require(Path(target).suffix == ".svg", "-o", target, "a name that ends in .svg")
+    sides = re.fullmatch(r"(\d{2,3})x(\d{2,3})", size)
+    require(sides is not None, "--size", size, "COLUMNSxROWS such as 120x40")
+    columns, rows = map(int, sides.groups())
     with results(project):
         pass  # refuses a folder without results
     pressed = [key for key in keys.split(",") if key]
-    drawn = launch.screenshot(launch.Launch(project=project, theme=theme), size, pressed)
+    drawn = launch.screenshot(launch.Launch(project=project, theme=theme), (columns, rows), pressed)
     Path(target).write_text(drawn, encoding="utf-8")
-    click.echo(f"{printable(target)}: {size[0]} columns, {size[1]} rows", err=True)
-
-
-COMMANDS = (figure, page, screenshot)
+    click.echo(f"{printable(target)}: {columns} columns, {rows} rows", err=True)

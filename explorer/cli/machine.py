@@ -73,6 +73,3 @@ def locate(project: Project, data_root: Path) -> None:
         click.echo(f"{'socket':9s} {socket_of(project)}")
     except EngineUnreachable:
         click.echo(f"{'socket':9s} no engine runs")
-
-
-COMMANDS = (check, locate)

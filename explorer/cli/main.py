@@ -52,8 +52,8 @@ class CommandGroup(click.Group):
         """The command, None if there is none of that name."""
         for module, names in MODULES.items():
             if cmd_name in names:
-                found = import_module(f"explorer.cli.{module}").COMMANDS
-                return next(command for command in found if command.name == cmd_name)
+                there = vars(import_module(f"explorer.cli.{module}")).values()
+                return next(own for own in there if isinstance(own, click.Command) and own.name == cmd_name)
         return None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

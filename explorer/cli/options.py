@@ -64,6 +64,8 @@ scale: Decorator = click.option(
     show_default=True,
     help="quick: small enough for two CPU cores; paper: the paper's own settings, for GPUs.",
 )
+detach: Decorator = click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
+plain: Decorator = click.option("--plain", is_flag=True, help="Lines instead of a live display.")
 
 
 def width() -> int | None:

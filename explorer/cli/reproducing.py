@@ -7,16 +7,12 @@ from pathlib import Path
 
 import click
 
-from engine.service import protocol
-from engine.service.client import SyncClient
-from engine.service.launch import ensure_engine
 from engine.service.project import Project
-from engine.service.settings import EngineSettings
 from engine.spec import sweeps
 from engine.text import printable
 from engine.validation import SpecError, require_known
 from explorer.cli import completion, options
-from explorer.cli.watching import INTERRUPTED, wait
+from explorer.cli.watching import INTERRUPTED, engine_at_work, wait
 from explorer.project.result_source import results
 from explorer.project.submitting import data_folder, place_here, submission
 from explorer.reproduction import claims, page, settings, verdicts
@@ -84,9 +80,7 @@ def _run(names: Sequence[str], scale: str, overrides: Sequence[str], project: Pr
     """Queue the runs of all presets together, so that no core idles while one preset ends; wait; the exit code."""
     planned = [sweeps.plan(sweeps.read(name), scale, overrides, data_root) for name in names]
     place = place_here(data_root)
-    ensure_engine(project, EngineSettings())
-    with SyncClient(project) as client:
-        client.call(protocol.Subscribe())
+    with engine_at_work(project) as client:
         fresh = [run_id for sweep in planned for run_id in client.call(submission(sweep, place)).run_ids]
         every = {experiment.run_id: experiment for sweep in planned for experiment in sweep.experiments}
         count = f"{len(every)} runs, {len(fresh)} of them new"
@@ -114,6 +108,3 @@ def _tell(name: str, own: list[settings.Setting], descriptions: dict[str, str], 
     (folder / f"{name}.md").write_text(alone, encoding="utf-8")
     (folder / f"{name}.csv").write_text(page.rows(name, own), encoding="utf-8")
     click.echo(f"  files: {printable(str(folder / name))}.md, .csv")
-
-
-COMMANDS = (reproduce,)

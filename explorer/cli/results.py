@@ -18,15 +18,7 @@ from explorer.cli import completion, options
 from explorer.project.found import found
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.run_tracking import unfinished_attacks
-from explorer.results import (
-    accuracy_table,
-    attack_table,
-    exposed_table,
-    marks,
-    over_seeds,
-    run_table,
-    text,
-)
+from explorer.results import accuracy_table, attack_table, exposed_table, marks, over_seeds, run_table, text
 from explorer.results.finding import LeakageFinding
 from explorer.results.rendering import markdown as markdown_table
 from explorer.results.rendering import plain
@@ -67,14 +59,9 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
 @click.argument(
     "what",
     metavar="RUN|TABLE|finding",
-    shell_complete=completion.of_runs(completion.run_id, words=(FINDING, *over_seeds.TABLES)),
+    shell_complete=completion.of_runs("run_id", words=(FINDING, *over_seeds.TABLES)),
 )
-@click.argument(
-    "of",
-    metavar="[RUN|SWEEP]",
-    required=False,
-    shell_complete=completion.of_runs(completion.sweep, completion.run_id),
-)
+@click.argument("of", metavar="[RUN|SWEEP]", required=False, shell_complete=completion.of_runs("sweep", "run_id"))
 @click.option("--markdown", is_flag=True, help="The finding as Markdown, for a lab book.")
 @options.project
 def show(what: str, of: str | None, markdown: bool, project: Project) -> None:
@@ -213,6 +200,3 @@ def export(
                 click.echo(f"{printable(str(path))}: {rows} rows of {table}", err=True)
     if table in marks.OF_LEAKAGE:
         click.echo(marks.FLOOR, err=True)
-
-
-COMMANDS = (ls, show, scores, export)

@@ -9,13 +9,12 @@ import click
 from engine.registry import DATASETS
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
-from engine.service.launch import ensure_engine
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec import sweeps
 from engine.text import printable
 from explorer.cli import completion, options
-from explorer.cli.watching import INTERRUPTED, come_back, wait
+from explorer.cli.watching import INTERRUPTED, come_back, engine_at_work, wait
 from explorer.project.planning import Cost, cost
 from explorer.project.result_source import ResultSource, results
 from explorer.project.submitting import data_folder, place_here, submission
@@ -43,8 +42,8 @@ EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "le
     "--threads", default=1, show_default=True, help="CPU threads of each job, if this call starts the engine."
 )
 @click.option("--priority", default=0, show_default=True, help="Runs of higher priority start first.")
-@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
-@click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+@options.detach
+@options.plain
 def run(
     source: str,
     scale: str,
@@ -72,9 +71,7 @@ def run(
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
     asked = submission(sweep, place_here(root, device), priority)  # refused before an engine is started
-    ensure_engine(project, EngineSettings(threads=threads))
-    with SyncClient(project) as client:
-        client.call(protocol.Subscribe())
+    with engine_at_work(project, EngineSettings(threads=threads)) as client:
         fresh = client.call(asked).run_ids
         names = [experiment.run_id for experiment in sweep.experiments]
         click.echo(
@@ -92,7 +89,7 @@ def run(
 
 @click.command()
 @options.project
-@click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
+@options.detach
 @click.option("--plain", is_flag=True, help="Lines and tables instead of the app.")
 @click.pass_context
 def demo(context: click.Context, project: Project, detach: bool, plain: bool) -> int:
@@ -130,9 +127,6 @@ def _time(price: Cost) -> str:
     if price.runs == price.known:
         return "done"
     return f"{'> ' * bool(price.untimed)}{text.duration(price.seconds)}" if price.timed else "unknown"
-
-
-COMMANDS = (demo, run, presets)
 
 
 def _finished(project: Project) -> list[Run]:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,7 +15,9 @@ from engine.printing import within
 from engine.run_states import FAILED, FINISHED, RETRIED
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
+from engine.service.launch import ensure_engine
 from engine.service.project import Project
+from engine.service.settings import EngineSettings
 from engine.spec.experiment import Experiment
 from engine.text import printable
 from explorer.project.planning.cost import kind_of
@@ -25,6 +28,15 @@ PLAIN_SECONDS = 5.0
 """A plain progress report at most this often, apart from the ends of runs."""
 INTERRUPTED = 130
 """The exit code after Control-C, which leaves the engine at work."""
+
+
+@contextmanager
+def engine_at_work(project: Project, settings: EngineSettings | None = None) -> Iterator[SyncClient]:
+    """A client that hears all news of the project's engine, which is started, with these settings, where none runs."""
+    ensure_engine(project, settings)
+    with SyncClient(project) as client:
+        client.call(protocol.Subscribe())
+        yield client
 
 
 def wait(client: SyncClient, project: Project, experiments: Sequence[Experiment], plain: bool) -> int:

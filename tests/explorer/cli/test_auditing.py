@@ -17,11 +17,11 @@ from waiting import patience
 from engine.inference.facts import Fact
 from explorer.cli import audit_process, auditing
 from explorer.cli.audit_process import Audited, announced, finding
-from explorer.cli.auditing import COLUMNS
 from explorer.results import marks
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.class_rows import PAPERS
 from store.export import export
+from store.rows import LeakageFact
 from store.store import Store
 
 MIA = Path(sys.executable).with_name("mia-explore")
@@ -111,7 +111,7 @@ def test_what_the_file_lacks_is_named_with_the_strategies_that_are_lost():
 def test_the_csv_has_the_columns_of_the_export(tmp_path):
     with Store(tmp_path / "db") as store:
         export(store, "leakage", "csv", tmp_path / "leakage.csv")
-    assert (tmp_path / "leakage.csv").read_text() == ",".join(COLUMNS) + "\n"
+    assert (tmp_path / "leakage.csv").read_text() == ",".join(LeakageFact._fields) + "\n"
 
 
 def test_the_csv_spells_as_the_export_does():
@@ -120,7 +120,7 @@ def test_the_csv_spells_as_the_export_does():
     rows[1] = rows[1]._replace(value=0.1 + 0.2, ci_low=None, warnings=("doubtful", "odd"))
     auditing.write_csv(rows, "mine", stream)
     first, second = csv.DictReader(io.StringIO(stream.getvalue()))
-    assert list(first) == list(COLUMNS)
+    assert list(first) == list(LeakageFact._fields)
     assert (first["run_id"], first["class_label"], first["leaks"], first["epsilon"]) == ("mine", "", "true", "")
     assert (second["class_label"], second["leaks"], second["ci_low"]) == ("3", "", "")
     assert (first["warnings"], second["warnings"]) == ("", "doubtful | odd")

@@ -17,9 +17,9 @@ from engine.registry import attacks_on
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
 from engine.service.project import Project
-from explorer.cli.auditing import COLUMNS
 from explorer.results.marks import FLOOR
 from store.queries import TABLES
+from store.rows import LeakageFact
 
 MIA = Path(sys.executable).with_name("mia-explore")
 TINY = 'dataset = "digits"\n[data]\ntrain_fraction = 0.2\ntest_fraction = 0.1\n[recipe]\nsteps = 30\nattack_steps = 2\n'
@@ -96,13 +96,13 @@ def test_the_same_sweep_is_not_computed_again(swept):
 def test_leakage_csv_has_the_promised_columns_and_words(swept):
     folder, _ = swept
     found = rows(call(folder, "export", "leakage", "--csv", "-").stdout)
-    assert list(found[0]) == list(COLUMNS)
+    assert list(found[0]) == list(LeakageFact._fields)
     assert {row["attack"] for row in found} == set(attacks_on())
     assert {row["view"] for row in found} == {"benign", "adversarial"}
     assert {row["threshold_rule"] for row in found} == {"oracle", "heldout", "none"}
     assert {row["metric"] for row in found} > {"inference_accuracy", "advantage", "threshold", "tpr", "fpr", "auc"}
     assert {row["leaks"] for row in found} == {"true", "false", ""}
-    assert len({tuple(row[key] for key in COLUMNS[:12]) for row in found}) == len(found)
+    assert len({tuple(row[key] for key in LeakageFact._fields[:12]) for row in found}) == len(found)
 
 
 def test_every_table_is_the_same_with_and_without_an_engine_and_in_every_format(swept, tmp_path):
@@ -131,7 +131,7 @@ def test_audit_of_a_runs_file_gives_the_runs_leakage(swept):
     kept = [
         row for row in rows(call(folder, "export", "leakage", "--run", run).stdout) if row["attack"] in without_networks
     ]
-    key = COLUMNS[7:]
+    key = LeakageFact._fields[7:]
     assert {tuple(row[name] for name in key) for row in audited} == {tuple(row[name] for name in key) for row in kept}
 
 
