@@ -63,11 +63,11 @@ def to_json(event: Event) -> str:
     return json.dumps({"kind": event.kind, **plain}, separators=(",", ":"))
 
 
-def from_json(line: str) -> Event:
+def from_json(line: str, kinds: Mapping[str, type[Event]] = KINDS) -> Event:
     """The event that `to_json` wrote; ValueError for anything else, also for what the store could not hold."""
     try:
         fields = json.loads(line)
-        cls = KINDS[fields.pop("kind")]
+        cls = kinds[fields.pop("kind")]
         columns = COLUMNS.get(cls, {})
         fields |= {name: _column(name, fields[name], dtype) for name, dtype in columns.items()}
         event = cls(**fields)

@@ -13,6 +13,9 @@ THREADS_LIMIT = 1024
 MOST_TOGETHER = 32
 """Runs that are trained together at most, unless other words are given."""
 
+LOCAL = "local"
+"""The machine of the engine, as a place where runs may go."""
+
 ANSWERS = "predictions.npz"
 """The file of a run's folder that keeps what the model answered."""
 
@@ -27,6 +30,8 @@ class RunOptions:
     """Folder from which a `module:callable` network is imported; empty for none."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`: the device asked for."""
+    on: str = LOCAL
+    """Where it may go: `local`, the name of another place (`engine.service.places`), or some of them with commas."""
     checkpoint_seconds: float = 30.0
     """Training writes a checkpoint this often."""
 
@@ -35,7 +40,13 @@ class RunOptions:
         coerce_fields(self)
         known = re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device)
         require(known is not None, "device", self.device, "auto, cpu, cuda, cuda:INDEX, mps")
+        require(all(self.places), "on", self.on, "local, the name of a place, ray://HOST:PORT, or some with commas")
         require(self.checkpoint_seconds >= 0, "checkpoint_seconds", self.checkpoint_seconds, "0 or more")
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The names in `on`."""
+        return tuple(name.strip() for name in self.on.split(","))
 
 
 def require_threads(field: str, threads: int) -> None:
@@ -80,3 +91,10 @@ class Assignment:
     def run_id(self) -> str:
         """The run it is about."""
         return self.job_id.run_id
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> "Assignment":
+        """What `dataclasses.asdict` made a table of, also by way of JSON."""
+        own = {"job_id": JobId(*table["job_id"]), "population": tuple(table["population"])}
+        options, mates = RunOptions(**table["options"]), tuple(map(cls.from_dict, table["mates"]))
+        return cls(**{**table, **own, "options": options, "mates": mates})

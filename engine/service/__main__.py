@@ -10,9 +10,9 @@ import signal
 import sys
 
 from engine import registry, text
-from engine.service import executors
 from engine.service.commands import Commands
 from engine.service.engine import Engine
+from engine.service.executors.everywhere import Everywhere
 from engine.service.project import EngineBusy, Project, ProjectError, ProjectLock
 from engine.service.settings import EngineSettings
 from engine.validation import SpecError, from_mapping
@@ -80,7 +80,7 @@ class PrintableFormatter(logging.Formatter):
 async def serve(project: Project, settings: EngineSettings, lock: ProjectLock) -> bool:
     """Open the database and run the engine on it; False if results were lost."""
     store = Store(project.database)
-    engine = Engine(project, settings, executors.make(settings), store, lock)
+    engine = Engine(project, settings, Everywhere(project, settings), store, lock)
     return await engine.run(Commands(engine).handle, ready=lambda: keep_last_words(project))
 
 

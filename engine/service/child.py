@@ -12,11 +12,14 @@ from engine.printing import PrintableStream
 
 
 def main(entry: str, job: Assignment, pipe: Connection, log: str) -> None:
-    """Send standard output and error to `log` and call `entry` (`module:function`) with the job and its pipe."""
+    """Send standard output and error to `log`, if any, and call `entry` (`module:function`) with the job and its pipe.
+
+    The pipe is a connection, or what does the same.
+    """
     # Ctrl+C in a terminal reaches the whole group; whether jobs stop is the engine's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     folder = os.path.dirname(log)
-    if not os.path.islink(folder) and not os.path.islink(log):  # the job refuses links, in the words for it
+    if log and not os.path.islink(folder) and not os.path.islink(log):  # the job refuses links, in the words for it
         os.makedirs(folder, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for standard in (1, 2):

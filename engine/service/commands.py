@@ -4,6 +4,7 @@ import itertools
 import os
 import platform
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class Commands:
         return protocol.Done()
 
     async def _stop(self, command: protocol.Stop) -> protocol.Done:
-        self._engine.stop(command.grace)
+        self._engine.stop(command.grace, everywhere=command.everywhere)
         return protocol.Done()
 
     async def _status(self, _: protocol.GetStatus) -> protocol.Status:
@@ -96,6 +97,7 @@ class Commands:
             running=[job_id.run_id for job_id in running],
             queued=len(scheduler.queued),
             progress=list(engine.progress.values()),
+            placed=list(engine.placed.values()),
             paused=scheduler.paused,
             hold=engine.hold,
             disk_free=engine.disk_free,
@@ -106,6 +108,11 @@ class Commands:
 
     async def _submit(self, command: protocol.Submit) -> protocol.Runs:
         runs = await self._engine.aside(lambda: [self._checked(run) for run in command.runs])
+        for options in {from_mapping(RunOptions, run.place) for run in runs}:
+            await self._engine.aside(partial(self._engine.executor.prepare, options.places))
+            self._engine.know(options)
+            if problem := self._engine.scheduler.problem(options):
+                raise SpecError(problem)
 
         def enqueue(store: Store) -> list[PendingRun]:
             known = store.states([run.run_id for run in runs])
@@ -120,9 +127,7 @@ class Commands:
     def _checked(self, run: RunRequest) -> NewRun:
         """The run under the name its content gives it; SpecError for one that is wrong or cannot run here."""
         experiment = Experiment.from_dict(run.experiment)
-        options = from_mapping(RunOptions, run.place, "place")
-        if problem := self._engine.scheduler.problem(options):
-            raise SpecError(problem)
+        from_mapping(RunOptions, run.place, "place")
         return NewRun(experiment.run_id, experiment.to_dict(), run.place)
 
     def _queue(self, runs: Iterable[PendingRun]) -> protocol.Runs:

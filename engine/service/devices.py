@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib import util
 
+from engine.job_settings import LOCAL, RunOptions
 from engine.service.settings import EngineSettings
 
 
@@ -21,6 +22,13 @@ class Device:
     """What people call it."""
     slots: int
     """Jobs at once on this device."""
+    place: str = LOCAL
+    """Where it is; a cluster counts as one device of its place's name, for its own scheduler gives jobs their GPUs."""
+
+    @property
+    def is_accelerator(self) -> bool:
+        """Whether it shares the accelerators' jobs of this machine."""
+        return self.place == LOCAL and self.name != "cpu"
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,18 @@ class Machine:
     devices: tuple[Device, ...]
     accelerator_jobs: int
 
-    def suitable(self, wanted: str) -> tuple[Device, ...]:
-        """Devices that a run asking for `auto`, `cpu`, `cuda`, `cuda:1` or `mps` may get; empty if there is none."""
-        accelerators = tuple(device for device in self.devices if device.name != "cpu")
-        if wanted == "auto":
-            return accelerators or self.devices
-        return tuple(device for device in self.devices if device.name == wanted or device.name.startswith(f"{wanted}:"))
+    def suitable(self, options: RunOptions) -> tuple[Device, ...]:
+        """Devices that a run may get, in all of the places where it may go; empty if there is none.
+
+        In a cluster it takes what it finds: the device that it asks for counts on this machine.
+        """
+        here = tuple(device for device in self.devices if device.place == LOCAL)
+        if options.device == "auto":
+            here = tuple(device for device in here if device.is_accelerator) or here
+        else:
+            here = tuple(own for own in here if own.name == options.device or own.name.startswith(f"{options.device}:"))
+        away = (device for device in self.devices if device.place != LOCAL)
+        return tuple(device for device in (*here, *away) if device.place in options.places)
 
     @property
     def names(self) -> str:

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from engine.events import Event, JobEnded, Notice, Progress, RunEnded, RunStarted, Warnings
-from engine.job_settings import JobId
-from engine.service import protocol
-from engine.service.executors import KILL_AFTER, Executor, Exited, not_started
+from engine.job_settings import JobId, RunOptions
+from engine.service import protocol, recovery
+from engine.service.executors import KILL_AFTER, Exited, Message, Placed, not_started
+from engine.service.executors.everywhere import Everywhere
 from engine.service.planning import job_of
 from engine.service.project import Project, ProjectError, ProjectLock
-from engine.service.scheduler import JobEnd, Scheduler
+from engine.service.scheduler import JobEnd, Scheduler, Start
 from engine.service.server import Handler, Server
 from engine.service.settings import EngineSettings
 from engine.service.writer import Item, StateWrite, Writer
@@ -44,13 +45,18 @@ log = logging.getLogger(__name__)
 class Engine:
     """One project's service, from `run` to its end; everything here happens on one event loop."""
 
-    def __init__(self, project: Project, settings: EngineSettings, executor: Executor, store: Store, lock: ProjectLock):
+    def __init__(
+        self, project: Project, settings: EngineSettings, executor: Everywhere, store: Store, lock: ProjectLock
+    ):
         self.project, self.settings, self.lock = project, settings, lock
         self.executor, self.scheduler = executor, Scheduler(executor.machine, settings.stack)
         self.progress: dict[str, protocol.RunProgress] = {}
+        self.placed: dict[str, protocol.Placement] = {}
+        """Where clusters have the runs that were handed to them."""
         self.importing = 0
         """Files being taken in; no run starts meanwhile, for the file may hold it."""
         self._held: str | None = None
+        self._everywhere = False
         self._loop = asyncio.get_running_loop()
         self._store = store
         self._readers = ThreadPoolExecutor(4, "reader")
@@ -65,7 +71,7 @@ class Engine:
         `handle` answers clients' commands; `ready` is called once clients can connect.
         """
         self.server = Server(handle)
-        await self._recover()
+        recovery.recover(self, await self.writer.call(lambda store: store.pending()))
         await self._listen()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop)
@@ -77,8 +83,12 @@ class Engine:
         housekeeping.cancel()
         return await self._shut_down(grace)
 
-    def stop(self, grace: float | None = None) -> None:
-        """End soon: running jobs get `grace` seconds (the setting's by default) for a last checkpoint."""
+    def stop(self, grace: float | None = None, *, everywhere: bool = False) -> None:
+        """End soon: running jobs get `grace` seconds (the setting's by default) for a last checkpoint.
+
+        everywhere: those on clusters as well, which otherwise go on.
+        """
+        self._everywhere |= everywhere
         if not self._stopped.done():
             self._stopped.set_result(self.settings.stop_grace if grace is None else grace)
 
@@ -123,6 +133,7 @@ class Engine:
         for run in runs:
             try:
                 job = job_of(run, self.project)
+                self.know(job.options)
                 if problem := self.scheduler.problem(job.options):
                     raise SpecError(problem)
             except SpecError as error:
@@ -133,6 +144,11 @@ class Engine:
                 admitted.append(run.run_id)
                 self._push_state(job.job_id, "queued")
         return admitted
+
+    def take_over(self, start: Start) -> None:
+        """Count jobs as running that are at work already, on a cluster that an earlier engine gave them to."""
+        self.scheduler.adopt(start)
+        self._exits |= {job.job_id: self._loop.create_future() for job in start.jobs}
 
     def put_state(self, job_id: JobId, outcome: JobEnd) -> None:
         """Write at once what became of a job."""
@@ -167,10 +183,17 @@ class Engine:
             log.warning("%s: %s", run_id, message)
         self.server.push(protocol.Note(message=one_line(message), time=time.time(), run_id=run_id, warning=warning))
 
-    def _deliver(self, message: Event | Exited) -> None:
+    def _deliver(self, message: Message) -> None:
         """Take a job's message over to the loop; called on the executor's threads."""
+        take = {Exited: self._on_exit, Placed: self._on_placed}.get(type(message), self._on_event)
         with contextlib.suppress(RuntimeError):  # the loop is closed: the engine has ended without this job
-            self._loop.call_soon_threadsafe(self._on_exit if isinstance(message, Exited) else self._on_event, message)
+            self._loop.call_soon_threadsafe(take, message)
+
+    def _on_placed(self, placed: Placed) -> None:
+        run_id = placed.job_id.run_id
+        own = {name: value for name, value in vars(placed).items() if name != "job_id"}
+        self.placed[run_id] = told = protocol.Placement(run_id=run_id, **own)
+        self.server.push(told)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -181,6 +204,8 @@ class Engine:
                 self.pump()
         elif isinstance(event, JobEnded):
             job_id = JobId(event.run_id, event.STAGE)
+            if job_id not in self._exits:  # given up by somebody while no engine was here
+                return
             outcome = self.scheduler.said(job_id, event.state, event.error)
             log.info("%s ended: %s%s", job_id, outcome.state, f" ({event.error})" if event.error else "")
             if isinstance(event, RunEnded) and outcome.state == event.state:
@@ -192,8 +217,11 @@ class Engine:
 
     def _on_exit(self, exited: Exited) -> None:
         job_id = exited.job_id
+        if job_id not in self._exits:
+            return
         outcome = self.scheduler.exited(job_id, exited.reason)
         self.progress.pop(job_id.run_id, None)
+        self.placed.pop(job_id.run_id, None)
         if outcome is not None:
             log.warning("%s: %s; now %s", job_id, exited.reason, outcome.state)
             self.put_state(job_id, outcome)
@@ -219,6 +247,7 @@ class Engine:
 
     def _on_end_written(self, job_id: JobId, state: str, error: str | None) -> None:
         self._push_state(job_id, state, error)
+        self.executor.forget(job_id)
         if state == "done" and not self.scheduler.stopping:
             self._loop.create_task(self._admit_more(job_id.run_id))
 
@@ -248,14 +277,10 @@ class Engine:
             self.note(message)
         self.pump()
 
-    async def _recover(self) -> None:
-        """Queue what an earlier engine left, the runs it did not bring to an end among them."""
-        pending = await self.writer.call(lambda store: store.pending())
-        for run in pending:
-            if run.state != "queued":
-                stage = "facts" if run.state == "done" else "answers"
-                self.put_state(JobId(run.run_id, stage), JobEnd("queued", None, run.attempts))
-        self.admit(pending)
+    def know(self, options: RunOptions) -> None:
+        """Have the places where a run may go among the devices; `SpecError` where there is none of a name."""
+        self.executor.know(options.places)
+        self.scheduler.machine = self.executor.machine
 
     async def _listen(self) -> None:
         path = self.project.socket_path()
@@ -289,14 +314,19 @@ class Engine:
         await self.end(list(self.scheduler.running))
         os._exit(ABANDONED)
 
+    def _ending(self) -> list[JobId]:
+        """Jobs at work that end with the engine."""
+        return [each for each in self.scheduler.running if self._everywhere or not self.executor.goes_on(each)]
+
     async def _shut_down(self, grace: float) -> bool:
         log.info("stopping; running: %s", ", ".join(map(str, self.scheduler.running)) or "nothing")
         self.scheduler.stopping = True
-        if self._exits and grace:
-            for job_id in self.scheduler.running:
+        exits = [self._exits[job_id] for job_id in self._ending()]
+        if exits and grace:
+            for job_id in self._ending():
                 self.executor.stop(job_id)
-            await asyncio.wait(self._exits.values(), timeout=grace)
-        await self.end(list(self.scheduler.running))
+            await asyncio.wait(exits, timeout=grace)
+        await self.end(self._ending())
         await self.server.close()
         await asyncio.to_thread(self._readers.shutdown)
         saved = await self.writer.close(WRITE_PATIENCE)

@@ -82,6 +82,11 @@ class Project:
         return self.root / "runs"
 
     @property
+    def handovers(self) -> Path:
+        """Jobs that clusters have, in a folder for each place."""
+        return self.root / "cluster"
+
+    @property
     def lock(self) -> Path:
         """Locked by the engine while it lives; says who it is."""
         return self.root / "engine.lock"

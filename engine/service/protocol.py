@@ -93,6 +93,8 @@ class Stop(Command):
 
     grace: float | None = None
     """Seconds they get for it: the engine's setting, or 0 to end them now and go on from the last checkpoint."""
+    everywhere: bool = False
+    """Whether jobs on clusters end too, which otherwise go on, to be found again by the next engine."""
 
 
 class Query(Command):
@@ -202,6 +204,16 @@ class AttacksChange(Push):
     device: str | None = None
 
 
+class Placement(Push):
+    """Where a cluster has a run now, or why it has not begun; the fields are those of `executors.Placed`."""
+
+    run_id: str
+    job: str
+    node: str = ""
+    restarts: int = 0
+    waits: str = ""
+
+
 class Note(Push):
     """A line for the log on the screen; of one run, or of the engine itself."""
 
@@ -226,6 +238,8 @@ class Status(Answer):
     queued: int
     progress: list[RunProgress]
     """The latest of each running run."""
+    placed: list[Placement]
+    """Of the runs that clusters have."""
     paused: bool
     hold: str | None
     """Why no run starts although nobody paused the engine, such as a full disk."""
@@ -260,4 +274,4 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-AnyMessage = Reply | Failure | RunProgress | StateChange | AttacksChange | Note
+AnyMessage = Reply | Failure | RunProgress | StateChange | AttacksChange | Placement | Note

@@ -118,7 +118,7 @@ class Scheduler:
 
     def problem(self, options: RunOptions) -> str | None:
         """Why a job with these options could never start here, or None."""
-        if self.machine.suitable(options.device):
+        if self.machine.suitable(options):
             return None
         return f"device: {options.device!r} is not on this machine, which has {self.machine.names}"
 
@@ -134,6 +134,12 @@ class Scheduler:
             return True
         return entry is None
 
+    def adopt(self, start: Start) -> None:
+        """Take over jobs that are at work already, in one process that outlived the engine that began it."""
+        process = next(self._processes)
+        for job in start.jobs:
+            self._entries[job.job_id] = _Entry(job, next(self._orders), start.device, process)
+
     def starts(self) -> list[Start]:
         """Jobs to start now; they count as running from here on.
 
@@ -148,7 +154,7 @@ class Scheduler:
         for entry in self._waiting():
             if entry.device or _blocked(entry.job, coming, at_work):
                 continue
-            suitable = self.machine.suitable(entry.job.options.device)
+            suitable = self.machine.suitable(entry.job.options)
             free = [device for device in suitable if device.name not in closed and self._has_room(device)]
             if free:
                 device = min(free, key=lambda device: self.load(device.name) / device.slots).name
@@ -177,7 +183,7 @@ class Scheduler:
             if entry is not lead and alike and _stackable(entry.job) and not _blocked(entry.job, coming, taken):
                 found.append(entry)
                 taken |= set(entry.job.provides)
-        slots = sum(device.slots for device in self.machine.suitable(lead.job.options.device))
+        slots = sum(device.slots for device in self.machine.suitable(lead.job.options))
         running = sum(
             entry.device is not None and entry.job.stack == lead.job.stack for entry in self._entries.values()
         )
@@ -263,10 +269,11 @@ class Scheduler:
     def _has_room(self, device: Device) -> bool:
         if self.load(device.name) >= device.slots:
             return False
-        if device.name == "cpu":
+        if not device.is_accelerator:
             return True
-        on_accelerators = len({entry.process for entry in self._entries.values() if entry.device not in (None, "cpu")})
-        return on_accelerators < self.machine.accelerator_jobs
+        accelerators = {own.name for own in self.machine.devices if own.is_accelerator}
+        at_work = len({entry.process for entry in self._entries.values() if entry.device in accelerators})
+        return at_work < self.machine.accelerator_jobs
 
 
 def _blocked(job: Job, coming: set[str], at_work: set[str]) -> bool:

@@ -27,7 +27,6 @@ class EngineSettings:
     stop_grace: float = setting(20.0, "seconds that running jobs get to write a checkpoint when the engine stops")
     reserve_gib: float = setting(1.0, "no run starts while the project's disk has less than this free")
     keep_mib: int = setting(256, "memory for results that cannot be written yet; beyond it jobs wait")
-    executor: str = setting("local", "where jobs run: a row of engine.service.executors")
     entry: str = setting("engine.job:run_job", "module:function that a job's process calls")
 
     def __post_init__(self) -> None:

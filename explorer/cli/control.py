@@ -42,12 +42,13 @@ def start(project: Project, **settings: float) -> None:
 @engine.command()
 @options.project
 @click.option("--now", is_flag=True, help="Do not wait for last checkpoints.")
-def stop(project: Project, now: bool) -> None:
+@click.option("--everywhere", is_flag=True, help="End what runs on clusters, too, which otherwise goes on.")
+def stop(project: Project, now: bool, everywhere: bool) -> None:
     """Stop the engine; running runs write a checkpoint and go on with the next engine."""
     holder = project.holder()
     with SyncClient(project) as client:
         client.call(protocol.Subscribe())
-        client.call(protocol.Stop(grace=0.0 if now else None))
+        client.call(protocol.Stop(grace=0.0 if now else None, everywhere=everywhere))
         deque(client.pushes(), maxlen=0)
     while project.held and project.holder() == holder:  # it writes the last results and closes the database
         time.sleep(0.02)

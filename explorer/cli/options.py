@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from engine.job_settings import LOCAL
 from engine.service.project import Project
 from engine.spec.recipes import SCALES
 from engine.validation import require_known
@@ -66,6 +67,13 @@ scale: Decorator = click.option(
 )
 detach: Decorator = click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
 plain: Decorator = click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+on: Decorator = click.option(
+    "--on",
+    default=LOCAL,
+    show_default=True,
+    metavar="PLACE",
+    help="Where runs may go: local, slurm, ray://HOST:PORT, a name of the project's project.toml, or some with commas.",
+)
 
 
 def width() -> int | None:

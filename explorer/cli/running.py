@@ -38,6 +38,7 @@ EXPORTED = ("runs", "capacity", "epsilon", "classes", "views", "accuracies", "le
 @options.data_root
 @click.option("--download", is_flag=True, help=f"Fetch {FETCHED} into the data root first.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")
+@options.on
 @click.option(
     "--threads", default=1, show_default=True, help="CPU threads of each job, if this call starts the engine."
 )
@@ -52,6 +53,7 @@ def run(
     data_root: Path,
     download: bool,
     device: str,
+    on: str,
     threads: int,
     priority: int,
     detach: bool,
@@ -70,7 +72,7 @@ def run(
     if download:
         _download(table, scale, overrides, root)
     sweep = sweeps.plan(table, scale, overrides, root)
-    asked = submission(sweep, place_here(root, device), priority)  # refused before an engine is started
+    asked = submission(sweep, place_here(root, device, on), priority)  # refused before an engine is started
     with engine_at_work(project, EngineSettings(threads=threads)) as client:
         fresh = client.call(asked).run_ids
         names = [experiment.run_id for experiment in sweep.experiments]

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.job_settings import RunOptions
+from engine.job_settings import LOCAL, RunOptions
 from engine.registry import CERTIFIED, VIEWS, attacks_on
 from engine.service import protocol
 from engine.service.project import Project
@@ -34,9 +34,9 @@ def submission(sweep: Sweep, place: RunOptions, priority: int = 0) -> protocol.S
     return protocol.Submit(sweep=sweep.name, runs=runs, priority=priority)
 
 
-def place_here(data_root: Path, device: str = "auto") -> RunOptions:
+def place_here(data_root: Path, device: str = "auto", on: str = LOCAL) -> RunOptions:
     """Where runs asked for from this process find their data, and a network of one's own."""
-    return RunOptions(data_root=os.path.abspath(data_root), import_path=str(Path.cwd()), device=device)
+    return RunOptions(data_root=os.path.abspath(data_root), import_path=str(Path.cwd()), device=device, on=on)
 
 
 def certified(spec: Mapping[str, Any], method: str) -> Experiment:

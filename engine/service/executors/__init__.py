@@ -1,13 +1,12 @@
-"""Where jobs run: what every executor does, and which there are.
+"""Where jobs run: what every executor does.
 
-Another one, for a cluster say, is a module of this folder with a class that keeps `Executor`, and a row of `EXECUTORS`;
-the engine is told its name by the setting `executor`, makes it from the settings, and asks it for the machine, so that
-devices and the surroundings of jobs are its own affair. Its jobs see the run's folder and tell events in order; each
-begins with its process calling `engine.job.run_job`, or whatever does the same.
+`local` runs them on this machine, `slurm` and `ray` on clusters; `everywhere` is the one that the engine speaks to: it
+hands each job to the executor of the place where it may go. Another one is a module of this folder with a class that
+keeps `ClusterExecutor`, and a row of `everywhere.EXECUTORS`. Its jobs see the run's folder and tell events in order;
+each begins with its process calling `engine.job.run_job`, or whatever does the same.
 """
 
 import errno
-import importlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +17,7 @@ from engine.events import Event
 from engine.job_settings import JobId
 from engine.service.devices import Machine
 from engine.service.scheduler import Job
-from engine.service.settings import EngineSettings
 from engine.text import said_of_file
-from engine.validation import require_known
-
-EXECUTORS = {"local": "engine.service.executors.local:LocalExecutor"}
-"""Name -> `module:class`, imported when an engine is made with it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,31 @@ class Exited:
     reason: str
 
 
-Deliver = Callable[[Event | Exited], None]
+@dataclass(frozen=True)
+class Placed:
+    """Where a cluster has a job now, or why it has not begun."""
+
+    job_id: JobId
+    job: str
+    """The cluster's own name for it: `slurm 1234`."""
+    node: str = ""
+    """Empty while it waits."""
+    restarts: int = 0
+    """How often the cluster began it anew."""
+    waits: str = ""
+    """Why it waits, in the cluster's words; empty for one that runs."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """Jobs in one process, or to be in one, that an engine left to a cluster."""
+
+    job_ids: tuple[JobId, ...]
+    device: str
+
+
+Message = Event | Placed | Exited
+Deliver = Callable[[Message], None]
 
 
 class Executor(Protocol):
@@ -59,15 +77,21 @@ class Executor(Protocol):
         """End a job, its process by force if that does not obey within `KILL_AFTER` seconds and does nothing else."""
 
 
+class ClusterExecutor(Executor, Protocol):
+    """Hands jobs to a cluster's own scheduler, where they go on without the engine."""
+
+    def prepare(self) -> None:
+        """See that jobs can be handed over, before any is queued; `SpecError` in one line where they cannot."""
+
+    def left(self) -> list[Left]:
+        """The jobs that an earlier engine left there; whatever becomes of them is delivered from now on."""
+
+    def forget(self, job_id: JobId) -> None:
+        """How the job ended is safely on disk: what is kept of it for another engine can go."""
+
+
 KILL_AFTER = 1.5
 """Seconds between asking a process to end and ending it."""
-
-
-def make(settings: EngineSettings) -> Executor:
-    """The executor of the settings; `SpecError` where there is none of that name."""
-    require_known("executor", settings.executor, EXECUTORS)
-    module, _, name = EXECUTORS[settings.executor].partition(":")
-    return getattr(importlib.import_module(module), name)(settings)
 
 
 def not_started(error: Exception) -> str:

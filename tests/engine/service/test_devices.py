@@ -3,9 +3,15 @@ import sys
 
 import pytest
 
+from engine.job_settings import RunOptions
 from engine.service import devices
 from engine.service.devices import visible
 from engine.service.settings import EngineSettings
+
+
+def asking(device):
+    return RunOptions(data_root="", device=device)
+
 
 GPUS = [("GPU-aa11", "A"), ("GPU-bb22", "B"), ("GPU-bb33", "C")]
 
@@ -48,15 +54,17 @@ def test_cpu_jobs_are_the_cores_divided_by_the_threads_unless_said(two_gpus, set
 
 def test_what_a_run_asks_for_is_found(two_gpus):
     machine = devices.machine(EngineSettings())
-    names = {wanted: [device.name for device in machine.suitable(wanted)] for wanted in ("auto", "cuda", "cuda:1")}
+    names = {
+        wanted: [device.name for device in machine.suitable(asking(wanted))] for wanted in ("auto", "cuda", "cuda:1")
+    }
     assert names == {"auto": ["cuda:0", "cuda:1"], "cuda": ["cuda:0", "cuda:1"], "cuda:1": ["cuda:1"]}
-    assert [device.name for device in machine.suitable("cpu")] == ["cpu"]
-    assert machine.suitable("mps") == machine.suitable("cuda:2") == ()
+    assert [device.name for device in machine.suitable(asking("cpu"))] == ["cpu"]
+    assert machine.suitable(asking("mps")) == machine.suitable(asking("cuda:2")) == ()
 
 
 def test_without_a_gpu_automatic_means_the_cpu(monkeypatch):
     monkeypatch.setattr(devices, "accelerators", list)
-    assert [device.name for device in devices.machine(EngineSettings()).suitable("auto")] == ["cpu"]
+    assert [device.name for device in devices.machine(EngineSettings()).suitable(asking("auto"))] == ["cpu"]
 
 
 def test_the_machine_is_looked_at_without_torch():

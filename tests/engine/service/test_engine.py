@@ -16,6 +16,7 @@ from engine.service.commands import Commands
 from engine.service.devices import Device, Machine
 from engine.service.engine import Engine
 from engine.service.executors import Exited
+from engine.service.executors.everywhere import Everywhere
 from engine.service.project import Project, ProjectLock
 from engine.service.settings import EngineSettings
 from engine.spec import requirements
@@ -98,9 +99,9 @@ async def start(tmp_path, runtime, monkeypatch):
 
     async def starting(**settings):
         lock = ProjectLock(project)
-        engine = Engine(
-            project, EngineSettings(**{"stack": 1} | settings), PlayedExecutor(), FillingStore(project.database), lock
-        )
+        own = EngineSettings(**{"stack": 1} | settings)
+        executor = Everywhere(project, own, PlayedExecutor())
+        engine = Engine(project, own, executor, FillingStore(project.database), lock)
         ready = asyncio.Event()
         task = asyncio.create_task(engine.run(Commands(engine).handle, ready.set))
         await ready.wait()
@@ -136,7 +137,7 @@ async def test_each_gpu_gets_one_run_and_a_named_one_is_waited_for(start, experi
     engine, client = await start()
     ids = (await client.call(submission(experiments(3)))).run_ids
     (named,) = (await client.call(submission(experiments(1), "cuda:1"))).run_ids
-    played = engine.executor
+    played = engine.executor.here
     assert {run_id: device for run_id, (_, device) in played.jobs.items()} == {ids[0]: "cuda:0", ids[1]: "cuda:1"}
     played.begin(ids[0])
     played.end(ids[0], "done")
@@ -153,7 +154,7 @@ async def test_of_runs_trained_alike_one_trains_and_the_others_start_when_its_we
     (one,) = experiments(1)
     hot = dataclasses.replace(one, evaluation=dataclasses.replace(one.evaluation, temperature=5.0))
     first, second = (await client.call(submission([one, hot]))).run_ids
-    played = engine.executor
+    played = engine.executor.here
     assert set(played.jobs) == {first}
     for phase in ("train", "predict"):
         assert second not in played.jobs
@@ -163,7 +164,7 @@ async def test_of_runs_trained_alike_one_trains_and_the_others_start_when_its_we
 
 async def test_a_full_disk_holds_new_runs_keeps_all_results_and_goes_on_by_itself(start, experiments):
     engine, client = await start()
-    played, store = engine.executor, engine._store
+    played, store = engine.executor.here, engine._store
     await client.call(protocol.Subscribe())
     ids = (await client.call(submission(experiments(4)))).run_ids
     for run_id in ids[:2]:
@@ -198,11 +199,11 @@ async def test_jobs_wait_while_more_is_kept_than_the_memory_allows(start, experi
     columns = {"example": np.arange(n, dtype=np.int32), "member": np.ones(n, bool), "label": np.zeros(n, np.int32)}
     columns |= {"confidence": np.ones(n, np.float32), "margin": np.ones(n), "correct": np.ones(n, bool)}
     columns["risk"] = np.ones(n, np.float32)
-    engine.executor.begin(run_id)
-    engine.executor.deliver(Scores(run_id=run_id, view="benign", **columns))
-    await eventually(lambda: not engine.executor.room.is_set())
+    engine.executor.here.begin(run_id)
+    engine.executor.here.deliver(Scores(run_id=run_id, view="benign", **columns))
+    await eventually(lambda: not engine.executor.here.room.is_set())
     engine._store.full = False
-    await eventually(engine.executor.room.is_set)
+    await eventually(engine.executor.here.room.is_set)
 
 
 async def test_no_run_starts_on_a_disk_below_its_reserve(start, experiments, monkeypatch):
@@ -212,14 +213,14 @@ async def test_no_run_starts_on_a_disk_below_its_reserve(start, experiments, mon
     (run_id,) = (await client.call(submission(experiments(1)))).run_ids
     status = await client.call(protocol.GetStatus())
     assert status.hold == "only 1.0 GiB of disk are free, 2 GiB are kept in reserve"
-    assert engine.executor.jobs == {}
+    assert engine.executor.here.jobs == {}
     free = 3 * 2**30
-    await eventually(lambda: run_id in engine.executor.jobs)
+    await eventually(lambda: run_id in engine.executor.here.jobs)
 
 
 async def test_a_run_failed_and_retried_at_once_starts_again(start, experiments):
     engine, client = await start()
-    played = engine.executor
+    played = engine.executor.here
     (run_id,) = (await client.call(submission(experiments(1)))).run_ids
     played.begin(run_id)
     played.deliver(RunEnded(run_id=run_id, state="failed", time=time.time(), error="no"))
@@ -235,13 +236,13 @@ async def test_stopping_asks_for_checkpoints_and_queues(start, experiments):
     engine, client = await start()
     ids = (await client.call(submission(experiments(2)))).run_ids
     for run_id in ids:
-        engine.executor.begin(run_id)
+        engine.executor.here.begin(run_id)
     await client.call(protocol.Stop())
     assert [push async for push in client.pushes()] == []
-    assert engine.executor.stopped == ids
+    assert engine.executor.here.stopped == ids
     await eventually(lambda: engine.project.holder() is None)
     engine, _ = await start()
-    assert list(engine.executor.jobs) == ids
+    assert list(engine.executor.here.jobs) == ids
 
 
 async def test_several_clients_may_ask_at_once(start, experiments):
@@ -267,7 +268,7 @@ async def test_what_a_missing_library_is_needed_for_is_refused_at_once_unless_it
     with pytest.raises(EngineRefused, match="crown needs auto-LiRPA, which is not installed") as caught:
         await client.call(submission([one, certified]))
     assert "\n" not in str(caught.value)
-    assert not engine.executor.jobs
+    assert not engine.executor.here.jobs
     await engine.writer.call(
         lambda store: store.enqueue("elsewhere", [NewRun(certified.run_id, certified.to_dict(), {})])
     )

@@ -4,10 +4,9 @@ from pathlib import Path
 import pytest
 
 from engine.job_settings import JobId, RunOptions
-from engine.service.executors import local, make, not_started
+from engine.service.executors import local, not_started
 from engine.service.scheduler import Job
 from engine.service.settings import EngineSettings
-from engine.validation import SpecError
 
 
 @pytest.mark.parametrize(
@@ -22,11 +21,6 @@ def test_a_run_without_a_process_tells_the_reason_and_the_remedy(error, said):
     assert not_started(error) == f"its process could not be started: {said}"
 
 
-def test_an_executor_that_is_not_there_is_told_in_one_line():
-    with pytest.raises(SpecError, match="executor: 'cluster' is not allowed; allowed: local"):
-        make(EngineSettings(executor="cluster"))
-
-
 def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
     begun = []
 
@@ -38,7 +32,7 @@ def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
             pass
 
     monkeypatch.setattr(local, "_JobProcess", Process)
-    executor = make(EngineSettings(threads=3, entry="fake_job:run_job"))
+    executor = local.LocalExecutor(EngineSettings(threads=3, entry="fake_job:run_job"))
     executor.open(begun.append, None)
     job = Job(job_id=JobId("a"), options=RunOptions(data_root="."))
     executor.submit([job], executor.machine.devices[-1].name, [Path("runs/a")])

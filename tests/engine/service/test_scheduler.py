@@ -258,12 +258,12 @@ class SchedulerLaws(RuleBasedStateMachine):
         self.scheduler.add(new)
         self.unfinished.add(new.job_id)
         self.ranks[new.job_id] = (priority, self.count)
-        self.devices = getattr(self, "devices", {}) | {new.job_id: device}
+        self.options = getattr(self, "options", {}) | {new.job_id: new.options}
         self.weights = getattr(self, "weights", {}) | {new.job_id: weights}
         return new.job_id
 
     def suitable(self, run_id):
-        return {device.name for device in self.scheduler.machine.suitable(self.devices[run_id])}
+        return {device.name for device in self.scheduler.machine.suitable(self.options[run_id])}
 
     @rule()
     def start(self):

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from engine import event_lines, events
-from engine.service import executors, frames, protocol
+from engine.service import frames, protocol
 from engine.service.client import Client, EngineRefused
 from engine.service.commands import Commands
 from engine.service.engine import Engine
+from engine.service.executors.everywhere import Everywhere
 from engine.service.project import Project, ProjectLock
 from engine.service.server import Server
 from engine.service.settings import EngineSettings
@@ -73,7 +74,7 @@ async def engine(tmp_path, runtime):
     project = Project.at(tmp_path / "project")
     lock = ProjectLock(project)
     settings = EngineSettings(reserve_gib=1e12, cpu_jobs=1)
-    found = Engine(project, settings, executors.make(settings), Store(project.database), lock)
+    found = Engine(project, settings, Everywhere(project, settings), Store(project.database), lock)
     found.server = Server(Commands(found).handle)
     await found._listen()
     yield found
