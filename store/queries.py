@@ -22,7 +22,7 @@ from store.rows import (
     SeedsHistory,
     WarningFact,
 )
-from store.summaries import ClassFact, CurvePoint, SeedsFact, ViewsRow
+from store.summaries import ClassFact, ClassRisk, CurvePoint, SeedsFact, ViewsRow
 
 PAGE = 1000
 """Rows of a paged query where no limit is asked for."""
@@ -48,6 +48,11 @@ class NamedQuery:
 
 _FINISHED = {name: sql for name, sql in statements.run_filters("c").items() if name != "state"}
 _FACTS = {name: f"f.{name} IN ({{}})" for name in ("metric", "view", "attack", "threshold_rule")}
+_OF_POPULATION = (
+    statements.run_filters("r")
+    | {name: f"s.{name} IN ({{}})" for name in ("attack", "view")}
+    | {"run_id": "r.population IN (SELECT population FROM runs WHERE run_id IN ({}))"}
+)
 QUERIES: dict[str, NamedQuery] = {
     "runs": NamedQuery(Run, statements.RUNS, "submission", statements.run_filters("r")),
     "run": NamedQuery(Run, statements.RUN, "run_id", {"run_id": "r.run_id IN ({})"}, required=("run_id",)),
@@ -107,14 +112,9 @@ QUERIES: dict[str, NamedQuery] = {
         paged=True,
     ),
     "image_risks": NamedQuery(
-        ImageRisk,
-        statements.IMAGE_RISKS,
-        statements.IMAGE_RISKS_ORDER,
-        statements.run_filters("r")
-        | {name: f"s.{name} IN ({{}})" for name in ("attack", "view")}
-        | {"run_id": "r.population IN (SELECT population FROM runs WHERE run_id IN ({}))"},
-        paged=True,
+        ImageRisk, statements.IMAGE_RISKS, statements.IMAGE_RISKS_ORDER, _OF_POPULATION, paged=True
     ),
+    "class_risks": NamedQuery(ClassRisk, statements.CLASS_RISKS, statements.CLASS_RISKS_ORDER, _OF_POPULATION),
     "roc": NamedQuery(
         RocPoint,
         statements.ROC,

@@ -158,20 +158,56 @@ FROM (SELECT * FROM scores WHERE member) s
 GROUP BY s.run_id, s.example, s.label"""
 """One row per training example, the most exposed first: its highest risk of all views, and what each view says."""
 
-IMAGE_RISKS = """
-SELECT r.population, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.evaluation_epsilon, s.attack, s.view,
-    s.threshold_rule, s.example, max(k.label) AS label, max(c.name) AS class_name,
+_POPULATION = (
+    "r.population, r.dataset, r.network, r.capacity, r.defense, r.epsilon, r.evaluation_epsilon, "
+    "s.attack, s.view, s.threshold_rule"
+)
+IMAGE_RISKS = f"""
+SELECT {_POPULATION}, s.example, max(k.label) AS label, max(c.name) AS class_name,
     count_if(s.found) / count(*) AS risk, CAST(count_if(s.found) AS BIGINT) AS n_found, count(*) AS n_models
 FROM (SELECT * FROM attack_scores WHERE member) s JOIN runs r ON r.run_id = s.run_id AND r.population <> ''
     LEFT JOIN (SELECT * FROM scores WHERE member) k
         ON (k.run_id, k.view, k.example) = (s.run_id, s.view, s.example)
     LEFT JOIN class_names c ON (c.run_id, c.class_label) = (s.run_id, k.label)
-{where}
+{{where}}
 GROUP BY ALL"""
 """One row per image, attack and view of a population: the share of the models trained on it that betray it."""
 IMAGE_RISKS_ORDER = (
     "dataset, defense, capacity, epsilon, evaluation_epsilon, population, attack, view, threshold_rule, risk DESC, "
     "n_models DESC, example"
+)
+
+CLASS_RISKS = f"""
+WITH asked AS (
+    SELECT s.*, r.population FROM attack_scores s JOIN runs r ON r.run_id = s.run_id AND r.population <> '' {{where}}
+), labels AS (
+    SELECT population, example, max(label) AS class_label FROM scores
+        JOIN (SELECT population, min(run_id) AS run_id FROM asked GROUP BY population) USING (run_id)
+    GROUP BY ALL
+), counted AS (
+    SELECT population, run_id, attack, view, threshold_rule, class_label, count_if(member) AS n_member,
+        count_if(member AND found) AS n_found, count(*) - n_member AS n_nonmember, count_if(found) - n_found AS n_false
+    FROM asked JOIN labels USING (population, example)
+    GROUP BY ALL
+), models AS (
+    SELECT population, run_id, attack, view, threshold_rule, class_label, sum(n_member) AS members,
+        sum(n_nonmember) AS others, sum(n_found) / members AS found, sum(n_false) / others AS mistaken
+    FROM counted
+    GROUP BY GROUPING SETS (
+        (population, run_id, attack, view, threshold_rule, class_label),
+        (population, run_id, attack, view, threshold_rule)
+    )
+)
+SELECT {_POPULATION}, s.class_label, max(c.name) AS class_name, avg(s.found) AS tpr, avg(s.mistaken) AS fpr,
+    stddev_samp(s.found - s.mistaken) AS std, count(*) AS n_models, CAST(min(s.members) AS BIGINT) AS n_member,
+    CAST(min(s.others) AS BIGINT) AS n_nonmember
+FROM models s JOIN runs r USING (run_id) LEFT JOIN class_names c USING (run_id, class_label)
+WHERE s.members > 0 AND s.others > 0
+GROUP BY ALL"""
+"""One row per class, attack and view of a population: the shares of members and of others that its models call so."""
+CLASS_RISKS_ORDER = (
+    "dataset, defense, capacity, epsilon, evaluation_epsilon, population, attack, view, threshold_rule, "
+    "class_label NULLS FIRST"
 )
 
 # Along the curve a bin once left is never entered again: its last point is the one whose successor lies in another.

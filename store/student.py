@@ -1,5 +1,7 @@
 """Student's t: how far the 95 % interval of a mean over few seeds reaches, for the SQL of the store and for Python."""
 
+from statistics import NormalDist
+
 Z = 1.959963984540054
 T = (
     *(12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146),
@@ -10,8 +12,21 @@ T = (
     *(2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378),
 )
 """Two-sided 95 % points for 1 to 30 degrees of freedom."""
-EXPANSION = ((Z**3 + Z) / 4, (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96, (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384)
-"""Above, what is added to Z, over the degrees of freedom to the power of 1, 2 and 3 (Abramowitz and Stegun 26.7.5)."""
+
+
+def _expansion(z: float) -> tuple[float, ...]:
+    """What is added to a point of the normal law, over the degrees of freedom to the power of 1, 2 and 3."""
+    return (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+
+
+EXPANSION = _expansion(Z)
+"""Of the 95 % point above that table (Abramowitz and Stegun 26.7.5)."""
+
+
+def t_point(chance: float, freedom: int) -> float:
+    """What t exceeds, on either side, by that chance; from 3 degrees of freedom good to a few per cent."""
+    z = NormalDist().inv_cdf(1 - chance / 2)
+    return z + sum(term / freedom**power for power, term in enumerate(_expansion(z), start=1))
 
 
 def t_95(freedom: int) -> float:

@@ -138,6 +138,35 @@ class ClassFact(NamedTuple):
         return in_most_seeds(self.n_leaking, self.n_seeds)
 
 
+class ClassRisk(NamedTuple):
+    """How well an attack with references tells the members of a class, in the mean over a population's models."""
+
+    population: str
+    dataset: str
+    network: str
+    capacity: float
+    defense: str
+    epsilon: float
+    evaluation_epsilon: float
+    attack: str
+    view: str
+    threshold_rule: str
+    """How the thresholds that keep 1 % FPR, of all classes together, were chosen."""
+    class_label: int | None
+    """None: all classes."""
+    class_name: str | None
+    tpr: float
+    """The share of the class's members that are called so."""
+    fpr: float
+    """The share of its others that are called members by the same thresholds."""
+    std: float | None
+    """Of the difference of the two from model to model; None of one model."""
+    n_models: int
+    n_member: int
+    """Of the model that has fewest; so the next."""
+    n_nonmember: int
+
+
 class ViewsRow(NamedTuple):
     """A setting over its seeds with all numbers of the paper's Tables 8 to 10, beside those that the paper prints."""
 

@@ -3,10 +3,12 @@
 A data set is one function from `Data` and the data root to a `Pool`, and one row of `engine.registry`.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine import registry
 from engine.data import repeated_images
@@ -31,10 +33,7 @@ def load(data: Data, root: Path, seed: int = 0) -> Dataset:
     `DatasetError` where files are missing or damaged, or differ from `data.fingerprint` if that is set, and where its
     code gives what no run could use (`engine.data.pool`).
     """
-    if data.fingerprint and fingerprint(data, root) != data.fingerprint:
-        raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
-    pool = registry.DATASETS[data.family].load()(data, root)
-    require_sound(pool, data.name)
+    pool = _pool(data, root)
     rows, index, n_train = _drawn(pool, data, seed)
     images, notes = read_images(pool, rows, data.name)
     notes = (*notes, *_unlike_row(pool, tuple(images.shape[2:]), data.family))
@@ -48,6 +47,27 @@ def load(data: Data, root: Path, seed: int = 0) -> Dataset:
     )
     warnings = repeated_images.warnings(first, second, pool.left_out)
     return Dataset(first, second, len(pool.class_names), pool.class_names, warnings, notes)
+
+
+def some(data: Data, root: Path, examples: Collection[int]) -> tuple[Tensor, np.ndarray]:
+    """Of images with these numbers, those that there are, as pixels, and their numbers; members must be drawn.
+
+    Where they are, every run calls an image by the same number. `DatasetError` as for `load`.
+    """
+    pool = _pool(data, root)
+    rows, index, _ = _drawn(pool, data, seed=0)
+    wanted = np.isin(index, list(examples))
+    images, _ = read_images(pool, rows[wanted], data.name)
+    return shrink(images, data.image_size or tuple(images.shape[-2:])), index[wanted]
+
+
+def _pool(data: Data, root: Path) -> Pool:
+    """The data set; `DatasetError` where it is no longer the one that the experiment was named by, or unsound."""
+    if data.fingerprint and fingerprint(data, root) != data.fingerprint:
+        raise DatasetError(f"{data.name}: the files in {root} have changed since this experiment was named by them")
+    pool = registry.DATASETS[data.family].load()(data, root)
+    require_sound(pool, data.name)
+    return pool
 
 
 def _drawn(pool: Pool, data: Data, seed: int) -> tuple[np.ndarray, np.ndarray, int]:

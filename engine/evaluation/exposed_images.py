@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from engine.data import pictures
 from engine.data.datasets import Dataset, pixels
 from engine.evaluation.attack import attack
 from engine.evaluation.pgd import frozen
@@ -27,25 +28,18 @@ def keep(model: nn.Module, data: Dataset, answers: Predictions, evaluation: Eval
     chosen = most_exposed(answers)[:COUNT].copy()
     rows = torch.from_numpy(chosen).to(data.train.images.device)
     images = pixels(data.train.images[rows])
-    pictures = {"image": images}
+    batches = {"image": images}
     if "adversarial" in answers.views:
         with frozen(model), arithmetic("float32", images.device):
-            pictures["adversarial"], _, _ = attack(model, images, data.train.labels[rows], evaluation)
+            batches["adversarial"], _, _ = attack(model, images, data.train.labels[rows], evaluation)
     place = folder / FOLDER
     place.mkdir(exist_ok=True)
-    for kind, batch in pictures.items():
+    for kind, batch in batches.items():
         for example, image in zip(answers.index["train"][chosen].tolist(), batch, strict=True):
-            write(place / f"{example}-{kind}.{'pgm' if len(image) == 1 else 'ppm'}", image)
+            pictures.write(place, f"{example}-{kind}", image)
 
 
 def most_exposed(answers: Predictions) -> np.ndarray:
     """Rows of the training split, the most exposed first: highest risk of all views, then on average, then first."""
     risks = np.stack([risk.risks(answers, view)["train"] for view in answers.views])
     return np.lexsort((np.arange(risks.shape[1]), -risks.mean(axis=0, dtype=np.float64), -risks.max(axis=0)))
-
-
-def write(path: Path, image: Tensor) -> None:
-    """One image (1 or 3 channels, height, width) in [0, 1] as bytes."""
-    channels, height, width = image.shape
-    levels = (image * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-    path.write_bytes(b"P%d\n%d %d\n255\n" % (5 if channels == 1 else 6, width, height) + levels.tobytes())

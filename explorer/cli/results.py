@@ -18,14 +18,25 @@ from explorer.cli import completion, options
 from explorer.project.found import found
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.run_tracking import unfinished_attacks
-from explorer.results import accuracy_table, attack_table, exposed_table, marks, over_seeds, run_table, text
+from explorer.results import (
+    accuracy_table,
+    attack_table,
+    betrayed_table,
+    exposed_table,
+    marks,
+    over_seeds,
+    population_risk,
+    run_table,
+    text,
+)
 from explorer.results.finding import LeakageFinding
 from explorer.results.rendering import markdown as markdown_table
 from explorer.results.rendering import plain
 from explorer.results.run_folder import EXPOSED
 from store.errors import StoreError
 from store.queries import TABLES
-from store.rows import Run
+from store.rows import ImageRisk, Run
+from store.summaries import ClassRisk
 
 FINDING, LONG = "finding", 200
 """What `show` calls it, and cells of its line where there is no terminal."""
@@ -141,11 +152,16 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
     """Show the training images that a run exposes most. RUN may be any part of its name that is unique.
 
     The most exposed first: by the highest risk of all views, or by the risk in --view. All of them, complete and at
-    full precision: mia-explore export exposed --run RUN
+    full precision: mia-explore export exposed --run RUN. Of a run in a population also the images that an attack with
+    references finds in more of its models than luck would; all: mia-explore export image_risks --run RUN
     """
     with results(project) as asked:
         own = find_run(asked, run)
         rows = exposed_table.most_exposed(asked.query, own.run_id, top, view)
+        risks = asked.query("class_risks", run_id=own.run_id, view=view) if own.population else []
+        strongest = population_risk.strongest(risks)
+        of_it = population_risk.images_of(strongest) if strongest else {}
+        betrayed = asked.query("image_risks", run_id=own.run_id, **of_it) if strongest else []
     if nothing := exposed_table.why_none(rows, own.state):
         click.echo(f"{own.run_id} ({own.state}): {nothing}", err=True)
         return
@@ -159,6 +175,17 @@ def scores(run: str, top: int, view: str | None, project: Project) -> None:
     pictures = project.run_folder(own.run_id) / EXPOSED
     if pictures.is_dir():
         click.echo(f"pictures of the first of them: {pictures}")
+    if strongest:
+        _show_betrayed(population_risk.singled_out(betrayed, strongest)[:top], strongest)
+
+
+def _show_betrayed(rows: list[ImageRisk], by: ClassRisk) -> None:
+    """What tells better who is exposed than a single model's answers do."""
+    if not rows:
+        click.echo(f"\n{population_risk.nothing_found(by)}")
+        return
+    click.echo(f"\nfound by {population_risk.said(by)}: the images that the population betrays beyond luck\n")
+    click.echo(plain(betrayed_table.table(rows), options.width()))
 
 
 @click.command()
@@ -181,7 +208,7 @@ def export(
     """Export a TABLE, complete and at full precision, one row per fact. Without a path: CSV on stdout.
 
     TABLE is one of runs, capacity, epsilon, classes, views, accuracies, leakage, warnings, history, scores, exposed,
-    image_risks, roc and published.
+    image_risks, class_risks, roc and published.
     """
     wanted = {"csv": csv_path, "parquet": parquet_path, "json": json_path}
     targets = {format: path for format, path in wanted.items() if path is not None} or {"csv": "-"}

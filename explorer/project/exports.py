@@ -17,7 +17,7 @@ from store.queries import QUERIES, TABLES
 FORMATS = ("csv", "parquet", "json")
 COUNTABLE = {
     **{"accuracies": 500, "warnings": 500, "capacity": 100, "epsilon": 100, "views": 100, "classes": 5, "leakage": 5},
-    **{"history": 10, "roc": 4, "scores": 0, "exposed": 0, "image_risks": 0},
+    **{"history": 10, "roc": 4, "scores": 0, "exposed": 0, "image_risks": 0, "class_risks": 0},
 }
 """Runs up to which the rows of a table are counted beforehand; for more, asking costs as much as writing."""
 

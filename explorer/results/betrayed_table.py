@@ -7,28 +7,16 @@ from explorer.results import class_rows, text
 from explorer.results.table import Column, Table, of
 from store.rows import ImageRisk, InferenceState
 
-ATTACK = "lira"
-"""Whose risks are shown where the chosen attack has no references."""
 MEANING = (
     "Found: in so many of the population's models that were trained on the image, by a threshold that keeps 1 % FPR. "
     "With few models a verdict on one image changes from one population to the next."
 )
 
 
-def attack(chosen: str) -> str:
-    """The attack whose risks are shown: the chosen one if it has references."""
-    return chosen if chosen in ATTACKS and ATTACKS[chosen].references else ATTACK
-
-
-def about(rows: Sequence[ImageRisk]) -> str:
-    """What the risks are of: `lira (adversarial), by references`."""
-    first = rows[0]
-    return f"{first.attack} ({first.view}), {text.RULES.get(first.threshold_rule, first.threshold_rule)}"
-
-
-def why_none(inferences: Iterable[InferenceState], attack: str) -> str:
-    """Why the attack has told nothing, in one line; empty where it has not failed."""
-    return next((f"{own.attack}: {own.error}" for own in inferences if own.attack == attack and own.error), "")
+def why_none(inferences: Iterable[InferenceState]) -> str:
+    """Why attacks with references have told nothing, in one line; empty where none has failed."""
+    asked = (own for own in inferences if own.attack in ATTACKS and ATTACKS[own.attack].references)
+    return next((f"{own.attack}: {own.error}" for own in asked if own.error), "")
 
 
 def table(rows: Sequence[ImageRisk]) -> Table:
@@ -36,7 +24,7 @@ def table(rows: Sequence[ImageRisk]) -> Table:
     return of(
         {
             Column("IMAGE", 7, right=True, long="image"): [row.example for row in rows],
-            Column("CLASS", 6, long="class", narrowest=6): [_class_of(row) for row in rows],
+            Column("CLASS", 6, long="class", narrowest=6): [class_of(row) for row in rows],
             Column("RISK", 6, right=True, long="risk"): [text.percent(row.risk) for row in rows],
             Column("FOUND IN", 10, right=True, long="found in"): [f"{row.n_found} of {row.n_models}" for row in rows],
         },
@@ -44,5 +32,6 @@ def table(rows: Sequence[ImageRisk]) -> Table:
     )
 
 
-def _class_of(row: ImageRisk) -> str:
+def class_of(row: ImageRisk) -> str:
+    """The class of an image as tables write it."""
     return "" if row.label is None else class_rows.called(row.label, row.class_name)

@@ -15,7 +15,10 @@ AMONG_CLASSES = "a class must stand out as one of all classes (Holm)"
 """What it means besides behind the number of one class: an interval that leaves out a guess is not enough."""
 FLOOR = "leakage is a floor: a stronger attack may find more"
 """Said wherever a number of leakage stands."""
-OF_LEAKAGE = ("runs", "capacity", "epsilon", "classes", "views", "leakage", "scores", "exposed", "image_risks", "roc")
+OF_LEAKAGE = (
+    *("runs", "capacity", "epsilon", "classes", "views", "leakage"),
+    *("scores", "exposed", "image_risks", "class_risks", "roc"),
+)
 """Exported tables with such numbers."""
 WARNED = "!"
 """Behind a number that a warning of its run speaks of."""

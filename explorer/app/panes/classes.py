@@ -7,7 +7,7 @@ from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
 from explorer.project import metrics, progress
-from explorer.results import class_rows, classes_table, marks, text
+from explorer.results import class_rows, classes_table, marks, population_risk, text
 from explorer.results.class_rows import PAPERS, ClassRow, Strategy
 from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER
 from explorer.results.lines import Line, wrapped
@@ -18,7 +18,7 @@ from explorer.results.run_words import short_name
 from explorer.results.table import Column, Table, name_at
 from explorer.results.text import RULES
 from store.rows import LeakageFact, Run
-from store.summaries import ClassFact
+from store.summaries import ClassFact, ClassRisk
 
 Shown = dict[Strategy, str]
 """Strategies with the threshold rule that each is shown under."""
@@ -34,7 +34,8 @@ class ClassesPane(Pane):
         "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
         "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
         f"examples, so a little flattered; ≈ is {LIKE_GUESS}; {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
-        "v: other scores, then how much more than natural training the best is."
+        "v: other scores, then how much more than natural training the best is. Of a population without such "
+        "an attack: the share of each class's members that attacks with references find at 1 % FPR, over its models."
     )
     BINDINGS = actions.bindings("classes")
 
@@ -50,6 +51,8 @@ class ClassesPane(Pane):
         """The columns as shown."""
         self.tables: list[str] = ["strategies"]
         """What `v` goes through on this run."""
+        self.population: list[ClassRisk] = []
+        """What attacks on the run's population find, where none on the run itself went class by class."""
 
     def page(self, width: int, height: int) -> Page:  # noqa: ARG002
         """The table, or why there is none."""
@@ -59,7 +62,12 @@ class ClassesPane(Pane):
         name = short_name(run, self.project.datasets)
         if run.state != "done":
             return Page(_paragraph(self._unfinished(run, name), width), title=name)
+        self.population = []
         facts = self._facts([run.run_id])
+        if facts is not None and run.population and not self._tables(facts):
+            risks = self._of_population([run.run_id])
+            self.population = risks or []
+            facts = None if risks is None else self._facts([run.run_id])
         if facts is None:
             return Page(_paragraph("reading …", width), title=name)
         tables = self._tables(facts)
@@ -77,7 +85,7 @@ class ClassesPane(Pane):
 
     def _tables(self, facts: list[LeakageFact]) -> dict[str, dict[Strategy, str]]:
         """The strategies of each table that has some, with the threshold rule each is shown under."""
-        there_are = class_rows.strategies(facts, self.choices.class_rule)
+        there_are = class_rows.strategies(facts, self.rule)
         papers = {own: rule for own, rule in there_are.items() if own in PAPERS}
         scores = {own: rule for own, rule in there_are.items() if own not in PAPERS}
         return {table: shown for table, shown in (("strategies", papers), ("scores", scores)) if shown}
@@ -87,8 +95,22 @@ class ClassesPane(Pane):
         """The number shown: the advantage where the chart shows it, else inference accuracy."""
         return "advantage" if self.choices.metric == "advantage" else "inference_accuracy"
 
+    @property
+    def rule(self) -> str:
+        """The threshold rule of the table."""
+        return self.population[0].threshold_rule if self.population else self.choices.class_rule
+
     def _facts(self, run_ids: list[str]) -> list[LeakageFact] | None:
+        if self.population:
+            return population_risk.by_class(self._of_population(run_ids) or [])
         return self.project.rows("leakage", run_id=run_ids, metric=self.metric) if run_ids else []
+
+    def _of_population(self, run_ids: list[str]) -> list[ClassRisk] | None:
+        """What attacks find in the population of these runs, which is one; None before the answer."""
+        runs = self.project.runs
+        if not run_ids:
+            return []
+        return self.project.rows("class_risks", run_id=population_risk.asked_by(runs[run_ids[0]], runs.values()))
 
     # Why there is no table
 
@@ -118,7 +140,7 @@ class ClassesPane(Pane):
 
     def _strategies(self, run: Run, name: str, facts: list[LeakageFact], shown: Shown, width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
-        rows = class_rows.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
+        rows = class_rows.of_run(facts, self.rule, shown, self._published(run), natural)
         columns = classes_table.table(rows, list(shown)).fitted(width)
         papers = any(own.published is not None for row in rows for own in row.reached.values())
         beside = papers and any(OF_PAPER in column.yielding for column in columns)
@@ -132,7 +154,8 @@ class ClassesPane(Pane):
         notes += [*self._marks(rows), f"{class_rows.BEST} best"]
         if papers:
             notes.append("(…) the paper's" if beside else "PAPER: the ▸ strategy's")
-        notes += [f"v {self._next_table()}", "± 95 % over examples", FLOOR]
+        drawn = f"± 95 % over {self.population[0].n_models} models" if self.population else "± 95 % over examples"
+        notes += [f"v {self._next_table()}", drawn, FLOOR]
         notes += of_natural if DIFFERENCE in fitting else []
         return self._page(name, table, rows, BEST_OF, notes, width)
 
@@ -140,7 +163,7 @@ class ClassesPane(Pane):
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
             return Page(_paragraph(self._no_twin(run, name), width), title=name)
-        rows = class_rows.of_run(facts, self.choices.class_rule, shown, self._published(run), natural)
+        rows = class_rows.of_run(facts, self.rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_table()}", *of_natural]
         return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
 
@@ -160,7 +183,7 @@ class ClassesPane(Pane):
         budgets = {twin.evaluation_epsilon for twin in twins} - {run.evaluation_epsilon}
         if budgets:
             said.append("natural attacked with eps " + ", ".join(text.epsilon(budget) for budget in sorted(budgets)))
-        return class_rows.natural_best(facts, self.choices.class_rule, shown), said
+        return class_rows.natural_best(facts, self.rule, shown), said
 
     def _no_twin(self, run: Run, name: str) -> str:
         if run.defense == NATURAL:
@@ -185,7 +208,9 @@ class ClassesPane(Pane):
         sort = self.choices.class_sort if self.choices.class_sort in self.sorts else main
         rows = class_rows.ordered(rows, classes_table.sort_key(sort), self.choices.class_reverse)
         self.labels, self.columns = [row.label for row in rows], table(rows).fitted(width)
-        what = metrics.BY_ID[self.metric].title + " %"
+        what = f"{metrics.BY_ID[self.metric].title} % {RULES[self.rule]} · this run"
+        if self.population:
+            what = f"{population_risk.FOUND} {RULES[self.rule]} · its population"
         order = f"by {sort.lower() if sort.isupper() else sort} "
         order += "▼" if self.choices.class_reverse else "▲"
         head, lines = screen(table(rows), width, sort=sort, reverse=self.choices.class_reverse)
@@ -193,11 +218,16 @@ class ClassesPane(Pane):
             lines,
             head=head,
             cursor=self.labels.index(self.label) if self.label in self.labels else 0,
-            title=" · ".join([name, f"{what} {RULES[self.choices.class_rule]}", "this run", order]),
+            title=" · ".join([name, what, order]),
             note=" · ".join(notes),
         )
 
     # Acting
+
+    def refusal(self, action_id: str) -> str:
+        """The threshold rule of a population is none to be chosen."""
+        fixed = self.population and action_id == "classes.rule"
+        return f"thresholds are {RULES[self.rule]} here" if fixed else super().refusal(action_id)
 
     def cursor_moved(self, index: int) -> None:
         """Another class is the one that `y` copies."""

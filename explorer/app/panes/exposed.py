@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from explorer.app.panes.leakage_section import ASKING
-from explorer.results import betrayed_table, exposed_table, picture
+from explorer.results import betrayed_table, exposed_table, picture, population_risk
 from explorer.results.lines import Line, beside, cut, heading, indented, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import RunFolder
 from explorer.results.table import Block, Cell, Column
 from store.rows import ExposedExample, ImageRisk
+from store.summaries import ClassRisk
 
 TITLE = "Most exposed training images"
 BETRAYED = "Images that the population betrays"
-NO_RISK = "No attack with references has told of this view."
+NO_RISK = "No attack with references has told of it."
 COUNT = 12
 """Images that are listed: those of which a run keeps pictures."""
 GAP = 3
@@ -54,16 +55,18 @@ def section(
     return [*lines, *_list(rows, chosen, width), *wrapped(exposed_table.MEANING, width - 1, "dim", hang=1)]
 
 
-def betrayed(rows: Sequence[ImageRisk] | None, width: int, why_none: str = "") -> list[Line]:
-    """The images of a population that an attack with references finds in most of its models.
+def betrayed(rows: Sequence[ImageRisk] | None, by: ClassRisk | None, width: int, why_none: str = "") -> list[Line]:
+    """The images of a population that an attack with references finds in more of its models than luck would.
 
-    rows: of the query `image_risks`, of one attack in one view; None before the answer. why_none: its failure.
+    rows: of the query `image_risks`, of that attack in its view; None before the answer. by: what the attack finds of
+    all classes; None where none has told. why_none: its failure.
     """
-    lines = [heading(BETRAYED, width, betrayed_table.about(rows) if rows else "")]
-    if not rows:
-        words = ASKING if rows is None else why_none or NO_RISK
-        return [*lines, *wrapped(words, width - 1, "dim", first=" ", hang=1)]
-    head, listed = screen(betrayed_table.table(rows), width, indent=1)
+    lines = [heading(BETRAYED, width, population_risk.said(by) if by else "")]
+    found = population_risk.singled_out(rows, by)[:COUNT] if rows and by else []
+    if not found:
+        words = population_risk.nothing_found(by) if rows and by else why_none or NO_RISK
+        return [*lines, *wrapped(ASKING if rows is None else words, width - 1, "dim", first=" ", hang=1)]
+    head, listed = screen(betrayed_table.table(found), width, indent=1)
     return [*lines, *head, *listed, *wrapped(betrayed_table.MEANING, width - 1, "dim", hang=1)]
 
 

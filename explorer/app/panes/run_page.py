@@ -11,7 +11,15 @@ from explorer.app.widgets.sheet import Sheet
 from explorer.charts import chart_lines
 from explorer.charts.history import AGE
 from explorer.project.run_tracking import MARKS, TrackedRun
-from explorer.results import accuracy_table, attack_table, betrayed_table, marks, run_words, text
+from explorer.results import (
+    accuracy_table,
+    attack_table,
+    betrayed_table,
+    marks,
+    population_risk,
+    run_words,
+    text,
+)
 from explorer.results.lines import Line, bar, beside, cut, heading, line_text, plain, wrapped
 from explorer.results.run_folder import RunFolder
 from store.rows import HistoryPoint, InferenceState, Run
@@ -209,7 +217,9 @@ class RunPage(Sheet):
 
     def _by_class(self, width: int) -> list[Line]:
         facts = self.project.rows("leakage", run_id=[self.run_id], metric="inference_accuracy")
-        return run_sections.classes(facts, self.choices.class_rule, width)
+        asked = population_risk.asked_by(self.run, self.project.runs.values())
+        risks = self.project.rows("class_risks", run_id=asked) if self.run.population else []
+        return run_sections.classes(facts, risks, self.choices.class_rule, width)
 
     def _history(self, width: int, height: int) -> list[Line]:
         rows = self.history()
@@ -233,9 +243,11 @@ class RunPage(Sheet):
         return [*lines, (), *self._betrayed(width)] if self.run.population else lines
 
     def _betrayed(self, width: int) -> list[Line]:
-        attack, view = betrayed_table.attack(self.choices.attack), self.choices.leak_view
-        rows = self.project.rows("image_risks", run_id=self.run_id, attack=attack, view=view, limit=exposed.COUNT)
-        return exposed.betrayed(rows, width, betrayed_table.why_none(self._inferences(), attack))
+        asked = population_risk.asked_by(self.run, self.project.runs.values())
+        risks = self.project.rows("class_risks", run_id=asked)
+        by = population_risk.strongest(risks or [], self.choices.attack, self.choices.leak_view)
+        rows = self.project.rows("image_risks", run_id=asked, **population_risk.images_of(by)) if by else risks
+        return exposed.betrayed(rows, by, width, betrayed_table.why_none(self._inferences()))
 
     def _inferences(self) -> list[InferenceState]:
         return self.project.rows("inferences", run_id=self.run_id) or []

@@ -8,13 +8,14 @@ from explorer.charts.chart import Chart
 from explorer.charts.history import smoothed, title_of
 from explorer.charts.run_curves import dense
 from explorer.charts.series import look
-from explorer.results import accuracy_table, class_rows, classes_table, marks, text
+from explorer.results import accuracy_table, class_rows, classes_table, marks, population_risk, text
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import WEIGHTS, RunFolder
 from explorer.results.run_words import Settings
 from store.rows import HistoryPoint, LeakageFact
+from store.summaries import ClassRisk
 
 GROUP_WIDTH = 37
 """Cells that a group of settings needs."""
@@ -58,9 +59,18 @@ def settings(found: Settings | None, width: int) -> list[Line]:
     return [*lines, *beside([(column, each) for column in columns])]
 
 
-def classes(facts: Sequence[LeakageFact] | None, rule: str, width: int) -> list[Line]:
-    """Every class by number, with each strategy that goes class by class; all classes first."""
-    lines = [heading("Classes", width, f"inference accuracy % {text.RULES[rule]}, ± 95 % over examples")]
+def classes(
+    facts: Sequence[LeakageFact] | None, risks: Sequence[ClassRisk] | None, rule: str, width: int
+) -> list[Line]:
+    """Every class by number, with each strategy that goes class by class; all classes first.
+
+    risks: of a run in a population, of which they tell where no attack goes class by class.
+    """
+    about = f"inference accuracy % {text.RULES[rule]}, ± 95 % over examples"
+    if risks and not class_rows.strategies(facts or (), rule):
+        facts, rule = population_risk.by_class(risks), risks[0].threshold_rule
+        about = population_risk.of_classes(risks)
+    lines = [heading("Classes", width, about)]
     shown = class_rows.strategies(facts or (), rule)
     if not shown:
         return [*lines, plain(f" {ASKING if facts is None else 'No attack went class by class.'}", "dim")]

@@ -37,6 +37,7 @@ CONTENTS = {
     "scores": "every example's confidence, margin and risk (large)",
     "exposed": "every training image with its risk, most first (large)",
     "image_risks": "how often a population betrays each image (large)",
+    "class_risks": "how much a population gives away of each class",
     "roc": "ROC points of every run, attack and view",
     "published": "the paper's own numbers",
 }

@@ -123,14 +123,6 @@ def test_without_the_adversarial_view_only_the_images_are_kept(tmp_path):
     assert {path.name for path in (tmp_path / "exposed").iterdir()} == names
 
 
-@pytest.mark.parametrize(("channels", "magic"), [(1, b"P5"), (3, b"P6")])
-def test_a_picture_holds_every_pixel_in_its_place(tmp_path, channels, magic):
-    levels = np.random.default_rng(0).integers(0, 256, (channels, 5, 7), dtype=np.uint8)
-    exposed_images.write(tmp_path / "p", torch.from_numpy(levels) / 255)
-    assert (tmp_path / "p").read_bytes().startswith(magic + b"\n7 5\n255\n")
-    assert np.array_equal(parsed(tmp_path / "p") * 255, levels.transpose(1, 2, 0))
-
-
 def test_fewer_images_than_are_wanted_are_all_kept(tmp_path, finished, model, train):
     """Examples go by the number they have in the data set, not by their row."""
     rows = torch.tensor([5, 40, 77])

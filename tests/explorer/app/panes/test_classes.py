@@ -309,3 +309,34 @@ async def test_a_project_without_runs_has_no_table(make_app):
     app.choices.side = "3"
     async with app.run_test(size=(120, 40)) as pilot:
         await text_of(pilot, "No run under the cursor")
+
+
+def of_population(run_id, **_):
+    """Class 2 is given away, class 0 is not; of class 1 others are taken for members as often."""
+    rates = {None: (0.05, 0.01), 0: (0.011, 0.01), 1: (0.2, 0.2), 2: (0.3, 0.01)}
+    sizes = {"n_models": 16, "n_member": 60, "n_nonmember": 120, "std": 0.02, "threshold_rule": "references"}
+    about = {"population": "p1", "attack": "lira", "view": "benign"} | sizes
+    return [about | {"class_label": label, "tpr": tpr, "fpr": fpr} for label, (tpr, fpr) in rates.items()]
+
+
+async def test_a_population_is_told_by_its_attack_with_references_where_none_went_class_by_class(open_pane):
+    whole = {"leakage": lambda **params: facts(**params, attacks=("lira",)), "class_risks": of_population}
+    app = open_pane(NATURAL, answers=whole)
+    for row in app.project.given:
+        row["population"] = "p1"
+    async with app.run_test(size=(160, 40)) as pilot:
+        said = await text_of(pilot, "TPR % at 1 % FPR by references · its population")
+        assert [row.split()[0] for row in said.splitlines()[2:-1]] == ["all", "2", "1", "0"]
+        assert "▸30.0 ±1.1" in line(said, "2")
+        assert "≈" not in line(said, "2")
+        assert all("≈" in line(said, name) for name in ("0", "1"))
+        assert app.screen.query_one("#classes").refusal("classes.rule") == "thresholds are by references here"
+
+
+async def test_attacks_on_the_run_itself_go_before_those_on_its_population(open_pane):
+    app = open_pane(NATURAL, answers={"leakage": facts, "class_risks": of_population})
+    for row in app.project.given:
+        row["population"] = "p1"
+    async with app.run_test(size=(160, 40)) as pilot:
+        await text_of(pilot, "conf A")
+        assert "this run" in str(app.screen.query_one("#classes").border_title)

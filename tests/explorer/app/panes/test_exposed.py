@@ -5,7 +5,6 @@ from rows import typed
 
 from explorer.app.panes import exposed
 from explorer.app.panes.exposed import PictureStyle
-from explorer.results import betrayed_table
 from explorer.results.lines import line_text
 from explorer.results.picture import Picture
 from explorer.results.run_folder import RunFolder
@@ -127,28 +126,42 @@ def risks(count=12, **fields):
     return [typed("image_risks", given | one | fields) for one in each]
 
 
+BY = typed(
+    "class_risks",
+    {
+        "attack": "lira",
+        "view": "adversarial",
+        "n_models": 16,
+        "n_member": 300,
+        "n_nonmember": 600,
+        "tpr": 0.05,
+        "fpr": 0.01,
+    },
+)
+
+
 @pytest.mark.parametrize("width", [78, 118])
 def test_images_that_a_population_betrays_have_the_models_behind_their_risk(width):
-    lines = [line_text(line) for line in exposed.betrayed(risks(), width)]
+    lines = [line_text(line) for line in exposed.betrayed(risks(), BY, width)]
     assert max(map(len, lines)) <= width
-    assert "lira (adversarial), by references" in lines[0]
+    assert "lira (adversarial) among 16 models" in lines[0]
     assert lines[2].split() == ["100", "3", "tulip", "100.0", "8", "of", "8"]
     assert "With few models" in " ".join(" ".join(lines).split())
 
 
 @pytest.mark.parametrize(
-    ("rows", "why", "words"),
+    ("rows", "by", "why", "words"),
     [
-        *((None, "", "asking …"), ([], "", "No attack with references has told of this view.")),
-        ([], "lira: 1 other models have answered; it takes 3", "lira: 1 other models have answered; it takes 3"),
+        *((None, None, "", "asking …"), ([], None, "", "No attack with references has told of it.")),
+        ([], None, "lira: 1 other models have answered; it takes 3", "lira: 1 other models have answered; it takes 3"),
+        (
+            risks(3, n_found=1, n_models=1),
+            BY,
+            "",
+            "No image stands out beyond luck: lira (adversarial) among 16 models",
+        ),
     ],
 )
-def test_without_risks_of_a_population_one_line_says_why(rows, why, words):
-    lines = [line_text(line) for line in exposed.betrayed(rows, 78, why)]
-    assert len(lines) == 2
-    assert words == lines[1].strip()
-
-
-@pytest.mark.parametrize(("chosen", "shown"), [("rmia", "rmia"), ("confidence", "lira"), ("another", "lira")])
-def test_risks_are_of_the_chosen_attack_if_it_has_references(chosen, shown):
-    assert betrayed_table.attack(chosen) == shown
+def test_without_risks_of_a_population_the_words_say_why(rows, by, why, words):
+    lines = [line_text(line) for line in exposed.betrayed(rows, by, 78, why)]
+    assert words in " ".join(line.strip() for line in lines[1:])
