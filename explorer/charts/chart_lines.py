@@ -7,6 +7,7 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import NamedTuple
@@ -24,7 +25,11 @@ FEWEST_COLUMNS, FEWEST_ROWS = 20, 5
 WIDE, TALL = 70, 19
 """Cells from which two charts stand side by side, and lines from which two stand one above the other."""
 
+DRAWN = 32
+"""So many pictures are kept, for to draw one takes long and keys lead back to it."""
 
+
+@lru_cache(DRAWN)
 def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> list[Line]:
     """The chart in exactly `height` lines of exactly `width` cells: the legend, then the canvas over its x axis."""
     points = [points_of(series) for series in chart.series]
@@ -38,6 +43,7 @@ def draw(chart: Chart, width: int, height: int, ascii_only: bool = False) -> lis
     return [tuple((to_ascii(text), tone) for text, tone in line) for line in lines] if ascii_only else lines
 
 
+@lru_cache(DRAWN)
 def draw_panels(panels: Sequence[tuple[str, Chart]], width: int, height: int, ascii_only: bool = False) -> list[Line]:
     """Charts of the same series with their names, in as many columns and rows as have room, under one legend."""
     columns, rows = room_for_panels(width, height, len(panels))

@@ -8,9 +8,9 @@ from engine.registry import NATURAL
 from explorer.charts.chart import Chart, Series, is_number
 from explorer.charts.drawing import Drawing, scaled
 from explorer.charts.run_curves import MOST, answered, dense, looks_of, names
-from explorer.charts.series import key
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
+from explorer.project.selection import seeds_by_setting
 from explorer.results import text
 from store.rows import Run, SeedsHistory
 
@@ -39,10 +39,7 @@ def shown_settings(project: OpenProject, choices: Choices, on_chart: Sequence[Ru
     That of the run under the cursor, those with a marked run, running ones, and others of its images and capacity,
     natural ones first; where there are none of these, any.
     """
-    settings: dict[tuple[Any, ...], list[Run]] = {}
-    for run in on_chart:
-        settings.setdefault(_setting(run), []).append(run)
-    begun = [seeds for seeds in settings.values() if any(run.state != "queued" for run in seeds)]
+    begun = [seeds for seeds in seeds_by_setting(on_chart).values() if any(run.state != "queued" for run in seeds)]
     current = project.runs.get(choices.current)
 
     def wanted(seeds: Sequence[Run]) -> tuple[bool, ...]:
@@ -53,10 +50,6 @@ def shown_settings(project: OpenProject, choices: Choices, on_chart: Sequence[Ru
 
     first = sorted((seeds for seeds in begun if any(wanted(seeds))), key=wanted, reverse=True) or begun
     return [seeds for seeds in begun if seeds in first[:MOST]]
-
-
-def _setting(run: Run) -> tuple[Any, ...]:
-    return key(run), run.capacity, run.size, run.setting, run.steps
 
 
 def _images(run: Run) -> tuple[Any, ...]:
@@ -88,7 +81,7 @@ def history(project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> 
         chart = Chart(tuple(curves), y_percent=metric.endswith("accuracy"), x_label="step", interval=interval)
         panels.append((title_of(metric), scaled(chart, "history", choices)))
     smooth = f" · smoothed {choices.smooth:g}" if choices.smooth else ""
-    count = len({_setting(run) for run in on_chart})
+    count = len(seeds_by_setting(on_chart))
     more = f" · {len(settings)} of {count} settings" if len(settings) < count else ""
     about = panels[0][0] if panels else title_of(choices.history)
     drawing = Drawing(f"History  {about}{smooth}{more}", x_name="step", table="history", filters={"run_id": ids})

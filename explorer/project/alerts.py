@@ -7,8 +7,9 @@ from typing import NamedTuple
 from engine.run_states import FAILED, WAITING
 from explorer.project.engine_log import Level
 from explorer.project.open_project import OpenProject
+from explorer.project.selection import seeds_by_setting
 from explorer.results import text
-from store.rows import Kind, Run
+from store.rows import Run
 
 NAMES = ("leaks", "stalled", "over")
 """A run is told apart from a guess, the first of its setting; nothing is heard of a run at work; all work is over."""
@@ -46,10 +47,7 @@ class Alerts:
         return found
 
     def _leaks(self, project: OpenProject) -> Alert | None:
-        leaking: dict[tuple, list[Run]] = {}
-        for run in project.runs.values():
-            if any(run.leaks.values()):
-                leaking.setdefault(_setting(run), []).append(run)
+        leaking = seeds_by_setting(run for run in project.runs.values() if any(run.leaks.values()))
         firsts = {setting: runs[0] for setting, runs in leaking.items() if self._watched.issuperset(map(_id, runs))}
         fresh = [run for setting, run in firsts.items() if setting not in self._told]
         self._told |= firsts.keys()
@@ -78,12 +76,6 @@ class Alerts:
 
 def _id(run: Run) -> str:
     return run.run_id
-
-
-def _setting(run: Run) -> tuple:
-    """What seeds of one setting have in common, as far as a row of the list tells."""
-    own = (run.epsilon, run.evaluation_epsilon, run.certification, run.setting)
-    return *(getattr(run, name) for name in Kind._fields), *own
 
 
 def _leak(run: Run) -> str:

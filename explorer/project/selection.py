@@ -1,7 +1,7 @@
 """Which runs a person sees: those that pass the filters, in their order, on the chart, marked, under the cursor."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -32,8 +32,25 @@ SORTS: dict[str, Callable[[Run], Any] | None] = {
 """Columns that runs can be sorted by, and the value of each; None for the number that was chosen."""
 DOWNWARD = (CHOSEN, "STARTED")
 """Columns of which the largest come first."""
-ALIKE = (*(name for name in SETTING if name in Run._fields), "steps")
+ALIKE = attrgetter(*(name for name in SETTING if name in Run._fields), "steps")
 """What the seeds of one setting have in common."""
+
+
+def seeds_by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """The seeds of each setting, or the models of a population, in their order, by what all but their seeds says.
+
+    Where a seed comes twice, the runs differ in something that is not told here, and stay apart.
+    """
+    found: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.population, ALIKE(run)), []).append(run)
+    named: dict[str, list[Run]] = {}
+    for (population, alike), own in found.items():
+        if len({run.seed for run in own}) < len(own):
+            named |= {run.run_id: [run] for run in own}
+        else:
+            named[population or " ".join(map(str, alike))] = own
+    return named
 
 
 @dataclass(frozen=True)
@@ -74,22 +91,8 @@ class Selection:
         return [own for _, own in known] + [own for value, own in valued if value is None]
 
     def seeds(self) -> dict[str, list[Run]]:
-        """The runs that the filters let through by what all but their seeds says, in the order of submission.
-
-        Where a seed comes twice, the runs differ in something that is not told here, and stay apart.
-        """
-        found: dict[str, list[Run]] = {}
-        for run in self._filtered():
-            key = run.population or " ".join(str(getattr(run, name)) for name in ALIKE)
-            found.setdefault(key, []).append(run)
-        apart = [key for key, own in found.items() if len({run.seed for run in own}) < len(own)]
-        if not apart:
-            return found
-        return {
-            (run.run_id if key in apart else key): [run] if key in apart else own
-            for key, own in found.items()
-            for run in own
-        }
+        """The runs that the filters let through by their settings, in the order of submission."""
+        return seeds_by_setting(self._filtered())
 
     def _filtered(self) -> list[Run]:
         choices, runs = self.choices, list(self.project.runs.values())

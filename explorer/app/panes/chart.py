@@ -52,7 +52,6 @@ class ChartPane(ChartChoices, Pane):
         self.x_range: Span | None = None
         self.drawing = Drawing("")
         self._drawn_kind = ""
-        self._picture: tuple[tuple[Picture, Panels, int, int], list[Line]] | None = None
 
     @property
     def view(self) -> Choices:
@@ -90,7 +89,8 @@ class ChartPane(ChartChoices, Pane):
         if self.drawing.chart is None:
             return Page(self._empty(width, height), title=title, note=self.keyed("{chart.previous} {chart.next} chart"))
         chart = self._seen(self.drawing.chart)
-        return Page(self._lines(chart, self._panels(chart), width, height), title=title, note=self._note())
+        panels, plain_only = self._panels(chart) or (("", chart),), self.host.settings.ascii
+        return Page(chart_lines.draw_panels(panels, width, height, plain_only), title=title, note=self._note())
 
     def _stated(self, title: str) -> str:
         """The title with what was changed of the picture, behind the chart's name."""
@@ -146,19 +146,6 @@ class ChartPane(ChartChoices, Pane):
         return tuple(
             (name, replace(own, crosshair=chart.crosshair, x_range=chart.x_range)) for name, own in self.drawing.panels
         )
-
-    def _lines(self, chart: Picture, panels: Panels, width: int, height: int) -> list[Line]:
-        """The chart drawn, which takes long, so not again where nothing changed."""
-        wanted = (chart, panels, width, height)
-        if self._picture is None or self._picture[0] != wanted:
-            plain_only = self.host.settings.ascii
-            self._picture = (
-                wanted,
-                chart_lines.draw_panels(panels, width, height, plain_only)
-                if panels
-                else chart_lines.draw(chart, width, height, plain_only),
-            )
-        return self._picture[1]
 
     def _seen(self, chart: Picture) -> Picture:
         """The chart with crosshair, zoom and the other chart's axis where they are to match."""

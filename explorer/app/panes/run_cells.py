@@ -1,9 +1,10 @@
 """Columns and cells of the list of runs, for one run or for the seeds of a setting in one line. Pure functions."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from statistics import fmean, stdev
+from statistics import fmean
 
 from explorer.charts.chart import MARKS
 from explorer.charts.series import Look
@@ -86,7 +87,10 @@ def columns(lines: Sequence[Sequence[Run]], chosen: Sequence[str], number_name: 
 def spread(numbers: Sequence[ChosenNumber]) -> Segment:
     """The standard deviation over seeds in percentage points, of two or more that have the number."""
     values = [number.value for number in numbers if number.value is not None]
-    return (f"±{100 * stdev(values):.1f}" if len(values) > 1 else "", "dim")
+    if len(values) < 2:
+        return "", "dim"
+    spread = math.dist(values, [fmean(values)] * len(values)) / math.sqrt(len(values) - 1)  # `stdev` takes a while
+    return f"±{100 * spread:.1f}", "dim"
 
 
 def names(lines: Sequence[Sequence[Run]], datasets: int) -> list[str]:
