@@ -67,6 +67,10 @@ def test_every_run_is_attacked_with_the_others_and_again_when_more_join_and_file
     )
     risks = list(csv.DictReader(call(tmp_path, "export", "image_risks", "--csv", "-").stdout.splitlines()))
     assert {row["n_models"] for row in risks} <= set("123456")
+    by_class = list(csv.DictReader(call(tmp_path, "export", "class_risks", "--csv", "-").stdout.splitlines()))
+    assert {row["n_models"] for row in by_class} == {"6"}
+    assert {row["class_label"] for row in by_class} == {"", *"0123456789"}
+    assert "among 6 models" in call(tmp_path, "scores", seed).stdout
     assert [row for row in more if row["attack"] == "gap" and row["run_id"] in references(first)] == [
         row for row in first if row["attack"] == "gap"
     ]
