@@ -146,6 +146,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chart.scale", "x", "axis scale: linear, log x, log y, both", "chart: Axis — {choice}", "scale"),
     Action("chart.interval", "c", "interval: bars, band, off", "chart: Interval — {choice}"),
     Action("chart.smooth", "w", "smoothing of histories: off, .6, .9", "chart: Smoothing — {choice}"),
+    Action("chart.curve", "", "hide or show a curve; a click on it in the legend does", "chart: Curve — {choice}"),
     Action("chart.paper", "P", "the paper's points: show or hide", "chart: The paper's points"),
     Action("chart.read", "", "the chart's numbers as text, copied", "chart: Read out"),
     Action("classes.view", "v", "next view: strategies, scores, difference to natural", "classes: Next view", "view"),

@@ -1,8 +1,9 @@
 """What a chart shows, as plain data: series of points with their intervals, marks and tones, and the axes."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, zip_longest
 from operator import itemgetter
@@ -15,6 +16,7 @@ TONES = ("", "dim", "level", "overlap", *"12345678")
 MARKS = ("●○", "■□", "◆◇", "▲△", "▼▽", "★☆", "▰▱", "◣◺")
 """Shapes as filled and hollow; in ASCII a capital and a small letter stand for them."""
 PUBLISHED, OVERLAP = "×", "✱"
+_BESIDE_NAMES = re.compile(r"^(▸|\d+ )| ×\d+$| paper$")
 FAR, NEAR = 1e100, 1e-100  # beyond lies no measurement, and below is nought, so that sums and ratios stay finite
 
 
@@ -44,6 +46,11 @@ class Series:
     told: tuple[str, ...] = ()
     """What the legend says of it, the whole and then in fewer cells."""
 
+    @property
+    def name(self) -> str:
+        """What it is called in every chart: the label without a cursor, and without how many it stands for."""
+        return _BESIDE_NAMES.sub("", self.label)
+
     def sign(self, hollow: bool = False) -> str:
         """The mark of its points."""
         return PUBLISHED if self.kind == "published" else MARKS[self.mark % len(MARKS)][hollow]
@@ -54,6 +61,8 @@ class Chart:
     """What to draw; shares are given as shares and labelled in percent."""
 
     series: tuple[Series, ...]
+    hidden: tuple[tuple[int, Series], ...] = ()
+    """Curves that a person put away, each with its place among all in the legend."""
     x_ticks: tuple[tuple[float, str], ...] = ()
     """Places and labels; automatic if empty."""
     y_percent: bool = True
@@ -77,6 +86,24 @@ class Chart:
     interval: str = "bars"
     """`bars`, `band` or `off`."""
     x_label: str = ""
+
+    def without(self, names: Collection[str]) -> "Chart":
+        """The chart with the curves of such names hidden, on axes for the others."""
+        hidden = tuple(pair for pair in enumerate(self.series) if pair[1].name in names)
+        if not hidden:
+            return self
+        shown = tuple(series for series in self.series if series.name not in names)
+        places = {x for series in shown for x in series.x}
+        ticks = tuple(tick for tick in self.x_ticks if tick[0] in places)
+        return replace(self, series=shown, hidden=hidden, x_ticks=ticks)
+
+    @property
+    def entries(self) -> list[tuple[Series, bool]]:
+        """What the legend names, and whether it is hidden: all curves but the paper's, which go with others."""
+        found = [(series, False) for series in self.series]
+        for at, series in self.hidden:
+            found.insert(at, (series, True))
+        return [entry for entry in found if entry[0].kind != "published"]
 
     @property
     def of_leakage(self) -> bool:

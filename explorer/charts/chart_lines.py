@@ -15,7 +15,7 @@ from typing import NamedTuple
 from explorer.charts.axes import Spans, scaled, spans
 from explorer.charts.chart import FAR, OVERLAP, Chart, Point, Series, is_number, points_of, valued
 from explorer.charts.figure import Figure, Place
-from explorer.charts.legend import legend, newest, without_values, word
+from explorer.charts.legend import legend, newest, nothing, without_values, word
 from explorer.results.ascii_text import to_ascii
 from explorer.results.lines import Line, beside, cut, plain
 from explorer.results.marks import NOT_TOLD_APART
@@ -69,7 +69,7 @@ def room_for_panels(width: int, height: int, count: int) -> tuple[int, int]:
 def _panel(name: str, chart: Chart, width: int, height: int) -> list[Line]:
     points = [points_of(series) for series in chart.series]
     if not any(map(valued, points)):
-        return [plain(name, "bold"), plain("no values yet", "dim")]
+        return [plain(name, "bold"), nothing(chart)]
     figure = Figure(chart, spans(chart), width, height - 1)
     _drawn(figure, chart, [_curve(figure, chart, index, own) for index, own in enumerate(points)])
     return [plain(name, "bold"), *figure.lines()]

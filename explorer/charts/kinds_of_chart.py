@@ -1,6 +1,7 @@
 """Every kind of chart by its name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from explorer.charts import histogram, history, roc_curves, summary_curves
 from explorer.charts.drawing import Drawing, nothing_on_chart
@@ -36,7 +37,11 @@ def further(first: str, on_chart: Sequence[Run]) -> list[str]:
 
 
 def drawing_of(kind: str, project: OpenProject, choices: Choices, on_chart: Sequence[Run]) -> Drawing:
-    """The drawing of one kind for the runs on the chart."""
+    """The drawing of one kind for the runs on the chart, without the curves that a person hid."""
     if not on_chart:
         return nothing_on_chart(TITLES.get(kind, kind.capitalize()), project, choices)
-    return DRAW[kind](project, choices, on_chart)
+    drawing, names = DRAW[kind](project, choices, on_chart), choices.hidden_curves
+    if not names or drawing.chart is None:
+        return drawing
+    panels = tuple((name, chart.without(names)) for name, chart in drawing.panels)
+    return replace(drawing, chart=drawing.chart.without(names), panels=panels)

@@ -1,10 +1,12 @@
 """The legend of a chart: its series and signs in one line or two, and what to say where there is no room to draw."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from rich.cells import cell_len
 
 from explorer.charts.chart import OVERLAP, PUBLISHED, Chart, Point, Series, valued
+from explorer.results.ascii_text import to_ascii
 from explorer.results.lines import Line, line_text, plain
 from explorer.results.marks import FLOOR, NOT_TOLD_APART
 
@@ -16,12 +18,14 @@ def legend(chart: Chart, shown: Mapping[str, int], width: int, rows: int, ascii_
 
     What does not fit stands beyond the last line's end; only the sign of luck, which help explains too, is left out.
     """
-    own = [series for series in chart.series if series.kind != "published"]
-    for brevity in range(max((len(series.told) for series in own), default=0) + 1):
+    own = chart.entries
+    for brevity in range(max((len(series.told) for series, _ in own), default=0) + 1):
         entries = [
-            (*_entry(series), *((f" {told}", "dim") for told in series.told[brevity : brevity + 1])) for series in own
+            (*_entry(*each), *((f" {told}", "dim") for told in each[0].told[brevity : brevity + 1] if not each[1]))
+            for each in own
         ]
-        entries += [plain(chart.told, "dim")] if brevity and any(len(series.told) > brevity for series in own) else []
+        told = brevity and any(len(series.told) > brevity for series in chart.series)
+        entries += [plain(chart.told, "dim")] if told else []
         entries += _notes(chart, shown, ascii_only)
         lines = _wrapped(entries, width, rows)
         if cell_len(line_text(lines[-1])) <= width:
@@ -63,7 +67,23 @@ def newest(series: Series, points: Sequence[Point], percent: bool) -> Line:
 
 def without_values(chart: Chart, width: int) -> list[Line]:
     """The series, and that there is nothing to draw yet."""
-    return [*_wrapped(map(_entry, chart.series), width, 2), (), plain("no values yet", "dim")]
+    return [*_wrapped((_entry(*each) for each in chart.entries), width, 2), (), nothing(chart)]
+
+
+def nothing(chart: Chart) -> Line:
+    """What is said in place of curves."""
+    return plain("every curve is hidden" if chart.hidden and not chart.series else "no values yet", "dim")
+
+
+def series_at(line: Line, cell: int, chart: Chart) -> Series | None:
+    """The curve whose entry of the legend stands at that cell of a line."""
+    found = []
+    for series, hidden in chart.entries:
+        entry = line_text(_entry(series, hidden))
+        for words in {entry, to_ascii(entry)}:
+            start = line_text(line).find(words)
+            found += [(len(words), series)] if 0 <= start <= cell < start + len(words) else []
+    return max(found, key=itemgetter(0), default=(0, None))[1]
 
 
 def word(text: str) -> str:
@@ -71,7 +91,9 @@ def word(text: str) -> str:
     return "".join(c if c.isprintable() and cell_len(c) == 1 else "?" for c in text)
 
 
-def _entry(series: Series) -> Line:
+def _entry(series: Series, hidden: bool = False) -> Line:
+    if hidden:
+        return plain(f"({series.sign()} {word(series.label)})", "dim")
     return (series.sign(), series.tone), (f" {word(series.label)}", "")
 
 

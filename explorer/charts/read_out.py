@@ -21,7 +21,13 @@ def read_out(drawing: Drawing, x: float, brief: bool = False) -> str:
         [_said(curve, at, chart.y_percent, brief) for curve in chart.series for at in _at(curve, x)] if chart else ()
     )
     place = f"{100 * x:.3g} %" if chart and chart.x_percent else _place(drawing, x)
-    return f"{drawing.x_name} {place}: " + ("  ".join(parts) or "nothing here")
+    return f"{drawing.x_name} {place}: " + ("  ".join(parts) or "nothing here") + hidden(drawing)
+
+
+def hidden(drawing: Drawing) -> str:
+    """How many curves are hidden, in brackets; nothing where none is."""
+    count = sum(away for _, away in drawing.chart.entries) if drawing.chart else 0
+    return f" ({count} hidden)" if count else ""
 
 
 def _at(curve: Series, x: float) -> list[int]:
@@ -45,8 +51,9 @@ def _said(curve: Series, at: int, percent: bool, brief: bool) -> str:
 
 
 def table_text(drawing: Drawing) -> str:
-    """The chart's numbers as a plain table: one line per point."""
+    """The chart's numbers as a plain table: one line per point, of hidden curves too."""
     curves, percent = (drawing.chart.series, drawing.chart.y_percent) if drawing.chart else ((), False)
+    curves += tuple(curve for _, curve in drawing.chart.hidden) if drawing.chart else ()
     points = [(curve, at) for curve in curves for at in range(len(curve.x))]
     lines = [
         [

@@ -48,6 +48,8 @@ class Choices:
     reverse: bool = False
     off: set[str] = field(default_factory=set)
     """Runs taken off the chart."""
+    hidden_curves: list[str] = field(default_factory=list)
+    """Names of curves that are hidden in every chart that has them."""
     marked: list[str] = field(default_factory=list)
     """Runs marked for a comparison."""
     opened: list[str] = field(default_factory=list)

@@ -4,6 +4,7 @@ import textwrap
 from dataclasses import replace
 
 from rich.cells import cell_len
+from textual import events
 
 from explorer.app import clipboard
 from explorer.app.panes.chart_choices import ChartChoices
@@ -14,7 +15,8 @@ from explorer.charts.chart import Chart as Picture
 from explorer.charts.chart import Span
 from explorer.charts.drawing import Drawing
 from explorer.charts.kinds_of_chart import drawing_of, further
-from explorer.charts.read_out import read_out, table_text
+from explorer.charts.legend import series_at
+from explorer.charts.read_out import hidden, read_out, table_text
 from explorer.project import metrics
 from explorer.project.choices import Choices
 from explorer.results import text
@@ -98,6 +100,7 @@ class ChartPane(ChartChoices, Pane):
         scale = view.scale(self.kind)
         states = [f"{self.chosen} waits for a run"] if self._waits else []
         states += [scale] if scale != "linear" else []
+        states += [words] if (words := hidden(self.drawing).strip(" ()")) else []
         states += ["zoom"] if self.x_range is not None else []
         states += ["filtered"] if view.filter or view.saved_filter != "all" else []
         name, gap, rest = title.partition("  ")
@@ -175,6 +178,14 @@ class ChartPane(ChartChoices, Pane):
             return self.keyed(HINTS)
         full = read_out(self.drawing, self.crosshair)
         return full if cell_len(full) <= self.border_room else read_out(self.drawing, self.crosshair, brief=True)
+
+    def on_click(self, event: events.Click) -> None:
+        """A curve whose entry of the legend was clicked on is hidden, or shown again."""
+        offset, chart = event.get_content_offset(self), self.drawing.chart
+        lines = self.shown.lines[offset.y : offset.y + 1] if chart and offset is not None else ()
+        if (curve := next((series_at(line, offset.x, chart) for line in lines), None)) is not None:
+            self.action_curve(curve.name)
+            self.post_message(self.CursorMoved())
 
     def line_to_copy(self) -> str:
         """The read-out, or the whole title without a crosshair."""

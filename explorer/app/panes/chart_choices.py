@@ -97,6 +97,16 @@ class ChartChoices:
         """Oracle or held-out threshold."""
         self.view.rule = rule or _after(self.view.rule, self.choices_rule())
 
+    def choices_curve(self) -> list[tuple[str, str]]:
+        """Curves of the chart, to hide or to show again."""
+        entries = self.drawing.chart.entries if self.drawing.chart else ()
+        return [(f"{'show' if hidden else 'hide'} {curve.name}", curve.name) for curve, hidden in entries]
+
+    def action_curve(self, name: str) -> None:
+        """The named curve hidden, or shown again."""
+        hidden = self.view.hidden_curves
+        self.view.hidden_curves = [own for own in hidden if own != name] if name in hidden else [*hidden, name]
+
     # How it is drawn
 
     def choices_scale(self) -> list[tuple[str, str]]:

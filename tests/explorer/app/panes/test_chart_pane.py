@@ -3,6 +3,7 @@ import pytest
 from explorer.charts import chart_lines
 from explorer.charts.axes import spans
 from explorer.charts.kinds_of_chart import COMPANIONS
+from explorer.charts.read_out import table_text
 from explorer.project.choices import CHARTS, SCALES
 from explorer.results.lines import line_text
 
@@ -277,3 +278,62 @@ async def test_keys_move_the_crosshair_of_the_chart_that_has_the_focus(open_char
         assert pane.companion.crosshair is None
         await pilot.press("]")
         assert pilot.app.choices.chart == "epsilon"
+
+
+# Curves that are put away
+
+
+async def click_on(pilot, pane, words):
+    """Click on the words in the pane's legend."""
+    lines = list(map(line_text, pane.shown.lines))
+    y = next(y for y, line in enumerate(lines) if words in line)
+    assert await pilot.click(pane, offset=(lines[y].index(words) + 1, y + 1))
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+async def test_a_click_on_the_legend_hides_a_curve_and_another_shows_it_again(open_chart, ascii_only):
+    async with open_chart(ascii=ascii_only) as (pilot, pane):
+        before, all_labels = pane.text(), labels(pane)
+        await click_on(pilot, pane, "pgd eps 0.1")
+        assert labels(pane) == ["natural", "pgd eps 0.05"]
+        assert pilot.app.choices.hidden_curves == ["pgd eps 0.1"]
+        assert pane.border_title.startswith("2 Capacity (1 hidden)  ")
+        assert " pgd eps 0.1)" in line_text(pane.shown.lines[0])
+        assert "pgd eps 0.1 " in table_text(pane.drawing)
+        await click_on(pilot, pane, "eps 0.1)")
+        assert labels(pane) == all_labels
+        assert pane.text() == before
+
+
+async def test_a_click_beside_the_legend_hides_nothing(open_chart):
+    async with open_chart() as (pilot, pane):
+        await pilot.click(pane, offset=(30, 10))
+        assert pilot.app.choices.hidden_curves == []
+
+
+async def test_a_hidden_curve_is_hidden_in_every_chart_that_has_it_and_the_read_out_says_so(open_chart):
+    async with open_chart() as (pilot, pane):
+        pilot.app.screen.action_act("chart.curve", "natural")
+        await pilot.press("l")
+        assert pane.line_to_copy().endswith(" (1 hidden)")
+        assert ("show natural", "natural") in pane.choices_curve()
+        await pilot.press("]", "]")
+        assert pane.kind == "history"
+        assert not any("natural" in label for label in labels(pane))
+        assert "(◆ ▸natural)" in line_text(pane.shown.lines[0])
+        pilot.app.screen.action_act("chart.curve", "natural")
+        assert any("natural" in label for label in labels(pane))
+
+
+async def test_a_chart_whose_curves_are_all_hidden_says_so_and_its_axes_adapt(open_chart):
+    async with open_chart() as (pilot, pane):
+        wide = spans(seen(pane))
+        pilot.app.screen.action_act("chart.curve", "natural")
+        assert spans(seen(pane)).y != wide.y
+        for _, name in pane.choices_curve()[1:]:
+            pilot.app.screen.action_act("chart.curve", name)
+        assert "every curve is hidden" in pane.text()
+        await pilot.press("l", "plus")
+        await click_on(pilot, pane, "(◆ natural)")
+        assert labels(pane) == ["natural"]
