@@ -95,6 +95,7 @@ def _to_explain(chart: Chart, within: Spans, points: Sequence[Sequence[Point]]) 
     ends = [y for point in every for y in point[1 : 2 if chart.interval == "off" else 4] if y is not None]
     own = [each for series, each in zip(chart.series, points, strict=True) if series.kind != "published"]
     return {
+        "chance": chart.diagonal,
         "hollow": any(point.hollow for of_series in own for point in valued(of_series)),
         "like a guess": any(point.like_guess for point in every),
         "above": level > top,

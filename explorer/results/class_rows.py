@@ -19,7 +19,7 @@ FEW = 200
 """Members or non-members below which a class's number is to be taken with care."""
 NAMED = 10
 """Classes told apart from a guess that are named; more are counted."""
-GUESSES = {"inference_accuracy": 0.5, "advantage": 0.0, "tpr_at_fpr_0.01": 0.01}
+GUESSES = {"inference_accuracy": 0.5, "auc": 0.5, "advantage": 0.0, "tpr_at_fpr_0.01": 0.01}
 """What a guess reaches by each metric of classes."""
 BEST = "▸"
 """Before the number of a row's best strategy."""

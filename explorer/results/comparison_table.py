@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.wilson import wilson_interval
 from explorer.results import accuracy_table, attack_table, marks, run_words, text
 from explorer.results.accuracy_table import Accuracy
 from explorer.results.attack_table import Attack, Statistic
+from explorer.results.class_rows import GUESSES
+from explorer.results.numbers import Number
 from explorer.results.table import MISSING, Block, Cell, Column, Table
 from store.rows import AccuracyFact, LeakageFact, Run
 
@@ -82,7 +85,8 @@ def _accuracies(runs: Sequence[Run], facts: Sequence[AccuracyFact]) -> Iterator[
     for view, split in dict.fromkeys(key for found in by_run for key in found):
         found = [own.get((view, split)) for own in by_run]
         cells = [own and Cell(f"{own.cell.whole} of {own.n}") for own in found]
-        lines.append(_compared(f"{view} {split}", cells, [own and own.value for own in found]))
+        numbers = [own and Number(own.value, *wilson_interval(own.value * own.n, own.n)) for own in found]
+        lines.append(_compared(f"{view} {split}", cells, numbers))
     if lines:
         yield Block(lines, "Accuracies %")
 
@@ -99,20 +103,30 @@ def _attacks(by_run: Sequence[Sequence[Attack]]) -> Iterator[Block]:
 
 
 def _number(number: Statistic, found: Sequence[Attack | None]) -> list[Cell]:
-    cells = [Cell(number.cell(own).whole) for own in found]
+    facts = [number.of(own) if own else None for own in found]
+    cells = [Cell(number.cell(own).whole, tone=_heat(fact)) for own, fact in zip(found, facts, strict=True)]
     # Luck belongs to the accuracy above and has no more or less of its own; what is no share has no points.
     if number == attack_table.LUCK or number.metric in attack_table.NO_SHARES:
         return _line(number.words, cells)
-    facts = [number.of(own) if own else None for own in found]
-    return _compared(number.words, cells, [fact and fact.value for fact in facts])
+    shown = number.interval is not None  # that of a rate near 0 may have no width
+    ours = [fact and (Number(fact.value, fact.ci_low, fact.ci_high) if shown else Number(fact.value)) for fact in facts]
+    return _compared(number.words, cells, ours)
 
 
-def _compared(label: str, cells: Sequence[Cell | None], values: Sequence[float | None]) -> list[Cell]:
-    """A line of shares with their differences to the first one."""
-    first = values[0]
-    differences = [
-        "" if index == 0 or first is None or value is None else f"  {round(100 * (value - first), 1) + 0.0:+.1f}"
-        for index, value in enumerate(values)
-    ]
-    pairs = zip(cells, differences, strict=True)
-    return _line(label, [Cell(cell.text if cell else MISSING, (difference,)) for cell, difference in pairs])
+def _heat(fact: LeakageFact | None) -> str:
+    """The shade of a number with an interval, as Classes has it."""
+    if fact is None or fact.ci_low is None or fact.metric not in GUESSES:
+        return ""
+    return marks.heat(fact.value, GUESSES[fact.metric], (fact.ci_high - fact.ci_low) / 2, fact.leaks)
+
+
+def _compared(label: str, cells: Sequence[Cell | None], numbers: Sequence[Number | None]) -> list[Cell]:
+    """A line of shares with their differences to the first one, bold where they are told apart from 0."""
+    first, *others = numbers
+    differences = [None, *(own.minus(first) if own and first else None for own in others)]
+    line = []
+    for cell, apart in zip(cells, differences, strict=True):
+        behind = f"  {round(100 * apart.value, 1) + 0.0:+.1f}" if apart else ""
+        tones = ["bold" * bool(apart and apart.sign), cell.tone if cell else ""]
+        line.append(Cell(cell.text if cell else MISSING, (behind,), " ".join(filter(None, tones))))
+    return _line(label, line)

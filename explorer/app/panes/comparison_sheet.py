@@ -6,9 +6,11 @@ from itertools import zip_longest
 
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
+from explorer.charts.chart import MARKS
+from explorer.charts.series import key, looks
 from explorer.results import comparison_table, run_words
 from explorer.results.comparison_table import Known
-from explorer.results.lines import Line, heading, plain, sized
+from explorer.results.lines import Line, heading, plain, sized, wrapped
 from explorer.results.rendering import words_below
 from explorer.results.table import Cell, Table
 from store.rows import Run
@@ -17,6 +19,7 @@ LABEL = 17
 """Cells of the labels."""
 NARROWEST, WIDEST = 23, 38
 """Cells of a run's column; the narrowest holds a number with interval and difference."""
+TOLD_APART = "bold: a difference that both 95 % intervals leave no doubt of"
 
 
 class ComparisonSheet(Sheet):
@@ -74,11 +77,20 @@ class ComparisonSheet(Sheet):
             lines += [heading(block.title, width)]
             for row in block.rows:
                 lines += _row_lines(row, shown, each)
-        lines += [(), *words_below(table, width)]
+        lines += [(), *words_below(table, width), *wrapped(TOLD_APART, width, "dim")]
         if not self.known().complete:
             lines += [(), plain(" asking …", "dim")]
-        head = _row_lines([Cell(), *map(Cell, self.names())], shown, each, "bold")
+        head = _row_lines([Cell(), *self._heads()], shown, each)
         return Page(lines, head=head, title=self._title(shown, count), note=self.keys(width))
+
+    def _heads(self) -> list[Cell]:
+        """Marks and names of the columns in the colours of Runs and charts."""
+        styles = looks(self.project.runs.values())
+        return [
+            Cell(f"{MARKS[mark][run.state != 'done']} {name}", tone=f"bold {tone}")
+            for run, name in zip(self.runs, self.names(), strict=True)
+            for mark, tone in (styles[key(run)],)
+        ]
 
     def _title(self, shown: Sequence[int], count: int) -> str:
         words = f"differences to {self.names()[0] if count else 'none'}, in percentage points"
@@ -88,9 +100,9 @@ class ComparisonSheet(Sheet):
         return f"runs {numbers} of {count} · {words}"
 
 
-def _row_lines(row: Sequence[Cell], shown: Sequence[int], each: int, tone: str = "") -> list[Line]:
+def _row_lines(row: Sequence[Cell], shown: Sequence[int], each: int) -> list[Line]:
     """One row of the comparison; long values take more than one line."""
-    columns = [_cell_lines(row[index + 1], each, tone) for index in shown]
+    columns = [_cell_lines(row[index + 1], each) for index in shown]
     labels = textwrap.wrap(row[0].text, LABEL) or [""]
     lines = []
     for label, *cells in zip_longest(labels, *columns):
@@ -101,8 +113,9 @@ def _row_lines(row: Sequence[Cell], shown: Sequence[int], each: int, tone: str =
     return lines
 
 
-def _cell_lines(cell: Cell, each: int, tone: str) -> list[Line]:
+def _cell_lines(cell: Cell, each: int) -> list[Line]:
+    """The cell's words, and on their first line the difference."""
     behind = "".join(cell.behind).replace("  ", " ")
     first, *others = textwrap.wrap(cell.text, each - len(behind)) or [""]
-    start = ((first, tone), (sized(behind, each - len(first)), "dim"))
-    return [start, *(((sized(other, each), tone),) for other in others)]
+    start = ((first, cell.tone), (sized(behind, each - len(first)), "bold" if "bold" in cell.tone else "dim"))
+    return [start, *(((sized(other, each), cell.tone),) for other in others)]

@@ -50,6 +50,25 @@ async def test_columns_hold_what_differs_and_the_differences(make_app):
         assert "batch size" not in text
 
 
+async def test_heads_look_as_in_runs_and_differences_without_doubt_are_bold(make_app):
+    rows = answers()
+    for row in rows["leakage"]:
+        row["leaks"] = row["value"] > 0.53
+    app = make_app(answers=rows, theme="mono")
+    async with app.run_test(size=(200, 60)) as pilot:
+        page = await shown(pilot)
+        head = page.shown.head[0]
+        assert ("◆ natural-c1-s0", "bold dim") in [(words.strip(), tone) for words, tone in head]
+        assert ("● pgd-c1-e0.1-s0", "bold 1") in [(words.strip(), tone) for words, tone in head]
+        line = next(line for line in page.shown.lines if "oracle accuracy" in line[0][0])
+        told = {words.strip(): tone for words, tone in line}
+        assert told["+2.0"] == "dim"
+        assert told["+10.0"] == "bold"
+        assert told["60.0 [58.0, 62.0]"].startswith("bold heat")
+        assert told["52.0 [50.0, 54.0]≈"] == ""
+        assert "bold: a difference that" in page.text()
+
+
 async def test_all_settings_on_request(make_app):
     app = make_app(answers=answers())
     async with app.run_test(size=(120, 40)) as pilot:
@@ -66,7 +85,7 @@ async def test_the_first_run_stays_while_the_others_move(make_app):
         page = await shown(pilot)
 
         def names():
-            return page.text().splitlines()[0].split()
+            return [word for word in page.text().splitlines()[0].split() if len(word) > 1]
 
         assert names() == ["natural-c1-s0", "natural-c2-s0"]
         await pilot.press("l")
