@@ -55,6 +55,12 @@ class FileChannel:
         """Ask the job for a checkpoint and an end; what a signal calls, which may not write."""
         self._said.put("stop")
 
+    def poll(self, seconds: float = 0.0) -> bool:
+        """Whether there is a word, after so long at most."""
+        if self._said.empty():
+            time.sleep(seconds)
+        return not self._said.empty()
+
     def recv(self) -> str | tuple[str, str]:
         """The next word: `stop`, or `("cancel", RUN)`."""
         word = self._said.get()

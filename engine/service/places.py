@@ -68,6 +68,8 @@ class SlurmPlace:
     """Jobs in Slurm's queue at once."""
     poll: float = 3.0
     """Seconds between two looks at the queue."""
+    pause: float = 15.0
+    """Seconds before a Slurm that takes no more jobs is asked again."""
 
     def __post_init__(self) -> None:
         """Refuse what no cluster takes."""
@@ -80,7 +82,8 @@ class SlurmPlace:
         require(fine, "time", self.time, "such as 30 (minutes), 4:00:00 or 2-00:00:00")
         require_threads("cpus", self.cpus)
         _require_common(self)
-        require(0.2 <= self.poll <= 600, "poll", self.poll, "0.2 to 600")
+        for field in ("poll", "pause"):
+            require(0.2 <= getattr(self, field) <= 600, field, getattr(self, field), "0.2 to 600")
 
     @property
     def label(self) -> str:

@@ -26,8 +26,6 @@ AT_ONCE = 20
 """Jobs handed over between two looks at the queue."""
 MISSES = 3
 """Looks in a row at which Slurm does not name a job before that counts as gone: one may be late."""
-PAUSE = 15.0
-"""Seconds before a busy Slurm is asked again to take a job."""
 NEVER_BEGAN = "ended before it began"
 RESUMED = {"TIMEOUT", "PREEMPTED", "DEADLINE"}
 """Ends in which a process that got anywhere is not at fault."""
@@ -168,7 +166,7 @@ class SlurmExecutor:
                 self._tell(handover.where(job=self._named(handover), waits="handed over"))
 
     def _wait_for(self, handover: Handover, words: str) -> None:
-        handover.again_at = time.monotonic() + PAUSE
+        handover.again_at = time.monotonic() + self.place.pause
         self._tell(handover.where(waits=words))
 
     def _named(self, handover: Handover) -> str:

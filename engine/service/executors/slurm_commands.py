@@ -22,6 +22,7 @@ PATIENCE = 60.0
 """Seconds that one command may take."""
 TERM_BEFORE = 90
 """Seconds before its time limit at which a job is asked to write a checkpoint and end; less of a short limit."""
+NO_REASON = "no reason given"
 NAME = "mia-"
 """What the names of our jobs begin with."""
 SCRIPT, ID, SAID, LOCK = "script", "id", "said", "lock"
@@ -135,7 +136,9 @@ def submit(place: SlurmPlace, name: str, folder: Path, output: Path, cpu_only: b
     if code == 0 and (slurm_id := written_id(folder)):
         return slurm_id
     words = complaint((folder / SAID).read_text(errors="replace"))
-    raise SlurmBusyError(words) if code == 0 or BUSY.search(words) else SpecError(f"sbatch: {words}")
+    # One that was killed, or said nothing, may have handed the job over before.
+    unsure = code <= 0 or words == NO_REASON or BUSY.search(words)
+    raise SlurmBusyError(words) if unsure else SpecError(f"sbatch: {words}")
 
 
 def written_id(folder: Path) -> str:
@@ -180,7 +183,7 @@ def complaint(words: str) -> str:
     """What a command of Slurm complains of, in one line, the part that says most."""
     lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in words.splitlines() if line.strip()]
     told = [line.partition("error: ")[2] or line for line in lines]
-    return one_line("; ".join(dict.fromkeys(told)))[:300] or "no reason given"
+    return one_line("; ".join(dict.fromkeys(told)))[:300] or NO_REASON
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
