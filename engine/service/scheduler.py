@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,7 +58,7 @@ class JobEnd:
     crashes: int
 
 
-@dataclass
+@dataclass(eq=False)
 class _Entry:
     """A job in the scheduler's hands: waiting without a device, running with one."""
 
@@ -148,19 +149,29 @@ class Scheduler:
         """
         if self.paused or self.stopping:
             return []
-        begun, closed = [], set()
+        begun, closed, waiting = [], set(), self._waiting()
         coming = set().union(*(entry.promised for entry in self._entries.values()))
         at_work = set().union(*(entry.promised for entry in self._entries.values() if entry.device))
-        for entry in self._waiting():
+        running = Counter(entry.job.stack for entry in self._entries.values() if entry.device)
+        loads = {device.name: self.load(device.name) for device in self.machine.devices}
+        alike: dict[tuple, list[_Entry]] = {}
+        for entry in waiting:
+            if entry.job.stack and _stackable(entry.job) and not _blocked(entry.job, coming, at_work):
+                alike.setdefault(_kind(entry.job), []).append(entry)
+        for entry in waiting:
             if entry.device or _blocked(entry.job, coming, at_work):
                 continue
             suitable = self.machine.suitable(entry.job.options)
-            free = [device for device in suitable if device.name not in closed and self._has_room(device)]
+            free = [device for device in suitable if device.name not in closed and self._has_room(device, loads)]
             if free:
-                device = min(free, key=lambda device: self.load(device.name) / device.slots).name
-                together = [entry, *self._mates(entry, coming, at_work)]
+                device = min(free, key=lambda device: loads[device.name] / device.slots).name
+                slots = sum(device.slots for device in suitable)
+                others = alike.get(_kind(entry.job), [])
+                together = [entry, *self._mates(entry, others, running[entry.job.stack], slots, coming, at_work)]
+                running[entry.job.stack] += len(together)
                 begun.append(Start(tuple(each.job for each in together), device))
                 process = next(self._processes)
+                loads[device] += 1
                 for each in together:
                     each.device, each.process = device, process
                     at_work |= set(each.job.provides)
@@ -170,26 +181,24 @@ class Scheduler:
                     break
         return begun
 
-    def _mates(self, lead: _Entry, coming: set[str], at_work: set[str]) -> list[_Entry]:
+    def _mates(
+        self, lead: _Entry, alike: list[_Entry], running: int, slots: int, coming: set[str], at_work: set[str]
+    ) -> list[_Entry]:
         """Those that wait and start in the lead's process: no more than make a fair share of all for every slot."""
-        if not lead.job.stack or not _stackable(lead.job):
+        if self.stack == 1 or lead not in alike:
             return []
+        alike[:] = [entry for entry in alike if entry.device is None]
+        share = math.ceil((running + len(alike)) / slots)
+        most = min(self.stack, self._stacks.get(lead.job.stack, self.stack), share)
         taken = at_work | set(lead.job.provides)
-        found = []
-        for entry in self._waiting():
-            alike = all(
-                getattr(entry.job, name) == getattr(lead.job, name) for name in ("stack", "options", "priority")
-            )
-            if entry is not lead and alike and _stackable(entry.job) and not _blocked(entry.job, coming, taken):
+        found: list[_Entry] = []
+        for entry in alike:
+            if len(found) >= most - 1:
+                break
+            if entry is not lead and not _blocked(entry.job, coming, taken):
                 found.append(entry)
                 taken |= set(entry.job.provides)
-        slots = sum(device.slots for device in self.machine.suitable(lead.job.options))
-        running = sum(
-            entry.device is not None and entry.job.stack == lead.job.stack for entry in self._entries.values()
-        )
-        share = math.ceil((running + 1 + len(found)) / slots)
-        most = min(self.stack, self._stacks.get(lead.job.stack, self.stack), share)
-        return found[: most - 1]
+        return found
 
     def provided(self, job_id: JobId, kind: str) -> bool:
         """What a running job provides of a kind, such as `weights`, is there; whether that is news."""
@@ -266,20 +275,22 @@ class Scheduler:
         """Slots of a device that are taken: one by each process."""
         return len({entry.process for entry in self._entries.values() if entry.device == device})
 
-    def _has_room(self, device: Device) -> bool:
-        if self.load(device.name) >= device.slots:
+    def _has_room(self, device: Device, loads: Mapping[str, int]) -> bool:
+        if loads[device.name] >= device.slots:
             return False
-        if not device.is_accelerator:
-            return True
-        accelerators = {own.name for own in self.machine.devices if own.is_accelerator}
-        at_work = len({entry.process for entry in self._entries.values() if entry.device in accelerators})
-        return at_work < self.machine.accelerator_jobs
+        accelerators = sum(loads[own.name] for own in self.machine.devices if own.is_accelerator)
+        return not device.is_accelerator or accelerators < self.machine.accelerator_jobs
 
 
 def _blocked(job: Job, coming: set[str], at_work: set[str]) -> bool:
     """Whether something that the job needs is still to come: what it could provide itself, only from those at work."""
     own = set(job.provides)
     return any(need in (at_work if need in own else coming) for need in job.needs)
+
+
+def _kind(job: Job) -> tuple[Any, ...]:
+    """What jobs that may be carried out together have in common."""
+    return job.stack, job.options, job.priority
 
 
 def _stackable(job: Job) -> bool:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -251,8 +252,11 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> "Experiment":
-        """The experiment that `to_dict` wrote."""
-        return from_mapping(cls, mapping)
+        """The experiment that `to_dict` wrote. Frozen, so one that was just checked is not checked again."""
+        try:
+            return _experiment(json.dumps(mapping))
+        except (TypeError, ValueError, RecursionError):  # not JSON, or refused: said of what was given
+            return from_mapping(cls, mapping)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and text, without settings that do nothing."""
@@ -334,6 +338,9 @@ class Experiment:
         epsilon = f"-e{self.epsilon:.4g}" if trained else ""
         label = re.sub(r"[^A-Za-z0-9]+", "-", self.data.label).strip("-")[:32]
         return f"{label}-{self.defense}-c{self.capacity:g}{epsilon}-s{self.seed}"
+
+
+_experiment = lru_cache(2048)(lambda text: from_mapping(Experiment, json.loads(text)))
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,8 @@ from engine.validation import SpecError, require
 
 AT_ONCE = 20
 """Jobs handed over between two looks at the queue."""
+LOOK_SECONDS = 0.01
+"""Seconds between two looks for each job that there is: a thousand are looked at every ten seconds."""
 MISSES = 3
 """Looks in a row at which Slurm does not name a job before that counts as gone: one may be late."""
 NEVER_BEGAN = "ended before it began"
@@ -117,10 +119,11 @@ class SlurmExecutor:
     def _run(self) -> None:
         looked = 0.0
         while True:
-            self._obey(max(0.0, looked + self.place.poll - time.monotonic()) if self._here else None)
+            between = max(self.place.poll, LOOK_SECONDS * len(self._here))
+            self._obey(max(0.0, looked + between - time.monotonic()) if self._here else None)
             try:
                 self._hand_over_some()
-                if self._here and time.monotonic() >= looked + self.place.poll:
+                if self._here and time.monotonic() >= looked + between:
                     self._look()
                     looked = time.monotonic()
             except Exception:  # whatever it is, those that run must be watched on

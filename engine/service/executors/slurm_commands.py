@@ -68,7 +68,7 @@ def script(place: SlurmPlace, folder: Path) -> str:
 def options(place: SlurmPlace, name: str, output: Path, cpu_only: bool = False) -> list[str]:
     """The options of `sbatch` for a job."""
     limit = seconds(place.time)
-    before = TERM_BEFORE if limit is None else max(1, min(TERM_BEFORE, limit // 3))
+    before = TERM_BEFORE if limit is None else max(1, min(TERM_BEFORE, limit // 6))
     asked = {
         "job-name": name,
         "output": output,

@@ -112,7 +112,7 @@ def test_what_is_asked_of_slurm_for_a_job(cluster):
         assert option in call
     assert "gres" not in call, "a run that asks for the CPU needs no GPU"
     asked = options(SlurmPlace(gpus="a100:2", time="2", memory="8G", cpus=4), "mia-x", Path("/runs/a/job.log"))
-    assert {"--gres=gpu:a100:2", "--signal=B:TERM@40", "--mem=8G", "--cpus-per-task=4"} <= set(asked)
+    assert {"--gres=gpu:a100:2", "--signal=B:TERM@20", "--mem=8G", "--cpus-per-task=4"} <= set(asked)
 
 
 @pytest.mark.parametrize(
