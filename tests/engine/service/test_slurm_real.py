@@ -84,8 +84,8 @@ def assert_same_bits_as_here(bench, tmp_path, run_id):
 
 
 def long_run():
-    """One that trains for about ten seconds."""
-    return digits(capacity="[1]", defense="pgd", epsilon="[0.1]", seed="[0]", recipe__steps="1500")
+    """One that trains for several seconds."""
+    return digits(capacity="[1]", defense="pgd", epsilon="[0.1]", seed="[0]", recipe__steps="700")
 
 
 def test_a_sweep_ends_as_it_does_here_to_the_last_bit(cluster, tmp_path):
@@ -155,7 +155,7 @@ def test_a_killed_slurmd_ends_nothing(cluster, slurm):
 def test_a_time_limit_that_is_too_short_is_gone_over_in_several_jobs(cluster, slurm):
     settings(cluster, 'poll = 0.5\ntime = "1"\n')
     start(cluster)
-    (longer,) = digits(capacity="[1]", defense="pgd", epsilon="[0.1]", seed="[0]", recipe__steps="9000")
+    (longer,) = digits(capacity="[1]", defense="pgd", epsilon="[0.1]", seed="[0]", recipe__steps="4000")
     (run_id,) = submit(cluster, [longer])
     cluster.wait_for({run_id: "done"}, 10 * SECONDS)
     assert "queued" in cluster.project.log.read_text()
