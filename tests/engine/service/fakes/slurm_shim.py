@@ -1,8 +1,8 @@
 """`sbatch`, `squeue`, `scancel` of a Slurm that is one folder, $SLURM_SHIM, in which tests can make it odd.
 
 `down`: nothing answers. `refuse`: what `sbatch` complains of. `full`: Jobs it takes at once. `mute`: it takes a job and
-dies without a word. `hold`: jobs wait, for the reason in it. `hidden`: the queue shows nothing. `puppets`: jobs run, but
-nothing happens in them.
+dies without a word. `hold`: jobs wait, for the reason in it. `hidden`: the queue shows nothing. `puppets`: jobs run,
+but nothing happens in them.
 """
 
 import json
