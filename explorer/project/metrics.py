@@ -9,6 +9,7 @@ from engine.registry import ATTACKS, BENIGN, HEADLINE, VIEWS
 from explorer.project.choices import Choices
 from explorer.project.open_project import OpenProject
 from explorer.results import text
+from explorer.results.attack_table import LOW_RATES
 from store.rows import Run
 from store.summaries import in_most_seeds
 
@@ -48,9 +49,7 @@ METRICS = (
     _inferred("inference_accuracy", "inference accuracy", "INF ACC", 0.5),
     _inferred("advantage", "advantage", "ADVANTAGE", 0.0),
     _inferred("auc", "AUC", "AUC", 0.5),
-    _inferred("tpr_at_fpr_0.01", "TPR at 1 % FPR", "TPR@1%", 0.01),
-    _inferred("tpr_at_fpr_0.001", "TPR at 0.1 % FPR", "TPR@0.1%", 0.001),
-    _inferred("tpr_at_fpr_0.0001", "TPR at 0.01 % FPR", "TPR@0.01%", 0.0001),
+    *(_inferred(own.metric, own.words, own.title, float(own.rate)) for own in LOW_RATES),
     *_accuracies(),
     Metric(
         "calibration_error",
@@ -61,7 +60,7 @@ METRICS = (
     ),
 )
 BY_ID = {metric.id: metric for metric in METRICS}
-CURVES = ("auc", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001", "tpr_at_fpr_0.0001")
+CURVES = ("auc", *(own.metric for own in LOW_RATES))
 """Measures of all thresholds at once, for which none is chosen."""
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from engine.registry import BENIGN, CERTIFIED, DEFENSES, NATURAL
 from explorer.reproduction.settings import JOINT, SINGLE, Setting
 from explorer.reproduction.verdicts import natural_beside
 from explorer.results import text
 from explorer.results.attack_table import AUC, LOW_RATES
+from explorer.results.class_rows import PAPERS
+from explorer.results.grouping import grouped
 from explorer.results.numbers import Number
 from store.rows import ViewKey
 
@@ -15,10 +18,7 @@ Pair = tuple[str, Number | None, Number | None, tuple[int, int]]
 """Of what it speaks, the number that should be larger and the other one, None where missing, the steps of both."""
 HOLDS, FAILS, UNCLEAR = VERDICTS = ("holds", "does not hold", "not told apart")
 TRAINED_ON_EXAMPLES = ("pgd", "distributional", "trades")
-STRATEGIES = (
-    *(("confidence-class", "benign"), ("model-class", "benign"), ("confidence-class", "adversarial")),
-    *(("model-class", "adversarial"), ("model-class", "targeted")),
-)
+STRATEGIES = tuple((own.attack, own.view) for own in PAPERS if own.view != CERTIFIED)
 """The paper's five of Table 7."""
 
 
@@ -76,8 +76,7 @@ def findings(settings: Sequence[Setting]) -> list[Finding]:
 def label(setting: Setting) -> str:
     """`pgd 8/255, capacity 2, 48x42`."""
     row = setting.row
-    words = [row.defense + (f" {text.epsilon(row.epsilon)}" if row.epsilon else "")]
-    words += [row.dataset, f"capacity {row.capacity:g}", *([row.size] if row.size else [])]
+    words = [text.trained(row), row.dataset, f"capacity {row.capacity:g}", *([row.size] if row.size else [])]
     words += [row.setting] if row.setting else []
     return ", ".join(words)
 
@@ -120,11 +119,8 @@ def _columns(
 def _grows(by: str, key: ViewKey, defenses: Sequence[str]) -> Callable[[Sequence[Setting]], Iterator[Pair]]:
     def pairs(settings: Sequence[Setting]) -> Iterator[Pair]:
         held = [name for name in ("dataset", "size", "defense", "capacity", "epsilon", "settings") if name != by]
-        lines: dict[tuple, list[Setting]] = {}
-        for setting in settings:
-            if setting.experiment.defense in defenses:
-                lines.setdefault(tuple(getattr(setting.row, name) for name in held), []).append(setting)
-        for line in lines.values():
+        swept = [setting for setting in settings if setting.experiment.defense in defenses]
+        for line in grouped(swept, lambda setting: attrgetter(*held)(setting.row)).values():
             line.sort(key=lambda setting: getattr(setting.row, by))
             if len(line) > 1:
                 values = [getattr(end.row, by) for end in (line[-1], line[0])]

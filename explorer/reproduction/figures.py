@@ -91,8 +91,7 @@ def curves(rows: Sequence[CurvePoint], by: str) -> Iterator[tuple[str, str, list
     sizes = {row.size for row in rows}
     for points in sorted(found.values(), key=lambda points: (_rank(points[0]), points[0].epsilon)):
         first = points[0]
-        budget = f" {text.epsilon(first.epsilon)}" if first.epsilon and by != "epsilon" else ""
-        words = [f"{first.defense}{budget}"]
+        words = [first.defense if by == "epsilon" else text.trained(first)]
         words += [setting_axis.others(first, by)] if by not in (*COLUMNS, "defense") else []
         words += [first.size or "full size"] if len(sizes) > 1 else []
         yield ", ".join(filter(None, words)), first.defense, points

@@ -32,22 +32,8 @@ OVER = {EXAMPLES: "e", SEEDS: "s"}
 """What an interval is taken over."""
 CSV_COLUMNS = (
     *("preset", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon", "evaluation_epsilon"),
-    *(
-        "certification",
-        "setting",
-        "scale",
-        "number",
-        "ours",
-        "ci_low",
-        "ci_high",
-        "ci_over",
-        "n_seeds",
-        "published",
-        "difference",
-        "verdict",
-        "departures",
-    ),
-    *("seeds", "run_ids", "device", "ended", "warnings"),
+    *("certification", "setting", "scale", "number", "ours", "ci_low", "ci_high", "ci_over", "n_seeds", "published"),
+    *("difference", "verdict", "departures", "seeds", "run_ids", "device", "ended", "warnings"),
 )
 RUN_COLUMNS = (
     *("preset", "run_id", "dataset", "network", "size", "train_fraction", "capacity", "defense", "epsilon"),
@@ -149,14 +135,13 @@ def _table(settings: Sequence[Setting], compared: Sequence[Compared]) -> str:
 
 def _name(setting: Setting) -> str:
     row = setting.row
-    budget = f" {text.epsilon(row.epsilon)}" if row.epsilon else ""
     words = [f"by {row.certification}"] if row.certification else []
     words += [row.setting] if row.setting else []
-    return f"{row.defense}{budget}" + (f" ({', '.join(words)})" if words else "")
+    return text.trained(row) + (f" ({', '.join(words)})" if words else "")
 
 
 def _ours(each: Compared) -> str:
-    return _number(each.ours) + marks.mark(None, marks.is_warned(each.setting.row, each.key[0]))
+    return _number(each.ours) + marks.mark(None, each.key[0] in each.setting.row.warned_views)
 
 
 def _papers(each: Compared) -> str | None:
@@ -207,9 +192,7 @@ def _number(number: Number | None) -> str:
 
 def rows(preset: str, settings: Sequence[Setting]) -> str:
     """The CSV: one row per number, shares at full precision."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    lines = []
     for each in verdicts.compare(settings):
         setting, row = each.setting, each.setting.row
         told = [getattr(row, name) for name in CSV_COLUMNS[1:11]]
@@ -221,20 +204,24 @@ def rows(preset: str, settings: Sequence[Setting]) -> str:
         ended = max(day(run) for run in setting.runs)
         verdict = [each.published, difference, each.verdict, ", ".join(setting.departures)]
         said = [*verdict, *behind, devices, ended, BETWEEN_WARNINGS.join(row.warnings)]
-        writer.writerow([preset, *told, setting.scale, *numbers, *said])
-    return stream.getvalue()
+        lines.append([preset, *told, setting.scale, *numbers, *said])
+    return _csv(CSV_COLUMNS, lines)
 
 
 def listing(presets: Mapping[str, Sequence[Setting]]) -> str:
     """The CSV of the runs with their settings, one row per preset and run."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(RUN_COLUMNS)
+    lines = []
     for preset, settings in presets.items():
         for own in settings:
             told = [getattr(own.row, name) for name in RUN_COLUMNS[2:12]]
             behind = [own.scale, own.steps]
             departs = ", ".join(own.departures)
             for run in own.runs:
-                writer.writerow([preset, run.run_id, *told, run.seed, *behind, run.device, day(run), departs])
+                lines.append([preset, run.run_id, *told, run.seed, *behind, run.device, day(run), departs])
+    return _csv(RUN_COLUMNS, lines)
+
+
+def _csv(columns: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([columns, *lines])
     return stream.getvalue()

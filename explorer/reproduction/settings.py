@@ -11,6 +11,7 @@ from explorer.project.result_source import ResultSource
 from explorer.reproduction import authors
 from explorer.results import text
 from explorer.results.attack_table import AUC, Statistic
+from explorer.results.grouping import grouped
 from explorer.results.numbers import SEEDS, Number
 from store.rows import SPLITS, LeakageFact, Run, ViewKey
 from store.summaries import CurvePoint, ViewsRow, collapsed
@@ -124,12 +125,10 @@ def gather(results: ResultSource, preset: str) -> list[Setting]:
 
     A sweep of that name with other settings counts as well: each setting says which recipe and network it has.
     """
-    groups: dict[str, list[Run]] = {}
-    for listed in results.query("runs", sweep=preset, state="done"):
-        (run,) = results.query("run", run_id=listed.run_id)
-        groups.setdefault(json.dumps({**run.spec, "seed": None}, sort_keys=True), []).append(run)
+    listed = results.query("runs", sweep=preset, state="done")
+    whole = results.query("run", run_id=[run.run_id for run in listed])
     found = []
-    for runs in groups.values():
+    for runs in grouped(whole, lambda run: json.dumps({**run.spec, "seed": None}, sort_keys=True)).values():
         runs.sort(key=lambda run: run.seed)
         names = [run.run_id for run in runs]
         (row,) = results.query("views", run_id=names)

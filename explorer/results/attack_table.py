@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from engine.registry import ATTACKS
 from explorer.results import glossary, marks, text
-from explorer.results.table import MISSING, Block, Cell, Column, Table
+from explorer.results.grouping import grouped
+from explorer.results.table import MISSING, Cell, Column, Table, of
 from store.rows import LeakageFact
 
 METRICS = {
@@ -144,22 +146,11 @@ DETAILS = {
 
 def attacks(facts: Iterable[LeakageFact]) -> list[Attack]:
     """The attacks of one run, without those on single classes; the paper's first."""
-    order = {metric: index for index, metric in enumerate(METRICS)}
-    grouped: dict[tuple[str, str], list[LeakageFact]] = {}
-    for fact in facts:
-        if fact.class_label is None and fact.metric not in UNSHOWN:
-            grouped.setdefault((fact.attack, fact.view), []).append(fact)
+    shown = [fact for fact in facts if fact.class_label is None and fact.metric not in UNSHOWN]
+    shown.sort(key=lambda fact: (fact.threshold_rule, text.place(fact.metric, tuple(METRICS))))
     return in_order(
-        Attack(
-            *key,
-            {
-                (fact.threshold_rule, fact.metric): fact
-                for fact in sorted(
-                    own, key=lambda fact: (fact.threshold_rule, order.get(fact.metric, len(order)), fact.metric)
-                )
-            },
-        )
-        for key, own in grouped.items()
+        Attack(*key, {(fact.threshold_rule, fact.metric): fact for fact in own})
+        for key, own in grouped(shown, lambda fact: (fact.attack, fact.view)).items()
     )
 
 
@@ -177,24 +168,17 @@ def cell(fact: LeakageFact | None, interval: bool = False) -> Cell:
     return Cell(write(fact.value), (around, marks.mark(fact.leaks, bool(fact.warnings))))
 
 
-def _by_attack(attacks: Sequence[Attack], columns: Mapping[Column, Sequence[Cell]]) -> list[Block]:
-    """A block for each attack with a row for each view."""
-    rows = list(zip(*columns.values(), strict=True))
-    names = dict.fromkeys(attack.attack for attack in attacks)
-    return [Block([row for own, row in zip(attacks, rows, strict=True) if own.attack == name], name) for name in names]
-
-
 def table(attacks: Sequence[Attack]) -> Table:
-    """A line for each attack on a view."""
-    columns = {_VIEW: [Cell(attack.view) for attack in attacks]}
+    """A block for each attack, a line for each view."""
+    columns: dict[Column | str, list[Any]] = {_VIEW: [attack.view for attack in attacks]}
     compared = any(map(_compares, attacks))
     for number in NUMBERS if compared else (own for own in NUMBERS if own not in WITH_REFERENCES):
         column = Column(number.title, 0, True, rank=number.rank, long=number.long, behind=(number.interval or 0,))
         columns[column] = [number.cell(attack) for attack in attacks]
-    columns[_SIZES] = [Cell(attack.sizes) for attack in attacks]
+    columns[_SIZES] = [attack.sizes for attack in attacks]
     if compared:
-        columns[_REFERENCES] = [Cell("/".join(_sides(attack)) or MISSING) for attack in attacks]
-    return Table(list(columns), _by_attack(attacks, columns), (legend(attacks),), titles="attack")
+        columns[_REFERENCES] = ["/".join(_sides(attack)) or MISSING for attack in attacks]
+    return of(columns, [(attack.attack, "") for attack in attacks], legend=(legend(attacks),), titles="attack")
 
 
 def details(attacks: Sequence[Attack], rules: Sequence[str]) -> Table | None:
@@ -208,12 +192,12 @@ def details(attacks: Sequence[Attack], rules: Sequence[str]) -> Table | None:
     if not attacks:
         return None
     there_are = {metric for metrics in having.values() for metric in metrics}
-    columns = {_VIEW: [Cell(attack.view) for attack in attacks]}
+    columns: dict[Column | str, list[Any]] = {_VIEW: [attack.view for attack in attacks]}
     for metric in sorted(there_are, key=lambda metric: text.place(metric, tuple(METRICS))):
         column = Column(METRICS.get(metric, metric.replace("_", " ").upper()), right=True)
         columns[column] = [cell(attack.find(metric, rules)) for attack in attacks]
     columns[_SIZES] = [Cell(attack.sizes_under(rules), tone="dim") for attack in attacks]
-    return Table(list(columns), _by_attack(attacks, columns))
+    return of(columns, [(attack.attack, "") for attack in attacks])
 
 
 def legend(attacks: Sequence[Attack]) -> str:

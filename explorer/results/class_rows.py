@@ -5,16 +5,20 @@ A strategy is an attack on a view that was carried out class by class (section 5
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TypeVar
 
 from rich.cells import cell_len
 
 from engine.registry import ATTACKS
 from explorer.results import marks, text
+from explorer.results.grouping import grouped
 from explorer.results.lines import sized
 from explorer.results.table import Cell
 from store.rows import LeakageFact
 from store.summaries import ClassFact
 
+Fact = TypeVar("Fact", LeakageFact, ClassFact)
 FEW = 200
 """Members or non-members below which a class's number is to be taken with care."""
 NAMED = 10
@@ -185,10 +189,7 @@ def of_run(
     published = list(published)
     papers = {_key(fact): fact.published for fact in published}
     names = {fact.class_label: fact.class_name for fact in published}
-    grouped: dict[int | None, list[LeakageFact]] = {}
-    for fact in facts:
-        if shown.get(Strategy(fact.attack, fact.view)) == fact.threshold_rule:
-            grouped.setdefault(fact.class_label, []).append(fact)
+    own_rule = [fact for fact in facts if shown.get(Strategy(fact.attack, fact.view)) == fact.threshold_rule]
 
     def reached(fact: LeakageFact) -> Reached:
         half = None if None in (fact.ci_low, fact.ci_high) else (fact.ci_high - fact.ci_low) / 2
@@ -198,26 +199,23 @@ def of_run(
 
     return [
         _class_row(label, own, reached, names.get(label), (natural or {}).get(label))
-        for label, own in sorted(grouped.items(), key=_all_last)
+        for label, own in _by_label(own_rule)
     ]
 
 
 def over_seeds(facts: Iterable[ClassFact]) -> list[ClassRow]:
     """The classes of one setting by number, all classes last, by the paper's strategies."""
-    grouped: dict[int | None, list[ClassFact]] = {}
-    for fact in facts:
-        if Strategy(fact.attack, fact.view) in PAPERS:
-            grouped.setdefault(fact.class_label, []).append(fact)
+    papers = [fact for fact in facts if Strategy(fact.attack, fact.view) in PAPERS]
 
     def reached(fact: ClassFact) -> Reached:
         return Reached(fact.mean, fact.std, fact.published, fact.leaks, warned=bool(fact.warnings))
 
-    return [_class_row(label, own, reached, own[0].class_name) for label, own in sorted(grouped.items(), key=_all_last)]
+    return [_class_row(label, own, reached, own[0].class_name) for label, own in _by_label(papers)]
 
 
 def _class_row(
     label: int | None,
-    facts: Sequence[LeakageFact | ClassFact],
+    facts: Sequence[Fact],
     reached: Callable[..., Reached],
     name: str | None,
     natural: float | None = None,
@@ -230,20 +228,17 @@ def _key(fact: LeakageFact | ClassFact) -> tuple:
     return (fact.attack, fact.view, fact.class_label, fact.threshold_rule)
 
 
-def _all_last(pair: tuple[int | None, object]) -> tuple[bool, int]:
-    return pair[0] is None, pair[0] or 0
+def _by_label(facts: Iterable[Fact]) -> list[tuple[int | None, list[Fact]]]:
+    """The facts of each class by number, those of all classes last."""
+    by_label = grouped(facts, lambda fact: fact.class_label)
+    return sorted(by_label.items(), key=lambda pair: (pair[0] is None, pair[0] or 0))
 
 
 def natural_best(facts: Iterable[LeakageFact], rule: str, shown: Mapping[Strategy, str]) -> dict[int | None, float]:
     """What the best of the strategies reaches on each class of natural runs, in the mean over these runs."""
-    by_run: dict[str, list[LeakageFact]] = {}
-    for fact in facts:
-        by_run.setdefault(fact.run_id, []).append(fact)
-    found: dict[int | None, list[float]] = {}
-    for own in by_run.values():
-        for row in of_run(own, rule, shown):
-            found.setdefault(row.label, []).append(row.value)
-    return {label: sum(values) / len(values) for label, values in found.items()}
+    by_run = grouped(facts, lambda fact: fact.run_id)
+    rows = [row for own in by_run.values() for row in of_run(own, rule, shown)]
+    return {label: fmean(row.value for row in own) for label, own in grouped(rows, lambda row: row.label).items()}
 
 
 def ordered(table: Iterable[ClassRow], key: Callable[[ClassRow], float | None], reverse: bool) -> list[ClassRow]:

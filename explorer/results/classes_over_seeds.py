@@ -43,8 +43,8 @@ def as_text(facts: Sequence[ClassFact], width: int | None = None) -> str:
 
 def _title(own: Sequence[ClassFact], told: Sequence[str]) -> str:
     first = own[0]
-    words = [first.dataset, " ".join(filter(None, (first.defense, shown(first, "epsilon"))))]
-    words += [f"capacity {first.capacity:g}", f"attacked with eps {text.epsilon(first.evaluation_epsilon)}"]
+    words = [first.dataset, text.trained(first), f"capacity {first.capacity:g}"]
+    words += [f"attacked with eps {text.epsilon(first.evaluation_epsilon)}"]
     words += [
         shown(first, name) if name == "size" else f"{name.replace('_', ' ')} {shown(first, name)}"
         for name in told

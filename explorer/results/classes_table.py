@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from explorer.results import text
 from explorer.results.class_rows import BEST, ClassRow, Strategy
-from explorer.results.table import MISSING, Block, Cell, Column, Table
+from explorer.results.table import MISSING, Cell, Column, Table, of
 
 CLASS, N, BEST_OF, BY, PAPER, NATURAL, DIFFERENCE = "CLASS", "N", "BEST", "BY", "PAPER", "NATURAL", "Δ vs natural"
 SHORTEST_NAME = 6
@@ -82,7 +82,7 @@ def _table(rows: Sequence[ClassRow], columns: dict[Column, list[Cell | None]], o
     }
     if largest or any(row.difference is not None for row in rows):
         whole[Column(DIFFERENCE, 14, stretch=True, rank=8)] = [_difference(row, largest) for row in rows]
-    return Table(list(whole), [Block(list(zip(*whole.values(), strict=True)))], missing=MISSING)
+    return of(whole, missing=MISSING)
 
 
 def _difference(row: ClassRow, largest: float) -> Cell | None:

@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from itertools import chain
 
 from engine.registry import HEADLINE
-from explorer.results import marks, text
+from explorer.results import marks, text, views_table
 from explorer.results.settings_apart import HASHED, by_setting, shown, telling
 from explorer.results.table import Cell, Column, Table, of
+from explorer.results.views_table import words_of
 from store.rows import ViewKey
 from store.summaries import CurvePoint
 
-NUMBERS: dict[str, ViewKey] = {
-    f"{short}{split}": (view, split) for view, short in text.PREFIXES.items() for split in ("train", "test")
-} | {
-    f"I_{text.LETTERS[view]}{held}": (view, rule)
-    for rule, held in (("oracle", ""), ("heldout", " held"))
-    for view in text.PREFIXES
-}
+NUMBERS: dict[str, ViewKey] = {words_of(key).removesuffix("-out"): key for key in views_table.NUMBERS}
 """Heading -> view and kind."""
 METRICS = ["accuracy", "inference_accuracy"]
 """The rows of the query that are shown."""

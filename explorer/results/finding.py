@@ -151,7 +151,7 @@ class LeakageFinding:
     def _forms(self) -> list[str]:
         one, (size, word, ends) = self.chosen, _sized(self.chosen)
         row, than = one.own, "natural" if one.twin else "a guess"
-        who = row.defense + (f" eps {text.epsilon(row.epsilon)}" if row.epsilon else "")
+        who, brief = text.trained(row, " eps "), text.trained(row)
         at, more = f"{row.capacity:g}", self._elsewhere(row)
         interval = f"95 % {ends[0]} to {ends[1]}" if ends else "no interval"
         count = len(self.every)
@@ -160,7 +160,6 @@ class LeakageFinding:
         measure, by = one.measure, f"best attack {row.attack}"
         long = f"{who} leaks {size} points {word} than {than} at capacity {at}{more} ({interval}): "
         name = measure.short if row.attack == HEADLINE else f"{measure.short} {row.attack}"
-        brief = f"{row.defense} {text.epsilon(row.epsilon)}" if row.epsilon else row.defense
         brackets = f" [{ends[0]}, {ends[1]}]" if ends else ""
         beside = "over" if word == "more" else "under"
         forms = [
@@ -190,7 +189,7 @@ class LeakageFinding:
         than = "natural training" if twin else "a guess"
         interval = f"95 % {ends[0]} to {ends[1]}, {one.over}" if ends else one.over
         told = "" if one.sign else f"; {marks.NOT_TOLD_APART}: not told apart from none"
-        trained = row.defense + (f" with epsilon {text.epsilon(row.epsilon)}" if row.epsilon else "")
+        trained = text.trained(row, " with epsilon ")
         yields = [f"{_leak(row)} of {row.defense} models", *([f"{_leak(twin)} of natural ones"] if twin else [])]
         said = [
             f"At capacity {row.capacity:g}{self._elsewhere(row)}, {trained} leaks {size} percentage points {word} than "

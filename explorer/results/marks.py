@@ -31,11 +31,6 @@ MOST = 10
 """So many messages stand below a table; all of them are in the table `warnings`."""
 
 
-def is_warned(row: Any, view: str | None = None) -> bool:
-    """Whether a row's number is warned of; view: of a row with numbers of several views, that of the number."""
-    return bool(row.warnings) if view is None else view in row.warned_views
-
-
 def mark(leaks: bool | None, is_warned: bool = False) -> str:
     """`≈` behind a number that is not told apart from a guess, `!` behind one that a warning speaks of."""
     return (NOT_TOLD_APART if leaks is False else "") + (WARNED if is_warned else "")

@@ -1,9 +1,11 @@
 """Rows over seeds by the setting that they are of, and the words that tell one setting from another."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from explorer.results import text
+from explorer.results.grouping import grouped
 from store.summaries import ClassFact, CurvePoint, SeedsFact
 
 Fact = TypeVar("Fact", CurvePoint, ClassFact, SeedsFact)
@@ -20,9 +22,7 @@ HASHED = "settings: a hash of all settings; rows alike elsewhere differ in some 
 
 def by_setting(facts: Iterable[Fact], order: Sequence[str] = SETTING) -> list[list[Fact]]:
     """The rows of each setting, settings sorted by these columns; those without one come before the others."""
-    grouped: dict[tuple, list[Fact]] = {}
-    for fact in facts:
-        grouped.setdefault(tuple(getattr(fact, name) for name in SETTING), []).append(fact)
+    found = grouped(facts, attrgetter(*SETTING))
 
     def place(own: Sequence[Fact]) -> list[tuple[bool, Any]]:
         values = [(name, getattr(own[0], name)) for name in order]
@@ -31,7 +31,7 @@ def by_setting(facts: Iterable[Fact], order: Sequence[str] = SETTING) -> list[li
             for name, value in values
         ]
 
-    return sorted(grouped.values(), key=place)
+    return sorted(found.values(), key=place)
 
 
 def differing(settings: Sequence[Fact], names: Iterable[str]) -> list[str]:
@@ -46,8 +46,8 @@ def telling(settings: Sequence[Fact]) -> list[str]:
     reads a change of defense into neighbours that differ in more than that. The hash of all settings (`settings`) is
     shown only where those words leave some alike.
     """
-    kinds = _grouped(settings, ("dataset", "defense", "epsilon", "capacity", "evaluation_epsilon"))
-    of_dataset = _grouped(settings, ("dataset",))
+    kinds = grouped(settings, attrgetter("dataset", "defense", "epsilon", "capacity", "evaluation_epsilon")).values()
+    of_dataset = grouped(settings, attrgetter("dataset")).values()
     told = [
         name
         for names, groups in (
@@ -57,15 +57,8 @@ def telling(settings: Sequence[Fact]) -> list[str]:
         for name in names
         if any(differing(group, [name]) for group in groups)
     ]
-    alike = any(len(_grouped(group, told)) < len(group) for group in kinds)
+    alike = any(len({tuple(getattr(own, name) for name in told) for own in group}) < len(group) for group in kinds)
     return [*told, *(["settings"] if alike else [])]
-
-
-def _grouped(settings: Iterable[Fact], names: Sequence[str]) -> list[list[Fact]]:
-    found: dict[tuple, list[Fact]] = {}
-    for own in settings:
-        found.setdefault(tuple(getattr(own, name) for name in names), []).append(own)
-    return list(found.values())
 
 
 def shown(own: Fact, name: str) -> str | None:

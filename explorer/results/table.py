@@ -6,7 +6,8 @@ cells, as the spread behind a number goes before the number does.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, zip_longest
+from itertools import accumulate, groupby, repeat, zip_longest
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len
@@ -163,14 +164,20 @@ class Table:
         return found if width is None else fit(found, width, gap)
 
 
-def of(columns: Mapping[Column | str, Iterable[Any]], **words: Any) -> Table:
-    """A table of one block from columns of values: cells, texts, or numbers, which stand to the right."""
+def of(
+    columns: Mapping[Column | str, Iterable[Any]], headings: Iterable[tuple[str, str]] = repeat(("", "")), **words: Any
+) -> Table:
+    """A table from columns of values: cells, texts, or numbers, which stand to the right.
+
+    headings: of each row the title and the note of its block; one block without.
+    """
     cells = [[_cell(value) for value in values] for values in columns.values()]
     heads = [
         name if isinstance(name, Column) else Column(name, right=all(map(_is_number, own)))
         for name, own in zip(columns, cells, strict=True)
     ]
-    return Table(heads, [Block(list(zip(*cells, strict=True)))], **words)
+    blocks = groupby(zip(headings, zip(*cells, strict=True), strict=False), key=itemgetter(0))
+    return Table(heads, [Block([row for _, row in own], *heading) for heading, own in blocks], **words)
 
 
 def of_rows(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from engine import registry
 
@@ -9,10 +10,6 @@ VIEWS = tuple(registry.VIEWS)
 """In the order of showing."""
 LETTERS = {name: row.letter for name, row in registry.VIEWS.items()}
 """Views as the paper writes them; V are verified bounds."""
-PREFIXES = {
-    view: "" if view == registry.BENIGN else f"{registry.VIEWS[view].short}-" for view in registry.headline_views()
-}
-"""Before `train` and `test` in headers: `adv-test`."""
 RULES = {"oracle": "oracle", "heldout": "held-out", "references": "by references"}
 """Threshold rules in words."""
 
@@ -33,6 +30,11 @@ def epsilon(value: float) -> str:
     if nearest % 51 and abs(levels - nearest) < (1.2e-4 if nearest < 2 else 2e-4):
         return f"{nearest:g}/255"
     return f"{value:.4g}"
+
+
+def trained(row: Any, before: str = " ") -> str:
+    """How a run, or a row over seeds, was trained: `pgd 8/255`; natural training has no budget. before: it."""
+    return f"{row.defense}{before}{epsilon(row.epsilon)}" if row.epsilon else row.defense
 
 
 def place(name: str, order: Sequence[str]) -> tuple[int, str]:

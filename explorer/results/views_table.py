@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from engine.registry import DATASETS, DEFENSES, VIEWS
 from explorer.results import marks, text
-from explorer.results.table import Block, Cell, Column, Table
+from explorer.results.grouping import grouped
+from explorer.results.table import Cell, Column, Table, of
 from store.rows import HEADLINE_VIEWS, SPLITS, ViewKey
 from store.summaries import ViewsRow
 
@@ -66,9 +68,10 @@ class Network:
     """The budget of all trainings and attacks; None where they are not all alike."""
 
     @property
-    def title_with_epsilon(self) -> str:
-        """The title and what all lines have in common."""
-        return self.title if self.epsilon is None else f"{self.title} · eps {text.epsilon(self.epsilon)}"
+    def heading(self) -> tuple[str, str]:
+        """The title with what all lines have in common, and how the paper's model differs."""
+        title = self.title if self.epsilon is None else f"{self.title} · eps {text.epsilon(self.epsilon)}"
+        return title, f"{PAPER}: {self.papers}" if self.papers else ""
 
 
 def networks(rows: Iterable[ViewsRow]) -> list[Network]:
@@ -116,7 +119,7 @@ def _entries(rows: Sequence[ViewsRow]) -> Iterator[Entry]:
         yield Entry(*shared, row.certification, row.n_seeds, words, row.settings, numbers)
         if row.papers and (following is None or _line(following) != _line(row)):
             method = DEFENSES[row.defense].certification if ("certified", "train") in row.papers else None
-            printed = {key: Cell(text.percent(value)) for key, value in row.papers.items()}
+            printed = {key: Cell(text.percent(value), tone="dim") for key, value in row.papers.items()}
             yield Entry(*shared, method, 1, "", "", printed, papers=True)
 
 
@@ -139,12 +142,13 @@ def labels(network: Network, told: Sequence[str] = ()) -> list[str]:
 
     told: the columns of settings, which names need not say.
     """
-    alike: dict[tuple, list[int]] = {}
-    for index, entry in enumerate(network.entries):
-        if not entry.papers:
-            values = {EPSILON: entry.epsilon, ATTACK: entry.attacked, CERTIFIED: entry.certification}
-            own = [values[name] for name in told if name in values]
-            alike.setdefault((_name(entry, network, told), *own), []).append(index)
+
+    def said(index: int) -> tuple:
+        entry = network.entries[index]
+        values = {EPSILON: entry.epsilon, ATTACK: entry.attacked, CERTIFIED: entry.certification}
+        return _name(entry, network, told), *(values[name] for name in told if name in values)
+
+    alike = grouped((index for index, entry in enumerate(network.entries) if not entry.papers), said)
     found = [f"  {PAPER}"] * len(network.entries)
     for (name, *_), indices in alike.items():
         hints = [_hints(network.entries[index]) for index in indices]
@@ -197,42 +201,28 @@ def table(
 def _table(rows: Sequence[ViewsRow], found: Sequence[Network], told: Sequence[str], rule: str) -> Table:
     entries = [entry for network in found for entry in network.entries]
     own = {EPSILON, ATTACK} & set(told) if any(network.epsilon is None for network in found) else set()
-    values = {
-        Column(DEFENSE, long="defense", narrowest=LONGEST_NAME, cut=3): [
-            Cell(name) for network in found for name in labels(network, told)
-        ]
-    }
+
+    def cells(values: Iterable[Any]) -> list[Cell | None]:
+        """Of each line, the paper's own dim."""
+        pairs = zip(values, entries, strict=True)
+        return [value and Cell(str(value), tone="dim" if entry.papers else "") for value, entry in pairs]
+
+    names = (name for network in found for name in labels(network, told))
+    values = {Column(DEFENSE, long="defense", narrowest=LONGEST_NAME, cut=3): cells(names)}
     if EPSILON in own:
-        values[Column(EPSILON, right=True, rank=OF_SETTINGS, long="epsilon")] = [
-            Cell(text.epsilon(entry.epsilon)) if entry.epsilon else None for entry in entries
-        ]
+        budgets = (text.epsilon(entry.epsilon) if entry.epsilon else None for entry in entries)
+        values[Column(EPSILON, right=True, rank=OF_SETTINGS, long="epsilon")] = cells(budgets)
     if ATTACK in own:
-        values[Column(ATTACK, right=True, rank=OF_ATTACK, long="attack eps")] = [
-            Cell(text.epsilon(entry.attacked)) for entry in entries
-        ]
+        attacked = (text.epsilon(entry.attacked) for entry in entries)
+        values[Column(ATTACK, right=True, rank=OF_ATTACK, long="attack eps")] = cells(attacked)
     if CERTIFIED in told:
-        values[Column(CERTIFIED, rank=OF_SETTINGS, long="certified by")] = [
-            Cell(entry.certification) if entry.certification else None for entry in entries
-        ]
-    values[Column(SEEDS, right=True, rank=OF_SETTINGS - 1, long="seeds")] = [
-        Cell(str(entry.n_seeds)) for entry in entries
-    ]
+        values[Column(CERTIFIED, rank=OF_SETTINGS, long="certified by")] = cells(e.certification for e in entries)
+    values[Column(SEEDS, right=True, rank=OF_SETTINGS - 1, long="seeds")] = cells(entry.n_seeds for entry in entries)
     values |= {_column(key, rule): [entry.numbers.get(key) for entry in entries] for key in NUMBERS}
-    lines = iter(
-        [cell and cell._replace(tone="dim" if entry.papers else cell.tone) for cell in line]
-        for entry, line in zip(entries, zip(*values.values(), strict=True), strict=True)
-    )
-    blocks = [
-        Block(
-            [next(lines) for _ in network.entries],
-            network.title_with_epsilon,
-            f"{PAPER}: {network.papers}" if network.papers else "",
-        )
-        for network in found
-    ]
+    headings = [network.heading for network in found for _ in network.entries]
     methods = "" if CERTIFIED in told else certified_by(entries)
     legend = LEGEND + (f" Certified: {methods}." if methods else "")
-    return Table(tuple(values), blocks, (legend,), marks.messages(rows)).filled()
+    return of(values, headings, legend=(legend,), messages=marks.messages(rows)).filled()
 
 
 def _column(key: ViewKey, rule: str) -> Column:

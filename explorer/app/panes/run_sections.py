@@ -10,6 +10,7 @@ from explorer.charts.run_curves import dense
 from explorer.charts.series import look
 from explorer.results import accuracy_table, class_rows, classes_table, marks, population_risk, text
 from explorer.results.accuracy_table import Accuracy
+from explorer.results.grouping import grouped
 from explorer.results.lines import Line, beside, cut, heading, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import WEIGHTS, RunFolder
@@ -85,9 +86,8 @@ def classes(
 
 def metric_groups(rows: Iterable[HistoryPoint]) -> dict[str, list[str]]:
     """What there is to draw: the training split's and the test split's curve of one metric stand together."""
-    groups: dict[str, list[str]] = {}
-    for metric in dict.fromkeys(point.metric for point in rows):
-        groups.setdefault(metric.removeprefix("train_").removeprefix("test_"), []).append(metric)
+    metrics = dict.fromkeys(point.metric for point in rows)
+    groups = grouped(metrics, lambda metric: metric.removeprefix("train_").removeprefix("test_"))
     rank = {"loss": 0, "accuracy": 1, "learning_rate": 3}
     order = sorted(groups, key=lambda name: (rank.get(name, 2), name))
     return {name: sorted(groups[name], reverse=True) for name in order}

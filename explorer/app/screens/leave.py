@@ -17,6 +17,7 @@ from explorer.app.widgets.box import Box
 from explorer.app.widgets.menu import Menu
 from explorer.project.run_tracking import RunTracker, TrackedRun
 from explorer.results import text
+from explorer.results.grouping import grouped
 
 PHASES = {"load": "loading data", "train": "training", "predict": "predicting", "infer": "attacking"}
 GRACE = {"s": None, "k": 0.0}
@@ -25,10 +26,8 @@ GRACE = {"s": None, "k": 0.0}
 
 def at_work(tracker: RunTracker) -> str:
     """The work in progress in one line: `1 training (31m left), 1 predicting, 5 queued`."""
-    by_phase: dict[str, list[TrackedRun]] = {}
-    for run in tracker.runs.values():
-        if run.state == "running":
-            by_phase.setdefault(PHASES.get(run.phase, "starting"), []).append(run)
+    running = [run for run in tracker.runs.values() if run.state == "running"]
+    by_phase = grouped(running, lambda run: PHASES.get(run.phase, "starting"))
     parts = [f"{len(runs)} {phase}{_left(tracker, runs)}" for phase, runs in by_phase.items()]
     waiting = tracker.count("queued")
     return ", ".join(parts + ([f"{waiting} queued"] if waiting else []))
