@@ -6,6 +6,7 @@ every pane, but one that has an action of the same name keeps the key to itself:
 focus.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -39,7 +40,13 @@ class Action:
     @property
     def method(self) -> str:
         """The method's name there."""
-        return "action_" + self.id.partition(".")[2].replace("-", "_")
+        name = re.sub(r"-\d$", "", self.id.partition(".")[2])
+        return "action_" + name.replace("-", "_")
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The number behind its name, `1` of `show-1`, which the method is given; empty where there is none."""
+        return tuple(self.id[-1:]) if self.id[-1:].isdigit() else ()
 
     @property
     def key(self) -> str:

@@ -30,46 +30,20 @@ _LIGHT = {
 _SHADES = {"cursor", "heat1", "heat2", "heat3", "heat4"}
 """Tones that colour what is behind the words."""
 _BOLD = {"good", "bad", "warn", "accent", "overlap", *_SHADES - {"cursor"}}
+_MONO = {"busy": "#d0d0d0", "accent": "#ffffff", "good": "#d0d0d0", "warn": "#ffffff", "bad": "#ffffff"}
+
+
+def _theme(name: str, tones: dict[str, str], foreground: str, background: str, surface: str, panel: str) -> Theme:
+    """What Textual draws by itself, in our tones."""
+    own = {"primary": "busy", "accent": "accent", "success": "good", "warning": "warn", "error": "bad"}
+    grounds = {"foreground": foreground, "background": background, "surface": surface, "panel": panel}
+    return Theme(name, **{part: tones[tone] for part, tone in own.items()}, **grounds, dark=name != "light")
+
+
 THEMES = {
-    "dark": Theme(
-        name="dark",
-        primary="#5fafff",
-        accent="#5fafff",
-        foreground="#d0d0d0",
-        background="#121212",
-        surface="#1c1c1c",
-        panel="#303030",
-        success="#5fd787",
-        warning="#ffd75f",
-        error="#ff5f5f",
-        dark=True,
-    ),
-    "light": Theme(
-        name="light",
-        primary="#005faf",
-        accent="#005faf",
-        foreground="#1c1c1c",
-        background="#ffffff",
-        surface="#eeeeee",
-        panel="#d0d0d0",
-        success="#00875f",
-        warning="#875f00",
-        error="#af0000",
-        dark=False,
-    ),
-    "mono": Theme(
-        name="mono",
-        primary="#d0d0d0",
-        accent="#ffffff",
-        foreground="#d0d0d0",
-        background="#000000",
-        surface="#000000",
-        panel="#303030",
-        success="#d0d0d0",
-        warning="#ffffff",
-        error="#ffffff",
-        dark=True,
-    ),
+    "dark": _theme("dark", _DARK, "#d0d0d0", "#121212", "#1c1c1c", "#303030"),
+    "light": _theme("light", _LIGHT, "#1c1c1c", "#ffffff", "#eeeeee", "#d0d0d0"),
+    "mono": _theme("mono", _MONO, "#d0d0d0", "#000000", "#000000", "#303030"),
 }
 
 

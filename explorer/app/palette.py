@@ -83,7 +83,7 @@ def possible(action: Action, main: MainScreen) -> bool:
     project = main.app.project
     if not action.title or (action.engine and project.read_only):
         return False
-    if not hasattr(main.target(action.scope), action.method):
+    if not hasattr(main.target(action), action.method):
         return False
     if "{run}" in action.title and _run(main) is None:
         return False
@@ -105,7 +105,7 @@ def _entries(action: Action, main: MainScreen) -> Iterator[PaletteEntry]:
     if "{choice}" not in title:
         yield PaletteEntry(title, keys, partial(main.action_act, action.id))
         return
-    choices = getattr(main.target(action.scope), action.method.replace("action_", "choices_", 1), list)
+    choices = getattr(main.target(action), action.method.replace("action_", "choices_", 1), list)
     for label, argument in choices():
         yield PaletteEntry(title.replace("{choice}", label), keys, partial(main.action_act, action.id, argument))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from engine.data import sources
 from engine.registry import DATASETS
@@ -78,23 +79,14 @@ def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
 def compute() -> Iterator[CheckFinding]:
     """Torch, the GPUs it sees, and what goes with it; takes seconds."""
     try:
-        answer = subprocess.run(
-            [sys.executable, "-P", "-c", PROBE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PROBE_PATIENCE,
-            check=False,
-        )
+        said, reason = _asked("-P", "-c", PROBE, timeout=PROBE_PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield CheckFinding(False, "torch", f"cannot be asked: {error}", "look at the GPU's driver and at free memory")
         return
-    if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if reason:
         remedy = "reinstall torch and torchvision together"
         yield CheckFinding(False, "torch", f"cannot be imported: {reason}", remedy)
         return
-    said = json.loads(answer.stdout.splitlines()[-1])
     yield CheckFinding(True, "torch", f"{said['torch']} on Python {sys.version.split()[0]}, {os.cpu_count()} cores")
     for index, (name, free, total) in enumerate(said["gpus"]):
         yield CheckFinding(True, f"cuda:{index}", f"{name}, {text.size(free)} of {text.size(total)} free")
@@ -158,20 +150,11 @@ def images(data: Data, root: Path) -> Iterator[CheckFinding]:
 
     In a process of its own, for this one never imports torch.
     """
-    settings = json.dumps(asdict(data))
-    answer = subprocess.run(
-        [sys.executable, "-m", "engine.data.check", settings, str(root)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said, reason = _asked("-m", "engine.data.check", json.dumps(asdict(data)), str(root))
     subject = printable(data.label)
-    if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if reason:
         yield CheckFinding(False, subject, f"cannot be read: {reason}")
         return
-    said = json.loads(answer.stdout)
     if "refused" in said:
         yield _refused(subject, said["refused"].removeprefix(f"{data.name}: "))
         return
@@ -182,6 +165,17 @@ def images(data: Data, root: Path) -> Iterator[CheckFinding]:
         yield CheckFinding(True, subject, words)
     for words in [*said["warnings"], *(f"{later} equals {first}" for later, first in equal)]:
         yield CheckFinding(False, subject, words)
+
+
+def _asked(*arguments: str, timeout: float | None = None) -> tuple[dict[str, Any], str]:
+    """What a Python process of its own says as JSON in its last line; nothing, and why, where it failed."""
+    command = [sys.executable, *arguments]
+    answer = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    if answer.returncode:
+        return {}, (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return json.loads(answer.stdout.splitlines()[-1]), ""
 
 
 def _refused(name: str, reason: str) -> CheckFinding:

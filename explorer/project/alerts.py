@@ -1,7 +1,7 @@
 """Alerts: what somebody who looks elsewhere meanwhile wants to be told, each once."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.run_states import FAILED, WAITING
@@ -13,8 +13,6 @@ from store.rows import Run
 
 NAMES = ("leaks", "stalled", "over")
 """A run is told apart from a guess, the first of its setting; nothing is heard of a run at work; all work is over."""
-NAMED = 3
-"""Runs named in one alert."""
 
 
 class Alert(NamedTuple):
@@ -51,7 +49,7 @@ class Alerts:
         firsts = {setting: runs[0] for setting, runs in leaking.items() if self._watched.issuperset(map(_id, runs))}
         fresh = [run for setting, run in firsts.items() if setting not in self._told]
         self._told |= firsts.keys()
-        return Alert(f"told apart from a guess: {_listed(map(_leak, fresh))}", "info") if fresh else None
+        return Alert(f"told apart from a guess: {text.listed(list(map(_leak, fresh)))}", "info") if fresh else None
 
     def _stalled(self, project: OpenProject) -> Alert | None:
         """Only an engine tells how runs are; each of them is told of once."""
@@ -64,7 +62,7 @@ class Alerts:
         }
         self._told |= quiet.keys()
         said = [f"{_name(project, run_id)} ({text.duration(silence)})" for run_id, silence in quiet.items()]
-        return Alert(f"nothing is heard of {_listed(said)}", "warn") if said else None
+        return Alert(f"nothing is heard of {text.listed(said)}", "warn") if said else None
 
     def _over(self, project: OpenProject) -> Alert | None:
         if not self._at_work or not project.tracker.over:
@@ -87,9 +85,3 @@ def _leak(run: Run) -> str:
 
 def _name(project: OpenProject, run_id: str) -> str:
     return project.runs[run_id].name if run_id in project.runs else run_id
-
-
-def _listed(said: Iterable[str]) -> str:
-    """The first few, and how many there are besides."""
-    said = list(said)
-    return " · ".join([*said[:NAMED], *([f"and {len(said) - NAMED} more"] if len(said) > NAMED else [])])

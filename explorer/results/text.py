@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from rich.filesize import decimal
 
 from engine import registry
 
@@ -75,6 +78,17 @@ def _telling(hints: Sequence[Sequence[str]]) -> list[int]:
     return told
 
 
+def listed(said: Sequence[str], most: int = 3) -> str:
+    """The first few, and how many there are besides."""
+    return " · ".join([*said[:most], *([f"and {len(said) - most} more"] if len(said) > most else [])])
+
+
+def path(whole: Path, room: int) -> str:
+    """A path as people write it; where there is little room its end, which tells most."""
+    said = f"~/{whole.relative_to(Path.home())}" if Path.home() in whole.parents else str(whole)
+    return said if len(said) <= room else f"…{said[len(said) - room + 1 :]}"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time in at most two units: `48s`, `31m`, `1h52`, `2d03h`; a dash while unknown."""
     if seconds is None:
@@ -93,8 +107,4 @@ def duration(seconds: float | None) -> str:
 
 def size(n: float) -> str:
     """Bytes in the largest unit that leaves a number of one or more."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1000
-    return f"{n:.1f} TB"
+    return decimal(round(n)).replace(" bytes", " B").replace(" byte", " B")

@@ -2,11 +2,12 @@
 
 from engine.run_states import WAITING
 from explorer.app.screens.main import MainScreen
+from explorer.app.screens.open_folder import OpenFolder
 from explorer.app.settings import THEMES
 
 
 class ApplicationCommands:
-    """Actions of the scope `app`."""
+    """Actions of the scope `app`, and the way from an empty project to another one."""
 
     def __init__(self, main: MainScreen):
         self.main = main
@@ -38,6 +39,11 @@ class ApplicationCommands:
             app.exit(0)
         elif not self._open(Leave):
             app.push_screen(Leave())
+
+    async def action_open(self) -> None:
+        """Leave this project for the one in another folder, if there is one."""
+        if (project := await self.main.app.push_screen_wait(OpenFolder())) is not None:
+            self.main.app.exit(project)
 
     def action_suspend(self) -> None:
         """To the shell for a while, as control-Z does with every program."""

@@ -1,7 +1,5 @@
 """Pane 4: what the engine works on, what waits for it and for how long, and what came to grief."""
 
-from pathlib import Path
-
 from engine.run_states import FAILED
 from engine.service.project import hostname
 from explorer.app import actions
@@ -109,11 +107,11 @@ class QueuePane(Pane):
         return ("No engine. Results from files; n plans a sweep.", "dim")
 
     def _watching(self, width: int) -> str:
-        """Whose results these are; the end of a long path says most."""
-        status, path = self.project.status, _home(self.project.paths.root)
+        """Whose results these are."""
+        status = self.project.status
         engine = f"engine on pid {status.pid}" if status is not None else "no engine runs"
         room = max(8, width - len(f" Read-only: watching , {engine}."))
-        return f"Read-only: watching {path if len(path) <= room else '…' + path[1 - room :]}, {engine}."
+        return f"Read-only: watching {text.path(self.project.paths.root, room)}, {engine}."
 
     # The lines
 
@@ -236,9 +234,3 @@ def _columns(name: int, roomy: bool, where: int, restarted: bool) -> list[Column
 
 def _newest_first(run: Run) -> float:
     return -(run.ended or 0.0)
-
-
-def _home(path: Path) -> str:
-    """The path as people write it."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -1,9 +1,6 @@
 """Pane 1: every run of the project with its state, its leakage and how far it is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from textual.message import Message
 
 from engine.registry import NATURAL
 from engine.run_states import FAILED, WAITING
@@ -17,7 +14,7 @@ from explorer.charts.legend import LIKE_GUESS
 from explorer.project import metrics, run_filter
 from explorer.project.choices import SAVED_FILTERS, expression
 from explorer.project.run_tracking import MARKS as MARKS_OF_STATE
-from explorer.project.selection import CHOSEN
+from explorer.project.selection import CHOSEN, Selection
 from explorer.results import marks, natural_twin, text
 from explorer.results.lines import Line, Segment, bar, line_text, plain, sized, wrapped
 from explorer.results.marks import NOT_TOLD_APART
@@ -35,6 +32,11 @@ TALL = 9
 """Lines from which the natural twin stands above the others."""
 
 
+def _by_selection(change: Callable[..., None]) -> Callable[..., None]:
+    """An action that is nothing but a change of the selection."""
+    return lambda pane, *arguments: change(pane.selection, *arguments)
+
+
 class RunsPane(Pane):
     """The list every other pane follows: its cursor chooses the run they speak of."""
 
@@ -47,24 +49,6 @@ class RunsPane(Pane):
         "The other panes follow the run under the cursor."
     )
     BINDINGS = actions.bindings("runs")
-
-    @dataclass
-    class RunOpened(Message):
-        """A run is to be shown in full, or why it failed."""
-
-        run_id: str
-
-    class ComparisonOpened(Message):
-        """The marked runs are to be shown side by side, or the one under the cursor beside its natural twin."""
-
-    class ColumnsAsked(Message):
-        """The columns are to be chosen."""
-
-    @dataclass
-    class ViewsOpened(Message):
-        """The table of views of these runs is to be shown."""
-
-        run_ids: list[str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,61 +239,22 @@ class RunsPane(Pane):
         name = name_at(self.columns, x)
         self.selection.sort_by(CHOSEN if name == metrics.of(self.choices).short else name)
 
-    def action_sort_next(self) -> None:
-        """The next column."""
-        self.selection.sort_next()
-
-    def action_sort_reverse(self) -> None:
-        """The other way round."""
-        self.selection.sort_reverse()
-
-    def action_overlay(self) -> None:
-        """On the chart or off it."""
-        self.selection.toggle_on_chart()
-
-    def action_overlay_all(self) -> None:
-        """All that are visible on the chart, or, if they are, none."""
-        self.selection.toggle_all_on_chart()
+    action_sort_next = _by_selection(Selection.sort_next)
+    action_sort_reverse = _by_selection(Selection.sort_reverse)
+    action_overlay = _by_selection(Selection.toggle_on_chart)
+    action_overlay_all = _by_selection(Selection.toggle_all_on_chart)
+    action_all_seeds = _by_selection(Selection.toggle_all_seeds)
+    action_mark = _by_selection(Selection.toggle_marked)
+    action_saved_filter = _by_selection(Selection.filter_next)
 
     def choices_saved_filter(self) -> list[tuple[str, str]]:
         """Saved filters for the palette."""
         return [(name, name) for name in SAVED_FILTERS]
 
-    def action_saved_filter(self, name: str = "") -> None:
-        """The next saved filter, or the named one."""
-        self.selection.filter_next(name)
-
     def action_seeds(self) -> None:
         """A line for each seed of the setting, or one for all."""
         if not self.selection.toggle_seeds():
             self.notify("one seed only: nothing to open", severity="warning")
-
-    def action_all_seeds(self) -> None:
-        """A line for each seed of every setting, or one for each setting."""
-        self.selection.toggle_all_seeds()
-
-    def action_columns(self) -> None:
-        """Choose the columns."""
-        self.post_message(self.ColumnsAsked())
-
-    def action_mark(self) -> None:
-        """Into the comparison or out of it."""
-        self.selection.toggle_marked()
-
-    def action_open(self) -> None:
-        """The run in full, or the failure sheet; of several seeds in one line, each of them."""
-        if len(self.selection.folded()) > 1:
-            self.action_seeds()
-            return
-        self.post_message(self.RunOpened(self.choices.current))
-
-    def action_compare(self) -> None:
-        """Two or more runs side by side."""
-        self.post_message(self.ComparisonOpened())
-
-    def action_views(self) -> None:
-        """The table of the finished runs among those that are listed."""
-        self.post_message(self.ViewsOpened([run.run_id for run in self.selection.visible()]))
 
     def action_log(self) -> None:
         """What the run's process printed."""

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from textual import events
-from textual.message import Message
 
 from explorer.app import actions
 from explorer.app.panes import findings
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.sheet import Sheet
+from explorer.results import text
 from explorer.results.lines import Line, cut, plain, sized, wrapped
 
 WIDEST = 100
@@ -34,15 +33,6 @@ class Welcome(Sheet):
     NUMBER, NAME, SCOPE = "", "Welcome", "welcome"
     HELP = "This project has no runs yet. Its panes appear with the first one, whoever starts it."
     BINDINGS = actions.bindings("welcome")
-
-    @dataclass
-    class Chosen(Message):
-        """The action under the cursor was chosen."""
-
-        action_id: str
-
-    class FolderAsked(Message):
-        """Another folder is to be opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +72,7 @@ class Welcome(Sheet):
         return Page([(margin, *line) for line in lines], cursor=self.rows[self.chosen], title="Nothing here yet")
 
     def _greeting(self, room: int) -> list[Line]:
-        place = _shortened(str(self.project.paths.root).replace(str(Path.home()), "~", 1), room - 40)
+        place = text.path(self.project.paths.root, room - 40)
         lines = wrapped("Membership-inference attacks on robust models, from your shell.", room, "bold")
         if not self.project.read_only:
             return [*lines, *wrapped(f"This folder ({place}) has no runs. Pick one:", room)]
@@ -121,16 +111,8 @@ class Welcome(Sheet):
     def action_choose(self) -> None:
         """Do what is under the cursor."""
         entries = self.entries()
-        self.post_message(self.Chosen(entries[self.chosen].id if self.chosen < len(entries) else "app.check"))
-
-    def action_open(self) -> None:
-        """Ask for another folder and leave this one for it."""
-        self.post_message(self.FolderAsked())
-
-
-def _shortened(path: str, width: int) -> str:
-    """The end of a path, which tells most."""
-    return path if len(path) <= width else "…" + path[len(path) - width + 1 :]
+        wanted = entries[self.chosen].id if self.chosen < len(entries) else "app.check"
+        self.call_later(self.run_action, f"screen.act({wanted!r})")
 
 
 @cache

@@ -1,6 +1,7 @@
 """Where each pane of the main screen stands at a given size: pure functions, and the layout that obeys them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
+from itertools import accumulate
 
 from textual.geometry import Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
@@ -88,29 +89,22 @@ def _among(panes: Shares, shown: Collection[str]) -> Shares:
     return [(number, share) for number, share in panes if number in shown]
 
 
-def _sizes(whole: int, panes: Shares) -> Sequence[int]:
-    """Sizes by share; the first pane takes what rounding leaves."""
+def _divided(start: int, whole: int, panes: Shares) -> Iterator[tuple[str, int, int]]:
+    """Number, start and size of each pane by its share; the first one takes what rounding leaves."""
     shares = sum(share for _, share in panes)
     sizes = [whole * share // shares for _, share in panes]
-    return [sizes[0] + whole - sum(sizes), *sizes[1:]] if sizes else []
+    sizes[:1] = [size + whole - sum(sizes) for size in sizes[:1]]
+    return zip([number for number, _ in panes], accumulate([start, *sizes[:-1]]), sizes, strict=False)
 
 
 def _column(x: int, y: int, width: int, height: int, panes: Shares) -> dict[str, Region]:
     """Panes below each other."""
-    regions = {}
-    for (number, _), size in zip(panes, _sizes(height, panes), strict=True):
-        regions[number] = Region(x, y, width, size)
-        y += size
-    return regions
+    return {number: Region(x, start, width, size) for number, start, size in _divided(y, height, panes)}
 
 
 def _row(x: int, y: int, width: int, height: int, panes: Shares) -> dict[str, Region]:
     """Panes side by side."""
-    regions = {}
-    for (number, _), size in zip(panes, _sizes(width, panes), strict=True):
-        regions[number] = Region(x, y, size, height)
-        x += size
-    return regions
+    return {number: Region(start, y, size, height) for number, start, size in _divided(x, width, panes)}
 
 
 class Arranged(Layout):

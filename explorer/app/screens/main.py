@@ -9,31 +9,20 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from engine.run_states import FAILED
-from engine.service.project import Project
 from explorer.app import actions
-from explorer.app.panes import run_cells
 from explorer.app.panes.finding_line import ROWS, FindingLine
 from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
-from explorer.app.panes.runs import RunsPane
 from explorer.app.panes.welcome import Welcome
 from explorer.app.screens.body import Body
-from explorer.app.screens.choose import ChooseOne, ChooseSome
-from explorer.app.screens.compare import Compare, push_with_twin
-from explorer.app.screens.failure import FailedRun
-from explorer.app.screens.open_folder import OpenFolder
+from explorer.app.screens.choose import ChooseOne
 from explorer.app.screens.pane_actions import PaneActions
-from explorer.app.screens.run_detail import RunDetail
 from explorer.app.screens.sheet_screen import finish
-from explorer.app.screens.table_of_views import TableOfViews
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
-from explorer.results import glossary
-from explorer.results.natural_twin import pinned
+from explorer.results import glossary, text
 from store.rows import Run
 
-TOLD = 3
-"""Runs named in one notice."""
 LONG_SECONDS = 60.0
 """A run that took so long is worth a notice when it is done; notices of shorter ones would never leave the screen."""
 SIDES = ("1", "3", "4", "5", "6", "7")
@@ -107,9 +96,8 @@ class MainScreen(Screen):
         return self.app.project.tracker.runs[run.run_id].took or 0.0
 
     def _tell(self, runs: list[Run], severity: str) -> None:
-        said = [f"{run.name} {run.state}" for run in runs[:TOLD]]
-        more = [f"and {len(runs) - TOLD} more"] if len(runs) > TOLD else []
-        self.notify(" · ".join(said + more), severity=severity, markup=False)
+        said = text.listed([f"{run.name} {run.state}" for run in runs])
+        self.notify(said, severity=severity, markup=False)
 
     @on(Body.LaidOut)
     @on(Pane.CursorMoved)
@@ -174,14 +162,14 @@ class MainScreen(Screen):
         """The focused pane."""
         return self.focused if isinstance(self.focused, Pane) else None
 
-    def target(self, scope: str) -> Any:
-        """Who carries out the actions of a scope; None where nobody can now."""
-        if scope == "list":
+    def target(self, action: actions.Action) -> Any:
+        """Who carries out an action; None where nobody can now."""
+        scope, commands = action.scope, self.app.commands.get(action.scope)
+        if hasattr(commands, action.method):
+            return commands
+        if scope == "list" or (self.pane is not None and scope == self.pane.SCOPE):
             return self.pane
-        if scope in PANES:
-            focused = self.pane is not None and scope == self.pane.SCOPE
-            return self.pane if focused else self.query_one(f"#{scope}")
-        return self.pane_actions if scope == "panes" else self.app.commands.get(scope)
+        return self.query_one(f"#{scope}") if scope in PANES else None
 
     def action_act(self, action_id: str, *arguments: Any) -> None:
         """Carry out an action by its id, then show what it changed."""
@@ -189,7 +177,7 @@ class MainScreen(Screen):
         if action.engine and self.app.project.read_only:
             self.notify("read-only: this app changes nothing", severity="warning")
             return
-        target = self.target(action.scope)
+        target = self.target(action)
         if target is None:
             return
         refused = "" if arguments else self.refusal(action, target)
@@ -201,7 +189,7 @@ class MainScreen(Screen):
             return
         self._acting = True
         try:
-            outcome = getattr(target, action.method)(*arguments)
+            outcome = getattr(target, action.method)(*action.place, *arguments)
         finally:
             self._acting = False
         if outcome is not None:  # a coroutine: it takes its time, the screen does not wait
@@ -246,57 +234,3 @@ class MainScreen(Screen):
 
         key = self.app.key_of(action)
         self.app.push_screen(ChooseOne(action.lists, entries, target.present(name), key), carry_out)
-
-    # What panes ask for
-
-    @on(Welcome.Chosen)
-    def carry_out(self, event: Welcome.Chosen) -> None:
-        """The action chosen there."""
-        self.action_act(event.action_id)
-
-    @on(Welcome.FolderAsked)
-    def ask_for_folder(self) -> None:
-        """Leave this project for the one in another folder, if there is one."""
-
-        def leave_for(project: Project | None) -> None:
-            if project is not None:
-                self.app.exit(project)
-
-        self.app.push_screen(OpenFolder(), leave_for)
-
-    @on(RunsPane.RunOpened)
-    def open_run(self, event: RunsPane.RunOpened) -> None:
-        """The run in full, or why it failed."""
-        run_id = event.run_id
-        if (run := self.app.project.runs.get(run_id)) is not None:
-            failed = run.state in FAILED
-            self.app.push_screen(FailedRun(run_id) if failed else RunDetail(run_id))
-
-    @on(RunsPane.ComparisonOpened)
-    def compare_runs(self) -> None:
-        """The marked runs side by side, or the one under the cursor beside its natural twin."""
-        marked = self.app.selection.marked()
-        if len(marked) > 1:
-            runs = self.app.project.runs
-            held = pinned([runs[run_id] for run_id in marked], list(runs.values()))
-            self.app.push_screen(Compare([run.run_id for run in held]))
-        else:
-            push_with_twin(self.app, self.app.choices.current)
-
-    @on(RunsPane.ColumnsAsked)
-    def ask_for_columns(self) -> None:
-        """Which columns the list of runs has."""
-        choices = self.app.choices
-
-        def keep(names: list[str] | None) -> None:
-            choices.columns = choices.columns if names is None else names
-            self.draw()
-
-        shown = choices.columns or run_cells.UNASKED
-        self.app.push_screen(ChooseSome("Columns of the list", run_cells.OFFERED, shown), keep)
-
-    @on(RunsPane.ViewsOpened)
-    def show_views(self, event: RunsPane.ViewsOpened) -> None:
-        """The table of views."""
-        listed = event.run_ids
-        self.app.push_screen(TableOfViews(listed if len(listed) < len(self.app.project.runs) else None))

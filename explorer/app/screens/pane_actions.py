@@ -1,7 +1,6 @@
 """Panes: which are shown, which has the focus, filter and pause."""
 
 import copy
-from functools import partialmethod
 
 from explorer.app.panes.chart import ChartPane
 from explorer.app.screens.body import Body
@@ -22,7 +21,7 @@ class PaneActions:
         self.held: OpenProject | None = None
         """The project as it was when the view was paused; None while it is not."""
 
-    def _show(self, number: str) -> None:
+    def action_show(self, number: str) -> None:
         """Show and focus a pane; the focused one is put away where it may be."""
         choices, body = self.body.app.choices, self.body
         pane = body.pane(number)
@@ -56,14 +55,6 @@ class PaneActions:
             choices.hidden = [*choices.hidden, number]
         standing = body.regions(body.size)
         return body.pane("1" if "1" in standing else "2")
-
-    action_show_1 = partialmethod(_show, "1")
-    action_show_2 = partialmethod(_show, "2")
-    action_show_3 = partialmethod(_show, "3")
-    action_show_4 = partialmethod(_show, "4")
-    action_show_5 = partialmethod(_show, "5")
-    action_show_6 = partialmethod(_show, "6")
-    action_show_7 = partialmethod(_show, "7")
 
     def choices_layout(self) -> list[tuple[str, str]]:
         """Layouts for the palette."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from functools import partialmethod
 
 from textual.screen import Screen
 
@@ -83,17 +82,9 @@ class RunDetail(SheetScreen, Screen):
     def _step_tab(self, step: int) -> None:
         self.page.show(RUN_TABS[(RUN_TABS.index(self.page.tab) + step) % len(RUN_TABS)])
 
-    def _show_tab(self, place: int) -> None:
+    def action_tab(self, place: str) -> None:
         """The tab of that number."""
-        self.page.show(RUN_TABS[place - 1])
-
-    action_tab_1 = partialmethod(_show_tab, 1)
-    action_tab_2 = partialmethod(_show_tab, 2)
-    action_tab_3 = partialmethod(_show_tab, 3)
-    action_tab_4 = partialmethod(_show_tab, 4)
-    action_tab_5 = partialmethod(_show_tab, 5)
-    action_tab_6 = partialmethod(_show_tab, 6)
-    action_tab_7 = partialmethod(_show_tab, 7)
+        self.page.show(RUN_TABS[int(place) - 1])
 
     def action_metric(self) -> None:
         """The next metric of the history."""

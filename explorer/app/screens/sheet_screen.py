@@ -28,7 +28,6 @@ class SheetScreen:
 
     def on_mount(self) -> None:
         """Begin to follow the project."""
-        self.page.possible = self.possible
         self.set_interval(PULSE_SECONDS, self.pulse)
 
     def pulse(self) -> None:
@@ -62,7 +61,8 @@ class SheetScreen:
         if refused := self.page.refusal(action.id):
             self.app.notify(refused, severity="warning", markup=False)
             return
-        outcome = getattr(self.page if action.scope == "list" else self, action.method)(*arguments)
+        target = self.page if action.scope == "list" else self
+        outcome = getattr(target, action.method)(*action.place, *arguments)
         if outcome is not None:
             self.run_worker(finish(self, outcome), exit_on_error=True)
         self.draw()

@@ -9,11 +9,6 @@ from explorer.app.widgets.pane import Pane
 class Sheet(Pane):
     """Subclasses say what stands on it; its screen says which actions are possible."""
 
-    @staticmethod
-    def possible(action: actions.Action) -> bool:
-        """Whether an action makes sense now; the sheet's screen knows."""
-        raise NotImplementedError(action)
-
     def titled(self, title: str) -> str:
         """The title alone."""
         return title
@@ -26,7 +21,7 @@ class Sheet(Pane):
 
     def keys(self, width: int) -> str:
         """The keys of the screen's actions that are possible now, as many as fit; the last one always does."""
-        possible = [action for action in actions.of([self.SCOPE]) if action.hint and self.possible(action)]
+        possible = [action for action in actions.of([self.SCOPE]) if action.hint and self.screen.possible(action)]
         words = [f"{self.host.key_of(action)} {action.hint}" for action in possible]
         while len(words) > 2 and cell_len("  ".join(words)) > width - 4:
             del words[-2]

@@ -73,7 +73,7 @@ async def test_every_action_has_someone_who_carries_it_out(make_app, until):
             action.id
             for action in ACTIONS
             if action.scope in {*EVERYWHERE, *PANES}
-            if not callable(getattr(main.target(action.scope), action.method, None))
+            if not callable(getattr(main.target(action), action.method, None))
         ]
         assert missing == []
 

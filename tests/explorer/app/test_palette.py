@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from textual.command import CommandList, CommandPalette
@@ -19,7 +20,7 @@ MAIN = ("app", "panes", "copy", "export", "chart", "engine")
 def status(**fields):
     given = {
         **{"pid": 1, "host": "here", "since": 0.0, "project": "/p", "versions": {"python": "3"}, "devices": []},
-        **{"running": [], "queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 10**9},
+        **{"running": [], "queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 10**9, "placed": []},
     }
     return protocol.Status(**(given | fields))
 
@@ -41,12 +42,12 @@ async def test_every_action_has_somebody_who_carries_it_out(make_app, scope):
     async with app.run_test(size=(120, 40)):
         main = app.screen_stack[0]
         for action in actions.of([scope]):
-            assert callable(getattr(main.target(scope), action.method, None)), action.id
+            assert callable(getattr(main.target(action), action.method, None)), action.id
 
 
 def test_scopes_are_panes_commands_or_screens():
     scopes = {action.scope for action in actions.ACTIONS}
-    assert scopes - {"list", "panes", *PANES} - set(commands_of(None)) <= {
+    assert scopes - {"list", "panes", *PANES} - set(commands_of(SimpleNamespace(pane_actions=None))) <= {
         "detail",
         "failure",
         "compare",

@@ -28,6 +28,7 @@ def status(devices):
         paused=False,
         hold=None,
         disk_free=10**12,
+        placed=[],
     )
 
 

@@ -19,7 +19,7 @@ segments = st.lists(
 def status(**fields):
     given = {
         **{"pid": 1, "host": "box", "since": 0.0, "project": "p", "versions": {}, "devices": [], "running": []},
-        **{"queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 1},
+        **{"queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 1, "placed": []},
     }
     return protocol.Status(**(given | fields))
 

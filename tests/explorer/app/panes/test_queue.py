@@ -14,6 +14,7 @@ def status(app, **fields):
     given = {
         **{"pid": 41822, "host": "box", "since": 0.0, "project": str(app.project.paths.root), "versions": {}},
         **{"devices": [], "running": [], "queued": 0, "progress": [], "paused": False, "hold": None, "disk_free": 1},
+        **{"placed": []},
     }
     return protocol.Status(**(given | fields))
 

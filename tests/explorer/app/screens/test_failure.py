@@ -6,7 +6,6 @@ from waiting import until
 from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
-from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.failure import FailedRun
 from explorer.app.screens.run_detail import RunDetail
@@ -59,7 +58,7 @@ def failed(make_app):
 
 
 async def opened(pilot):
-    pilot.app.screen_stack[0].post_message(RunsPane.RunOpened(FAILED))
+    pilot.app.commands["runs"].open(FAILED)
     await until(pilot, lambda: isinstance(pilot.app.screen, FailedRun) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page

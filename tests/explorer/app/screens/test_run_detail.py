@@ -7,7 +7,6 @@ from waiting import until
 from engine.service import protocol
 from engine.spec import sweeps
 from engine.spec.experiment import Experiment
-from explorer.app.panes.runs import RunsPane
 from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.run_detail import RunDetail
 
@@ -64,7 +63,7 @@ def keep_pictures(app, *names):
 
 
 async def opened(pilot, run_id=FINISHED):
-    pilot.app.screen_stack[0].post_message(RunsPane.RunOpened(run_id))
+    pilot.app.commands["runs"].open(run_id)
     await until(pilot, lambda: isinstance(pilot.app.screen, RunDetail) and pilot.app.screen.page.folder is not None)
     await pilot.pause()
     return pilot.app.screen.page
