@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from engine.run_states import FAILED, WAITING
@@ -11,6 +12,7 @@ from explorer.project.selection import seeds_by_setting
 from explorer.results import text
 from store.rows import Run
 
+OF_ID = attrgetter("run_id")
 NAMES = ("leaks", "stalled", "over")
 """A run is told apart from a guess, the first of its setting; nothing is heard of a run at work; all work is over."""
 
@@ -46,7 +48,7 @@ class Alerts:
 
     def _leaks(self, project: OpenProject) -> Alert | None:
         leaking = seeds_by_setting(run for run in project.runs.values() if any(run.leaks.values()))
-        firsts = {setting: runs[0] for setting, runs in leaking.items() if self._watched.issuperset(map(_id, runs))}
+        firsts = {setting: runs[0] for setting, runs in leaking.items() if self._watched.issuperset(map(OF_ID, runs))}
         fresh = [run for setting, run in firsts.items() if setting not in self._told]
         self._told |= firsts.keys()
         return Alert(f"told apart from a guess: {text.listed(list(map(_leak, fresh)))}", "info") if fresh else None
@@ -70,10 +72,6 @@ class Alerts:
         states = Counter(project.tracker.runs[run_id].state for run_id in self._at_work)
         counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         return Alert(f"everything is over: {counted}", "error" if states.keys() & set(FAILED) else "info")
-
-
-def _id(run: Run) -> str:
-    return run.run_id
 
 
 def _leak(run: Run) -> str:

@@ -10,6 +10,7 @@ from engine.run_states import FAILED, FINISHED, WAITING
 from explorer.project import metrics, run_filter
 from explorer.project.choices import SAVED_FILTERS, Choices
 from explorer.project.open_project import OpenProject
+from explorer.results.grouping import grouped
 from explorer.results.settings_apart import SETTING
 from store.rows import Run
 
@@ -41,9 +42,7 @@ def seeds_by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
     Where a seed comes twice, the runs differ in something that is not told here, and stay apart.
     """
-    found: dict[tuple[Any, ...], list[Run]] = {}
-    for run in runs:
-        found.setdefault((run.population, ALIKE(run)), []).append(run)
+    found = grouped(runs, lambda run: (run.population, ALIKE(run)))
     named: dict[str, list[Run]] = {}
     for (population, alike), own in found.items():
         if len({run.seed for run in own}) < len(own):

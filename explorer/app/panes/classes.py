@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 from engine.registry import NATURAL
 from explorer.app import actions
-from explorer.app.widgets.page import Page
+from explorer.app.widgets.page import Page, saying
 from explorer.app.widgets.pane import Pane
 from explorer.project import metrics, progress
 from explorer.results import class_rows, classes_table, marks, population_risk, text
 from explorer.results.class_rows import PAPERS, ClassRow, Strategy
 from explorer.results.classes_table import BEST_OF, BY, CLASS, DIFFERENCE, OF_PAPER
-from explorer.results.lines import Line, wrapped
 from explorer.results.marks import AMONG_CLASSES, FLOOR, LIKE_GUESS, NOT_TOLD_APART
 from explorer.results.natural_twin import naturals
 from explorer.results.rendering import screen
@@ -58,10 +57,10 @@ class ClassesPane(Pane):
         """The table, or why there is none."""
         run = self.project.runs.get(self.choices.current)
         if run is None:
-            return Page(_paragraph("No run under the cursor. 1 goes to the runs.", width))
+            return saying("No run under the cursor. 1 goes to the runs.", width)
         name = short_name(run, self.project.datasets)
         if run.state != "done":
-            return Page(_paragraph(self._unfinished(run, name), width), title=name)
+            return saying(self._unfinished(run, name), width, name)
         self.population = []
         facts = self._facts([run.run_id])
         if facts is not None and run.population and not self._tables(facts):
@@ -69,10 +68,10 @@ class ClassesPane(Pane):
             self.population = risks or []
             facts = None if risks is None else self._facts([run.run_id])
         if facts is None:
-            return Page(_paragraph("reading …", width), title=name)
+            return saying("reading …", width, name)
         tables = self._tables(facts)
         if not tables:
-            return Page(_paragraph(self._without(facts, name), width), title=name)
+            return saying(self._without(facts, name), width, name)
         self.tables = [*tables, "differences"]
         chosen = self.choices.class_view if self.choices.class_view in self.tables else self.tables[0]
         if chosen == "differences":
@@ -162,7 +161,7 @@ class ClassesPane(Pane):
     def _differences(self, run: Run, name: str, facts: list[LeakageFact], shown: Shown, width: int) -> Page:
         natural, of_natural = self._natural(run, shown)
         if not of_natural:
-            return Page(_paragraph(self._no_twin(run, name), width), title=name)
+            return saying(self._no_twin(run, name), width, name)
         rows = class_rows.of_run(facts, self.rule, shown, self._published(run), natural)
         notes = [*self._marks(rows), f"v {self._next_table()}", *of_natural]
         return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
@@ -269,8 +268,3 @@ class ClassesPane(Pane):
     def line_to_copy(self) -> str:
         """The run's whole id, then what the line says."""
         return f"{self.choices.current}  {super().line_to_copy()}"
-
-
-def _paragraph(words: str, width: int) -> list[Line]:
-    """A sentence in lines that fit."""
-    return wrapped(words, width - 1, "dim", first=" ", hang=1)

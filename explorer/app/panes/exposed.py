@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from explorer.app.panes.leakage_section import ASKING
 from explorer.results import betrayed_table, exposed_table, picture, population_risk
-from explorer.results.lines import Line, beside, cut, heading, indented, plain, wrapped
+from explorer.results.lines import Line, beside, cut, heading, indented, line_text, plain, wrapped
 from explorer.results.rendering import screen
 from explorer.results.run_folder import RunFolder
 from explorer.results.table import Block, Cell, Column
@@ -93,7 +93,7 @@ def _pictures(folder: RunFolder | None, shown: ExposedExample, width: int, rows:
             found = folder.pictures[name]
             drawn = picture.drawn(found, width * 3 // 10, rows, look.plain, look.bright_paper) if found else []
             words = plain(caption, "dim") if found else plain(f"{name} cannot be read", "dim")
-            blocks.append(([words, *drawn], max(_width(line) for line in (words, *drawn))))
+            blocks.append(([words, *drawn], max(len(line_text(line)) for line in (words, *drawn))))
     return [cut(line, width) for line in indented(beside(blocks, GAP))]
 
 
@@ -103,7 +103,3 @@ def _list(rows: Sequence[ExposedExample], chosen: int, width: int) -> list[Line]
     block = Block([(mark, *row) for mark, row in zip(chooser, table.rows, strict=True)])
     head, lines = screen(replace(table, columns=[Column("", 1), *table.columns], blocks=[block]), width, indent=1)
     return [*head, *lines]
-
-
-def _width(line: Line) -> int:
-    return sum(len(part) for part, _ in line)

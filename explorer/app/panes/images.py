@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from explorer.app.panes.exposed import COUNT, PictureStyle
-from explorer.app.widgets.page import Page
+from explorer.app.widgets.page import Page, saying
 from explorer.app.widgets.pane import Pane
 from explorer.project import dataset_pictures
 from explorer.results import betrayed_table, exposed_table, picture, population_risk, run_folder, text
-from explorer.results.lines import Line, beside, cut, plain, sized, wrapped
+from explorer.results.lines import Line, beside, cut, line_text, plain, sized
 from explorer.results.picture import Picture
 from explorer.results.rendering import screen
 from explorer.results.run_words import short_name
@@ -45,14 +45,14 @@ class ImagesPane(Pane):
         """The pictures, or why there are none."""
         run = self.project.runs.get(self.choices.current)
         if run is None:
-            return _words("No run under the cursor.", width)
+            return saying("No run under the cursor.", width)
         title = short_name(run, self.project.datasets)
         if run.state != "done":
-            return _words(f"The images that {run.name} exposes most are known when it is done.", width, title)
+            return saying(f"The images that {run.name} exposes most are known when it is done.", width, title)
         asked = population_risk.asked_by(run, self.project.runs.values())
         risks = self.project.rows("class_risks", run_id=asked) if run.population else []
         if risks is None:
-            return _words("reading …", width, title)
+            return saying("reading …", width, title)
         strongest = population_risk.strongest(risks, self.choices.attack, self.choices.leak_view)
         if strongest:
             return self._betrayed(asked, title, strongest, width, height)
@@ -62,15 +62,15 @@ class ImagesPane(Pane):
         """By the run's own answers alone."""
         rows = self.project.rows("exposed", run_id=run.run_id, limit=COUNT)
         if rows is None:
-            return _words("reading …", width, title)
+            return saying("reading …", width, title)
         if why := exposed_table.why_none(rows, run.state):
-            return _words(f"{why[0].upper()}{why[1:]}.", width, title)
+            return saying(f"{why[0].upper()}{why[1:]}.", width, title)
         folder = self.project.paths.run_folder(run.run_id) / run_folder.EXPOSED
         pictures = self._read(run.run_id, lambda: asyncio.to_thread(run_folder.read_pictures, folder))
         if pictures is None:
-            return _words("reading …", width, title)
+            return saying("reading …", width, title)
         if not any(pictures.values()):
-            return _words("The run's folder has no pictures.", width, title)
+            return saying("The run's folder has no pictures.", width, title)
         named = [(row.example, _exposure(row)) for row in rows]
         titles = [f"{title} · most exposed by its own answers"] if run.population else []
         titles.append(f"{title} · most exposed")
@@ -82,13 +82,13 @@ class ImagesPane(Pane):
         rows = self.project.rows("image_risks", run_id=run_id, **population_risk.images_of(strongest))
         whole = self.project.rows("run", run_id=run_id)
         if rows is None or not whole:
-            return _words("reading …", width, title)
+            return saying("reading …", width, title)
         found = population_risk.singled_out(rows, strongest)[:COUNT]
         said = population_risk.said(strongest)
         titles = (f"{title} · found by {said}", f"found by {said}", said, population_risk.short(strongest))
         title = self.fitting_title(titles)
         if not found:
-            return _words(population_risk.nothing_found(strongest), width, title)
+            return saying(population_risk.nothing_found(strongest), width, title)
         key = " ".join([strongest.population, strongest.attack, strongest.view])
         pictures = self._read(key, lambda: dataset_pictures.read(whole[0], [row.example for row in found]))
         note = "found in · class #image"
@@ -131,7 +131,7 @@ def tiles(
     found = [(words, pair) for words, pair in drawn if pair]
     if not found:
         return []
-    cells = max(max(map(_width, [plain(words), *pair])) for words, pair in found)
+    cells = max(max(len(line_text(line)) for line in [plain(words), *pair]) for words, pair in found)
     across = max(1, (width + GAP) // (cells + GAP))
     lines: list[Line] = []
     for start in range(0, len(found), across):
@@ -144,7 +144,7 @@ def _pair(example: int, pictures: Pictures, width: int, high: int, style: Pictur
     """The image and its twin beside each other; no line where there is no picture."""
     both = [pictures.get(f"{example}-{kind}") for kind in ("image", "adversarial")]
     shown = [picture.drawn(one, (width - 1) // 2, high, style.plain, style.bright_paper) for one in both if one]
-    return list(beside([(lines, _width(lines[0])) for lines in shown], 1)) if shown else []
+    return list(beside([(lines, len(line_text(lines[0]))) for lines in shown], 1)) if shown else []
 
 
 def _exposure(row: ExposedExample) -> str:
@@ -153,11 +153,3 @@ def _exposure(row: ExposedExample) -> str:
 
 def _betrayal(row: ImageRisk) -> str:
     return f"{row.n_found} of {row.n_models} · {betrayed_table.class_of(row)} #{row.example}"
-
-
-def _words(said: str, width: int, title: str = "") -> Page:
-    return Page(wrapped(said, width - 1, "dim", first=" ", hang=1), title=title)
-
-
-def _width(line: Line) -> int:
-    return sum(len(part) for part, _ in line)

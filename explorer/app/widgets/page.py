@@ -10,7 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from explorer.app import look
-from explorer.results.lines import Line, fitted
+from explorer.results.lines import Line, fitted, wrapped
 
 CORNERS = 6
 """Cells of a border that its title cannot have: corners, lines and blanks."""
@@ -41,6 +41,11 @@ class Page:
             return self.lines[index], index == self.cursor
         below = y - height + len(self.foot)
         return (self.foot[below], False) if below >= 0 else None
+
+
+def saying(words: str, width: int, title: str = "") -> Page:
+    """A page that says why there is nothing else on it."""
+    return Page(wrapped(words, width - 1, "dim", first=" ", hang=1), title=title)
 
 
 class LazyLines(Sequence[Line]):
