@@ -42,13 +42,12 @@ def seeds_by_setting(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
     Where a seed comes twice, the runs differ in something that is not told here, and stay apart.
     """
-    found = grouped(runs, lambda run: (run.population, ALIKE(run)))
     named: dict[str, list[Run]] = {}
-    for (population, alike), own in found.items():
+    for key, own in grouped(runs, lambda run: run.population or ALIKE(run)).items():
         if len({run.seed for run in own}) < len(own):
             named |= {run.run_id: [run] for run in own}
         else:
-            named[population or " ".join(map(str, alike))] = own
+            named[key if isinstance(key, str) else " ".join(map(str, key))] = own
     return named
 
 
