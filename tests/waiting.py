@@ -28,6 +28,16 @@ async def until(pilot, condition, seconds=10.0):
     return await eventually(condition, seconds, lambda: pilot.pause(0.01))
 
 
+async def chosen_next(pilot, key):
+    """Open the key's list, and choose the entry below the present one."""
+    from explorer.app.screens.choose import ChooseOne
+
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne) and pilot.app.screen.focused)
+    await pilot.press(key, "enter")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, ChooseOne))
+
+
 def wait_until(condition, seconds=15.0):
     """The same where nothing else has to go on in this thread."""
     deadline = time.monotonic() + patience(seconds)

@@ -156,11 +156,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("chart.curve", "", "hide or show a curve; a click on it in the legend does", "chart: Curve — {choice}"),
     Action("chart.paper", "P", "the paper's points: show or hide", "chart: The paper's points"),
     Action("chart.read", "", "the chart's numbers as text, copied", "chart: Read out"),
-    Action("classes.view", "v", "next view: strategies, scores, difference to natural", "classes: Next view", "view"),
+    Action("classes.view", "v", "the table, from a list", "classes: Table — {choice}", "table", lists="Classes"),
     Action(
         "classes.rule", "T", "threshold rule of classes: held-out or oracle", "classes: Other threshold rule", "rule"
     ),
-    Action("gpu.view", "v", "other view: bars, history", "gpu: Other view", "view"),
+    Action("gpu.view", "v", "what is shown, from a list", "gpu: Show {choice}", "view", lists="GPU"),
     Action("log.follow", "F", "follow the end: on, off", "log: Follow the end", "follow"),
     Action("log.pager", "o", "the engine's log in the pager", "log: Open in the pager", "pager"),
     Action("welcome.choose", "enter", "do what is under the cursor", "", "choose"),
@@ -178,7 +178,7 @@ ACTIONS: tuple[Action, ...] = (
         "certify",
         engine=True,
     ),
-    Action("detail.metric", "m", "history: next metric", "", "metric"),
+    Action("detail.metric", "m", "history: the metric, from a list", "", "metric", lists="Metric of the history"),
     Action("detail.smooth", "w", "history: smoothing off, .6, .9", "", "smooth"),
     Action("detail.scale", "x", "history: linear or log y", "", "log y"),
     Action("detail.image", "i", "the most exposed training images, then the next of them", "", "image"),

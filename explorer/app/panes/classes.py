@@ -33,7 +33,7 @@ class ClassesPane(Pane):
         "and targeted (T) images, and on certified bounds (V). Numbers are of held-out examples, since a threshold "
         "chosen on a class's own examples mostly fits their noise. ▸ is the best of the row, chosen on the same "
         f"examples, so a little flattered; ≈ is {LIKE_GUESS}; {AMONG_CLASSES}; {FLOOR}. N: members/non-members. "
-        "v: other scores, then how much more than natural training the best is. Of a population without such "
+        "v: other scores, or how much more than natural training the best is. Of a population without such "
         "an attack: the share of each class's members that attacks with references find at 1 % FPR, over its models."
     )
     BINDINGS = actions.bindings("classes")
@@ -49,7 +49,7 @@ class ClassesPane(Pane):
         self.columns: list[Column] = []
         """The columns as shown."""
         self.tables: list[str] = ["strategies"]
-        """What `v` goes through on this run."""
+        """What there is to choose from on this run."""
         self.population: list[ClassRisk] = []
         """What attacks on the run's population find, where none on the run itself went class by class."""
 
@@ -73,7 +73,7 @@ class ClassesPane(Pane):
         if not tables:
             return saying(self._without(facts, name), width, name)
         self.tables = [*tables, "differences"]
-        chosen = self.choices.class_view if self.choices.class_view in self.tables else self.tables[0]
+        chosen = self.present("view")
         if chosen == "differences":
             return self._differences(run, name, facts, next(iter(tables.values())), width)
         return self._strategies(run, name, facts, tables[chosen], width)
@@ -154,7 +154,7 @@ class ClassesPane(Pane):
         if papers:
             notes.append("(…) the paper's" if beside else "PAPER: the ▸ strategy's")
         drawn = f"± 95 % over {self.population[0].n_models} models" if self.population else "± 95 % over examples"
-        notes += [f"v {self._next_table()}", drawn, FLOOR]
+        notes += ["v other tables", drawn, FLOOR]
         notes += of_natural if DIFFERENCE in fitting else []
         return self._page(name, table, rows, BEST_OF, notes, width)
 
@@ -163,7 +163,7 @@ class ClassesPane(Pane):
         if not of_natural:
             return saying(self._no_twin(run, name), width, name)
         rows = class_rows.of_run(facts, self.rule, shown, self._published(run), natural)
-        notes = [*self._marks(rows), f"v {self._next_table()}", *of_natural]
+        notes = [*self._marks(rows), "v other tables", *of_natural]
         return self._page(name, classes_table.differences, rows, DIFFERENCE, notes, width)
 
     def _marks(self, rows: list[ClassRow]) -> list[str]:
@@ -186,10 +186,10 @@ class ClassesPane(Pane):
 
     def _no_twin(self, run: Run, name: str) -> str:
         if run.defense == NATURAL:
-            return f"{name} is natural training itself. v goes back to its strategies."
+            return f"{name} is natural training itself. v has its other tables."
         size = f" {run.size}" if run.size else ""
         setting = f"{run.dataset}{size} {run.network} capacity {run.capacity:g}"
-        return f"No finished natural run on {setting} to compare {name} with. v goes back." + self._offer(
+        return f"No finished natural run on {setting} to compare {name} with. v has other tables." + self._offer(
             " n plans one."
         )
 
@@ -232,14 +232,17 @@ class ClassesPane(Pane):
         """Another class is the one that `y` copies."""
         self.label = self.labels[index]
 
-    def action_view(self) -> None:
-        """The next table."""
-        self.choices.class_view = self._next_table()
+    def choices_view(self) -> list[tuple[str, str]]:
+        """The tables that there are of this run."""
+        return [(table, table) for table in self.tables]
 
-    def _next_table(self) -> str:
-        """The one that `v` changes to."""
-        now = self.tables.index(self.choices.class_view) if self.choices.class_view in self.tables else 0
-        return self.tables[(now + 1) % len(self.tables)]
+    def present(self, _: str) -> str:
+        """The table shown."""
+        return self.choices.class_view if self.choices.class_view in self.tables else self.tables[0]
+
+    def action_view(self, table: str) -> None:
+        """The named table."""
+        self.choices.class_view = table
 
     def action_rule(self) -> None:
         """Thresholds chosen on other examples, or on the very ones."""

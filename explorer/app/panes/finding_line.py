@@ -1,6 +1,8 @@
 """The line above the panes: what the runs say, in words."""
 
 from explorer.app.widgets.box import Toned
+from explorer.project.open_project import OpenProject
+from explorer.project.selection import Selection
 from explorer.results import finding
 from explorer.results.lines import Line, cut, wrapped
 from store.summaries import SeedsFact
@@ -20,10 +22,18 @@ class FindingLine(Toned):
         """The rows of the runs that are seen, and of all, among which natural twins are looked up."""
         self.found: finding.LeakageFinding | None = None
         """What the runs that are seen say, once they are asked."""
+        self.held: OpenProject | None = None
+        """The project as it was when the view was paused; None while it is not."""
+
+    @property
+    def selection(self) -> Selection:
+        """The runs that are seen, held still where the view is paused."""
+        return Selection(self.held or self.app.project, self.app.choices)
 
     def look_up(self) -> None:
         """Bring the finding up to date; the old one stays while the answer is on its way."""
-        project, seen = self.app.project, [run.run_id for run in self.app.selection.visible()]
+        selection = self.selection
+        project, seen = selection.project, [run.run_id for run in selection.visible()]
         every = rows = project.rows(finding.QUERY, **finding.ASKED) if seen else []
         if 0 < len(seen) < len(project.runs):
             rows = project.rows(finding.QUERY, **finding.ASKED, run_id=sorted(seen))
@@ -50,5 +60,5 @@ class FindingLine(Toned):
         if self.found is None:
             return None
         wanted = [getattr(self.found.chosen.own, name) for name in OF_RUN]
-        runs = (run for run in self.app.selection.visible() if run.state == "done")
+        runs = (run for run in self.selection.visible() if run.state == "done")
         return next((run.run_id for run in runs if [getattr(run, name) for name in OF_RUN] == wanted), None)

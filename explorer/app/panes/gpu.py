@@ -47,7 +47,7 @@ class GpuPane(Pane):
             found = [line for gpu in machine.gpus for line in (self._brief(gpu, width), *self._users(gpu, width))]
         title = "last 10 min" if self.past else "now"
         lines = [*found, *self._host(machine, width), *self._elsewhere(width)]
-        return Page(lines, title=title, note="v bars" if self.past else "v history")
+        return Page(lines, title=title, note="v bars or histories")
 
     def _none(self, machine: gauges.MachineReading, width: int, height: int) -> list[Line]:
         why = machine.trouble or "the driver knows of none"
@@ -129,9 +129,17 @@ class GpuPane(Pane):
 
     # Acting
 
-    def action_view(self) -> None:
+    def choices_view(self) -> list[tuple[str, bool]]:
         """Bars or histories."""
-        self.past = not self.past
+        return [("what is in use now, as bars", False), ("the last 10 minutes, as histories", True)]
+
+    def present(self, _: str) -> bool:
+        """Which of them is shown."""
+        return self.past
+
+    def action_view(self, past: bool) -> None:
+        """Histories, or else bars."""
+        self.past = past
 
 
 def _spark(history: GaugeHistory | None, room: int) -> str:

@@ -8,12 +8,14 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from explorer.app.actions import Action
 from explorer.app.look import style
 from explorer.app.widgets.box import Box
+from explorer.results import glossary
 from explorer.results.lines import sized
 
 
@@ -78,6 +80,23 @@ class ChooseOne(ModalScreen[tuple[Any] | None]):
     def chosen(self, event: OptionList.OptionSelected) -> None:
         """Say which."""
         self.dismiss((self._entries[event.option_index][2],))
+
+
+def ask(screen: Screen, action: Action, target: Any) -> None:
+    """Let the person choose from the action's list, each entry with what it means; then `screen` carries it out."""
+    name = action.method.removeprefix("action_")
+    offered = getattr(target, f"choices_{name}")()
+    if not offered:
+        screen.notify(f"{action.lists}: there is nothing to choose from yet", severity="warning")
+        return
+
+    def carry_out(chosen: tuple[Any] | None) -> None:
+        if chosen is not None:
+            screen.action_act(action.id, *chosen)
+
+    entries = [(label, glossary.meaning(label, value), value) for label, value in offered]
+    key = screen.app.key_of(action)
+    screen.app.push_screen(ChooseOne(action.lists, entries, target.present(name), key), carry_out)
 
 
 class ChooseSome(ModalScreen[list[str] | None]):

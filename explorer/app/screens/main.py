@@ -15,12 +15,12 @@ from explorer.app.panes.footer import Footer
 from explorer.app.panes.header import Header
 from explorer.app.panes.welcome import Welcome
 from explorer.app.screens.body import Body
-from explorer.app.screens.choose import ChooseOne
+from explorer.app.screens.choose import ask
 from explorer.app.screens.pane_actions import PaneActions
 from explorer.app.screens.sheet_screen import finish
 from explorer.app.widgets.pane import Pane
 from explorer.app.widgets.prompt import Prompt
-from explorer.results import glossary, text
+from explorer.results import text
 from store.rows import Run
 
 LONG_SECONDS = 60.0
@@ -86,7 +86,8 @@ class MainScreen(Screen):
         if failed:
             self._tell(failed, "error")
         elif runs and project.tracker.over:
-            self.notify(f"all {len(project.tracker.runs)} runs have ended", markup=False)
+            if "over" not in self.app.settings.alerts:  # which tells it
+                self.notify(f"all {len(project.tracker.runs)} runs have ended", markup=False)
         elif long:
             self._tell(long, "information")
         if runs and self.app.settings.bell:
@@ -185,7 +186,7 @@ class MainScreen(Screen):
             self.notify(refused, severity="warning", timeout=SHORT_SECONDS, markup=False)
             return
         if action.lists and not arguments:
-            self.choose(action, target)
+            ask(self, action, target)
             return
         self._acting = True
         try:
@@ -217,20 +218,3 @@ class MainScreen(Screen):
         if places:
             words = f"{key} does nothing here, but in {places[0].NUMBER} {places[0].NAME or 'Chart'}"
         self.notify(words, severity="warning", timeout=SHORT_SECONDS, markup=False)
-
-    def choose(self, action: actions.Action, target: Any) -> None:
-        """Let the person choose from the action's list, each entry with what it means."""
-        name = action.method.removeprefix("action_")
-        entries = [
-            (label, glossary.meaning(label, value), value) for label, value in getattr(target, f"choices_{name}")()
-        ]
-        if not entries:
-            self.notify(f"{action.lists}: there is nothing to choose from yet", severity="warning")
-            return
-
-        def carry_out(chosen: tuple[Any] | None) -> None:
-            if chosen is not None:
-                self.action_act(action.id, *chosen)
-
-        key = self.app.key_of(action)
-        self.app.push_screen(ChooseOne(action.lists, entries, target.present(name), key), carry_out)

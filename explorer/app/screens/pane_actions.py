@@ -120,8 +120,8 @@ class PaneActions:
     def action_pause(self) -> None:
         """Hold the picture still, or let it go on."""
         self.held = held(self.body.app.project) if self.held is None else None
-        for pane in self.body.all_panes:
-            pane.held = self.held
+        for part in (self.body.screen.finding, *self.body.all_panes):
+            part.held = self.held
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -12,6 +12,7 @@ from explorer.app.panes.run_page import RunPage
 from explorer.app.screens.compare import push_with_twin
 from explorer.app.screens.confirm import cancelling, certifying
 from explorer.app.screens.sheet_screen import SheetScreen
+from explorer.charts.history import title_of
 from explorer.project import run_commands
 from explorer.project.choices import SMOOTHINGS
 from explorer.results import run_folder, run_words
@@ -86,12 +87,17 @@ class RunDetail(SheetScreen, Screen):
         """The tab of that number."""
         self.page.show(RUN_TABS[int(place) - 1])
 
-    def action_metric(self) -> None:
-        """The next metric of the history."""
-        metrics = self.page.metrics()
-        if metrics:
-            now = metrics.index(self.page.metric) if self.page.metric in metrics else 0
-            self.page.metric = metrics[(now + 1) % len(metrics)]
+    def choices_metric(self) -> list[tuple[str, str]]:
+        """What of the history can be drawn."""
+        return [(title_of(name), name) for name in self.page.metrics()]
+
+    def present(self, _: str) -> str:
+        """The metric that is drawn."""
+        return self.page.metric
+
+    def action_metric(self, name: str) -> None:
+        """The named metric of the history."""
+        self.page.metric = name
 
     def action_smooth(self) -> None:
         """The next smoothing of histories, here and on the chart."""

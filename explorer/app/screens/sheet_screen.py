@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from explorer.app import actions, clipboard
+from explorer.app.screens.choose import ask
 from explorer.app.widgets.sheet import Sheet
 
 PULSE_SECONDS = 0.5
@@ -60,6 +61,9 @@ class SheetScreen:
             return
         if refused := self.page.refusal(action.id):
             self.app.notify(refused, severity="warning", markup=False)
+            return
+        if action.lists and not arguments:
+            ask(self, action, self)
             return
         target = self.page if action.scope == "list" else self
         outcome = getattr(target, action.method)(*action.place, *arguments)

@@ -1,11 +1,10 @@
 import itertools
 
 import pytest
-import waiting
+from waiting import chosen_next
 
 from engine import registry
 from explorer.app import palette
-from explorer.app.screens.choose import ChooseOne
 from explorer.charts.history import METRICS
 from explorer.project import metrics
 from explorer.project.choices import INTERVALS, SCALES, SMOOTHINGS
@@ -16,14 +15,6 @@ ATTACKS = ("confidence", "confidence-class", "model-class", "gap")
 
 def labels(pane):
     return [curve.label for curve in pane.drawing.chart.series]
-
-
-async def chosen_next(pilot, key):
-    """Open the key's list, and choose the entry below the present one."""
-    await pilot.press(key)
-    await waiting.until(pilot, lambda: isinstance(pilot.app.screen, ChooseOne) and pilot.app.screen.focused)
-    await pilot.press(key, "enter")
-    await waiting.until(pilot, lambda: not isinstance(pilot.app.screen, ChooseOne))
 
 
 def pair(pilot):
@@ -93,7 +84,8 @@ async def test_other_panes_keep_their_own_view_key(open_chart):
         await pilot.press("1")
         await chosen_next(pilot, "v")
         assert pilot.app.choices.leak_view == "benign"
-        await pilot.press("3", "v")
+        await pilot.press("3")
+        await chosen_next(pilot, "v")
         assert pilot.app.choices.leak_view == "benign"
 
 

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from waiting import patience
+from waiting import chosen_next, patience
 
 from engine.service.project import Project
 from explorer.project.choices import Choices
@@ -88,11 +88,12 @@ async def test_few_examples_carry_a_star_and_the_border_says_what_it_means(open_
 async def test_v_changes_to_the_difference_to_natural_training_and_back(open_pane):
     app = open_pane()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("3", "v")
+        await pilot.press("3")
+        await chosen_next(pilot, "v")
         said = await text_of(pilot, "natural: one run")
         assert line(said, "2").split()[2:7] == ["72.0", "±3.0", "conf", "A", "62.0"]
         assert line(said, "2").split()[7].startswith("+10.0")
-        await pilot.press("v")
+        await chosen_next(pilot, "v")
         await text_of(pilot, "▸72.0")
 
 
@@ -195,13 +196,14 @@ async def test_numbers_not_told_apart_from_a_guess_are_marked(open_pane):
 async def test_other_scores_are_a_view_of_their_own(open_pane):
     app = open_pane(answers={"leakage": suite})
     async with app.run_test(size=(120, 40)) as pilot:
-        await text_of(pilot, "v scores")
-        await pilot.press("3", "v")
-        said = await text_of(pilot, "v differences")
+        await text_of(pilot, "conf A")
+        await pilot.press("3")
+        await chosen_next(pilot, "v")
+        said = await text_of(pilot, "margin B")
         assert " ".join(said.splitlines()[1].split()).startswith("CLASS N margin B margin A")
-        await pilot.press("v")
-        await text_of(pilot, "v strategies")
-        await pilot.press("v")
+        await chosen_next(pilot, "v")
+        await text_of(pilot, "natural: one run")
+        await chosen_next(pilot, "v")
         await text_of(pilot, "conf B")
 
 
@@ -224,7 +226,8 @@ async def test_strategies_that_do_not_fit_are_counted(open_pane):
 
     app = open_pane(answers={"leakage": many})
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("3", "v")
+        await pilot.press("3")
+        await chosen_next(pilot, "v")
         await text_of(pilot, "2 more strategies: z zooms")
 
 
@@ -283,7 +286,7 @@ async def test_a_difference_without_a_natural_run_says_so(open_pane, run_id, sai
         row["state"] = "done"
     app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
-        assert said in " ".join((await text_of(pilot, "v goes back")).split())
+        assert said in " ".join((await text_of(pilot, "other tables")).split())
 
 
 async def test_natural_training_on_images_of_another_size_is_no_comparison(open_pane):
@@ -292,7 +295,7 @@ async def test_natural_training_on_images_of_another_size_is_no_comparison(open_
         row["size"] = "4x4" if row["run_id"] == ROBUST else None
     app.choices.class_view = "differences"
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "on digits 4x4 small-cnn" in " ".join((await text_of(pilot, "v goes back")).split())
+        assert "on digits 4x4 small-cnn" in " ".join((await text_of(pilot, "other tables")).split())
 
 
 async def test_the_cursor_chooses_the_line_that_is_copied(open_pane):

@@ -2,6 +2,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from waiting import chosen_next
 
 from engine.service import protocol
 from explorer.machine.gauges import Gpu, GpuProcess, MachineReading
@@ -96,10 +97,11 @@ async def test_v_shows_the_last_ten_minutes_and_v_again_the_bars(gpu_app, until)
         await until(pilot, lambda: "GPU0 H100" in shown(app))
         for second in range(1, 40):
             app.machine_watch.take(replace(BARE, gpus=(GPU,)), second * 10.0)
-        await pilot.press("5", "v")
+        await pilot.press("5")
+        await chosen_next(pilot, "v")
         await until(pilot, lambda: "▇▇▇" in shown(app))
         assert "last 10 min" in pane.border_title
-        await pilot.press("v")
+        await chosen_next(pilot, "v")
         await until(pilot, lambda: "████" in shown(app))
 
 

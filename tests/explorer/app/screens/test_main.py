@@ -167,3 +167,14 @@ async def test_what_other_packages_brought_and_could_not_be_taken_is_said_once(m
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.project.runs and app._notifications)
         assert [notice.message for notice in app._notifications] == ["mia_explore.attacks: [toy] gives no row"]
+
+
+@pytest.mark.parametrize(("alerts", "told"), [((), ["all 1 runs have ended"]), (("over",), [])])
+async def test_the_end_of_all_work_is_told_unless_an_alert_tells_it(make_app, project_rows, until, alerts, told):
+    app = make_app(rows=project_rows[:1], alerts=alerts)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.choices.current)
+        app.project.ended.append("digits-natural-c1-s0-aa01")
+        app.screen.tell_ends()
+        await pilot.pause()
+        assert [notice.message for notice in app._notifications] == told

@@ -222,6 +222,17 @@ async def test_a_paused_view_holds_the_picture_and_going_on_draws(app, until, ru
         assert "predict" in runs.text()
 
 
+async def test_a_paused_view_holds_the_finding(app, until, run):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await begun(pilot, until)
+        await pilot.press("p")
+        app.project.put([run("digits-pgd-c9-s0-bb01")])
+        finding = app.screen.finding
+        assert len(finding.selection.visible()) == 6
+        await pilot.press("p")
+        assert len(finding.selection.visible()) == 7
+
+
 async def test_a_paused_view_still_moves_filters_and_turns_pages(app, until):
     async with app.run_test(size=(120, 40)) as pilot:
         await begun(pilot, until)

@@ -2,7 +2,7 @@ import json
 import tomllib
 
 import pytest
-from waiting import until
+from waiting import chosen_next, until
 
 from engine.service import protocol
 from engine.spec import sweeps
@@ -144,8 +144,10 @@ async def test_the_history_changes_metric_smoothing_and_scale(make_app):
         page = await opened(pilot)
         assert "measured" not in page.text()
         await pilot.press("m")
-        assert [notice.message for notice in app._notifications] == ["not now: history: next metric"]
-        await pilot.press("4", "m", "w", "x")
+        assert [notice.message for notice in app._notifications] == ["not now: history: the metric, from a list"]
+        await pilot.press("4")
+        await chosen_next(pilot, "m")
+        await pilot.press("w", "x")
         text = page.text()
         assert "accuracy % · smoothed 0.6 · log y" in text
         for words in ("training accuracy", "test accuracy", "measured"):
