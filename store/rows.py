@@ -73,6 +73,8 @@ class Run(NamedTuple):
     """queued, running, done, failed, diverged, cancelled."""
     priority: int
     attempts: int
+    places: str | None
+    """Where it may go, with commas: `local`, names of clusters; None: here, or it came in by import."""
     device: str | None
     created: float
     """This and the next two in seconds since 1970, UTC."""

@@ -64,7 +64,8 @@ SELECT r.run_id, r.submission, r.name, r.sweep, r.dataset, r.network, r.capacity
     json_extract_string(r.spec, '$.data.size') AS size,
     {certification("r")} AS certification, r.setting,
     nullif(r.population, '') AS population,
-    r.state, r.priority, r.attempts, r.device, r.created, r.started, r.ended, r.together, r.error,
+    r.state, r.priority, r.attempts, json_extract_string(r.place, '$.on') AS places, r.device,
+    r.created, r.started, r.ended, r.together, r.error,
     a.* EXCLUDE run_id, l.* EXCLUDE run_id, t.* EXCLUDE run_id
     /* more */
 FROM runs r

@@ -84,6 +84,7 @@ class Commands:
                 device.slots,
                 [job_id.run_id for job_id, name in running.items() if name == device.name],
                 scheduler.load(device.name),
+                device.place,
             )
             for device in scheduler.machine.devices
         ]

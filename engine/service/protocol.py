@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from engine.job_settings import LOCAL
 from engine.validation import require
 
 PRIORITIES = range(-(2**31), 2**31)
@@ -160,7 +161,7 @@ class Imported(Answer):
 
 
 class DeviceStatus(msgspec.Struct, frozen=True):
-    """A device of the engine's machine."""
+    """A device of the engine's machine, or a cluster."""
 
     name: str
     label: str
@@ -168,6 +169,8 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     running: list[str]
     taken: int
     """Slots at work: runs that are carried out together share one."""
+    place: str = LOCAL
+    """Where it is: `local`, or the cluster of which it has the name; its slots are jobs in the cluster's queue then."""
 
 
 class Push(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -25,6 +25,7 @@ from explorer.project import choices
 from explorer.project.alerts import Alerts
 from explorer.project.open_project import OpenProject
 from explorer.project.selection import Selection
+from explorer.results import run_folder
 
 STYLES = ("screens/main", "widgets/dialogs", "screens/run_detail", "screens/check", "screens/new_sweep")
 """Files of styles, each beside what it styles."""
@@ -185,10 +186,16 @@ class ExploreApp(App[int | Project]):
 
     # Leaving the screen to others for a while
 
-    def page_file(self, path: Path) -> None:
-        """Show a file in `$PAGER`."""
+    def page_log(self, run_id: str) -> None:
+        """Show what a run's process printed, where it did."""
+        why = self.project.waits(run_id)
+        path = self.project.paths.run_folder(run_id) / run_folder.LOG
+        self.page_file(path, f": the run waits ({why})" if why else "")
+
+    def page_file(self, path: Path, why: str = "") -> None:
+        """Show a file in `$PAGER`; `why` there may be nothing in it."""
         if not path.exists() or not path.stat().st_size:
-            self.notify(f"{path.name}: nothing in it yet", severity="warning")
+            self.notify(f"{path.name}: nothing in it yet{why}", severity="warning", markup=False)
             return
         command = shlex.split(os.environ.get("PAGER") or "less")
         try:

@@ -41,3 +41,6 @@ class Host(Protocol):
 
     def page_file(self, path: Path) -> None:
         """Show a file in `$PAGER`."""
+
+    def page_log(self, run_id: str) -> None:
+        """Show what a run's process printed."""

@@ -13,6 +13,7 @@ from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.text import printable
 from explorer.cli import completion, options
+from explorer.project import places
 from explorer.project.result_source import ResultSource, find_run
 from explorer.results import text
 
@@ -80,10 +81,16 @@ def status(project: Project) -> None:
     waiting = f"paused; {now.queued} queued" if now.paused else f"{now.queued} queued"
     click.echo(f"engine   pid {now.pid} on {now.host}, {waiting}{f', held: {now.hold}' if now.hold else ''}")
     click.echo(f"project  {now.project}, {text.size(now.disk_free)} free")
-    for device in now.devices:
-        click.echo(f"device   {device.name} {device.label}: {device.taken} of {device.slots} slots at work")
+    for kind, words in places.device_lines(now):
+        click.echo(f"{kind:8s} {words}")
+    placed = {own.run_id: own for own in now.placed}
     for run in now.progress:
-        click.echo(f"running  {run.run_id}  {run.phase} {run.label}  {run.fraction:.0%}")
+        if not (own := placed.get(run.run_id)) or not own.waits:
+            place = f"  {places.job_and_node(own)}" if own else ""
+            click.echo(f"running  {run.run_id}  {run.phase} {run.label}  {run.fraction:.0%}{place}")
+    for own in now.placed:
+        if not own.node or own.waits:
+            click.echo(f"waiting  {own.run_id}  {places.job_and_node(own)}  {places.reason(own)}")
 
 
 @engine.command()

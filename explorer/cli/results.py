@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
+from engine.job_settings import LOCAL
 from engine.printing import within
 from engine.run_states import RETRIED
 from engine.service.project import Project
 from engine.text import printable
 from engine.validation import require
 from explorer.cli import completion, options
+from explorer.project import places
 from explorer.project.found import found
 from explorer.project.result_source import ResultSource, find_run, results
 from explorer.project.run_tracking import unfinished_attacks
@@ -51,12 +53,16 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
     with results(project) as asked:
         runs = asked.query("runs", sweep=sweep, state=state)
         unfinished = unfinished_attacks(asked.query("inferences", run_id=[run.run_id for run in runs]))
+        placed = asked.placed()
     told = {run_id: f", attacks {how_far}" for run_id, (how_far, _) in unfinished.items()}
+    told |= {run_id: f", {why}" for run_id, own in placed.items() if (why := places.reason(own))}
+    away = any(run.places not in (None, LOCAL) for run in runs)
+    where = [places.where(run, placed.get(run.run_id)) for run in runs] if away else []
     runs = [run._replace(state=f"{run.state}{told.get(run.run_id, '')}") for run in runs]
     if not runs:
         click.echo("no runs", err=True)
         return
-    click.echo(plain(run_table.table(runs), options.width()))
+    click.echo(plain(run_table.table(runs, where), options.width()))
     if any(run.leaks.get(view) is False for run in runs for view in run_table.VIEWS):
         click.echo(f"{marks.NOT_TOLD_APART} {marks.LIKE_GUESS}", err=True)
     if any(run.inference_accuracy(view) is not None for run in runs for view in run_table.VIEWS):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.job_settings import LOCAL
 from engine.registry import DATASETS
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
@@ -147,7 +148,8 @@ def _slots(project: Project) -> tuple[int, bool]:
             devices = client.call(protocol.GetStatus()).devices
     except EngineUnreachable:
         return max(1, os.cpu_count() or 1), False
-    return sum(device.slots for device in devices), any(device.name.startswith("cuda") for device in devices)
+    here = [device for device in devices if device.place == LOCAL]
+    return sum(device.slots for device in here), any(device.name.startswith("cuda") for device in here)
 
 
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:

@@ -20,6 +20,7 @@ from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.spec.experiment import Experiment
 from engine.text import printable
+from explorer.project import places
 from explorer.project.planning.cost import kind_of
 from explorer.project.result_source import ResultSource
 from explorer.project.run_tracking import RunTracker, unfinished_attacks
@@ -80,7 +81,7 @@ def _tracker(client: SyncClient, experiments: Sequence[Experiment]) -> RunTracke
     status = client.call(protocol.GetStatus())
     if obstacle := "paused; `mia-explore engine resume` goes on" if status.paused else status.hold:
         click.echo(f"! engine: no run starts: {obstacle}", err=True)
-    tracker = RunTracker(kinds, sum(device.slots for device in status.devices))
+    tracker = RunTracker(kinds, places.slots(status.devices))
     for row in ResultSource(client.call).query("runs", run_id=list(kinds)):
         tracker.put_state(row.run_id, row.state, row.error)
     _note_attacks(client, tracker, experiments)

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from explorer.project.open_project import OpenProject
+from explorer.project.places import device_lines
 from explorer.results import text
 
 PACKAGES = ("mia-explore", "textual", "plotext", "rich", "msgspec", "duckdb", "torch", "torchvision", "auto-LiRPA")
@@ -51,8 +52,7 @@ def _engine(project: OpenProject) -> Iterator[str]:
     versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
     yield f"pid {status.pid} on {status.host}, {held}, {len(status.running)} running, {status.queued} queued"
     yield versions
-    for device in status.devices:
-        yield f"{device.name} {device.label}: {device.taken} of {device.slots} slots at work"
+    yield from (line for _, line in device_lines(status))
     yield f"disk {text.size(status.disk_free)} free"
 
 

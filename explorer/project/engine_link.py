@@ -47,6 +47,10 @@ class EngineLink(ABC):
         """Ask for all that must be known, of an engine just joined or of files just opened."""
 
     @abstractmethod
+    def take_status(self, status: protocol.Status) -> None:
+        """Note how the engine is."""
+
+    @abstractmethod
     def take(self, push: protocol.Push) -> None:
         """Note what the engine tells by itself."""
 
@@ -114,10 +118,11 @@ class EngineLink(ABC):
         return True
 
     async def _greet(self) -> None:
-        self.status = await self._client.call(protocol.GetStatus())
-        self._pid = self.status.pid
+        status = await self._client.call(protocol.GetStatus())
+        self._pid = status.pid
+        self.take_status(status)
         await self.load()
-        for progress in self.status.progress:
+        for progress in status.progress:
             self.take(progress)
 
     async def _read(self, link: Link = "files") -> None:

@@ -10,6 +10,7 @@ from engine.run_states import FAILED, FINISHED, WAITING
 from engine.service import protocol
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.service.project import Project
+from explorer.project import places
 from explorer.project.engine_link import EngineLink
 from explorer.project.engine_log import Level, LogLine, recall
 from explorer.project.query_cache import QueryCache
@@ -20,7 +21,8 @@ from store.rows import InferenceState, Run
 GATHER_SECONDS = 0.2
 """News of runs are gathered for so long before their rows are asked for, in one question."""
 LOG_LINES = 2000
-QUIET_SECONDS = 15.0
+QUIET_SECONDS, QUIET_AWAY = 15.0, 60.0
+"""Silence that is worth a word, here and on a cluster, whose news come less often."""
 
 
 class OpenProject(EngineLink):
@@ -31,6 +33,8 @@ class OpenProject(EngineLink):
         self.runs: dict[str, Run] = {}
         """Rows of the store's `runs` by run id, in the order of submission."""
         self.tracker = RunTracker({})
+        self.placed: dict[str, protocol.Placement] = {}
+        """Where clusters have the runs that were handed to them."""
         self.seen: dict[str, float] = {}
         """When a running run was last heard of, on the monotonic clock."""
         self.log: deque[LogLine] = deque(maxlen=LOG_LINES)
@@ -55,6 +59,14 @@ class OpenProject(EngineLink):
         """How many data sets its runs are of: short names tell them apart where there are several."""
         return len({run.dataset for run in self.runs.values()})
 
+    def waits(self, run_id: str) -> str:
+        """Why a run waits at a cluster, in plain words; empty for one that does not."""
+        return places.reason(self.placed[run_id]) if run_id in self.placed else ""
+
+    def where(self, run: Run) -> str:
+        """Where a run is, or may go."""
+        return places.where(run, self.placed.get(run.run_id))
+
     # Asking
 
     async def query(self, name: str, **params: Any) -> list[Any]:
@@ -76,8 +88,7 @@ class OpenProject(EngineLink):
     async def refresh_status(self) -> None:
         """Ask the engine how it is."""
         if self.link == "engine":
-            self.status = await self.call(protocol.GetStatus())
-            self._count_slots()
+            self.take_status(await self.call(protocol.GetStatus()))
             self.changed()
 
     def changed(self) -> None:
@@ -97,9 +108,13 @@ class OpenProject(EngineLink):
     # Silence: a run that says nothing must not look alive
 
     def silence(self, run_id: str) -> float | None:
-        """Seconds since a running run was last heard of, in steps of 5, once they are worth a word."""
+        """Seconds since a running run was last heard of, in steps of 5, once they are worth a word.
+
+        One that a cluster took back, to begin it again, has nothing to say.
+        """
         quiet = time.monotonic() - self.seen.get(run_id, self._opened)
-        return quiet // 5 * 5 if quiet >= QUIET_SECONDS else None
+        enough = quiet >= (QUIET_AWAY if run_id in self.placed else QUIET_SECONDS)
+        return quiet // 5 * 5 if enough and not self.waits(run_id) else None
 
     def watch_silence(self) -> None:
         """Count it as a change where a run fell silent, or has been for 5 seconds more."""
@@ -115,7 +130,6 @@ class OpenProject(EngineLink):
         runs, asked = await self.query("runs"), await self.query("inferences", state=list(WAITING))
         self.runs = {}
         self._put(runs, asked)
-        self._count_slots()
 
     def _put(self, runs: Iterable[Run], asked: Iterable[InferenceState]) -> None:
         for run in runs:
@@ -128,14 +142,18 @@ class OpenProject(EngineLink):
             self._show_attacks(run_id, state, error)
         self.changed()
 
-    def _count_slots(self) -> None:
-        if self.status is not None:
-            self.tracker.slots = sum(device.slots for device in self.status.devices)
+    def take_status(self, status: protocol.Status) -> None:
+        """Note how the engine is, and where clusters have runs."""
+        self.status, self.tracker.slots = status, places.slots(status.devices)
+        self.placed = {own.run_id: own for own in status.placed}
 
     def take(self, push: protocol.Push) -> None:
         """Note what the engine tells."""
         if isinstance(push, protocol.RunProgress):
             self.tracker.put_progress(push.run_id, push.phase, push.label, push.fraction, push.rate)
+            self.seen[push.run_id] = time.monotonic()
+        elif isinstance(push, protocol.Placement):
+            self.placed[push.run_id] = push
             self.seen[push.run_id] = time.monotonic()
         elif isinstance(push, protocol.StateChange):
             self._take_state(push)
@@ -170,6 +188,8 @@ class OpenProject(EngineLink):
         said += f" on {change.device}" if change.device else ""
         said += f": {change.error}" if change.error else ""
         self.log.append(LogLine(time.time(), level, said, change.run_id))
+        if change.state in FINISHED:
+            self.placed.pop(change.run_id, None)
         self.seen[change.run_id] = time.monotonic()
         if not self._stale:
             self._spawn(self._gather())

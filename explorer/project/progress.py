@@ -1,7 +1,7 @@
 """How far the work in hand is and what comes next, as the header and the queue both say it."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.run_states import FINISHED
@@ -41,9 +41,10 @@ def work(runs: Mapping[str, Run], tracker: RunTracker) -> Work | None:
     return Work(sum(run.state in FINISHED for run in members), len(members), sum(done) / len(done), left, unknown)
 
 
-def waiting(runs: Iterable[Run]) -> list[Run]:
-    """The queued runs, the next one first: by priority, then as submitted."""
-    return sorted((run for run in runs if run.state == "queued"), key=lambda run: (-run.priority, run.submission))
+def waiting(runs: Iterable[Run], placed: Container[str] = ()) -> list[Run]:
+    """The queued runs, the next one first: what clusters have already, then by priority, then as submitted."""
+    queued = (run for run in runs if run.state == "queued")
+    return sorted(queued, key=lambda run: (run.run_id not in placed, -run.priority, run.submission))
 
 
 def clock(seconds: float) -> str:

@@ -22,6 +22,8 @@ class ResultSource:
 
     ask: Callable[[protocol.Query | protocol.Export], Any]
     """Gives the answer to a command, as `SyncClient.call`."""
+    of_engine: bool = False
+    """Whether an engine answers."""
 
     def query(self, name: str, **params: Any) -> list[Any]:
         """Rows of a named query of the store."""
@@ -32,6 +34,10 @@ class ResultSource:
         """Write a whole table to a file on this machine; the number of rows."""
         command = protocol.Export(table=table, format=format, path=str(path.absolute()), filters=filters)
         return self.ask(command).rows
+
+    def placed(self) -> dict[str, protocol.Placement]:
+        """Where clusters have runs, by run id; nothing is known of it without an engine."""
+        return {own.run_id: own for own in self.ask(protocol.GetStatus()).placed} if self.of_engine else {}
 
 
 @contextmanager
@@ -53,7 +59,7 @@ def results(project: Project) -> Iterator[ResultSource]:
             yield ResultSource(partial(answer, store))
         return
     with client:
-        yield ResultSource(client.call)
+        yield ResultSource(client.call, of_engine=True)
 
 
 def find_run(results: ResultSource, name: str, what: str = "run", others: Iterable[str] = ()) -> Run:

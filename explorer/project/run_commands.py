@@ -27,7 +27,11 @@ async def cancel(project: OpenProject, run_ids: Sequence[str]) -> str:
 
 
 async def prioritise(project: OpenProject, run_ids: Sequence[str]) -> str:
-    """Let queued runs start before all others that wait."""
+    """Let queued runs start before all others that wait; what a cluster has is in the cluster's own order."""
+    for run_id in run_ids:
+        if run_id in project.placed and project.runs[run_id].state == "queued":
+            job = project.placed[run_id].job or "its job"
+            raise SpecError(f"{project.runs[run_id].name}: {job} waits in the cluster's own order")
     waiting = [run for run in project.runs.values() if run.state == "queued"]
     priority = min(max((run.priority for run in waiting), default=0) + 1, protocol.PRIORITIES[-1])
     known = (await project.call(protocol.Prioritise(run_ids=list(run_ids), priority=priority))).run_ids

@@ -12,7 +12,7 @@ from typing import Any
 from store.rows import Run
 
 NumberOf = Callable[[Run], float | None]
-TEXTS = ("dataset", "network", "size", "defense", "state", "sweep", "setting", "certification", "device")
+TEXTS = ("dataset", "network", "size", "defense", "state", "sweep", "setting", "certification", "device", "places")
 """Fields of words: a value is the whole of one, or how it begins where no run has just that."""
 NUMBERS = {
     **{name: attrgetter(name) for name in ("capacity", "epsilon", "seed", "steps")},

@@ -62,7 +62,7 @@ class RunTracker:
     kinds: Mapping[str, Kind]
     """Run id -> kind."""
     slots: int = 1
-    """Processes at work at once."""
+    """Processes at work at once, as far as that is known before they are."""
     clock: Callable[[], float] = time.monotonic
     runs: dict[str, TrackedRun] = field(init=False)
 
@@ -140,10 +140,10 @@ class RunTracker:
         wholes = [(run, self._whole(run) or means.get(run.kind)) for run in waiting]
         lefts = [whole * (1 - run.fraction) for run, whole in wholes if whole is not None]
         unknown = len(waiting) - len(lefts)
-        if not lefts and (unknown or not means):
+        at_once = max(self.slots, self.count("running"))  # runs trained together take one slot
+        if (waiting and not (lefts and at_once)) or not (lefts or means):
             return None, unknown
-        at_once = max(1, self.slots, self.count("running"))  # runs trained together take one slot
-        return max(max(lefts, default=0.0), sum(lefts) / at_once), unknown
+        return max(max(lefts, default=0.0), sum(lefts) / max(1, at_once)), unknown
 
     def _whole(self, run: TrackedRun) -> float | None:
         """Seconds of the run's whole work, measured or extrapolated."""

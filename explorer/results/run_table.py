@@ -10,13 +10,17 @@ VIEWS = {"benign": "", "adversarial": "adv-"}
 """Views whose numbers are listed, and what stands before `test`."""
 
 
-def table(runs: Sequence[Run]) -> Table:
-    """In percent: test accuracies, then what the confidence attack infers with an oracle's threshold."""
+def table(runs: Sequence[Run], where: Sequence[str] = ()) -> Table:
+    """In percent: test accuracies, then what the confidence attack infers with an oracle's threshold.
+
+    where: of each run where it is, if that is to be told.
+    """
     columns = {
         "run": [run.run_id for run in runs],
         Column("sweep"): [run.sweep for run in runs],
         Column("setting"): [run.setting for run in runs],
         "state": [run.state for run in runs],
+        "where": [own or None for own in where] or [None] * len(runs),
     }
     for view, before in VIEWS.items():
         columns[Column(f"{before}test", right=True, rank=2)] = [

@@ -8,6 +8,7 @@ from explorer.app.screens.confirm import Confirm, cancelling, certifying
 from explorer.app.screens.main import MainScreen
 from explorer.project import run_commands
 from explorer.project.open_project import OpenProject
+from explorer.project.places import GO_ON
 from store.rows import Run
 
 
@@ -157,10 +158,12 @@ class EngineCommands:
         if self.project.link != "engine":
             self._say("no engine runs here", "warning")
             return
-        count = self.project.tracker.count("running")
+        placed = self.project.placed
+        count = sum(run.state == "running" and run.run_id not in placed for run in self.project.runs.values())
         detail = (
             f"{count} running {'job writes a checkpoint' if count == 1 else 'jobs write checkpoints'} and "
             f"{'is' if count == 1 else 'are'} queued for the next engine. The app stays and shows the results."
+            f"{' ' + GO_ON if placed else ''}"
         )
         if await self._sure("Stop the engine?", detail, "stop it"):
             await self.project.call(protocol.Stop())

@@ -2,6 +2,7 @@
 
 import os
 
+from engine.job_settings import LOCAL
 from engine.service.protocol import DeviceStatus
 from explorer.app import actions
 from explorer.app.widgets.page import Page
@@ -9,6 +10,7 @@ from explorer.app.widgets.pane import Pane
 from explorer.machine import gauges, machine_text
 from explorer.machine.machine_text import gib
 from explorer.machine.machine_watch import CELLS, GaugeHistory, memory_share
+from explorer.project.places import cluster_words
 from explorer.results.lines import Line, bar, cut, plain, wrapped
 from explorer.results.run_words import short_name
 
@@ -24,7 +26,8 @@ class GpuPane(Pane):
     NUMBER, NAME, SCOPE = "5", "GPU", "gpu"
     HELP = (
         "Utilisation, memory, temperature and power of every GPU, read every 2 s and shown in coarse steps while "
-        "nothing runs here; which runs of this project are on it, and processes of others. v shows the last 10 min."
+        "nothing runs here; which runs of this project are on it, processes of others, and how many "
+        "runs clusters have. v shows the last 10 min."
     )
     BINDINGS = actions.bindings("gpu")
 
@@ -107,13 +110,18 @@ class GpuPane(Pane):
         return next((device for device in devices if device.name == f"cuda:{index}"), None)
 
     def _elsewhere(self, width: int) -> list[Line]:
-        """Devices that are none of the GPUs above."""
+        """Devices that are none of the GPUs above, and clusters."""
         status, machine = self.project.status, self.host.machine
         if status is None or machine is None:
             return []
         shown = [device for gpu in machine.gpus if (device := self._device(gpu.index))]
-        others = [device for device in status.devices if device not in shown]
-        return [line for device in others for line in self._runs(device, device.name, width)]
+        others = [device for device in status.devices if device not in shown and device.place == LOCAL]
+        lines = [line for device in others for line in self._runs(device, device.name, width)]
+        for own in status.devices:
+            if own.place != LOCAL:
+                words = cluster_words(own, self.project.placed.values())
+                lines += wrapped(words, width, first=f" {own.name} ", hang=LABEL)
+        return lines
 
     def _runs(self, device: DeviceStatus, label: str, width: int, before: str = "") -> list[Line]:
         rows, datasets = self.project.runs, self.project.datasets

@@ -1,11 +1,14 @@
 """Pane 4: what the engine works on, what waits for it and for how long, and what came to grief."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from engine.run_states import FAILED
 from engine.service.project import hostname
 from explorer.app import actions
 from explorer.app.widgets.page import Page
 from explorer.app.widgets.pane import Pane
-from explorer.project import progress
+from explorer.project import places, progress
 from explorer.results import text
 from explorer.results.lines import Line, Segment, bar, plain, sized
 from explorer.results.run_words import short_name
@@ -26,6 +29,7 @@ class QueuePane(Pane):
         "Runs at work, then those that wait, the next one first, with the time they will take (~) as far as runs of "
         "their kind have been seen at work (? where not) and why they wait, then those that failed. A run trains ▸ "
         "predicts ▸ is attacked; ◌ has not been heard of for a while; RESTARTS counts the times that its process died. "
+        "WHERE is its device, or what the cluster calls its job, the node, and how often the cluster began it anew. "
         "Enter, X, U and r act on the line under the cursor."
     )
     BINDINGS = actions.bindings("queue", "runs")
@@ -34,22 +38,22 @@ class QueuePane(Pane):
         super().__init__()
         self.order: list[str] = []
         """Run ids as shown."""
-        self.at_work = 0
-        """Of how many runs that stand first."""
+        self.behind: dict[str, int] = {}
+        """Of each run that waits for the engine, how many go before it to a place where it may go."""
 
     def page(self, width: int, height: int) -> Page:
         """The queue, below a line that says why nothing moves where nothing does."""
         runs = list(self.project.runs.values())
         running = sorted((run for run in runs if run.state == "running"), key=lambda run: run.started or 0.0)
-        waiting = progress.waiting(runs)
+        waiting = progress.waiting(runs, self.project.placed)
         failed = sorted((run for run in runs if run.state in FAILED), key=_newest_first)
         over = not running and not waiting
         done = sorted((run for run in runs if run.state == "done"), key=_newest_first)[:FEW] if over else []
         shown = [*running, *waiting, *failed, *done]
-        self.order, self.at_work = [run.run_id for run in shown], len(running)
+        self.order, self.behind = [run.run_id for run in shown], self._behind(waiting)
         names = self._names(shown)
         longest = min(max(map(len, names.values()), default=0), width // 2)
-        where = max([len("WHERE"), *(len(self._where(run)) for run in running)])
+        where = max([len("WHERE"), *(len(self._where(run)) for run in shown)])
         columns = fit(_columns(longest, width >= ROOMY, where, any(run.attempts for run in shown)), width)
         message = self._message(over, len(running) + len(waiting), width)
         head = [plain(sized(f" {message[0]}", width), message[1])] if message else []
@@ -62,6 +66,15 @@ class QueuePane(Pane):
     def _names(self, shown: list[Run]) -> dict[str, str]:
         datasets = self.project.datasets
         return {run.run_id: short_name(run, datasets) for run in shown}
+
+    def _behind(self, waiting: Iterable[Run]) -> dict[str, int]:
+        found, before = {}, Counter()
+        for run in waiting:
+            if run.run_id not in self.project.placed:
+                wanted = places.places_of(run)
+                found[run.run_id] = sum(count for others, count in before.items() if wanted & others)
+                before[wanted] += 1
+        return found
 
     # Around the lines
 
@@ -123,26 +136,34 @@ class QueuePane(Pane):
             if run.state in FAILED:
                 lines.append(self._ended_badly(run, name, columns, width))
                 continue
-            restarts = (str(run.attempts) if run.attempts else "", "warn")
+            restarts = (str(run.attempts or ""), "warn")
             cells = self._of_state(run, lengths) | {"RUN": (name, ""), "RESTARTS": restarts}
-            if run.state == "running":
+            cells["WHERE"] = (self._where(run), "dim")
+            if self._moves(run):
                 cells |= self._how_far(run, widths)
             lines.append(row(cells, columns))
         return lines
 
     def _of_state(self, run: Run, lengths: dict[Kind, float]) -> dict[str, Segment]:
-        if run.state == "running":
-            return self._at_work(run)
         if run.state == "done":
             return self._ended_well(run)
+        if self._moves(run):
+            return self._at_work(run)
         whole = lengths.get(self.project.tracker.runs[run.run_id].kind)
         length = "?" if whole is None else f"~{text.duration(whole)}"
         return {"": ("◷", "dim"), "PHASE": ("queued", "dim"), "STEP": (self._why(run), "dim"), "LEFT": (length, "dim")}
 
+    def _moves(self, run: Run) -> bool:
+        """Whether it is at work, and not taken back by a cluster that begins it anew."""
+        return run.state == "running" and not self.project.waits(run.run_id)
+
     def _why(self, run: Run) -> str:
         """Why a run waits, and its priority where it has one."""
-        status, ahead = self.project.status, self.order.index(run.run_id) - self.at_work
-        full = status is not None and status.devices and all(own.taken >= own.slots for own in status.devices)
+        if placed := self.project.placed.get(run.run_id):
+            return places.reason(placed) or "begins"
+        status, ahead = self.project.status, self.behind.get(run.run_id, 0)
+        wanted = [own for own in status.devices if own.place in places.places_of(run)] if status else []
+        full = wanted and all(own.taken >= own.slots for own in wanted)
         why = f"behind {ahead}" if ahead else "next: slots are full" if full else "next"
         if self.project.link != "engine":
             why = "for an engine"
@@ -153,9 +174,10 @@ class QueuePane(Pane):
         return f"priority {run.priority:+d}, {why}" if run.priority else why
 
     def _where(self, run: Run) -> str:
-        """The device, and the machine where that is not this one."""
-        device, status = (run.device or "").partition(" ")[0], self.project.status
-        return f"{device} on {status.host}" if device and status and status.host != hostname() else device
+        """Where it is or may go, and of a device of the engine's machine that one's name where it is not this one."""
+        found, status = self.project.where(run), self.project.status
+        away = found and " " not in found and run.state == "running" and status and status.host != hostname()
+        return f"{found} on {status.host}" if away else found
 
     def _at_work(self, run: Run) -> dict[str, Segment]:
         tracked = self.project.tracker.runs[run.run_id]
@@ -168,7 +190,6 @@ class QueuePane(Pane):
             "PHASE": (f"quiet {text.duration(silence)}", "warn") if quiet else (tracked.phase or "start", "busy"),
             "LEFT": (text.duration(left), ""),
             "ENDS": ("" if left is None else progress.clock(left), "dim"),
-            "WHERE": (self._where(run), "dim"),
             "IMG/S": (f"{tracked.rate:,.0f}" if tracked.rate else "", "dim"),
         }
 
@@ -186,7 +207,6 @@ class QueuePane(Pane):
             "": ("✔", "good"),
             "PHASE": ("done", "good"),
             "STEP": (f"took {text.duration(took)}" if took else "", ""),
-            "WHERE": ((run.device or "").partition(" ")[0], "dim"),
         }
 
     def _ended_badly(self, run: Run, name: str, columns: list[Column], width: int) -> Line:

@@ -10,6 +10,7 @@ from explorer.charts.chart import MARKS
 from explorer.charts.series import Look
 from explorer.project.choices import Choices
 from explorer.project.metrics import ChosenNumber
+from explorer.project.places import where
 from explorer.results import marks, text
 from explorer.results.lines import Segment
 from explorer.results.run_words import short_name, took
@@ -30,7 +31,7 @@ SETTINGS: dict[str, Callable[[Run], str]] = {
     "ATTACKED": lambda run: text.epsilon(run.evaluation_epsilon),
     "SETTING": lambda run: run.setting or "",
     "SWEEP": lambda run: run.sweep or "",
-    "DEVICE": lambda run: (run.device or "").partition(" ")[0],
+    "DEVICE": where,
     "TOOK": lambda run: text.duration(took(run)),
 }
 """Columns that tell something of a setting as text."""
@@ -44,7 +45,7 @@ OFFERED = {
     **{"PROGRESS": "bar and time left, or time taken", "DATA SET": "its images", "NETWORK": "the family of networks"},
     **{"SIZE": "what images are scaled to", "ATTACKED": "budget attacked and certified with"},
     **{"SETTING": "how it departs from its recipe", "SWEEP": "the first sweep that asked for it"},
-    **{"DEVICE": "where it ran", "TOOK": "from start to end"},
+    **{"DEVICE": "where it is: device, or a cluster's job and its node", "TOOK": "from start to end"},
 }
 """Columns that a person may choose, and what they show; name and number always stand there."""
 UNASKED = ("STATE", SPREAD, *OF_NAMES, "SEED", ACCURACY, "PROGRESS")

@@ -166,7 +166,9 @@ class RunPage(Sheet):
         times = [f"started {run_words.moment(run.started)}"] if run.started else []
         times += [f"ended {run_words.moment(run.ended)}"] if run.ended and run.state not in WAITING else []
         sweeps = ", ".join(whole.sweeps if whole else ()) or run.sweep
-        places = [f"on {run.device}"] if run.device else []
+        queued = run.state == "queued" or self.project.waits(self.run_id)
+        place = self.project.where(run) if queued else run.device
+        places = [f"on {place}"] if place else []
         places += [f"sweep {sweeps}" if sweeps else "came in by import", *times]
         lines = [plain(f" {self.run_id}", "bold"), *self._state(width)]
         for message in marks.messages([run]):
@@ -183,6 +185,8 @@ class RunPage(Sheet):
         run, tracked = self.run, self.project.tracker.runs.get(self.run_id)
         state = run.state
         words = f" {MARKS[state]} {state}"
+        if why := self.project.waits(self.run_id):
+            return [plain(f" {MARKS['queued']} waits: {why}", "dim")]
         if state == "running" and tracked is not None:
             return [self._progress(tracked, width)]
         if state in FAILED:

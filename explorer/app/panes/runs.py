@@ -172,6 +172,7 @@ class RunsPane(Pane):
                 run_cells.SPREAD: run_cells.spread(numbers),
                 beside: run_cells.accuracy(models, beside, told),
                 "PROGRESS": self._progress(models),
+                "DEVICE": (", ".join({self.project.where(each): None for each in models}), ""),
             }
             return row({name: (of(run), "") for name, of in run_cells.SETTINGS.items()} | cells, columns)
 
@@ -190,6 +191,8 @@ class RunsPane(Pane):
         if state == "running":
             if self.project.link != "engine":
                 return ("◌ no engine", "warn")
+            if self.project.waits(run.run_id):
+                return (f"{MARKS_OF_STATE['queued']} again", TONES["queued"])
             silence = self.project.silence(run.run_id)
             if silence is not None:
                 return (f"◌ quiet {text.duration(silence)}", "warn")
@@ -205,6 +208,8 @@ class RunsPane(Pane):
             return (f"{bar(share, 6)} {share:4.0%}", "busy") if waits else (f"{len(models)} seeds", "dim")
         (run,) = models
         tracked = self.project.tracker.runs[run.run_id]
+        if waits := self.project.waits(run.run_id):
+            return (waits, "dim")
         if run.state == "running":
             left = text.duration(self.project.tracker.time_left(tracked)) if self.project.link == "engine" else ""
             return (f"{bar(tracked.fraction, 6)} {tracked.fraction:4.0%} {left:>5s}", "busy")
@@ -258,7 +263,7 @@ class RunsPane(Pane):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.host.page_file(self.project.paths.run_folder(self.choices.current) / "job.log")
+        self.host.page_log(self.choices.current)
 
     def line_to_copy(self) -> str:
         """The run's whole id, then what its line says."""

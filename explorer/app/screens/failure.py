@@ -67,7 +67,7 @@ class FailedRun(SheetScreen, ModalScreen[None]):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self._folder / run_folder.LOG)
+        self.app.page_log(self.page.run_id)
 
     def action_whole(self) -> None:
         """Everything about the run instead."""

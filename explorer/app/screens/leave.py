@@ -15,6 +15,7 @@ from engine.service.client import EngineRefused, EngineUnreachable
 from explorer.app.terminal import come_back
 from explorer.app.widgets.box import Box
 from explorer.app.widgets.menu import Menu
+from explorer.project.places import GO_ON
 from explorer.project.run_tracking import RunTracker, TrackedRun
 from explorer.results import text
 from explorer.results.grouping import grouped
@@ -69,10 +70,9 @@ class Leave(ModalScreen[None]):
 
     def _words(self) -> str:
         project = self.app.project
-        return (
-            "k wants a second press. Losing the terminal or ssh is the same as d.\n"
-            f"Back in: {come_back(project.paths, project.read_only)}"
-        )
+        words = ["k wants a second press. Losing the terminal or ssh is the same as d."]
+        words += [GO_ON] if project.placed else []
+        return "\n".join([*words, f"Back in: {come_back(project.paths, project.read_only)}"])
 
     @on(Menu.OptionSelected)
     def answered(self, event: Menu.OptionSelected) -> None:

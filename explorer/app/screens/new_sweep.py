@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from engine.job_settings import LOCAL
 from engine.registry import training_defenses, written_datasets
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.spec.recipes import SCALES
@@ -162,7 +163,7 @@ class NewSweep(ModalScreen[None]):
             self._summarise(str(error), "bad", "mend it to go on")
             return
         status = self.app.project.status
-        devices = status.devices if status is not None else []
+        devices = [device for device in status.devices if device.place == LOCAL] if status is not None else []
         slots = sum(device.slots for device in devices) or max(1, os.cpu_count() or 1)
         finished = [run for run in self.app.project.runs.values() if run.state == "done"]
         gpu = any(device.name.startswith("cuda") for device in devices)

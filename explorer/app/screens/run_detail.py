@@ -148,7 +148,7 @@ class RunDetail(SheetScreen, Screen):
 
     def action_log(self) -> None:
         """What the run's process printed."""
-        self.app.page_file(self.app.project.paths.run_folder(self.page.run_id) / run_folder.LOG)
+        self.app.page_log(self.page.run_id)
 
     async def action_retry(self) -> None:
         """Queue it again."""

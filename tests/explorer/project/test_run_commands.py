@@ -25,7 +25,7 @@ class Engine:
         self.experiments = list(sweeps.expand(merged, data, "quick"))
         self.runs = {each.run_id: self.row(each) for each in self.experiments}
         self.told, self.answers = [], answers
-        self.paths = Project.at("nowhere")
+        self.paths, self.placed = Project.at("nowhere"), {}
 
     def row(self, experiment):
         row = {"run_id": experiment.run_id, "name": experiment.slug, "sweep": "one", "state": "queued", "priority": 0}
@@ -53,6 +53,14 @@ async def test_one_run_is_named_in_the_notice(engine):
     assert await run_commands.retry(engine, [run_id]) == f"{engine.runs[run_id].name} queued again"
     assert await run_commands.cancel(engine, [run_id]) == f"{engine.runs[run_id].name} cancelled"
     assert [type(command) for command in engine.told] == [protocol.Retry, protocol.Cancel]
+
+
+async def test_what_a_cluster_has_is_not_brought_forward(engine):
+    run_id = next(iter(engine.runs))
+    engine.placed[run_id] = protocol.Placement(run_id=run_id, job="slurm 12", waits="Priority")
+    with pytest.raises(SpecError, match="slurm 12 waits in the cluster's own order"):
+        await run_commands.prioritise(engine, [run_id])
+    assert not engine.told
 
 
 async def test_several_are_counted(engine):

@@ -57,6 +57,15 @@ def test_waiting_runs_count_as_others_of_their_kind_over_all_slots(clock):
     assert "ETA 15s" in sweep.headline()
 
 
+def test_of_a_cluster_that_has_begun_nothing_no_time_is_guessed(clock):
+    sweep = tracker(clock, a="x", b="x", c="x")
+    sweep.slots, sweep.runs["a"].took = 0, 10.0
+    sweep.put_state("a", "done")
+    assert sweep.sweep_left() == (None, 0)
+    sweep.put_state("b", "running")
+    assert sweep.sweep_left() == (20.0, 0)
+
+
 def test_runs_of_kinds_never_seen_are_counted_apart(clock):
     sweep = tracker(clock, a="x", b="y", c="y")
     progress(sweep, "a", 0.0)

@@ -233,3 +233,34 @@ async def test_a_read_only_app_does_none_of_it(make_app, until, asked, key):
         assert app.screen is main
         assert not asked
         assert app.project.told == []
+
+
+@pytest.mark.parametrize(
+    ("key", "run", "command"),
+    [
+        ("X", "aa06", protocol.Cancel(run_ids=["digits-pgd-c8-e0.1-s0-aa06"])),
+        ("X", "aa04", protocol.Cancel(run_ids=["digits-pgd-c2-e0.1-s0-aa04"])),
+        ("r", "aa05", protocol.Retry(run_ids=["digits-pgd-c4-e0.1-s0-aa05"])),
+    ],
+)
+async def test_keys_act_on_what_a_cluster_has_as_on_runs_here(make_app, until, key, run, command):
+    app = make_app(link="engine", answers={type(command).__name__: protocol.Runs(run_ids=command.run_ids)})
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(app, pilot, until, run)
+        for run_id in app.project.runs:
+            app.project.take(protocol.Placement(run_id=run_id, job="slurm 12", waits="Priority"))
+        await pilot.press(key)
+        if key == "X":
+            await until(pilot, lambda: isinstance(app.screen, Confirm))
+            await pilot.press("y")
+        await until(pilot, lambda: command in app.project.told)
+
+
+@pytest.mark.parametrize("run", ["aa04", "aa06"])
+async def test_a_log_that_is_not_there_yet_is_one_line(make_app, until, run):
+    app = make_app(link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ready(app, pilot, until, run)
+        app.project.take(protocol.Placement(run_id=app.choices.current, job="slurm 12", waits="Resources"))
+        await pilot.press("L")
+        await until(pilot, lambda: said(app) == "job.log: nothing in it yet: the run waits (for free nodes)")

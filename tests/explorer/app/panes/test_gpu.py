@@ -118,3 +118,15 @@ async def test_the_header_speaks_of_the_machine(gpu_app, until, screen_text):
     app = gpu_app(replace(BARE, gpus=(GPU,)))
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "GPU0 H100" in screen_text(app)[1])
+
+
+async def test_a_cluster_is_counted_by_its_runs_and_not_as_this_machine(gpu_app, until):
+    cluster = protocol.DeviceStatus("gpu-short", "Slurm", 100, [RUNNING, "other"], 2, "gpu-short")
+    app = gpu_app(BARE, [protocol.DeviceStatus("cpu", "x86_64, 2 cores", 2, [], 0), cluster])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "host" in shown(app))
+        app.project.take(protocol.Placement(run_id=RUNNING, job="slurm 12", node="n7"))
+        app.screen.draw()
+        words = "gpu-short 1 running, 1 waiting there, at most 100 jobs at once"
+        await until(pilot, lambda: words in " ".join(shown(app).split()))
+        assert "cpu    0 of 2 slots taken" in shown(app)

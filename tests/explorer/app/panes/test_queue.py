@@ -122,6 +122,41 @@ async def test_lines_say_where_how_often_again_and_why_they_wait(open_queue):
         assert "paused" in line(await text_of(pilot, "Paused:"), "pgd-c9")
 
 
+async def test_what_a_cluster_has_says_its_job_its_node_and_why_it_waits(open_queue):
+    app = open_queue()
+    queued = next(row for row in app.project.given if row["run_id"] == QUEUED)
+    names = ("digits-pgd-c9-e0.1-s0-aa07", "digits-pgd-c10-e0.1-s0-aa08", "digits-pgd-c11-e0.1-s0-aa09")
+    for index, (run_id, where) in enumerate(zip(names, ("local", "slurm", "slurm,local"), strict=True)):
+        own = {"run_id": run_id, "name": run_id[:-5], "submission": 9 + index, "places": where}
+        app.project.given.append(queued | own)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await text_of(pilot, "pgd-c11")
+        app.project.status = status(app, devices=[protocol.DeviceStatus("cpu", "cpu", 1, [], 0)])
+        app.project.take(protocol.Placement(run_id=RUNNING, job="slurm 11", node="n7", restarts=1))
+        app.project.take(protocol.Placement(run_id=names[1], job="slurm 12", waits="Resources"))
+        app.screen.draw()
+        said = await text_of(pilot, "slurm 12")
+        assert "slurm 11 on n7, restart 1" in line(said, "pgd-c2")
+        assert "for free nodes" in line(said, "pgd-c10")
+        assert said.index("pgd-c10") < said.index("pgd-c8"), "what the cluster has stands before what it has not"
+        assert "next " in line(said, "pgd-c8")
+        assert "behind 1" in line(said, "pgd-c9"), "the cluster's is ahead of nobody here"
+        assert "behind 2" in line(said, "pgd-c11")
+        assert "slurm,local" in line(said, "pgd-c11")
+
+
+async def test_a_run_that_the_cluster_took_back_waits_and_is_not_quiet(open_queue):
+    app = open_queue()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await text_of(pilot, "▶")
+        app.project.take(protocol.Placement(run_id=RUNNING, job="slurm 11", restarts=1, waits="BeginTime"))
+        app.project.seen[RUNNING] -= 420
+        app.screen.draw()
+        said = await text_of(pilot, "for its time to begin")
+        assert line(said, "pgd-c2").startswith("◷")
+        assert "quiet" not in said
+
+
 async def test_a_silent_run_does_not_look_alive(open_queue):
     app = open_queue()
     async with app.run_test(size=(120, 40)) as pilot:

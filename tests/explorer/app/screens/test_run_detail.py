@@ -370,3 +370,16 @@ async def test_tabs_are_chosen_by_number_by_steps_and_by_clicks(make_app, screen
         assert (page.run_id, page.tab) == (RUNNING, "History")
         await pilot.click(page, offset=(screen_text(app)[1].index("5"), 1))
         assert page.tab == "Images"
+
+
+async def test_a_run_that_waits_at_a_cluster_says_where_and_why(make_app):
+    app = make_app(answers=answers(), link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        page = await opened(pilot, "digits-pgd-c8-e0.1-s0-aa06")
+        where = {"run_id": page.run_id, "job": "slurm 12", "restarts": 2}
+        app.project.take(protocol.Placement(**where, waits="Resources"))
+        page.draw()
+        assert "◷ waits: for free nodes" in page.text()
+        assert "on slurm 12, restart 2" in page.text()
+        await pilot.press("L")
+        assert list(app._notifications)[-1].message == "job.log: nothing in it yet: the run waits (for free nodes)"
