@@ -16,7 +16,11 @@ from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.spec import sweeps
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(problem() is not None, reason=str(problem()))]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(2400),  # jobs of a minute, on a machine that may have other work
+    pytest.mark.skipif(problem() is not None, reason=str(problem())),
+]
 SECONDS = 60.0
 """What a run may take on a quiet machine, waiting in Slurm's queue among it."""
 
