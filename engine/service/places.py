@@ -170,6 +170,8 @@ def _place(name: str, shared: Mapping[str, Any], own: Mapping[str, Any]) -> Plac
     kind = table.pop("scheduler", SLURM)
     where = f"cluster.{name}" if own else "cluster"
     require_known(f"{where}.scheduler", kind, KINDS)
+    if kind == SLURM:  # a plain number will do where other words may stand
+        table |= {key: str(table[key]) for key in ("gpus", "memory", "time") if type(table.get(key)) is int}
     if kind != shared.get("scheduler", SLURM):  # what is common to all is meant for those of its own kind
         table = {key: value for key, value in table.items() if key in own or key == "jobs"}
     return from_mapping(KINDS[kind], {**table, "name": name}, where)

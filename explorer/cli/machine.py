@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from engine.job_settings import LOCAL, RunOptions
 from engine.registry import DATASETS
 from engine.service.client import EngineUnreachable, socket_of
 from engine.service.project import Project
@@ -14,6 +15,7 @@ from engine.spec.experiment import Data
 from engine.text import printable
 from explorer.cli import options
 from explorer.machine import checks
+from explorer.machine.cluster_checks import cluster
 from explorer.project.submitting import data_folder
 
 
@@ -21,12 +23,17 @@ from explorer.project.submitting import data_folder
 @click.argument("data", nargs=-1)
 @options.project
 @options.data_root
-def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
+@options.on
+def check(data: tuple[str, ...], project: Project, data_root: Path, on: str) -> int:
     """Check GPU, torch, data, disk and terminal: what works, what does not, and the remedy.
 
     With DATA, data sets (yale, folder:PATH) or sweeps, read all their images instead and list those that are equal.
+    With --on, try a cluster instead: its commands, its settings, and a small job that tells what a node sees.
     """
     root = data_folder(data_root)
+    if away := [name for name in RunOptions(data_root="", on=on).places if name != LOCAL]:
+        findings = list(map(_told, chain.from_iterable(cluster(project, root, name) for name in away)))
+        return 0 if all(finding.works for finding in findings) else 1
     if named := [_data(name) for name in data]:
         for finding in chain.from_iterable(checks.images(each, root) for each in named):
             _tell(finding)
@@ -39,6 +46,11 @@ def check(data: tuple[str, ...], project: Project, data_root: Path) -> int:
         for finding in found.result():
             _tell(finding)
     return 0
+
+
+def _told(finding: checks.CheckFinding) -> checks.CheckFinding:
+    _tell(finding)
+    return finding
 
 
 def _tell(finding: checks.CheckFinding) -> None:

@@ -25,26 +25,8 @@ from engine.validation import SpecError
 from explorer.results import text
 from explorer.results.ascii_text import speaks_unicode
 
-PROBE = """
-import importlib.util, json, pathlib, torch
-said = {"torch": torch.__version__, "gpus": []}
-for index in range(torch.cuda.device_count()):
-    free, total = torch.cuda.mem_get_info(index)
-    said["gpus"].append([torch.cuda.get_device_name(index), free, total])
-said["mps"] = torch.backends.mps.is_available()
-vision = importlib.util.find_spec("torchvision")
-said["torchvision"] = "ok" if vision else "absent"
-try:
-    for operators in pathlib.Path(vision.origin).parent.glob("_C.*") if vision else ():
-        torch.ops.load_library(operators)
-        torch.ops.torchvision.nms
-except Exception as error:
-    said["torchvision"] = f"made for another torch: {type(error).__name__}: {error}".splitlines()[0]
-said["sklearn"] = "ok" if importlib.util.find_spec("sklearn") else "absent"
-print(json.dumps(said))
-"""
-"""Run in a process of its own, for this one never imports torch. Of torchvision only the operators are loaded, in which
-a wrong one fails: all of it takes longer than torch."""
+PROBE = ("-P", "-m", "engine.sees")
+"""Run in a process of its own, for this one never imports torch."""
 PROBE_PATIENCE = 300.0
 """Seconds; a driver in trouble may hang for ever."""
 LEAST_DISK = 5 * 2**30
@@ -79,7 +61,7 @@ def all_checks(project: Project, data_root: Path) -> tuple[Check, ...]:
 def compute() -> Iterator[CheckFinding]:
     """Torch, the GPUs it sees, and what goes with it; takes seconds."""
     try:
-        said, reason = _asked("-P", "-c", PROBE, timeout=PROBE_PATIENCE)
+        said, reason = _asked(*PROBE, timeout=PROBE_PATIENCE)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield CheckFinding(False, "torch", f"cannot be asked: {error}", "look at the GPU's driver and at free memory")
         return
@@ -87,7 +69,7 @@ def compute() -> Iterator[CheckFinding]:
         remedy = "reinstall torch and torchvision together"
         yield CheckFinding(False, "torch", f"cannot be imported: {reason}", remedy)
         return
-    yield CheckFinding(True, "torch", f"{said['torch']} on Python {sys.version.split()[0]}, {os.cpu_count()} cores")
+    yield CheckFinding(True, "torch", f"{said['torch']} on Python {said['python']}, {os.cpu_count()} cores")
     for index, (name, free, total) in enumerate(said["gpus"]):
         yield CheckFinding(True, f"cuda:{index}", f"{name}, {text.size(free)} of {text.size(total)} free")
     if not said["gpus"]:

@@ -32,10 +32,10 @@ def report(project: OpenProject, screen: str, settings: Path) -> str:
 
 def _versions() -> Iterator[str]:
     yield f"python {platform.python_version()} on {platform.platform()}"
-    yield ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    yield ", ".join(f"{name} {release(name)}" for name in PACKAGES)
 
 
-def _version(package: str) -> str:
+def release(package: str) -> str:
     """The release that is installed, without importing it."""
     try:
         return metadata.version(package)

@@ -27,6 +27,12 @@ FRESH = 60.0
 """Seconds for which a place that was tried is not tried again."""
 
 
+def executor_of(place: Place, project: Project, settings: EngineSettings) -> ClusterExecutor:
+    """What hands jobs to the place."""
+    module, _, name = EXECUTORS[type(place)].partition(":")
+    return getattr(importlib.import_module(module), name)(place, project, settings)
+
+
 @dataclass
 class _Tried:
     """A place's settings and when they were last found to work."""
@@ -70,8 +76,7 @@ class Everywhere:
     def _executor(self, place: Place) -> ClusterExecutor:
         """The place's executor, made when it is first asked for; one with settings that changed has the new ones."""
         if (known := self._away.get(place.name)) is None:
-            module, _, name = EXECUTORS[type(place)].partition(":")
-            known = getattr(importlib.import_module(module), name)(place, self._project, self._settings)
+            known = executor_of(place, self._project, self._settings)
             known.open(self._deliver, self._room)
             self._away[place.name] = known
         elif known.place != place:

@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from engine.spec.experiment import Experiment
 from store.store import Store
 
 FAKES = Path(__file__).parent / "fakes"
+SHIM = FAKES / "slurm_shim.py"
+QUICK = '[cluster]\npoll = 0.2\npartition = "gpu"\ngpus = "a100:2"\naccount = "lab"\n'
 
 
 def alive(pid):
@@ -156,3 +159,59 @@ def running(shared_bench):
     yield shared_bench
     shared_bench.call(protocol.Cancel(run_ids=list(shared_bench.mine)))
     shared_bench.call(protocol.Resume())
+
+
+class Shim:
+    """The folder that is Slurm."""
+
+    def __init__(self, home):
+        self.home = home
+
+    def tell(self, name, words=""):
+        (self.home / name).write_text(words)
+
+    def untell(self, name):
+        (self.home / name).unlink()
+
+    def jobs(self):
+        return sorted((self.home / "jobs").glob("*"), key=lambda job: int(job.name))
+
+    def states(self):
+        return [(job / "state").read_text() for job in self.jobs()]
+
+    def calls(self, command):
+        return [line for line in (self.home / "calls").read_text().splitlines() if line.startswith(command)]
+
+    def force(self, job, state):
+        (job / "forced").write_text(state)
+
+    def preempt(self, job):
+        """Take the machine away from a job, and give it one again as soon as `again_later` is removed."""
+        (job / "again_later").touch()
+        (job / "requeue").touch()
+        os.killpg(int((job / "pid").read_text()), signal.SIGTERM)
+
+
+@pytest.fixture
+def shim(tmp_path, monkeypatch):
+    home, commands = tmp_path / "slurm", tmp_path / "bin"
+    home.mkdir()
+    commands.mkdir()
+    for name in ("sbatch", "squeue", "scancel"):
+        (commands / name).write_text(f'#!/bin/bash\nexec {sys.executable} -SE {SHIM} {name} "$@"\n')
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("SLURM_SHIM", str(home))
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    yield Shim(home)
+    for file in home.glob("jobs/*/pid"):
+        if (file.parent / "state").read_text() == "RUNNING":
+            os.killpg(int(file.read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def cluster(bench, shim):
+    """A project on the shim."""
+    bench.project.root.mkdir()
+    (bench.project.root / "project.toml").write_text(QUICK)
+    bench.shim = shim
+    return bench

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,64 +17,8 @@ from engine.service.client import EngineRefused
 from engine.service.executors.slurm_commands import complaint, options, seconds
 from engine.service.places import SlurmPlace
 
-SHIM = Path(__file__).parent / "fakes" / "slurm_shim.py"
 QUICK = '[cluster]\npoll = 0.2\npartition = "gpu"\ngpus = "a100:2"\naccount = "lab"\n'
-
-
-class Shim:
-    """The folder that is Slurm."""
-
-    def __init__(self, home):
-        self.home = home
-
-    def tell(self, name, words=""):
-        (self.home / name).write_text(words)
-
-    def untell(self, name):
-        (self.home / name).unlink()
-
-    def jobs(self):
-        return sorted((self.home / "jobs").glob("*"), key=lambda job: int(job.name))
-
-    def states(self):
-        return [(job / "state").read_text() for job in self.jobs()]
-
-    def calls(self, command):
-        return [line for line in (self.home / "calls").read_text().splitlines() if line.startswith(command)]
-
-    def force(self, job, state):
-        (job / "forced").write_text(state)
-
-    def preempt(self, job):
-        """Take the machine away from a job, and give it one again as soon as `again_later` is removed."""
-        (job / "again_later").touch()
-        (job / "requeue").touch()
-        os.killpg(int((job / "pid").read_text()), signal.SIGTERM)
-
-
-@pytest.fixture
-def shim(tmp_path, monkeypatch):
-    home, commands = tmp_path / "slurm", tmp_path / "bin"
-    home.mkdir()
-    commands.mkdir()
-    for name in ("sbatch", "squeue", "scancel"):
-        (commands / name).write_text(f'#!/bin/bash\nexec {sys.executable} -SE {SHIM} {name} "$@"\n')
-        (commands / name).chmod(0o755)
-    monkeypatch.setenv("SLURM_SHIM", str(home))
-    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
-    yield Shim(home)
-    for file in home.glob("jobs/*/pid"):
-        if (file.parent / "state").read_text() == "RUNNING":
-            os.killpg(int(file.read_text()), signal.SIGKILL)
-
-
-@pytest.fixture
-def cluster(bench, shim):
-    """A project on the shim."""
-    bench.project.root.mkdir()
-    (bench.project.root / "project.toml").write_text(QUICK)
-    bench.shim = shim
-    return bench
+"""What `cluster` has."""
 
 
 def submit(bench, *behaviours, on="slurm"):

@@ -129,7 +129,7 @@ def test_a_project_that_can_be_written_is_fine_whether_it_is_there_or_not(tmp_pa
 
 
 def test_a_torch_that_cannot_be_imported_is_told_in_one_line(monkeypatch):
-    monkeypatch.setattr(checks, "PROBE", "raise ImportError('libcudart is missing')")
+    monkeypatch.setattr(checks, "PROBE", ("-c", "raise ImportError('libcudart is missing')"))
     (finding,) = checks.compute()
     assert not finding.works
     assert "libcudart is missing" in finding.said
