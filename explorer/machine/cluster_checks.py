@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.service import trial
-from engine.service.executors.slurm_commands import NEEDED
 from engine.service.places import Place, SlurmPlace, place_of
 from engine.service.project import Project
 from engine.validation import SpecError
@@ -25,6 +23,8 @@ PASSING = ("handed over", "None")
 
 def cluster(project: Project, data_root: Path, name: str) -> Iterator[CheckFinding]:
     """Each needed command, the settings, and what a job sees; what needs another that is missing is not tried."""
+    from engine.service import trial  # with numpy, which few commands need
+
     try:
         place = place_of(name, project.root)
     except SpecError as error:
@@ -42,20 +42,22 @@ def cluster(project: Project, data_root: Path, name: str) -> Iterator[CheckFindi
         yield CheckFinding(False, "cluster", said, "mend project.toml, or ask who runs the cluster")
     else:
         yield CheckFinding(True, "cluster", "takes such jobs")
-        yield from _job(place, project, data_root)
+        yield from _job(trial.trial(place, project, data_root), place, project, data_root)
 
 
 def _commands() -> Iterator[CheckFinding]:
+    from engine.service.executors.slurm_commands import NEEDED
+
     for name in NEEDED:
         path = shutil.which(name)
         remedy = "" if path else "work on a login node of the cluster, or load its module"
         yield CheckFinding(path is not None, name, path or "not on this machine", remedy)
 
 
-def _job(place: Place, project: Project, data_root: Path) -> Iterator[CheckFinding]:
+def _job(trial: Iterator[Any], place: Place, project: Project, data_root: Path) -> Iterator[CheckFinding]:
     """What a job tells, and, where it waits, why."""
     began, told, job = time.monotonic(), set(), ""
-    for news in trial.trial(place, project, data_root):
+    for news in trial:
         if isinstance(news, str):
             yield CheckFinding(False, "job", news if news.startswith(job) else f"{job}: {news}", OF_JOB)
         elif isinstance(news, Mapping):
