@@ -155,13 +155,20 @@ class Engine:
         self.writer.put(StateWrite(job_id, outcome.state, outcome.error, outcome.crashes), urgent=True)
 
     async def end(self, job_ids: Sequence[JobId]) -> list[JobId]:
-        """End the processes of running jobs; those that are cancelled by it, once the processes are gone."""
+        """End the processes of running jobs; those that are cancelled by it, once the processes are gone.
+
+        A cluster takes its time: what it was told to cancel, and has not within our patience, counts.
+        """
         exits = {job_id: self._exits[job_id] for job_id in job_ids}
         for job_id in job_ids:
             self.executor.cancel(job_id)
         if exits:
             await asyncio.wait(exits.values(), timeout=KILL_PATIENCE)
-        return [job_id for job_id, exited in exits.items() if exited.done() and exited.result() == "cancelled"]
+        return [
+            job_id
+            for job_id, exited in exits.items()
+            if (exited.result() == "cancelled" if exited.done() else self.executor.goes_on(job_id))
+        ]
 
     async def ask(self, question: Callable[[Reader], T]) -> T:
         """What `question` returns, called in a thread with a reader that sees every state told to clients so far."""

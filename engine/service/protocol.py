@@ -55,7 +55,8 @@ class Submit(Command):
 class Cancel(Command):
     """Take runs out of the queue and end those at work -> `Runs` cancelled, once their processes are gone.
 
-    Of a run that is done, the attacks it was asked for afterwards.
+    Those that a cluster was told to end, and has not within seconds, are among them. Of a run that is done, the attacks
+    it was asked for afterwards.
     """
 
     run_ids: list[str]

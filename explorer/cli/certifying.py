@@ -22,9 +22,10 @@ from explorer.results import over_seeds
     help="How the model's answers are bounded, the cheapest first; none is looser than ibp.",
 )
 @options.project
+@options.on_instead
 @options.detach
 @options.plain
-def certify(name: str, method: str, project: Project, detach: bool, plain: bool) -> int:
+def certify(name: str, method: str, project: Project, on: str | None, detach: bool, plain: bool) -> int:
     """Certify a run by another method: a run of its own beside it, which takes over its weights where they are kept.
 
     RUN may be any part of its name that is unique. The new run asks the same model the same questions, and for
@@ -33,7 +34,7 @@ def certify(name: str, method: str, project: Project, detach: bool, plain: bool)
     with results(project) as asked:
         run = find_run(asked, name)
     other = certified(run.spec, method)
-    command = protocol.Submit(sweep=run.sweep or run.name, runs=[request_like(other, run)])
+    command = protocol.Submit(sweep=run.sweep or run.name, runs=[request_like(other, run, on)])
     missing = trained_anew(project, run)
     with engine_at_work(project) as client:
         queued = client.call(command).run_ids

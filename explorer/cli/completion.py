@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 import click
 from click.shell_completion import CompletionItem
 
+from engine.job_settings import LOCAL
 from engine.service.client import EngineUnreachable
 from engine.service.project import Project, ProjectError
+from engine.validation import SpecError
 from store.errors import StoreError
 from store.rows import Run
 
@@ -19,6 +21,18 @@ def presets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     from engine.spec import sweeps
 
     return _beginning(sweeps.presets(), incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+def places(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
+    """Where runs of the project may go, behind the last comma."""
+    from engine.service import places
+
+    before, comma, begun = incomplete.rpartition(",")
+    try:
+        known = [LOCAL, *places.places(_project(ctx).root)]
+    except (SpecError, ProjectError):
+        known = [LOCAL]
+    return [CompletionItem(f"{before}{comma}{name}") for name in known if name.startswith(begun)]
 
 
 def of_runs(*columns: str, words: Iterable[str] = ()) -> Complete:
@@ -42,9 +56,12 @@ def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def _runs(ctx: click.Context) -> list[Run]:
     from explorer.project.result_source import results
 
-    project = ctx.params.get("project") or Project.at(os.environ.get("MIA_PROJECT") or "mia-results")
     try:
-        with results(project) as asked:
+        with results(_project(ctx)) as asked:
             return asked.query("runs")
     except (StoreError, ProjectError, EngineUnreachable, OSError):
         return []
+
+
+def _project(ctx: click.Context) -> Project:
+    return ctx.params.get("project") or Project.at(os.environ.get("MIA_PROJECT") or "mia-results")

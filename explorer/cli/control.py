@@ -15,6 +15,7 @@ from engine.text import printable
 from explorer.cli import completion, options
 from explorer.project import places
 from explorer.project.result_source import ResultSource, find_run
+from explorer.project.submitting import as_planned, request_like
 from explorer.results import text
 
 
@@ -116,11 +117,16 @@ def cancel(runs: tuple[str, ...], project: Project) -> None:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=completion.runs)
 @options.project
-def retry(runs: tuple[str, ...], project: Project) -> None:
+@options.on_instead
+def retry(runs: tuple[str, ...], project: Project, on: str | None) -> None:
     """Queue failed, diverged or cancelled runs again; they go on from their last checkpoint."""
     ensure_engine(project)
     with SyncClient(project) as client:
-        ids = [find_run(ResultSource(client.call), run).run_id for run in runs]
+        found = [find_run(ResultSource(client.call), run) for run in runs]
+        for run in found if on else ():
+            moved = request_like(as_planned(run), run, on)
+            client.call(protocol.Submit(sweep=run.sweep or run.name, runs=[moved]))
+        ids = [run.run_id for run in found]
         changed = client.call(protocol.Retry(run_ids=ids)).run_ids
     click.echo(f"queued again: {', '.join(changed) or 'none, they have not failed'}", err=True)
 

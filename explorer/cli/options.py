@@ -12,6 +12,7 @@ from engine.job_settings import LOCAL
 from engine.service.project import Project
 from engine.spec.recipes import SCALES
 from engine.validation import require_known
+from explorer.cli import completion
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -67,12 +68,20 @@ scale: Decorator = click.option(
 )
 detach: Decorator = click.option("--detach", is_flag=True, help="Return at once; the engine works on.")
 plain: Decorator = click.option("--plain", is_flag=True, help="Lines instead of a live display.")
+PLACES = "local, slurm, ray://HOST:PORT, a name of the project's project.toml, or some with commas"
 on: Decorator = click.option(
     "--on",
     default=LOCAL,
     show_default=True,
     metavar="PLACE",
-    help="Where runs may go: local, slurm, ray://HOST:PORT, a name of the project's project.toml, or some with commas.",
+    shell_complete=completion.places,
+    help=f"Where runs may go: {PLACES}.",
+)
+on_instead: Decorator = click.option(
+    "--on",
+    metavar="PLACE",
+    shell_complete=completion.places,
+    help=f"Where it may go: {PLACES}.  [default: where the run may]",
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from engine.job_settings import RunOptions
 from engine.service.project import Project
 from engine.spec import sweeps
 from engine.text import printable
@@ -33,6 +34,7 @@ LISTING = "runs.csv"
 )
 @options.project
 @options.data_root
+@options.on
 def reproduce(
     names: tuple[str, ...],
     every: bool,
@@ -42,6 +44,7 @@ def reproduce(
     target: str | None,
     project: Project,
     data_root: Path,
+    on: str,
 ) -> int:
     """Run what is missing of a preset and put its numbers beside the paper's, with verdicts.
 
@@ -58,7 +61,7 @@ def reproduce(
     if not chosen:
         raise SpecError("reproduce: name a preset, or --all; `mia-explore presets` lists them")
     sys.path.insert(0, str(Path.cwd()))  # where a network of one's own may lie
-    code = 0 if no_run else _run(chosen, scale, overrides, project, data_folder(data_root))
+    code = 0 if no_run else _run(chosen, scale, overrides, project, place_here(data_folder(data_root), on=on))
     if code == INTERRUPTED:
         return code
     with results(project) as asked:
@@ -76,10 +79,9 @@ def reproduce(
     return code
 
 
-def _run(names: Sequence[str], scale: str, overrides: Sequence[str], project: Project, data_root: Path) -> int:
+def _run(names: Sequence[str], scale: str, overrides: Sequence[str], project: Project, place: RunOptions) -> int:
     """Queue the runs of all presets together, so that no core idles while one preset ends; wait; the exit code."""
-    planned = [sweeps.plan(sweeps.read(name), scale, overrides, data_root) for name in names]
-    place = place_here(data_root)
+    planned = [sweeps.plan(sweeps.read(name), scale, overrides, Path(place.data_root)) for name in names]
     with engine_at_work(project) as client:
         fresh = [run_id for sweep in planned for run_id in client.call(submission(sweep, place)).run_ids]
         every = {experiment.run_id: experiment for sweep in planned for experiment in sweep.experiments}

@@ -49,8 +49,12 @@ def inferred(run: Run, attacks: Sequence[str] = (), settings: Mapping[str, Any] 
     """A run's experiment with these inference attacks asked of its answers, or all, under settings where given any."""
     data = run.spec["data"]
     attacks = attacks or attacks_on(data.get("split", "paper"), data.get("member_share", 0.5))
-    asked = {**run.spec["inference"], **settings, "attacks": list(attacks)}
-    experiment = Experiment.from_dict({**run.spec, "inference": asked})
+    return as_planned(run, {"inference": {**run.spec["inference"], **settings, "attacks": list(attacks)}})
+
+
+def as_planned(run: Run, asked: Mapping[str, Any] = MappingProxyType({})) -> Experiment:
+    """A run's experiment, with what is asked of its answers alone put otherwise; `SpecError` if it has another id."""
+    experiment = Experiment.from_dict({**run.spec, **asked})
     if experiment.run_id != run.run_id:
         said = "planned by another version of mia-explore, whose results differ; submit its sweep again"
         raise SpecError(f"{run.run_id}: {said}")
@@ -69,8 +73,11 @@ def trained_anew(project: Project, run: Run) -> str:
     return f"its weights are gone ({printable(str(kept))}): it is trained anew, unless a run beside it has the same"
 
 
-def request_like(experiment: Experiment, run: Run) -> protocol.RunRequest:
-    """An experiment in the place of the run that it is made from, a row of the query `run`; `SpecError`."""
+def request_like(experiment: Experiment, run: Run, on: str | None = None) -> protocol.RunRequest:
+    """An experiment in the place of the run that it is made from, a row of the query `run`; `SpecError`.
+
+    on: where it may go instead.
+    """
     if not run.place:
         raise SpecError(f"{run.name}: came in by import; submit its sweep to run it here")
-    return protocol.RunRequest(experiment=experiment.to_dict(), place=dict(run.place))
+    return protocol.RunRequest(experiment=experiment.to_dict(), place={**run.place, **({"on": on} if on else {})})

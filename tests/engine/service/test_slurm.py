@@ -170,6 +170,16 @@ def test_a_cancelled_run_leaves_slurm_whether_it_waits_or_runs(cluster):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_cluster_that_takes_its_time_is_not_waited_for(cluster):
+    (cluster.project.root / "project.toml").write_text(QUICK.replace("0.2", "7"))
+    cluster.start()
+    (run_id,) = submit(cluster, "hold")
+    cluster.wait_for({run_id: "running"})
+    assert cluster.call(protocol.Cancel(run_ids=[run_id])).run_ids == [run_id]
+    cluster.wait_for({run_id: "cancelled"})
+
+
 def test_what_somebody_cancels_in_slurm_stays_cancelled(cluster):
     cluster.start()
     (run_id,) = submit(cluster, "hold")

@@ -55,6 +55,20 @@ def test_a_shell_completes_commands_presets_tables_and_sweeps(told, monkeypatch,
     assert found == completed
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("", ["local", "short", "slurm"]), ("s", ["short", "slurm"]), ("local,sl", ["local,slurm"])],
+)
+def test_places_are_completed_from_the_projects_settings(tmp_path, monkeypatch, capsys, typed, completed):
+    (tmp_path / "project.toml").write_text('[cluster]\n[cluster.short]\npartition = "short"\n')
+    monkeypatch.setenv(COMPLETING, "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"mia-explore run demo --project {tmp_path} --on {typed}")
+    monkeypatch.setenv("COMP_CWORD", "6")
+    with pytest.raises(SystemExit):
+        cli.main([], prog_name="mia-explore")
+    assert [line.removeprefix("plain,") for line in capsys.readouterr().out.split()] == completed
+
+
 def test_runs_are_completed_by_their_ids_and_none_where_there_is_no_project(told, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COMP_WORDS", "mia-explore cancel digits-nat")
     monkeypatch.setenv("COMP_CWORD", "2")
