@@ -1,12 +1,10 @@
 """Commands that start work and watch it: demo, run, presets."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from engine.job_settings import LOCAL
 from engine.registry import DATASETS
 from engine.service import protocol
 from engine.service.client import EngineUnreachable, SyncClient
@@ -16,6 +14,7 @@ from engine.spec import sweeps
 from engine.text import printable
 from explorer.cli import completion, options
 from explorer.cli.watching import INTERRUPTED, come_back, engine_at_work, wait
+from explorer.project.places import room
 from explorer.project.planning import Cost, cost
 from explorer.project.result_source import ResultSource, results
 from explorer.project.submitting import data_folder, place_here, submission
@@ -145,11 +144,9 @@ def _slots(project: Project) -> tuple[int, bool]:
     """Runs at once, and whether on GPUs: the engine's devices where one runs, else this machine's cores."""
     try:
         with SyncClient(project) as client:
-            devices = client.call(protocol.GetStatus()).devices
+            return room(client.call(protocol.GetStatus()), project.root)
     except EngineUnreachable:
-        return max(1, os.cpu_count() or 1), False
-    here = [device for device in devices if device.place == LOCAL]
-    return sum(device.slots for device in here), any(device.name.startswith("cuda") for device in here)
+        return room(None, project.root)
 
 
 def _report(client: SyncClient, project: Project, sweep: sweeps.Sweep, names: list[str]) -> None:

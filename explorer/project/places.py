@@ -1,9 +1,12 @@
 """Where runs are and why they wait, in the words that the queue, the list, a run's page and the command line share."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from engine.job_settings import LOCAL
+from engine.job_settings import LOCAL, RunOptions
+from engine.service.places import place_of
 from engine.service.protocol import DeviceStatus, Placement, Status
 from store.rows import Run
 
@@ -57,6 +60,21 @@ def slots(devices: Iterable[DeviceStatus]) -> int:
     known = list(devices)
     used = [device for device in known if device.taken] or known
     return sum(device.slots for device in used if device.place == LOCAL)
+
+
+def room(status: Status | None, root: Path, on: str = LOCAL) -> tuple[int, bool]:
+    """Processes at once, at most, where runs of the project in a folder may go, and whether on GPUs; `SpecError`."""
+    here = [own for own in status.devices if own.place == LOCAL] if status else []
+    at_once, gpu = 0, False
+    for name in RunOptions(data_root="", on=on).places:
+        if name == LOCAL:
+            at_once += sum(own.slots for own in here) or os.cpu_count() or 1
+            gpu |= any(own.name.startswith("cuda") for own in here)
+        else:
+            place = place_of(name, root)
+            at_once += place.jobs
+            gpu |= str(place.gpus) not in ("0", "0.0")
+    return at_once, gpu
 
 
 def device_lines(status: Status) -> Iterator[tuple[str, str]]:

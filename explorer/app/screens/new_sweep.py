@@ -1,6 +1,7 @@
 """The New sweep form: what to run, how many runs that makes, and what they cost, before anything starts."""
 
 import asyncio
+import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -14,6 +15,7 @@ from textual.widgets import Input
 
 from engine.job_settings import LOCAL
 from engine.registry import training_defenses, written_datasets
+from engine.service import places
 from engine.service.client import EngineRefused, EngineUnreachable
 from engine.spec.recipes import SCALES
 from engine.spec.sweeps import Sweep, presets
@@ -22,6 +24,7 @@ from explorer.app.screens.confirm import Confirm
 from explorer.app.screens.save_sweep import SaveSweep
 from explorer.app.widgets.box import Box, Toned
 from explorer.app.widgets.field import Choice, Field
+from explorer.project.places import room
 from explorer.project.planning import Cost, Draft, cost, errors, plan
 from explorer.project.submitting import place_here, submission
 from explorer.results import text
@@ -39,6 +42,7 @@ FIELDS = {
     "size": ("size", "of the images, such as 48x42; blank: as they are"),
     "steps": ("steps", "blank: the recipe's own; 900 * capacity^0.5"),
     "device": ("device", "auto, cpu, cuda, cuda:1, mps"),
+    "on": ("on", "where runs may go, as project.toml names places; some with commas"),
 }
 """Field of `Draft` -> its label, and what may stand in it."""
 OWN = "own"
@@ -65,6 +69,8 @@ class NewSweep(ModalScreen[None]):
         self.root = os.environ.get("MIA_DATA") or "data"
         self.presets = {name: table["description"] for name, table in presets().items()} | {OWN: OWN_WORDS}
         """What to start from, each with what it is."""
+        self.places: tuple[str, ...] = (LOCAL,)
+        """Where runs of the project may go."""
         self.sweep: Sweep | None = None
         """What the form stands for; None while it cannot be planned or is being planned."""
         self.cost: Cost | None = None
@@ -91,6 +97,8 @@ class NewSweep(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Begin with the demo."""
+        with contextlib.suppress(SpecError):  # then it is said when a run is to go elsewhere
+            self.places += tuple(places.places(self.app.project.paths.root))
         self._fill()
 
     def on_descendant_focus(self) -> None:
@@ -99,15 +107,28 @@ class NewSweep(ModalScreen[None]):
 
     def _hint(self) -> None:
         """What may stand in the focused field, or what is wrong with it; other wrong fields have a cross."""
-        wrong = errors(self.draft)
+        wrong = self._wrong(self.draft)
         for field in self.query(Field):
             field.wrong = field.widget.id in wrong
             field.draw()
         here = self.focused.id if self.focused is not None else ""
         offered = {"preset": self.presets[self.query_one("#preset", Choice).value], "scale": "how long to train"}
-        hint = FIELDS[here][1] if here in FIELDS else offered.get(here, "")
+        offered["on"] = f"{', '.join(self.places)}; some with commas: whichever has room first"
+        hint = offered.get(here) or FIELDS.get(here, ("", ""))[1]
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
         self.query_one("#hint", Toned).show([line], layout=True)
+
+    def _wrong(self, draft: Draft) -> dict[str, str]:
+        """Field -> what is wrong with it."""
+        found = errors(draft)
+        try:
+            self._room(draft)
+        except SpecError as error:
+            found.setdefault("on", str(error))
+        return found
+
+    def _room(self, draft: Draft) -> tuple[int, bool]:
+        return room(self.app.project.status, self.app.project.paths.root, draft.on)
 
     def _summarise(self, words: str, tone: str = "", more: str = "") -> None:
         self.query_one("#summary", Toned).show([((f"  {words}", tone),), ((f"  {more}", "dim"),)])
@@ -125,7 +146,8 @@ class NewSweep(ModalScreen[None]):
         preset, typed = self.query_one("#preset", Choice).value, self.typed
         defenses = tuple(typed.pop("defenses").replace(",", " ").split())
         scale = self.query_one("#scale", Choice).value
-        return Draft(preset="" if preset == OWN else preset, scale=scale, defenses=defenses, **typed)
+        preset = "" if preset == OWN else preset
+        return Draft(preset=preset, scale=scale, defenses=defenses, **typed)
 
     @on(Choice.Changed)
     def _fill(self, event: Choice.Changed | None = None) -> None:
@@ -152,21 +174,18 @@ class NewSweep(ModalScreen[None]):
 
     async def _plan(self) -> None:
         draft = self.draft
-        if wrong := errors(draft):
+        if wrong := self._wrong(draft):
             self._summarise(next(iter(wrong.values())), "bad", "mend it to go on")
             return
         self._summarise("planning …")
         await asyncio.sleep(PLANNED_AFTER)
         try:
+            slots, gpu = self._room(draft)
             sweep = await asyncio.to_thread(plan, draft)
         except SpecError as error:
             self._summarise(str(error), "bad", "mend it to go on")
             return
-        status = self.app.project.status
-        devices = [device for device in status.devices if device.place == LOCAL] if status is not None else []
-        slots = sum(device.slots for device in devices) or max(1, os.cpu_count() or 1)
         finished = [run for run in self.app.project.runs.values() if run.state == "done"]
-        gpu = any(device.name.startswith("cuda") for device in devices)
         self.sweep = sweep
         self.cost = await asyncio.to_thread(cost, sweep.experiments, finished, slots, gpu)
         self._show_cost()
@@ -179,6 +198,8 @@ class NewSweep(ModalScreen[None]):
         status = self.app.project.status
         if status is not None and price.disk > status.disk_free:
             words += f", only {text.size(status.disk_free)} free"
+        if self.draft.on != LOCAL:
+            words += f" · as far as {self.draft.on} has room"
         if self.asked:
             self._summarise(f"Enter again starts {words}.", "warn", price.basis)
         else:
@@ -201,7 +222,7 @@ class NewSweep(ModalScreen[None]):
 
     async def _start(self, sweep: Sweep, draft: Draft) -> None:
         self._summarise("asking the engine …")
-        place = place_here(Path(draft.data_root.strip()).expanduser(), draft.device.strip())
+        place = place_here(Path(draft.data_root.strip()).expanduser(), draft.device.strip(), draft.on)
         try:
             fresh = (await self.app.project.call(submission(sweep, place))).run_ids
         except (EngineRefused, EngineUnreachable) as error:

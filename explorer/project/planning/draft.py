@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.job_settings import RunOptions
+from engine.job_settings import LOCAL, RunOptions
 from engine.models import fingerprints
 from engine.registry import NATURAL, training_defenses, written_datasets
 from engine.spec import sweeps
@@ -48,6 +48,8 @@ class Draft:
     """`HEIGHTxWIDTH`."""
     steps: str = ""
     device: str = "auto"
+    on: str = LOCAL
+    """Where the runs may go: names of places, with commas."""
     preset: str = ""
     """The preset it started from."""
 
@@ -237,6 +239,7 @@ READERS: dict[str, Callable[[Draft], Any]] = {
     "size": _size,
     "steps": _steps,
     "device": lambda draft: RunOptions(data_root="", device=draft.device.strip()).device,
+    "on": lambda draft: RunOptions(data_root="", on=draft.on).on,
 }
 """Field -> what it says, None where it is blank; `SpecError` names the field."""
 

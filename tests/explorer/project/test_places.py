@@ -1,7 +1,8 @@
 import pytest
 from rows import typed
 
-from engine.service.protocol import DeviceStatus, Placement
+from engine.service.protocol import DeviceStatus, Placement, Status
+from engine.validation import SpecError
 from explorer.project import places
 
 HERE, AWAY = DeviceStatus("cpu", "cpu", 8, [], 0), DeviceStatus("slurm", "Slurm", 100, ["a", "b", "c"], 3, "slurm")
@@ -58,3 +59,16 @@ def test_a_clusters_slots_are_none_of_this_machine():
 def test_a_cluster_is_told_by_what_runs_and_what_waits_there():
     known = [placed(node="n7"), placed(run_id="b", waits="Resources")]
     assert places.cluster_words(AWAY, known) == "1 running, 2 waiting there, at most 100 jobs at once"
+
+
+def test_room_is_that_of_all_places_where_runs_may_go(tmp_path):
+    (tmp_path / "project.toml").write_text("[cluster]\njobs = 20\n[cluster.gpus]\ngpus = 1\njobs = 3\n")
+    status = Status(
+        **{"pid": 1, "host": "box", "since": 0.0, "project": "p", "versions": {}, "devices": [HERE, AWAY]},
+        **{"running": [], "queued": 0, "progress": [], "placed": [], "paused": False, "hold": None, "disk_free": 1},
+    )
+    assert places.room(status, tmp_path) == (8, False)
+    assert places.room(status, tmp_path, "slurm") == (20, False)
+    assert places.room(status, tmp_path, "local,gpus") == (11, True)
+    with pytest.raises(SpecError, match="did you mean 'slurm'"):
+        places.room(status, tmp_path, "slurn")

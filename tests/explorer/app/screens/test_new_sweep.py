@@ -230,3 +230,20 @@ async def test_right_and_left_go_through_the_presets_and_space_lists_them(form, 
         await pilot.pause()
         assert field.value == field.values[1]
         assert field.has_focus
+
+
+async def test_runs_go_to_a_place_of_the_projects_settings_and_to_no_other(form):
+    form.project.paths.root.mkdir()
+    (form.project.paths.root / "project.toml").write_text('[cluster]\n[cluster.short]\npartition = "short"\n')
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        field = screen.query_one("#on", Input)
+        field.focus()
+        await until(pilot, lambda: "local, short, slurm; some with commas" in said(screen, "hint"))
+        field.value = "shrt"
+        await until(pilot, lambda: "did you mean 'short'" in said(screen, "hint"))
+        field.value = "short,local"
+        await until(pilot, lambda: "as far as short,local has room" in said(screen, "summary"))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: not screen.is_current)
+        assert {run.place["on"] for run in form.project.told[-1].runs} == {"short,local"}
