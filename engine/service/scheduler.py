@@ -142,7 +142,7 @@ class Scheduler:
             self._entries[job.job_id] = _Entry(job, next(self._orders), start.device, process)
 
     def starts(self) -> list[Start]:
-        """Jobs to start now; they count as running from here on.
+        """Jobs to start now, of the places where one may go in the first that has room; they count as running.
 
         A job that finds its devices taken reserves them for itself, so smaller or later ones never overtake it there;
         one that waits for what it needs lets others pass until it is there.
@@ -164,7 +164,8 @@ class Scheduler:
             suitable = self.machine.suitable(entry.job.options)
             free = [device for device in suitable if device.name not in closed and self._has_room(device, loads)]
             if free:
-                device = min(free, key=lambda device: loads[device.name] / device.slots).name
+                order = entry.job.options.places  # slots of a cluster are places in its queue: they say nothing of room
+                device = min(free, key=lambda own: (order.index(own.place), loads[own.name] / own.slots)).name
                 slots = sum(device.slots for device in suitable)
                 others = alike.get(_kind(entry.job), [])
                 together = [entry, *self._mates(entry, others, running[entry.job.stack], slots, coming, at_work)]

@@ -49,12 +49,15 @@ def stop(project: Project, now: bool, everywhere: bool) -> None:
     """Stop the engine; running runs write a checkpoint and go on with the next engine."""
     holder = project.holder()
     with SyncClient(project) as client:
+        placed = client.call(protocol.GetStatus()).placed
         client.call(protocol.Subscribe())
         client.call(protocol.Stop(grace=0.0 if now else None, everywhere=everywhere))
         deque(client.pushes(), maxlen=0)
     while project.held and project.holder() == holder:  # it writes the last results and closes the database
         time.sleep(0.02)
     click.echo("engine stopped; `mia-explore engine start` goes on where it left off", err=True)
+    if placed and not everywhere:
+        click.echo(places.GO_ON, err=True)
 
 
 @engine.command()

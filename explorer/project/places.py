@@ -23,7 +23,7 @@ REASONS = {
 }
 """What a cluster says of a job that waits, in small letters up to the first comma -> in plain words."""
 
-GO_ON = "What clusters have goes on; `mia-explore engine stop --everywhere` ends it too."
+GO_ON = "What clusters have goes on without it; `mia-explore engine stop --everywhere` ends that too."
 
 
 def reason(placed: Placement) -> str:

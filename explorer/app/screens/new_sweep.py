@@ -113,7 +113,7 @@ class NewSweep(ModalScreen[None]):
             field.draw()
         here = self.focused.id if self.focused is not None else ""
         offered = {"preset": self.presets[self.query_one("#preset", Choice).value], "scale": "how long to train"}
-        offered["on"] = f"{', '.join(self.places)}; some with commas: whichever has room first"
+        offered["on"] = f"{', '.join(self.places)}; some with commas: the first that has room"
         hint = offered.get(here) or FIELDS.get(here, ("", ""))[1]
         line = ((f"  {wrong[here]}", "bad"),) if here in wrong else ((f"  {hint}", "dim"),)
         self.query_one("#hint", Toned).show([line], layout=True)

@@ -20,9 +20,9 @@ SHARED = Machine((Device("cuda:0", "", 2), Device("cuda:1", "", 2), Device("cpu"
 CPU = Machine((Device("cpu", "", 2),), 1)
 
 
-def run(name, device="auto", priority=0, crashes=0, weights="", needs=(), provides=()):
+def run(name, device="auto", priority=0, crashes=0, weights="", needs=(), provides=(), on="local"):
     """A job; with weights one that trains them unless they are there."""
-    place = RunOptions(data_root="", device=device)
+    place = RunOptions(data_root="", device=device, on=on)
     both = (f"weights:{weights}",) if weights else ()
     things = {"needs": (*both, *needs), "provides": (*both, *provides)}
     return Job(job_id=name, options=place, priority=priority, crashes=crashes, **things)
@@ -42,6 +42,15 @@ def test_runs_start_in_the_order_of_submission_while_there_are_slots():
     assert started(scheduler) == [], "the slot is taken until the process is gone"
     scheduler.exited("a", "")
     assert started(scheduler) == [("c", "cpu")]
+
+
+def test_a_run_goes_to_the_first_of_its_places_that_has_room():
+    places = Machine((Device("cpu", "", 2), Device("slurm", "", 100, "slurm")), 1)
+    for on, taken in (("local,slurm", ["cpu", "cpu", "slurm", "slurm"]), ("slurm,local", ["slurm"] * 4)):
+        scheduler = Scheduler(places)
+        for name in "abcd":
+            scheduler.add(run(name, on=on))
+        assert [device for _, device in started(scheduler)] == taken
 
 
 def test_higher_priority_goes_first_also_when_given_later():
