@@ -25,9 +25,11 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class SpecError(ValueError):
     """A setting that cannot be used; the message is one line made for the person who wrote it."""
 
-    def __init__(self, message: str):
+    def __init__(self, message: str, known: Iterable[str] = ()):
         """Whatever the message quotes from a file, a folder or another error, it is one printable line."""
         super().__init__(one_line(str(message)))
+        self.known = tuple(known)
+        """All that is allowed, where that is a closed list."""
 
 
 def refuse(field: str, value: Any, allowed: str) -> typing.NoReturn:
@@ -49,7 +51,8 @@ def require_known(field: str, value: str, known: Iterable[str]) -> None:
         if len(known) > MOST_NAMED:
             near = difflib.get_close_matches(shown(value).strip("'"), known, n=3, cutoff=0.0)
             named = f"{', '.join(near)} and {len(known) - len(near)} others"
-        refuse(field, value, named + did_you_mean(value, known))
+        named += did_you_mean(value, known)
+        raise SpecError(f"{field}: {shown(value)} is not allowed; allowed: {named}", known)
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:
@@ -121,4 +124,4 @@ def from_mapping(cls: type[T], mapping: Any, where: str = "") -> T:
     try:
         return cls(**mapping)
     except SpecError as error:
-        raise SpecError(f"{prefix}{error}") from None
+        raise SpecError(f"{prefix}{error}", error.known) from None

@@ -186,7 +186,7 @@ def check_tables(table: Any, where: str = "") -> None:
             require_known(f"{where}grid.{key}", key, [*GRID, *(f'"{section}.SETTING"' for section in SWEPT)])
         require(values != [], f"{where}grid.{key}", values, "a value or a list of values")
     for key in table.get("recipe", {}):
-        require_known(f"{where}recipe.{key}", key, known_overrides())
+        require_known(f"{where}recipe.{key}", key, sorted(known_overrides()))
     for key in table.get("data", {}):
         options = [field.name for field in fields(Data) if field.name not in ("name", "fingerprint")]
         require_known(f"{where}data.{key}", key, options)

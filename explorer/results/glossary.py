@@ -69,4 +69,5 @@ def terms() -> dict[str, str]:
 def meaning(*names: str) -> str:
     """What the first of these words means that is known; empty where none is."""
     found = terms()
-    return next((found[name] for name in names if name in found), "").removeprefix("attack: ").removeprefix("view: ")
+    said = next((found[name] for name in names if name in found), "")
+    return said.partition(": ")[2] if said.startswith(tuple(f"{kind}: " for kind in _REGISTRIES)) else said

@@ -33,6 +33,12 @@ class PointedList(OptionList):
         super().__init__(*(Option("") for _ in range(count)), compact=True)
         self.highlighted = cursor
 
+    def offer(self, count: int, entry: Callable[[int], tuple[str, str]]) -> None:
+        """Offer other entries, the first one under the cursor."""
+        self._entry = entry
+        self.set_options([Option("") for _ in range(count)])
+        self.highlighted = 0 if count else None
+
     def watch_highlighted(self, highlighted: int | None) -> None:
         """Paint the entries anew."""
         super().watch_highlighted(highlighted)

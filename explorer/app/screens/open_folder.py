@@ -44,26 +44,27 @@ def verdict(typed: str) -> Segment:
 
 
 class Folders(Suggester):
-    """Completes a path by the first folder that goes on as typed."""
+    """Completes a path by the first folder that goes on as typed, or the first file that ends so."""
 
-    def __init__(self) -> None:
+    def __init__(self, ending: str = "/") -> None:
         super().__init__(use_cache=False, case_sensitive=True)
+        self._ending = ending
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The whole path, None where no folder fits."""
-        return await asyncio.to_thread(completed, value)
+        """The whole path, None where none fits."""
+        return await asyncio.to_thread(completed, value, self._ending)
 
 
-def completed(typed: str) -> str | None:
-    """The path typed so far with the rest of a folder's name."""
+def completed(typed: str, ending: str = "/") -> str | None:
+    """The path typed so far with the rest of a name, of a folder or a file that ends so."""
     start, slash, begun = typed.rpartition("/")
     try:
         parent = Path(start + slash or ".").expanduser()
-        names = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() and entry.name.startswith(begun))
+        found = [entry.name + "/" * entry.is_dir() for entry in parent.iterdir() if entry.name.startswith(begun)]
     except (OSError, RuntimeError):
         return None
-    names = [name for name in names if begun or not name.startswith(".")]
-    return f"{start}{slash}{names[0]}/" if names and typed else None
+    names = sorted(name for name in found if name.endswith(("/", ending)) and (begun or not name.startswith(".")))
+    return f"{start}{slash}{names[0]}" if names and typed else None
 
 
 class OpenFolder(ModalScreen[Project | None]):

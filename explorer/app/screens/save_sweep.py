@@ -1,4 +1,4 @@
-"""The dialog that asks where a sweep file goes."""
+"""The dialogs that ask where a sweep file goes, and where one is."""
 
 import itertools
 from pathlib import Path
@@ -47,6 +47,28 @@ class SaveSweep(ModalScreen[Path | None]):
 
     def _say(self, words: str) -> None:
         self.query_one("#trouble", Toned).show([((words, "bad"),)], layout=True)
+
+
+class OpenSweep(ModalScreen[tuple[str, str] | None]):
+    """Gives the name and the text of a sweep file."""
+
+    BINDINGS: ClassVar = [Binding("escape", "dismiss(None)", show=False)]
+
+    def compose(self) -> ComposeResult:
+        """The path, and what is in the way."""
+        line = Input(f"{Path.cwd()}/", compact=True, select_on_focus=False, suggester=Folders(".toml"))
+        asked = Static("A sweep file:", markup=False)
+        yield Box("Open a sweep", "→ complete  enter open  esc leave it", asked, line, Toned(id="trouble"))
+
+    @on(Input.Submitted)
+    def read(self, event: Input.Submitted) -> None:
+        """Read it; the dialog stays where that fails."""
+        path = Path(event.value.strip())
+        try:
+            self.dismiss((path.stem, path.expanduser().read_text(encoding="utf-8")))
+        except (OSError, ValueError, RuntimeError) as error:
+            words = f"Not opened: {(isinstance(error, OSError) and error.strerror) or error}"
+            self.query_one("#trouble", Toned).show([((words, "bad"),)], layout=True)
 
 
 def free(name: str) -> Path:

@@ -9,13 +9,32 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Select
+from textual.widgets import Input, Select
 
 from explorer.app.widgets.box import Toned
 from explorer.results.lines import sized
 
 LABEL = 14
 """Cells of pointer and label."""
+
+
+class InOrder:
+    """Mixin: the keys that a widget binds are obeyed before what is typed behind them is inserted.
+
+    Textual obeys them once they have come up to the app, by when letters of the same burst have overtaken them.
+    """
+
+    async def on_key(self, event: events.Key) -> None:
+        """Obey it here."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if await self.app.run_action(binding.action, self):
+                event.stop()
+                event.prevent_default()
+                return
+
+
+class TypedLine(InOrder, Input):
+    """A line to type into."""
 
 
 class Field(Horizontal):

@@ -1,5 +1,6 @@
 """What the New sweep form holds, and the sweep that it stands for."""
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -20,13 +21,16 @@ from explorer.project.planning import lists
 from explorer.project.submitting import data_folder
 from explorer.results.sweep_file import document
 
+RUN_LINE = "mia-explore run FILE.toml --scale"
+"""How a draft's file begins: what it is read by."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A sweep as typed. A blank field is the data set's own value, and for seeds 0.
 
-    What a preset settles and the form does not show (its share of the test images, its inference attacks...) holds
-    for as long as the data set is the preset's, at the scale that is chosen now.
+    What the table that it started from settles and the form does not show (its share of the test images, its inference
+    attacks...) holds for as long as the data set is the same, at the scale that is chosen now.
     """
 
     name: str
@@ -50,16 +54,22 @@ class Draft:
     device: str = "auto"
     on: str = LOCAL
     """Where the runs may go: names of places, with commas."""
-    preset: str = ""
-    """The preset it started from."""
+    base: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The table that it started from, of a preset or a file."""
 
     @classmethod
     def from_preset(cls, name: str, scale: str, data_root: str) -> "Draft":
         """The fields of a packaged preset at one scale: planned unchanged, they give the preset's own runs."""
         presets = sweeps.presets()
         require_known("preset", name, presets)
+        table = {key: value for key, value in presets[name].items() if key != "description"}
+        return cls.from_table({"name": name} | table, scale, data_root)
+
+    @classmethod
+    def from_table(cls, base: Mapping[str, Any], scale: str, data_root: str, **place: str) -> "Draft":
+        """The fields of a sweep's checked table at one scale; `place`: `device` and `on`."""
         require_known("scale", scale, SCALES)
-        table = sweeps.at_scale(presets[name], scale)
+        table = sweeps.at_scale(base, scale)
         data, grid = table.get("data", {}), table.get("grid", {})
         values = {
             **{field: grid[field] for field in ("capacity", "epsilon", "seed") if field in grid},
@@ -69,13 +79,14 @@ class Draft:
         }
         defenses = grid.get("defense", list(cls.defenses))
         return cls(
-            name=table.get("name", name),
+            name=table["name"],
             dataset=table["dataset"],
             data_root=data_root,
             network=table.get("network", ""),
             scale=scale,
             defenses=tuple([defenses] if isinstance(defenses, str) else defenses),
-            preset=name,
+            base=base,
+            **place,
             **{field: lists.typed(value) for field, value in values.items()},
         )
 
@@ -94,40 +105,43 @@ class Draft:
         swept = {key: value for key, value in sections["grid"].items() if key not in sweeps.GRID}
         grid = {"defense": values["defenses"]} | {name: values[name] for name in LISTS} | swept
         sections["grid"] = {name: value for name, value in grid.items() if value is not None}
-        labels = {name: values[name] for name in ("name", "dataset", "network") if values[name] is not None}
+        said = {"description": self.base["description"]} if "description" in self.base else {}
+        labels = {name: values[name] for name in ("name", "dataset", "network") if values[name] is not None} | said
         return labels | {name: section for name, section in sections.items() if section}
 
     def to_toml(self) -> str:
         """A sweep file that `mia-explore run FILE.toml --scale SCALE` turns into the same runs; `SpecError`."""
-        return document(f"mia-explore run FILE.toml --scale {self.scale}", self.table())
+        return document(f"{RUN_LINE} {self.scale}", self.table())
 
     def _hidden(self) -> dict[str, Mapping[str, Any]]:
-        """Each section of the preset's table, or empty ones once the draft is about another data set."""
-        table = sweeps.at_scale(sweeps.presets()[self.preset], self.scale) if self.preset else {}
+        """Each section of the table it started from, or empty ones once the draft is about another data set."""
+        table = sweeps.at_scale(self.base, self.scale)
         kept = table.get("dataset") == self.dataset.strip()
         return {section: table.get(section, {}) if kept else {} for section in sweeps.SECTIONS}
 
 
-def plan(draft: Draft) -> Sweep:
-    """The runs of a draft. Reads the data set's files to name them, which may take seconds: call it in a thread.
+def plan(draft: Any) -> Sweep:
+    """The runs of a draft or of a sweep's text. Reads the data set's files, which may take seconds: in a thread.
 
     Raises `SpecError` in one line for a field that cannot be used and for data that is missing or damaged.
     """
     return sweeps.plan(draft.table(), draft.scale, (), _folder("data_root", draft.data_root))
 
 
-def errors(draft: Draft) -> dict[str, str]:
+def errors(draft: Any) -> dict[str, str]:
     """Field -> what is wrong with it, in one line; quick, and without a look at the data set's files.
+
+    Of a sweep's text those fields that are not in it.
 
     Where every field is fine by itself but the settings do not go together, that stands at `defenses`.
     """
     found = {}
     for field, read in READERS.items():
         try:
-            read(draft)
+            _ = hasattr(draft, field) and read(draft)
         except SpecError as error:
             found[field] = str(error)
-    if not found:
+    if not found and isinstance(draft, Draft):
         try:
             _rehearse(draft)
         except SpecError as error:
@@ -212,14 +226,7 @@ def _scale(draft: Draft) -> str:
     return draft.scale
 
 
-def _preset(draft: Draft) -> str:
-    if draft.preset:
-        require_known("preset", draft.preset, sweeps.presets())
-    return draft.preset
-
-
 READERS: dict[str, Callable[[Draft], Any]] = {
-    "preset": _preset,
     "name": _name,
     "dataset": _dataset,
     "data_root": lambda draft: _folder("data_root", draft.data_root),

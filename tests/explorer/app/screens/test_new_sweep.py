@@ -1,14 +1,16 @@
 import gc
 
 import pytest
+from textual import events
 from textual.widgets import Input, Static
 from waiting import until
 
 from engine.service.protocol import Runs
 from engine.spec.sweeps import read
 from explorer.app.screens.confirm import Confirm
-from explorer.app.screens.new_sweep import FIELDS, NewSweep
-from explorer.app.screens.save_sweep import SaveSweep
+from explorer.app.screens.new_sweep import NewSweep
+from explorer.app.screens.save_sweep import OpenSweep, SaveSweep
+from explorer.app.screens.sweep_form import FIELDS
 from explorer.app.widgets.field import Choice
 from explorer.project.planning import Draft, plan
 
@@ -50,7 +52,7 @@ async def test_runs_time_and_disk_are_said_before_anything_starts(form):
 async def test_a_preset_fills_the_fields_and_an_own_value_changes_the_plan(form):
     async with form.run_test(size=(80, 24)) as pilot:
         screen = await opened(form, pilot)
-        assert screen.draft == Draft.from_preset("demo", "quick", "data")
+        assert screen.form.draft == Draft.from_preset("demo", "quick", "data")
         screen.query_one("#capacity", Input).value = "1"
         await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 8)
 
@@ -125,7 +127,7 @@ async def test_the_saved_file_goes_where_it_is_wanted_and_gives_the_same_runs(fo
         from engine.spec import sweeps
 
         saved = sweeps.plan(read(str(tmp_path / "mine.toml")), "quick", [], ".")
-        assert [run.run_id for run in saved.experiments] == [run.run_id for run in plan(screen.draft).experiments]
+        assert [run.run_id for run in saved.experiments] == [run.run_id for run in plan(screen.form.draft).experiments]
 
 
 async def test_no_file_is_overwritten_and_what_was_typed_stays(form, tmp_path):
@@ -166,14 +168,123 @@ async def test_another_scale_keeps_what_was_typed_and_another_preset_does_not(fo
         screen = await opened(form, pilot)
         preset = screen.query_one("#preset", Choice)
         preset.value = "fashion-mnist"
-        await until(pilot, lambda: screen.typed["train_fraction"] == "0.02")
+        await until(pilot, lambda: screen.form.typed["train_fraction"] == "0.02")
         screen.query_one("#epsilon", Input).value = "0.07"
         screen.query_one("#scale", Choice).value = "paper"
-        await until(pilot, lambda: not screen.typed["train_fraction"])
-        assert screen.typed["epsilon"] == "0.07"
+        await until(pilot, lambda: not screen.form.typed["train_fraction"])
+        assert screen.form.typed["epsilon"] == "0.07"
         preset.value = "table8"
-        await until(pilot, lambda: screen.typed["dataset"] == "yale")
-        assert screen.typed["epsilon"] == "8/255"
+        await until(pilot, lambda: isinstance(form.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.is_current)
+        assert preset.value == "fashion-mnist"
+        assert screen.form.typed["epsilon"] == "0.07"
+        preset.value = "table8"
+        await until(pilot, lambda: isinstance(form.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: screen.form.typed["dataset"] == "yale")
+        assert screen.form.typed["epsilon"] == "8/255"
+
+
+async def test_keys_that_come_at_once_reach_the_field_they_are_meant_for(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        screen.set_focus(screen.query_one("#name"))
+        for key in ("x", "z", "backspace", "y", "down", "y", "a", "l", "e", "tab", "m", "up", "z"):
+            form.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: screen.form.typed["network"] == "m" and screen.form.typed["dataset"] == "z")
+        assert screen.form.typed["name"] == "xy"
+
+
+async def text_view(app, pilot, screen):
+    await pilot.press("f3")
+    await until(pilot, lambda: screen.form.as_text and screen.cost is not None)
+    return screen.form.editor
+
+
+def type_at_the_end(pilot, text):
+    """Type without waiting, as a fast hand or a paste does."""
+    editor = pilot.app.screen.form.editor
+    editor.move_cursor(editor.document.end)
+    for letter in text:
+        keys = {"\n": "enter", "\t": "tab"}
+        pilot.app.post_message(events.Key(keys.get(letter, letter), letter if letter.isprintable() else None))
+
+
+async def test_keys_that_come_at_once_are_obeyed_in_their_order(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        editor = await text_view(form, pilot, screen)
+        for key in ("down", "down", "end", "backspace", "X", "home", "Y", "down", "Z"):
+            form.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: editor.text.split("\n")[2:4] == ['Ydataset = "digitsX', "Z"])
+
+
+async def test_fields_and_text_are_two_views_of_one_draft(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        screen.query_one("#seed", Input).value = "3"
+        editor = await text_view(form, pilot, screen)
+        assert "seed = [3]" in editor.text
+        assert screen.cost.runs == 12
+        editor.load_text(editor.text.replace("[3]", "[3, 4, 5]"))
+        await pilot.press("f3")
+        await until(pilot, lambda: not screen.form.as_text)
+        assert screen.form.typed["seed"] == "3, 4, 5"
+        assert screen.form.draft.table()["inference"]["attacks"][0] == "confidence"
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(form.screen, Confirm))
+
+
+async def test_the_plan_follows_the_text_and_a_mistake_has_its_line(form):
+    async with form.run_test(size=(120, 40)) as pilot:
+        screen = await opened(form, pilot)
+        editor = await text_view(form, pilot, screen)
+        type_at_the_end(pilot, "[evaluation]\nepsilon = 8\n")
+        await until(pilot, lambda: "line 14: evaluation.epsilon: 8.0 is not allowed" in said(screen, "summary"))
+        editor.move_cursor((0, 0))
+        await pilot.press("f8")
+        assert editor.cursor_location[0] == 13
+        await pilot.press("f5", "f5")
+        assert not form.project.told
+        editor.load_text("name = 'a'\ndataset = 'digits'\n")
+        await until(pilot, lambda: screen.cost is not None and screen.cost.runs == 2)
+        await pilot.press("f5", "f5")
+        await until(pilot, lambda: not screen.is_current)
+        assert len(form.project.told[0].runs) == 2
+
+
+async def test_tab_completes_keys_and_values_and_esc_closes_the_list_first(form):
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        editor = await text_view(form, pilot, screen)
+        type_at_the_end(pilot, "[recipe]\noptim\t")
+        await until(pilot, lambda: editor.text.endswith("optimizer = ") and editor.list.display)
+        await pilot.press("down", "tab")
+        assert editor.text.endswith('optimizer = "sgd"')
+        await pilot.press("enter", *"lea")
+        await until(pilot, lambda: editor.list.display)
+        await pilot.press("escape")
+        assert not editor.list.display
+        assert screen.is_current
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(form.screen, Confirm))
+
+
+async def test_what_fields_cannot_show_stays_text(form, tmp_path):
+    content = "# mine\ndataset = 'digits'\n[quick.grid]\ncapacity = [1]\n"
+    (tmp_path / "own.toml").write_text(content)
+    async with form.run_test(size=(80, 24)) as pilot:
+        screen = await opened(form, pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: isinstance(form.screen, OpenSweep))
+        await pilot.press(*"own", "right", "enter")
+        await until(pilot, lambda: screen.is_current and screen.cost is not None)
+        assert screen.form.editor.text == content
+        assert (screen.sweep.name, screen.query_one("#preset").value) == ("own", "own")
+        await pilot.press("f3")
+        assert "fields cannot show [quick], which is for one scale" in said(screen, "hint")
+        assert screen.form.editor.text == content
 
 
 async def test_what_is_saved_is_not_lost(form, tmp_path):
