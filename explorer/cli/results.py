@@ -54,11 +54,12 @@ def ls(project: Project, sweep: str | None, state: str | None) -> None:
         runs = asked.query("runs", sweep=sweep, state=state)
         unfinished = unfinished_attacks(asked.query("inferences", run_id=[run.run_id for run in runs]))
         placed = asked.placed()
-    told = {run_id: f", attacks {how_far}" for run_id, (how_far, _) in unfinished.items()}
-    told |= {run_id: f", {why}" for run_id, own in placed.items() if (why := places.reason(own))}
+    states = {run.run_id: run.state for run in runs}
+    states |= {run_id: f"{states[run_id]}, attacks {how_far}" for run_id, (how_far, _) in unfinished.items()}
+    states |= {run_id: f"queued, {why}" for run_id, own in placed.items() if (why := places.reason(own))}
     away = any(run.places not in (None, LOCAL) for run in runs)
     where = [places.where(run, placed.get(run.run_id)) for run in runs] if away else []
-    runs = [run._replace(state=f"{run.state}{told.get(run.run_id, '')}") for run in runs]
+    runs = [run._replace(state=states[run.run_id]) for run in runs]
     if not runs:
         click.echo("no runs", err=True)
         return

@@ -350,9 +350,7 @@ async def test_runs_go_to_a_place_of_the_projects_settings_and_to_no_other(form)
         screen = await opened(form, pilot)
         field = screen.query_one("#on", Input)
         field.focus()
-        await until(
-            pilot, lambda: "local, short, slurm; some with commas" in said(screen, "hint")
-        )
+        await until(pilot, lambda: "local, short, slurm; some with commas" in said(screen, "hint"))
         field.value = "shrt"
         await until(pilot, lambda: "did you mean 'short'" in said(screen, "hint"))
         field.value = "short,local"
