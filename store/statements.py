@@ -199,9 +199,9 @@ WITH asked AS (
         (population, run_id, attack, view, threshold_rule)
     )
 )
-SELECT {_POPULATION}, s.class_label, max(c.name) AS class_name, avg(s.found) AS tpr, avg(s.mistaken) AS fpr,
-    stddev_samp(s.found - s.mistaken) AS std, count(*) AS n_models, CAST(min(s.members) AS BIGINT) AS n_member,
-    CAST(min(s.others) AS BIGINT) AS n_nonmember
+SELECT {_POPULATION}, s.class_label, max(c.name) AS class_name, avg(s.found ORDER BY run_id) AS tpr,
+    avg(s.mistaken ORDER BY run_id) AS fpr, stddev_samp(s.found - s.mistaken ORDER BY run_id) AS std,
+    count(*) AS n_models, CAST(min(s.members) AS BIGINT) AS n_member, CAST(min(s.others) AS BIGINT) AS n_nonmember
 FROM models s JOIN runs r USING (run_id) LEFT JOIN class_names c USING (run_id, class_label)
 WHERE s.members > 0 AND s.others > 0
 GROUP BY ALL"""

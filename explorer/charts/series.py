@@ -185,12 +185,16 @@ def looks(rows: Iterable[Run | CurvePoint]) -> dict[Key, Look]:
 
 
 def looks_apart(given: Sequence[Look]) -> list[Look]:
-    """The looks of curves that stand together: a second one of one look has the same colour and another shape."""
+    """The looks of curves that stand together: a second one of one look has the same colour and another shape.
+
+    The shape is nobody else's as far as there are enough, for colours are not seen by everybody.
+    """
     found: list[Look] = []
     for own in given:
-        others = ((shape, own[1]) for shape in reversed(SHAPES))
-        unused = (each for each in others if each not in given and each not in found)
-        found.append(next(unused, own) if own in found else own)
+        taken = [*given, *found]
+        others = [(shape, own[1]) for shape in reversed(SHAPES) if (shape, own[1]) not in taken]
+        others.sort(key=lambda look: any(look[0] == shape for shape, _ in taken))
+        found.append(others[0] if own in found and others else own)
     return found
 
 

@@ -109,7 +109,7 @@ def show(what: str, of: str | None, markdown: bool, project: Project) -> None:
 
 def _show_finding(told: LeakageFinding | None, as_markdown: bool) -> None:
     if told is None:
-        click.echo("no finished runs with leakage", err=True)
+        click.echo("no finding: no attack to compare models by has ended, or all models have collapsed", err=True)
         return
     if as_markdown:
         words = [f"**{told.line(LONG)}**", " ".join(told.sentences()), markdown_table(told.table())]

@@ -5,7 +5,7 @@ Attacks with references go before a threshold, which sees little. Of all differe
 keeps farthest from none, with how many there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -224,7 +224,7 @@ class LeakageFinding:
             "capacity": [f"{row.capacity:g}" for row in rows],
             **{name: words for name, words in told.items() if len(set(words)) > 1},
             "seeds": [row.n_seeds for row in rows],
-            Column("test %", right=True): [_test(row) for row in rows],
+            Column("test %", right=True): [text.percent(row.accuracies.get(("benign", "test"))) for row in rows],
             Column("leaks %", right=True): [_cell(row) for row in rows],
             "by": [_by(row) for row in rows],
         }
@@ -263,6 +263,13 @@ def finding(rows: Iterable[SeedsFact], among: Iterable[SeedsFact] | None = None)
             if every := [each for each in every if each]:
                 return LeakageFinding(tuple(sorted(every, key=lambda each: each.clearness, reverse=True)))
     return None
+
+
+def why_none(rows: Collection[SeedsFact]) -> str:
+    """Why rows that there are say nothing."""
+    if all(collapsed(row.accuracies) for row in rows):
+        return "all models have collapsed: they give every image one class"
+    return "no attack to compare models by has ended"
 
 
 def is_of_setting(run: Run, row: SeedsFact, seed: int) -> bool:
@@ -326,10 +333,6 @@ def _difference(one: Excess) -> Cell:
     known = [end for end in (apart.value, apart.low, apart.high) if end is not None]
     size, *ends = (f"{round(100 * end, 1) + 0.0:+.1f}" for end in known)
     return Cell(size, (f" [{', '.join(ends)}]" if ends else "", one.mark))
-
-
-def _test(row: SeedsFact) -> str | None:
-    return text.percent(row.accuracies.get(("benign", "test")))
 
 
 def _targets(one: Excess) -> str:

@@ -51,9 +51,15 @@ class FindingLine(Toned):
         if (found := self.found) is None:
             if None in self._asked:
                 return ((" reading …", "dim"),)
-            (said, *_) = wrapped("What robust training costs in privacy is said here once runs are done.", width, "dim")
+            (said, *_) = wrapped(self._nothing(), width, "dim")
             return ((" ", ""), *said)
         return ((" ▶ ", "accent"), (found.line(width - 1), "bold"))
+
+    def _nothing(self) -> str:
+        """Why there is no finding."""
+        if self._asked[0]:
+            return f"No finding: {finding.why_none(self._asked[0])}"
+        return "What robust training costs in privacy is said here once runs are done."
 
     def first_run(self) -> str | None:
         """The id of a finished run that the finding is of."""

@@ -116,9 +116,9 @@ def signs(models: Sequence[Run], look: Look, choices: Choices) -> Segment:
 
 
 def number(chosen: ChosenNumber) -> Segment:
-    """In percent, with a blank where others have a mark, so that digits are aligned; `!` goes before `≈`."""
+    """In percent, with a blank where others have a mark, so that digits are aligned."""
     shown, tone = _share(chosen.value)
-    return shown + (marks.mark(None, chosen.warned) or marks.mark(chosen.leaks) or " "), tone
+    return shown + (marks.mark(chosen.leaks, chosen.warned) or " "), tone
 
 
 def accuracy(models: Sequence[Run], column: str, told: bool) -> Segment:

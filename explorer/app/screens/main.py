@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import name
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -29,6 +30,8 @@ SIDES = ("1", "3", "4", "5", "6", "7")
 """Numbers of the panes that may stand beside the chart on a small terminal."""
 SHORT_SECONDS = 3.0
 """How long it is said that a key does nothing."""
+AFTER_ESCAPE = {name(sign).lower().replace(" ", "_"): str(at) for at, sign in enumerate("¡™£¢∞§¶•ª", 1)}
+"""What Textual makes of escape and a digit that come together: what a Mac writes with the option key."""
 OF_THE_LIST = ("runs.saved-filter", "runs.seeds", "runs.all-seeds", "runs.columns", "runs.overlay-all")
 """Actions on the list of runs as a whole, which the queue passes on."""
 OF_NUMBERS = ("chart.metric", "chart.attack", "chart.view", "chart.rule")
@@ -210,6 +213,10 @@ class MainScreen(Screen):
 
     def on_key(self, event: events.Key) -> None:
         """A key that does nothing here says where it does something."""
+        if digit := AFTER_ESCAPE.get(event.key):
+            self.app.simulate_key("escape")
+            self.app.simulate_key(digit)
+            return
         if self.pane is None or not event.is_printable or event.key in self.active_bindings:
             return
         key, found = actions.shown(event.key), actions.elsewhere(event.key, self.app.settings.keymap)

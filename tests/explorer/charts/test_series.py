@@ -67,6 +67,11 @@ def test_curves_of_one_look_that_stand_together_keep_its_colour_and_have_shapes_
         assert len(set(apart)) == len(apart)
 
 
+def test_shapes_alone_tell_curves_apart_while_there_are_enough():
+    apart = series.looks_apart([(2, "dim"), (2, "dim"), (0, "1"), (0, "1"), (1, "2")])
+    assert len({shape for shape, _ in apart}) == len(apart)
+
+
 def test_labels_are_as_short_as_they_can_be():
     one = ("digits", "small-cnn", 1.0, "pgd", 8 / 255)
     assert series.label(one, [one]) == "pgd eps 8/255"

@@ -208,3 +208,9 @@ async def test_a_key_that_does_nothing_says_so_and_none_acts_on_what_is_not_show
         assert pilot.app.choices.rule == "heldout"
         await press("z", "2", "x", "plus")
         assert pane.border_title.startswith("2 Capacity (log x, zoom)  ")
+
+
+async def test_escape_and_a_digit_at_one_stroke_are_both_obeyed(open_chart, until):
+    async with open_chart() as (pilot, _):
+        await pilot.press("z", "pilcrow_sign")  # what Textual reads where escape and 7 come together
+        await until(pilot, lambda: pilot.app.screen.pane.NUMBER == "7")

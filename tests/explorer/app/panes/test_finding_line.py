@@ -40,6 +40,13 @@ async def test_before_there_is_one_it_says_what_will_stand_there(make_app, until
         await until(pilot, lambda: "costs in privacy" in screen_text(app)[2])
 
 
+async def test_models_that_have_collapsed_are_said_to_give_no_finding(make_app, until, screen_text):
+    flat = {f"{view}_{split}_accuracy": 0.02 for view in ("benign", "adversarial") for split in ("train", "test")}
+    app = make_app(answers={QUERY: [by_seed("pgd", 0.1, 0.6) | flat]}, link="engine")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "No finding: all models have collapsed" in screen_text(app)[2])
+
+
 async def test_the_panes_speak_of_the_finding_until_somebody_chooses_a_run(told, until):
     async with told.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "pgd" in told.choices.current)
