@@ -214,8 +214,8 @@ class MainScreen(Screen):
     def on_key(self, event: events.Key) -> None:
         """A key that does nothing here says where it does something."""
         if digit := AFTER_ESCAPE.get(event.key):
-            self.app.simulate_key("escape")
-            self.app.simulate_key(digit)
+            self.action_act("panes.back")
+            self.action_act(f"panes.show-{digit}")
             return
         if self.pane is None or not event.is_printable or event.key in self.active_bindings:
             return
