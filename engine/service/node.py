@@ -1,7 +1,8 @@
-"""`python -m engine.service.node FOLDER`: the process of a job on a machine of a cluster.
+"""`python -m engine.service.node FOLDER [NAME]`: the process of a job on a machine of a cluster.
 
 It takes the job from `job.json` in the folder, tells what happens in `events.jsonl` there and obeys `words`. On SIGTERM
-it writes a checkpoint and ends: the cluster wants its machine back, or the time is over.
+it writes a checkpoint and ends: the cluster wants its machine back, or the time is over. With the name that a cluster
+other than Slurm has for the job, it ends with its parent, who holds the other end of its standard input.
 """
 
 import json
@@ -116,14 +117,26 @@ class FileChannel:
         self._obeyed = len(lines)
 
 
-def main(folder: Path) -> None:
-    """Carry out the job of a folder."""
+def end_with_parent() -> None:
+    """End when nobody holds the other end of standard input any more."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(folder: Path, name: str = "") -> None:
+    """Carry out the job of a folder, under the cluster's name for it."""
+    if name:
+        end_with_parent()
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))  # also before there is anything to stop
     given = json.loads((folder / JOB).read_text())
     job = Assignment.from_dict(given["assignment"])
     restart = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
-    channel = FileChannel(folder, f"slurm {os.environ.get('SLURM_JOB_ID', '?')}", restart)
+    channel = FileChannel(folder, name or f"slurm {os.environ.get('SLURM_JOB_ID', '?')}", restart)
     signal.signal(signal.SIGTERM, channel.stop)
     if asked:
         channel.stop()
@@ -137,4 +150,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

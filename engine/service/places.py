@@ -102,8 +102,12 @@ class RayPlace:
     gpus: float = 0.0
     """For each job; 0.5 lets two share one."""
     cpus: int = 1
+    shared: bool = False
+    """Whether nodes see the project's folder under the same path; if not, files go there and come home through Ray."""
     jobs: int = 100
     """Jobs handed to Ray at once."""
+    poll: float = 1.0
+    """Seconds between two looks at them."""
 
     def __post_init__(self) -> None:
         """Refuse what no cluster takes."""
@@ -113,6 +117,7 @@ class RayPlace:
         require(0 <= self.gpus <= 64, "gpus", self.gpus, "0 to 64")
         require_threads("cpus", self.cpus)
         _require_common(self)
+        require(0.2 <= self.poll <= 600, "poll", self.poll, "0.2 to 600")
 
     @property
     def label(self) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from engine.job_settings import LOCAL, JobId
 from engine.service.devices import Machine
@@ -108,7 +109,7 @@ class Everywhere:
         found = []
         for folder in self._project.handovers.iterdir() if self._project.handovers.is_dir() else ():
             with contextlib.suppress(SpecError):  # no run waits for a place that is no longer known
-                self.know([folder.name])
+                self.know([unquote(folder.name)])
         for executor in self._away.values():
             own = executor.left()
             self._at |= {job_id: executor for each in own for job_id in each.job_ids}
