@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from engine.events import Notice, RunEnded
 from engine.job_settings import JobId, RunOptions
@@ -73,7 +74,7 @@ def trial(place: Place, project: Project, data_root: Path, patience: float = PAT
         executor.forget(job_id)
         _gone(project, job_id)
         shutil.rmtree(folder, ignore_errors=True)
-        for made in (project.handovers / place.name, project.handovers, project.runs, project.root):
+        for made in (project.handovers / quote(place.name, safe=""), project.handovers, project.runs, project.root):
             with contextlib.suppress(OSError):  # it holds something
                 made.rmdir()
 

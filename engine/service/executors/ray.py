@@ -2,12 +2,10 @@
 
 import contextlib
 import logging
-import secrets
 import time
 
 from engine.event_file import LATE
 from engine.job_settings import JobId
-from engine.ownfiles import replacing
 from engine.service.executors.handing import NEVER_BEGAN, HandingExecutor
 from engine.service.executors.handover import Handover
 from engine.service.executors.local import describe_exit, last_words
@@ -25,7 +23,7 @@ PAUSE = 10.0
 IDLE = 30.0
 """Seconds after which a line that nobody needs is closed."""
 ID, DESK = "id", "desk"
-"""Files: Ray's name for a job, in the job's folder; the name of our desk, in the place's."""
+"""Files of a job's folder: Ray's name for it; before that, the name of the desk that it goes to."""
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +35,13 @@ class RayExecutor(HandingExecutor):
 
     def __init__(self, place: RayPlace, project: Project, settings: EngineSettings):
         super().__init__(place, project, settings)
-        self._line = RayLine(self._desk_name())
+        self._line = RayLine()
         self._files: dict[str, int] = {}
         """How many files of each job have come home."""
         self._used_at = time.monotonic()
         self._again_at = 0.0
         """When to ask again after the cluster did not answer."""
         self._trouble = ""
-
-    def _desk_name(self) -> str:
-        """Another for each project and place, whatever they are called; kept, for the jobs there are found by it."""
-        path = self._folder / DESK
-        with contextlib.suppress(OSError):
-            return path.read_text()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as stream:
-            stream.write(f"mia-explore {secrets.token_hex(8)}".encode())
-        return path.read_text()
 
     def prepare(self) -> None:
         """See that the cluster answers, has such nodes, and has there what a job needs."""
@@ -76,6 +64,7 @@ class RayExecutor(HandingExecutor):
     def _find_again(self, found: list[Handover]) -> None:
         for handover in found:
             with contextlib.suppress(OSError):
+                self._line.desk = (handover.folder / DESK).read_text()
                 handover.cluster_id = (handover.folder / ID).read_text()
         super()._find_again(found)
 
@@ -103,6 +92,7 @@ class RayExecutor(HandingExecutor):
                 self._tell(handover.where(waits=words))
 
     def _hand_over(self, handover: Handover) -> None:
+        (handover.folder / DESK).write_text(self._line.desk)
         task, waits = self._line.ask(self.place, "start", str(handover.folder))
         (handover.folder / ID).write_text(task)
         handover.cluster_id = task
@@ -128,6 +118,8 @@ class RayExecutor(HandingExecutor):
         self._files[handover.token] = seen.files
         if seen.node and not handover.placed.get("node"):
             self._tell(handover.where(job=self._named(handover), node=seen.node, waits=""))
+        elif not handover.placed:  # an earlier engine handed it over
+            self._tell(handover.where(job=self._named(handover), waits="waits for room"))
         self._tell(handover.heard())
         if not handover.left:
             self._finish(handover, ())

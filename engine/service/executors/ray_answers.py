@@ -16,7 +16,7 @@ from typing import Any
 
 from engine.job_settings import ANSWERS
 from engine.ownfiles import refuse_links, replacing
-from engine.service.executors.ray_courier import HERE_ONLY, LOG, PART, UNFINISHED, Asked
+from engine.service.executors.ray_courier import HERE_ONLY, LOG, PART, UNFINISHED, Wants
 from engine.service.executors.ray_desk import Desk, Seen
 from engine.service.executors.ray_line import LEAVE_SECONDS, PATIENCE, RayBusyError, Told, require_installed
 from engine.service.node import EVENTS, JOB, version
@@ -36,7 +36,7 @@ HEAD = "node:__internal_head__"
 WEIGHTS, HISTORY = "model.safetensors", "history.jsonl"
 
 
-class Answers:
+class RayCluster:
     """What the engine asks for; each may be asked again."""
 
     def __init__(self, place: RayPlace, desk: str):
@@ -111,8 +111,8 @@ class Answers:
         for name in () if place.shared else sorted(needed(given["assignment"])):
             self._send(token, str(name.relative_to(root)), name)
         label = ", ".join(run_id for run_id, _ in given["jobs"])
-        asked = Asked(label, place.cpus, gpus, folder if place.shared else "")
-        task = self._ask("start", token, asked, content)
+        wants = Wants(label, place.cpus, gpus, folder if place.shared else "")
+        task = self._ask("start", token, wants, content)
         words = resources(place.cpus, gpus)
         return task, f"waits for {words}" if self._fits(place.cpus, gpus) else f"no node of the cluster has {words}"
 
@@ -256,11 +256,11 @@ def main(pipe: Connection) -> None:
     """Answer until the engine is gone, or something unexpected happens."""
     asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, asked), daemon=True).start()
-    answers: Answers | None = None
+    answers: RayCluster | None = None
     place, desk = asked.get()
     while (question := asked.get()) is not None:
         try:
-            answers = answers or Answers(place, desk)
+            answers = answers or RayCluster(place, desk)
             answer = getattr(answers, question[0])(*question[1]), None
         except SpecError as error:
             answer = None, error

@@ -37,7 +37,7 @@ UNFINISHED = (".partial", ".new")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Wants:
     """What a job asks of Ray."""
 
     name: str
@@ -47,10 +47,10 @@ class Asked:
     """Its handover, where nodes see that; empty: its files come by the desk."""
 
 
-def carry(desk: Any, token: str, asked: Asked) -> int:
+def carry(desk: Any, token: str, wants: Wants) -> int:
     """A task of Ray's: run the process of a job, and go between it and the desk; the process's exit code."""
-    with _scratch() if not asked.folder else contextlib.nullcontext(Path(asked.folder)) as folder:
-        return _Courier(desk, token, asked, folder).run()
+    with _scratch() if not wants.folder else contextlib.nullcontext(Path(wants.folder)) as folder:
+        return _Courier(desk, token, wants, folder).run()
 
 
 @contextlib.contextmanager
@@ -74,8 +74,8 @@ def _scratch() -> Iterator[Path]:
 class _Courier:
     """Goes between the process of a job, in a folder of its node, and the desk."""
 
-    def __init__(self, desk: Any, token: str, asked: Asked, folder: Path):
-        self._desk, self._token, self._asked, self._folder = desk, token, asked, folder
+    def __init__(self, desk: Any, token: str, wants: Wants, folder: Path):
+        self._desk, self._token, self._wants, self._folder = desk, token, wants, folder
         self._sent: dict[str, int] = {EVENTS: 0, LOG: 0}
         self._known: dict[str, tuple[int, int]] = {}
         """Files that the desk has as they are: when they were written, and their size."""
@@ -88,13 +88,13 @@ class _Courier:
 
         job, taken = self._ask("welcome", socket.gethostname())
         log = self._folder / LOG
-        if self._asked.folder:
+        if self._wants.folder:
             log = Path(json.loads(job)["run_folder"]) / LOG
         else:
             self._unpack(job, taken)
         name = f"ray {ray.get_runtime_context().get_task_id()[:8]}"
         command = [sys.executable, "-P", "-m", "engine.service.node", str(self._folder), name]
-        hidden = {} if self._asked.gpus else {"CUDA_VISIBLE_DEVICES": ""}
+        hidden = {} if self._wants.gpus else {"CUDA_VISIBLE_DEVICES": ""}
         environment = {**os.environ, "PYTHONPATH": import_path(), **hidden}
         with (
             open(log, "ab") as out,
@@ -148,7 +148,7 @@ class _Courier:
     def _visit(self) -> bool:
         """Bring what there is and obey what is said; whether there is more to bring."""
         events = log = b""
-        if not self._asked.folder:
+        if not self._wants.folder:
             events = read_part(self._folder / EVENTS, self._sent[EVENTS])
             log = read_part(self._folder / LOG, self._sent[LOG])
             about_files = any(line and not PASSING.search(line[:200]) for line in events.split(b"\n"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.service.executors.ray_courier import LOG, PART, Asked, carry, read_part, write_part
+from engine.service.executors.ray_courier import LOG, PART, Wants, carry, read_part, write_part
 from engine.service.node import EVENTS
 
 CANCELLED = "cancelled"
@@ -74,15 +74,15 @@ class Desk:
             post.taken.append(name)
         write_part(post.folder / name, offset, data)
 
-    def start(self, token: str, asked: Asked, job: bytes) -> str:
+    def start(self, token: str, wants: Wants, job: bytes) -> str:
         """Hand a job to Ray, unless it has it; Ray's name for it."""
         import ray
 
         post = self._post(token)
         if post.task is None:
-            own = ray.remote(carry).options(name=asked.name, num_cpus=asked.cpus, num_gpus=asked.gpus, max_retries=0)
+            own = ray.remote(carry).options(name=wants.name, num_cpus=wants.cpus, num_gpus=wants.gpus, max_retries=0)
             post.job = job
-            post.task = own.remote(ray.get_runtime_context().current_actor, token, asked)
+            post.task = own.remote(ray.get_runtime_context().current_actor, token, wants)
         return post.task.task_id().hex()
 
     def look(self, heard: Mapping[str, tuple[int, int]]) -> dict[str, Seen]:

@@ -6,6 +6,7 @@ It is the only one with Ray in it, and ends with the engine; whatever was asked 
 import contextlib
 import importlib.util
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -44,8 +45,9 @@ class RayBusyError(RuntimeError):
 class RayLine:
     """The engine's end; for any thread, one call after another."""
 
-    def __init__(self, desk: str):
-        self._desk = desk
+    def __init__(self) -> None:
+        self.desk = f"mia-explore {secrets.token_hex(8)}"
+        """The name of ours in the cluster; others have another."""
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,7 +57,7 @@ class RayLine:
         return self._process is not None
 
     def ask(self, place: RayPlace, question: str, *arguments: object) -> Any:
-        """What a function of `Answers` returns; `SpecError` or `RayBusyError` in one line."""
+        """What a function of `RayCluster` returns; `SpecError` or `RayBusyError` in one line."""
         with self._turn:
             try:
                 if self._process is None:
@@ -99,7 +101,7 @@ class RayLine:
             )
         finally:
             theirs.close()
-        self._pipe.send((place, self._desk))
+        self._pipe.send((place, self.desk))
 
     def _end(self) -> None:
         if self._process is not None:
