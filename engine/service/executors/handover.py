@@ -46,8 +46,8 @@ class Handover:
     """When to try again to hand it over."""
     gone_at: float | None = None
     """When the cluster first said that it is over."""
-    moved: bool = False
-    """Whether its process, where it is now, told of any work."""
+    moved: int = 0
+    """How often its process, where it is now, told of work; twice tells that some was done there."""
 
     def __post_init__(self) -> None:
         """Nothing has ended yet."""
@@ -71,12 +71,12 @@ class Handover:
                 self.stopping = said.kind == STOPPING or (self.stopping and said.kind != BEGIN)
                 if said.kind == BEGIN:
                     self.held.clear()
-                    self.moved = False
+                    self.moved = 0
                     yield from self.where(**said.fields)
             elif isinstance(said, JobEnded):
                 yield from self._ended(said)
             else:
-                self.moved |= isinstance(said, (Progress, History))
+                self.moved += isinstance(said, (Progress, History))
                 yield said
 
     def _ended(self, said: JobEnded) -> Iterator[Message]:

@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.service.executors.local import last_words
 from engine.service.executors.slurm_commands import GOING, WAITING, QueueRow, SlurmBusyError
 from engine.service.places import SlurmPlace
 from engine.service.project import Project
-from engine.service.scheduler import Job
+from engine.service.scheduler import MAX_STARTS, Job
 from engine.service.settings import EngineSettings
 from engine.validation import SpecError, require
 
@@ -51,6 +52,8 @@ class SlurmExecutor:
         self._over: list[Handover] = []
         """At their end, which may not be on disk yet."""
         self._trouble = ""
+        self._fruitless: Counter[JobId] = Counter()
+        """Of jobs how many processes in a row got nowhere in the time that they had."""
 
     @property
     def machine(self) -> Machine:
@@ -237,10 +240,16 @@ class SlurmExecutor:
         words = last_words(handover.log, 0)
         if state.startswith("CANCELLED") and not handover.unwanted.issuperset(handover.left):
             self._finish(handover, handover.failed("cancelled", f"{self._named(handover)} was cancelled in Slurm"))
-        elif state in RESUMED and not handover.held and handover.moved:
-            self._finish(handover, handover.failed("queued", None))
+        elif (state in RESUMED or handover.stopping) and self._may_go_on(handover):
+            self._finish(handover, handover.over("") if handover.held else handover.failed("queued", None))
         else:
             self._finish(handover, handover.over(f"{reason}: {words}" if words else reason))
+
+    def _may_go_on(self, handover: Handover) -> bool:
+        """Whether a process that was ended for want of time is no crash: it got somewhere, or one of the last did."""
+        of = handover.jobs[0]
+        self._fruitless[of] = 0 if handover.moved > 1 or handover.held else self._fruitless[of] + 1
+        return self._fruitless[of] < MAX_STARTS
 
     def _finish(self, handover: Handover, messages: Iterable[Message]) -> None:
         self._here.remove(handover)

@@ -28,7 +28,11 @@ SECONDS = 60.0
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     here = SlurmHere(tmp_path_factory.mktemp("slurm"))
-    here.ready()
+    try:
+        here.ready()
+    except RuntimeError as error:
+        here.stop()
+        pytest.skip(str(error))
     yield here
     here.stop()
 
