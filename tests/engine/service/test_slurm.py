@@ -16,6 +16,7 @@ from engine.service import protocol
 from engine.service.client import EngineRefused
 from engine.service.executors.slurm_commands import complaint, options, seconds
 from engine.service.places import SlurmPlace
+from explorer.cli.main import run as cli
 
 QUICK = '[cluster]\npoll = 0.2\npartition = "gpu"\ngpus = "a100:2"\naccount = "lab"\n'
 """What `cluster` has."""
@@ -131,6 +132,19 @@ def test_a_run_of_two_places_goes_where_there_is_room(cluster, tmp_path):
     assert taken["slurm"] >= 1
     (tmp_path / "go").touch()
     cluster.wait_for(dict.fromkeys(ids, "done"))
+
+
+def test_the_command_line_tells_where_runs_are_and_why_they_wait(cluster, capsys):
+    cluster.shim.tell("hold", "Priority")
+    cluster.start()
+    (run_id,) = submit(cluster, "hold")
+    wait_until(lambda: (one := placed(cluster, run_id)) and one.waits == "Priority")
+    project = ["--project", str(cluster.project.root)]
+    assert cli(["engine", "status", *project]) == cli(["ls", *project]) == 0
+    said = capsys.readouterr().out
+    assert "cluster  slurm (Slurm, gpu, a100:2 GPU): 0 running, 1 waiting there, at most 100 jobs at once" in said
+    assert f"waiting  {run_id}  slurm 1  behind others' jobs" in said
+    assert "queued, behind others' jobs  slurm 1" in said
 
 
 def test_waiting_reasons_node_and_restarts_are_told(cluster, tmp_path):
