@@ -68,12 +68,13 @@ def _job(trial: Iterator[Any], place: Place, project: Project, data_root: Path) 
             why = places.reason(news)
             if why and why not in told and news.waits not in PASSING:
                 told.add(why)
-                yield CheckFinding(True, "queue", f"{job}: {why}")
+                yield CheckFinding(True, "queue", f"{job}: {why}" if job else why)
 
 
 def _seen(place: Place, project: Project, data_root: Path, seen: Mapping[str, Any]) -> Iterator[CheckFinding]:
     host = seen["host"]
-    yield CheckFinding(True, "folder", f"{host} sees {project.root}")
+    if isinstance(place, SlurmPlace):  # what Ray's jobs make comes home by itself
+        yield CheckFinding(True, "folder", f"{host} sees {project.root}")
     yield CheckFinding(True, "python", f"{seen['python']}, {seen['cores']} cores for a job that asks for {place.cpus}")
     here = release("torch")
     alike = here == "absent" or seen["torch"].partition("+")[0] == here.partition("+")[0]
