@@ -7,7 +7,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,9 @@ def trial(place: Place, project: Project, data_root: Path, patience: float = PAT
         if not ended:
             executor.cancel(job_id)
             any(isinstance(message, Exited) for message in _heard(said, PARTING))
+        handovers = list(_handed(project, job_id))
         executor.forget(job_id)
-        _gone(project, job_id)
+        _gone(handovers)
         shutil.rmtree(folder, ignore_errors=True)
         for made in (project.handovers / quote(place.name, safe=""), project.handovers, project.runs, project.root):
             with contextlib.suppress(OSError):  # it holds something
@@ -96,11 +97,16 @@ def _heard(said: "queue.SimpleQueue[Message]", patience: float) -> Iterator[Mess
             yield said.get(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _gone(project: Project, job_id: JobId) -> None:
-    """Wait for the end of the job's folder, which the executor removes on a thread of its own."""
+def _handed(project: Project, job_id: JobId) -> Iterator[Path]:
+    """The folder in which the job was handed over."""
+    for path in project.handovers.glob(f"*/*/{JOB}"):
+        with contextlib.suppress(OSError):  # it is another job's, and gone
+            if job_id.run_id in path.read_text():
+                yield path.parent
+
+
+def _gone(folders: Sequence[Path]) -> None:
+    """Wait for the end of folders that the executor removes on a thread of its own."""
     deadline = time.monotonic() + PARTING
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            if not any(job_id.run_id in path.read_text() for path in project.handovers.glob(f"*/*/{JOB}")):
-                return
+    while any(folder.exists() for folder in folders) and time.monotonic() < deadline:
         time.sleep(0.05)
