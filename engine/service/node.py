@@ -121,7 +121,8 @@ def end_with_parent() -> None:
     """End when nobody holds the other end of standard input any more."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # the interpreter cannot end while a thread is within its own stream
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -126,6 +126,8 @@ class _Courier:
         for own in (assignment, *assignment["mates"]):
             own["run_folder"] = str(runs / Path(own["run_folder"]).name)
         self._own = [Path(own["run_folder"]) for own in (assignment, *assignment["mates"])]
+        for folder in self._own:
+            folder.mkdir(parents=True)
         (self._folder / JOB).write_text(json.dumps(given))
         for name in taken:
             offset = 0
