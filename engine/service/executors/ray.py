@@ -119,7 +119,7 @@ class RayExecutor(HandingExecutor):
         if seen.node and not handover.placed.get("node"):
             self._tell(handover.where(job=self._named(handover), node=seen.node, waits=""))
         elif not handover.placed:  # an earlier engine handed it over
-            self._tell(handover.where(job=self._named(handover), waits="waits for room"))
+            self._tell(handover.where(job=self._named(handover), waits="for free nodes"))
         self._tell(handover.heard())
         if not handover.left:
             self._finish(handover, ())

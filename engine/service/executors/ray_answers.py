@@ -40,10 +40,10 @@ class RayCluster:
     """What the engine asks for; each may be asked again."""
 
     def __init__(self, place: RayPlace, desk: str):
+        require_installed(place)
         import ray
 
         self._place, self._ray = place, ray
-        require_installed(place)
         for attempt in range(CONNECTIONS):
             try:
                 ray.init(address=place.address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
@@ -76,7 +76,7 @@ class RayCluster:
         """See that a node could have such a job, and that nodes have what it needs; `SpecError` where not."""
         place = self._place
         if not self._fits(place.cpus, place.gpus):
-            raise SpecError(f"on: {place.name}: no node of the cluster has {resources(place.cpus, place.gpus)}")
+            raise SpecError(f"on: {place.name}: no node has {resources(place.cpus, place.gpus)}")
         nodes = sorted(self._nodes(), key=lambda node: HEAD not in node["Resources"])[:NODES_ASKED]
         by_node = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         asked = self._ray.remote(looker())
@@ -103,7 +103,7 @@ class RayCluster:
         return any(own.get("CPU", 0) >= cpus and own.get("GPU", 0) >= gpus for own in there)
 
     def start(self, folder: str) -> tuple[str, str]:
-        """Hand over the job of a folder, with the files that it needs; Ray's name for it, and what it waits for."""
+        """Hand over the job of a folder, with the files that it needs; Ray's name for it, and why it waits."""
         place, content = self._place, (Path(folder) / JOB).read_bytes()
         given, token = json.loads(content), Path(folder).name
         gpus = 0.0 if given["cpu_only"] else place.gpus
@@ -114,7 +114,7 @@ class RayCluster:
         wants = Wants(label, place.cpus, gpus, folder if place.shared else "")
         task = self._ask("start", token, wants, content)
         words = resources(place.cpus, gpus)
-        return task, f"waits for {words}" if self._fits(place.cpus, gpus) else f"no node of the cluster has {words}"
+        return task, f"for {words}" if self._fits(place.cpus, gpus) else f"no node has {words}"
 
     def _send(self, token: str, name: str, path: Path) -> None:
         offset, last = 0, False

@@ -114,9 +114,8 @@ class _Courier:
         return None
 
     def _ask(self, method: str, *arguments: object) -> Any:
-        import ray
-
-        return ray.get(getattr(self._desk, method).remote(self._token, *arguments))
+        """What the desk answers. `ray.get` would give the CPU of this task to another one meanwhile."""
+        return getattr(self._desk, method).remote(self._token, *arguments).future().result()
 
     def _unpack(self, job: bytes, taken: list[str]) -> None:
         """Lay the job out in this folder, as it would lie in its project."""

@@ -124,9 +124,9 @@ class Desk:
 
     def cancel(self, token: str) -> None:
         """End a job, its process by force."""
-        import ray
-
         if token in self._posts and self._posts[token].task:
+            import ray
+
             ray.cancel(self._posts[token].task, force=True)
 
     def forget(self, token: str) -> None:

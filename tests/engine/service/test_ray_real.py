@@ -106,7 +106,7 @@ def test_cancelling_ends_one_that_runs_and_one_that_waits(cluster):
     cluster.start(entry="fake_job:run_job")
     ids = submit(cluster, [cluster.fresh() for _ in range(4)], "hold")
     wait_until(lambda: sum(bool(one.node) for one in cluster.status().placed) == 3, SECONDS)
-    assert [one.waits for one in cluster.status().placed if not one.node] == ["waits for 1 CPU"]
+    assert [one.waits for one in cluster.status().placed if not one.node] == ["for 1 CPU"]
     cluster.call(protocol.Cancel(run_ids=ids))
     cluster.wait_for(dict.fromkeys(ids, "cancelled"), SECONDS)
     again = submit(cluster, [cluster.fresh() for _ in range(3)], "quick")
@@ -170,7 +170,7 @@ def test_what_no_node_has_is_told_before_anything_is_queued(cluster):
     (cluster.project.root / "project.toml").write_text(text)
     cluster.address = "boxes"
     cluster.start(entry="fake_job:run_job")
-    with pytest.raises(EngineRefused, match="on: boxes: no node of the cluster has 2 GPU and 1 CPU"):
+    with pytest.raises(EngineRefused, match="on: boxes: no node has 2 GPU and 1 CPU"):
         submit(cluster, [cluster.fresh()], "quick")
     assert cluster.rows() == []
 
