@@ -45,10 +45,10 @@ class RayExecutor(HandingExecutor):
 
     def prepare(self) -> None:
         """See that the cluster answers, has such nodes, and has there what a job needs."""
-        require_installed(self.place)
         try:
+            require_installed(self.place)
             self._line.ask(self.place, "prepare", str(self._project.root))
-        except RayBusyError as error:
+        except (RayBusyError, SpecError) as error:
             raise SpecError(f"on: {self.place.name}: {error}") from None
         self._used_at = time.monotonic()
         self._asked.put(lambda: None)  # the thread takes note of the line
@@ -79,7 +79,7 @@ class RayExecutor(HandingExecutor):
                     self._hand_over(handover)
                 self._look()
                 self._trouble = ""
-            except (RayBusyError, SpecError) as error:
+            except RayBusyError as error:
                 self._not_answered(str(error))
 
     def _not_answered(self, words: str) -> None:
@@ -93,7 +93,11 @@ class RayExecutor(HandingExecutor):
 
     def _hand_over(self, handover: Handover) -> None:
         (handover.folder / DESK).write_text(self._line.desk)
-        task, waits = self._line.ask(self.place, "start", str(handover.folder))
+        try:
+            task, waits = self._line.ask(self.place, "start", str(handover.folder))
+        except SpecError as error:
+            self._finish(handover, handover.failed("failed", str(error)))
+            return
         (handover.folder / ID).write_text(task)
         handover.cluster_id = task
         log.info("%s: %s", ", ".join(map(str, handover.jobs)), self._named(handover))

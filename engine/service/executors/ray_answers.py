@@ -49,7 +49,7 @@ class RayCluster:
                 ray.init(address=place.address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
                 break
             except (RuntimeError, ConnectionError, ValueError) as error:
-                words = f"on: {place.name}: {one_line(str(error))[:400]}"
+                words = f"{one_line(str(error))[:400]}"
                 if not isinstance(error, ConnectionError) or attempt == CONNECTIONS - 1:
                     raise SpecError(words) from None
         self._name = desk
@@ -76,7 +76,7 @@ class RayCluster:
         """See that a node could have such a job, and that nodes have what it needs; `SpecError` where not."""
         place = self._place
         if not self._fits(place.cpus, place.gpus):
-            raise SpecError(f"on: {place.name}: no node has {resources(place.cpus, place.gpus)}")
+            raise SpecError(f"no node has {resources(place.cpus, place.gpus)}")
         nodes = sorted(self._nodes(), key=lambda node: HEAD not in node["Resources"])[:NODES_ASKED]
         by_node = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         asked = self._ray.remote(looker())
@@ -91,9 +91,9 @@ class RayCluster:
             for what, own in ours.items():
                 if theirs[what] != own:
                     found = f"{what} {theirs[what]}" if theirs[what] else f"no {what}"
-                    raise SpecError(f"on: {place.name}: {node} has {found}, this machine {own}: make them the same")
+                    raise SpecError(f"{node} has {found}, this machine {own}: make them the same")
             if place.shared and not sees:
-                raise SpecError(f"on: {place.name}: {node} does not see {root}; without `shared` it need not")
+                raise SpecError(f"{node} does not see {root}; without `shared` it need not")
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -195,7 +195,7 @@ def needed(job: Mapping[str, Any]) -> set[Path]:
         folder = Path(own["run_folder"])
         found |= {path for path in folder.rglob("*") if path.is_file() and path.name not in HERE_ONLY}
         found |= {folder.parent / other / ANSWERS for other in own["population"]}
-        if own["job_id"][1] == "answers" and folder / WEIGHTS not in found:
+        if own["job_id"][1] == "answers" and own["experiment"] and folder / WEIGHTS not in found:
             experiment = Experiment.from_dict(own["experiment"])
             for path in folder.parent.glob(f"{experiment.slug}-*/{WEIGHTS}"):
                 if training_of(path) == experiment.training_id:
@@ -252,6 +252,14 @@ def _size(folder: str, name: str) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def connected(place: RayPlace, desk: str) -> RayCluster:
+    """The cluster; `RayBusyError` where there is none, or one of another release: it may be another one later."""
+    try:
+        return RayCluster(place, desk)
+    except SpecError as error:
+        raise RayBusyError(str(error)) from None
+
+
 def main(pipe: Connection) -> None:
     """Answer until the engine is gone, or something unexpected happens."""
     asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -260,9 +268,10 @@ def main(pipe: Connection) -> None:
     place, desk = asked.get()
     while (question := asked.get()) is not None:
         try:
-            answers = answers or RayCluster(place, desk)
+            if answers is None:
+                answers = connected(place, desk)
             answer = getattr(answers, question[0])(*question[1]), None
-        except SpecError as error:
+        except (SpecError, RayBusyError) as error:
             answer = None, error
         except Exception as error:  # noqa: BLE001 - whatever Ray raises, a fresh process may do better
             cause = getattr(error, "cause", None) or error

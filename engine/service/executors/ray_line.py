@@ -114,9 +114,9 @@ class RayLine:
 def require_installed(place: RayPlace) -> None:
     """`SpecError` where this machine has no Ray, or nobody listens at the address; found without Ray itself."""
     if importlib.util.find_spec("ray") is None:
-        raise SpecError(f"on: {place.name}: Ray is not installed here: pip install 'mia-explore[ray]'")
+        raise SpecError("Ray is not installed here: pip install 'mia-explore[ray]'")
     host, _, port = place.address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise SpecError(f"on: {place.name}: {host}:{port}: {getattr(error, 'strerror', '') or error}") from None
+        raise SpecError(f"{host}:{port}: {getattr(error, 'strerror', '') or error}") from None

@@ -151,6 +151,7 @@ def test_a_lost_node_is_a_crash_and_its_run_goes_on_elsewhere_from_its_checkpoin
     ray.tell("lose")
     ray.tell("add")
     cluster.wait_for({run_id: "done", filler: "done"}, 5 * SECONDS)
+    assert "its node was lost; now queued" in cluster.project.log.read_text()
     assert_same_bits_as_here(cluster, tmp_path, run_id)
 
 
