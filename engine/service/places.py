@@ -82,8 +82,6 @@ class SlurmPlace:
         require(fine, "time", self.time, "such as 30 (minutes), 4:00:00 or 2-00:00:00")
         require_threads("cpus", self.cpus)
         _require_common(self)
-        for field in ("poll", "pause"):
-            require(0.2 <= getattr(self, field) <= 600, field, getattr(self, field), "0.2 to 600")
 
     @property
     def label(self) -> str:
@@ -108,6 +106,8 @@ class RayPlace:
     """Jobs handed to Ray at once."""
     poll: float = 1.0
     """Seconds between two looks at them."""
+    pause: float = 10.0
+    """Seconds before a Ray that did not answer is asked again."""
 
     def __post_init__(self) -> None:
         """Refuse what no cluster takes."""
@@ -117,7 +117,6 @@ class RayPlace:
         require(0 <= self.gpus <= 64, "gpus", self.gpus, "0 to 64")
         require_threads("cpus", self.cpus)
         _require_common(self)
-        require(0.2 <= self.poll <= 600, "poll", self.poll, "0.2 to 600")
 
     @property
     def label(self) -> str:
@@ -134,6 +133,8 @@ def _require_common(place: Any) -> None:
     fine = re.fullmatch(r"[\w.:/\[\]-]{1,64}", place.name, re.ASCII) is not None and place.name != LOCAL
     require(fine, "name", place.name, "letters, digits, _, - and ., not `local`")
     require(1 <= place.jobs <= 100_000, "jobs", place.jobs, "1 to 100000")
+    for field in ("poll", "pause"):
+        require(0.2 <= getattr(place, field) <= 600, field, getattr(place, field), "0.2 to 600")
 
 
 def place_of(name: str, root: Path) -> Place:

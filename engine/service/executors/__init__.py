@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.events import Event
-from engine.job_settings import JobId
+from engine.job_settings import Assignment, JobId
 from engine.service.devices import Machine
 from engine.service.scheduler import Job
 from engine.text import said_of_file
@@ -49,6 +49,10 @@ class Left:
 
     job_ids: tuple[JobId, ...]
     device: str
+
+
+class ClusterBusyError(RuntimeError):
+    """A cluster does not answer now, or takes no more jobs now; why, in one line."""
 
 
 Message = Event | Placed | Exited
@@ -88,6 +92,20 @@ class ClusterExecutor(Executor, Protocol):
 
     def forget(self, job_id: JobId) -> None:
         """How the job ended is safely on disk: what is kept of it for another engine can go."""
+
+
+def assignment_of(job: Job, folder: Path, device: str, threads: int) -> Assignment:
+    """The job as its process is told of it, by itself."""
+    return Assignment(
+        job_id=job.job_id,
+        experiment=job.experiment,
+        attacks=job.attacks,
+        population=job.population,
+        run_folder=str(folder),
+        options=job.options,
+        device=device,
+        threads=threads,
+    )
 
 
 KILL_AFTER = 1.5

@@ -12,15 +12,18 @@ from urllib.parse import quote
 
 from engine.job_settings import Assignment, JobId
 from engine.service.devices import Device, Machine
-from engine.service.executors import Deliver, Exited, Left, Message, not_started
+from engine.service.executors import ClusterBusyError, Deliver, Exited, Left, Message, assignment_of, not_started
 from engine.service.executors.handover import Handover, hand_over, left
 from engine.service.places import Place
 from engine.service.project import Project
 from engine.service.scheduler import Job
 from engine.service.settings import EngineSettings
+from engine.validation import SpecError
 
 LOOK_SECONDS = 0.01
 """Seconds between two looks for each job that there is: a thousand are looked at every ten seconds."""
+AT_ONCE = 20
+"""Jobs handed over before anything else is done."""
 NEVER_BEGAN = "ended before it began"
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,9 @@ class HandingExecutor(ABC):
         """Handed over, or to be, and not at their end."""
         self._over: list[Handover] = []
         """At their end, which may not be on disk yet."""
+        self._again_at = 0.0
+        """When to hand over again after the cluster was busy."""
+        self._trouble = ""
 
     @property
     def machine(self) -> Machine:
@@ -61,23 +67,10 @@ class HandingExecutor(ABC):
     def submit(self, jobs: Sequence[Job], device: str, folders: Sequence[Path]) -> None:  # noqa: ARG002 - it has one
         """Hand the jobs over, as one job of the cluster's."""
         assignments = [
-            Assignment(
-                job_id=job.job_id,
-                experiment=job.experiment,
-                attacks=job.attacks,
-                population=job.population,
-                run_folder=str(folder),
-                options=job.options,
-                device=self.device(job.options.device),
-                threads=self.place.cpus,
-            )
+            assignment_of(job, folder, device_there(job.options.device), self.place.cpus)
             for job, folder in zip(jobs, folders, strict=True)
         ]
         self._asked.put(partial(self._take, assignments))
-
-    def device(self, asked: str) -> str:
-        """What a job is told of its device, where its runs ask for this one."""
-        return asked
 
     def stop(self, job_id: JobId) -> None:
         """Ask for a checkpoint and an end; a job that only waits leaves the queue."""
@@ -94,30 +87,72 @@ class HandingExecutor(ABC):
     # On the executor's own thread from here on
 
     @abstractmethod
-    def _turn(self) -> None:
-        """Hand over what is to be, see how all stand, tell."""
+    def _hand_over(self, handover: Handover) -> tuple[str, str]:
+        """What the cluster calls the job from now on, and why it waits there; `ClusterBusyError`, `SpecError`."""
+
+    @abstractmethod
+    def _look(self) -> None:
+        """See how all stand, and tell."""
+
+    @abstractmethod
+    def _named(self, handover: Handover) -> str:
+        """The cluster's name of a job, as people are told it."""
 
     @abstractmethod
     def _end_one(self, handover: Handover, job_id: JobId, softly: bool) -> None:
         """End what the cluster has of a job, or ask for it; nobody wants `handover.unwanted` any more."""
 
-    def _rest(self, turned: float) -> float | None:
-        """Seconds until the next turn, the last one having begun then; None: until something is asked for."""
+    def _until_look(self, looked: float) -> float | None:
+        """Seconds until the next look, the last one having been then; None: there is nothing to look at."""
         between = max(self.place.poll, LOOK_SECONDS * len(self._here))
-        return max(0.0, turned + between - time.monotonic()) if self._here else None
+        return max(0.0, looked + between - time.monotonic()) if self._here else None
 
     def _run(self) -> None:
-        turned = 0.0
+        looked = 0.0
         while True:
             try:
-                self._obey(self._rest(turned))
-                if self._rest(turned) == 0.0:
+                self._obey(0.0 if self._to_hand_over() else self._until_look(looked))
+                self._hand_over_some()
+                if self._until_look(looked) == 0.0:
                     self._room.wait()
-                    self._turn()
-                    turned = time.monotonic()
+                    self._look()
+                    looked = time.monotonic()
             except Exception:  # whatever it is, those that run must be watched on
                 log.exception("%s: an unexpected error", self.place.name)
                 time.sleep(1.0)
+
+    def _to_hand_over(self) -> list[Handover]:
+        """Those that the cluster has not got, as long as it is not known to be busy."""
+        if time.monotonic() < self._again_at:
+            return []
+        return [own for own in self._here if own.sure and not own.cluster_id][:AT_ONCE]
+
+    def _hand_over_some(self) -> None:
+        for handover in self._to_hand_over():
+            try:
+                handover.cluster_id, waits = self._hand_over(handover)
+            except ClusterBusyError as error:
+                self._busy(str(error))
+                return
+            except SpecError as error:
+                self._finish(handover, handover.failed("failed", str(error)))
+            else:
+                log.info("%s: %s", ", ".join(map(str, handover.jobs)), self._named(handover))
+                self._tell(handover.where(job=self._named(handover), waits=waits))
+
+    def _busy(self, words: str) -> None:
+        """The cluster takes no more now: say why to those that wait for it, and try again after a while."""
+        self._again_at = time.monotonic() + self.place.pause
+        self._complain(words)
+        for handover in self._here:
+            if not handover.cluster_id:
+                self._tell(handover.where(waits=words))
+
+    def _complain(self, words: str) -> None:
+        """Into the log, but only once in a row."""
+        if words and words != self._trouble:
+            log.warning("%s: %s", self.place.name, words)
+        self._trouble = words
 
     def _obey(self, patience: float | None) -> None:
         """Do what was asked for, waiting so long for the first word."""
@@ -158,3 +193,8 @@ class HandingExecutor(ABC):
             if not handover.remembered:
                 self._over.remove(handover)
                 handover.remove()
+
+
+def device_there(asked: str) -> str:
+    """A cluster gives each job its own GPUs, of which the first has the number 0."""
+    return "cuda" if asked.startswith("cuda") else asked

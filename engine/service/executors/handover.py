@@ -42,8 +42,6 @@ class Handover:
     placed: dict[str, object] = field(default_factory=dict)
     misses: int = 0
     """How often in a row the cluster did not name it."""
-    again_at: float = 0.0
-    """When to try again to hand it over."""
     gone_at: float | None = None
     """When the cluster first said that it is over."""
     moved: int = 0

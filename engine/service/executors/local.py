@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.events import Event, JobEnded
 from engine.job_settings import Assignment, JobId
 from engine.service import child, devices
-from engine.service.executors import KILL_AFTER, Deliver, Exited, not_started
+from engine.service.executors import KILL_AFTER, Deliver, Exited, assignment_of, not_started
 from engine.service.scheduler import Job
 from engine.service.settings import EngineSettings
 
@@ -48,17 +48,7 @@ class LocalExecutor:
     def submit(self, jobs: Sequence[Job], device: str, folders: Sequence[Path]) -> None:
         """Start the jobs; their process writes what it prints to `job.log` in the first run's folder."""
         first, *mates = (
-            Assignment(
-                job_id=job.job_id,
-                experiment=job.experiment,
-                attacks=job.attacks,
-                population=job.population,
-                run_folder=str(folder),
-                options=job.options,
-                device=device,
-                threads=self._threads,
-            )
-            for job, folder in zip(jobs, folders, strict=True)
+            assignment_of(job, folder, device, self._threads) for job, folder in zip(jobs, folders, strict=True)
         )
         first = replace(first, mates=tuple(mates))
         process = _JobProcess(first, self._context, self._entry, self._room, self._tell)

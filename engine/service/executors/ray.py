@@ -1,31 +1,25 @@
 """Jobs on a Ray cluster, each a task of its desk there (`ray_desk`), spoken to by a process of its own (`ray_line`)."""
 
 import contextlib
-import logging
 import time
 
 from engine.event_file import LATE
 from engine.job_settings import JobId
+from engine.service.executors import ClusterBusyError
 from engine.service.executors.handing import NEVER_BEGAN, HandingExecutor
 from engine.service.executors.handover import Handover
 from engine.service.executors.local import describe_exit, last_words
 from engine.service.executors.ray_desk import CANCELLED, Seen
-from engine.service.executors.ray_line import RayBusyError, RayLine, Told, require_installed
+from engine.service.executors.ray_line import RayLine, Told, require_installed
 from engine.service.places import RayPlace
 from engine.service.project import Project
 from engine.service.settings import EngineSettings
 from engine.validation import SpecError
 
-AT_ONCE = 20
-"""Jobs handed over between two looks."""
-PAUSE = 10.0
-"""Seconds before a cluster that did not answer is asked again."""
 IDLE = 30.0
 """Seconds after which a line that nobody needs is closed."""
 ID, DESK = "id", "desk"
 """Files of a job's folder: Ray's name for it; before that, the name of the desk that it goes to."""
-
-log = logging.getLogger(__name__)
 
 
 class RayExecutor(HandingExecutor):
@@ -39,26 +33,19 @@ class RayExecutor(HandingExecutor):
         self._files: dict[str, int] = {}
         """How many files of each job have come home."""
         self._used_at = time.monotonic()
-        self._again_at = 0.0
-        """When to ask again after the cluster did not answer."""
-        self._trouble = ""
 
     def prepare(self) -> None:
         """See that the cluster answers, has such nodes, and has there what a job needs."""
         try:
             require_installed(self.place)
             self._line.ask(self.place, "prepare", str(self._project.root))
-        except (RayBusyError, SpecError) as error:
+        except (ClusterBusyError, SpecError) as error:
             raise SpecError(f"on: {self.place.name}: {error}") from None
         self._used_at = time.monotonic()
         self._asked.put(lambda: None)  # the thread takes note of the line
 
-    def device(self, asked: str) -> str:
-        """Ray gives each job its own GPUs, of which the first has the number 0."""
-        return "cuda" if asked.startswith("cuda") else asked
-
-    def _rest(self, turned: float) -> float | None:
-        rest = super()._rest(turned)
+    def _until_look(self, looked: float) -> float | None:
+        rest = super()._until_look(looked)
         return max(0.0, self._used_at + IDLE - time.monotonic()) if rest is None and self._line.is_open else rest
 
     def _find_again(self, found: list[Handover]) -> None:
@@ -68,50 +55,33 @@ class RayExecutor(HandingExecutor):
                 handover.cluster_id = (handover.folder / ID).read_text()
         super()._find_again(found)
 
-    def _turn(self) -> None:
-        now = time.monotonic()
-        if not self._here:
-            self._line.close()
-        elif now >= self._again_at:
-            self._used_at = now
-            try:
-                for handover in [own for own in self._here if not own.cluster_id][:AT_ONCE]:
-                    self._hand_over(handover)
-                self._look()
-                self._trouble = ""
-            except RayBusyError as error:
-                self._not_answered(str(error))
-
-    def _not_answered(self, words: str) -> None:
-        self._again_at = time.monotonic() + PAUSE
-        if words != self._trouble:
-            log.warning("%s: %s", self.place.name, words)
-        self._trouble = words
-        for handover in self._here:
-            if not handover.placed.get("node"):
-                self._tell(handover.where(waits=words))
-
-    def _hand_over(self, handover: Handover) -> None:
+    def _hand_over(self, handover: Handover) -> tuple[str, str]:
+        self._used_at = time.monotonic()
         (handover.folder / DESK).write_text(self._line.desk)
-        try:
-            task, waits = self._line.ask(self.place, "start", str(handover.folder))
-        except SpecError as error:
-            self._finish(handover, handover.failed("failed", str(error)))
-            return
+        task, waits = self._line.ask(self.place, "start", str(handover.folder))
         (handover.folder / ID).write_text(task)
-        handover.cluster_id = task
-        log.info("%s: %s", ", ".join(map(str, handover.jobs)), self._named(handover))
-        self._tell(handover.where(job=self._named(handover), waits=waits))
+        return task, waits
 
     def _named(self, handover: Handover) -> str:
         return f"ray {handover.cluster_id[:8]}"
 
     def _look(self) -> None:
         """One question about all jobs; then what each has said, and what has become of it."""
+        if not self._here:
+            self._line.close()
+        elif time.monotonic() >= self._again_at:
+            self._used_at = time.monotonic()
+            try:
+                self._ask_and_see()
+            except ClusterBusyError as error:
+                self._busy(str(error))
+
+    def _ask_and_see(self) -> None:
         handed = {own.token: own for own in self._here if own.cluster_id}
         ours = {token: Told(str(own.folder), str(own.log), self._files.get(token, 0)) for token, own in handed.items()}
         over = [own.token for own in self._over]
         stands: dict[str, Seen] = self._line.ask(self.place, "look", str(self._project.root), ours, over)
+        self._complain("")
         for token, handover in handed.items():
             self._see(handover, stands.get(token))
 
@@ -156,7 +126,7 @@ class RayExecutor(HandingExecutor):
                 self._line.ask(self.place, "say", token, "stop")
             else:
                 self._line.ask(self.place, "cancel", token)
-        except (RayBusyError, SpecError) as error:
+        except (ClusterBusyError, SpecError) as error:
             if not softly:  # whoever cancels need not wait for the cluster; what it still has is ended when it answers
                 self._finish(handover, handover.over(str(error)))
 
@@ -168,5 +138,5 @@ class RayExecutor(HandingExecutor):
         before = list(self._over)
         super()._forget(job_id)
         for handover in [own for own in before if own not in self._over]:
-            with contextlib.suppress(RayBusyError, SpecError):  # the next look does it
+            with contextlib.suppress(ClusterBusyError, SpecError):  # the next look does it
                 self._line.ask(self.place, "forget", handover.token)

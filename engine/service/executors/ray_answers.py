@@ -16,9 +16,10 @@ from typing import Any
 
 from engine.job_settings import ANSWERS
 from engine.ownfiles import refuse_links, replacing
+from engine.service.executors import ClusterBusyError
 from engine.service.executors.ray_courier import HERE_ONLY, LOG, PART, UNFINISHED, Wants
 from engine.service.executors.ray_desk import Desk, Seen
-from engine.service.executors.ray_line import LEAVE_SECONDS, PATIENCE, RayBusyError, Told, require_installed
+from engine.service.executors.ray_line import LEAVE_SECONDS, PATIENCE, Told, require_installed
 from engine.service.node import EVENTS, JOB, version
 from engine.service.places import RayPlace
 from engine.spec.experiment import Experiment
@@ -253,11 +254,11 @@ def _size(folder: str, name: str) -> int:
 
 
 def connected(place: RayPlace, desk: str) -> RayCluster:
-    """The cluster; `RayBusyError` where there is none, or one of another release: it may be another one later."""
+    """The cluster; `ClusterBusyError` where there is none, or one of another release: it may be another one later."""
     try:
         return RayCluster(place, desk)
     except SpecError as error:
-        raise RayBusyError(str(error)) from None
+        raise ClusterBusyError(str(error)) from None
 
 
 def main(pipe: Connection) -> None:
@@ -271,11 +272,11 @@ def main(pipe: Connection) -> None:
             if answers is None:
                 answers = connected(place, desk)
             answer = getattr(answers, question[0])(*question[1]), None
-        except (SpecError, RayBusyError) as error:
+        except (SpecError, ClusterBusyError) as error:
             answer = None, error
         except Exception as error:  # noqa: BLE001 - whatever Ray raises, a fresh process may do better
             cause = getattr(error, "cause", None) or error
-            answer = None, RayBusyError(one_line(f"{place.address}: {type(cause).__name__}: {cause}")[:300])
+            answer = None, ClusterBusyError(one_line(f"{place.address}: {type(cause).__name__}: {cause}")[:300])
         try:
             pipe.send(answer)
         except OSError:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Pipe
 from typing import Any
 
+from engine.service.executors import ClusterBusyError
 from engine.service.launch import import_path
 from engine.service.places import RayPlace
 from engine.validation import SpecError
@@ -38,10 +39,6 @@ class Told:
     """How many of the files that it brought are here."""
 
 
-class RayBusyError(RuntimeError):
-    """Ray does not answer now; why, in one line."""
-
-
 class RayLine:
     """The engine's end; for any thread, one call after another."""
 
@@ -57,20 +54,20 @@ class RayLine:
         return self._process is not None
 
     def ask(self, place: RayPlace, question: str, *arguments: object) -> Any:
-        """What a function of `RayCluster` returns; `SpecError` or `RayBusyError` in one line."""
+        """What a function of `RayCluster` returns; `SpecError` or `ClusterBusyError` in one line."""
         with self._turn:
             try:
                 if self._process is None:
                     self._start(place)
                 self._pipe.send((question, arguments))
                 if not self._pipe.poll(PATIENCE):
-                    raise RayBusyError(f"no answer from {place.address} within {PATIENCE:g} s")
+                    raise ClusterBusyError(f"no answer from {place.address} within {PATIENCE:g} s")
                 answer, error = self._pipe.recv()
             except (OSError, EOFError):
-                error = RayBusyError(f"the connection to {place.address} broke")
-            except RayBusyError as late:
+                error = ClusterBusyError(f"the connection to {place.address} broke")
+            except ClusterBusyError as late:
                 error = late
-            if isinstance(error, RayBusyError):
+            if isinstance(error, ClusterBusyError):
                 self._end()
             if error is not None:
                 raise error

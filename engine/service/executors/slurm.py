@@ -1,69 +1,41 @@
 """Jobs on a Slurm cluster, each handed over by `sbatch`, watched by one `squeue` for all, ended by `scancel`."""
 
-import logging
-import queue
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.event_file import LATE
-from engine.job_settings import Assignment, JobId
-from engine.service.devices import Device, Machine
-from engine.service.executors import Deliver, Exited, Left, Message, not_started
+from engine.job_settings import JobId
+from engine.service.executors import ClusterBusyError, Message
 from engine.service.executors import slurm_commands as slurm
-from engine.service.executors.handover import Handover, hand_over, left
+from engine.service.executors.handing import NEVER_BEGAN, HandingExecutor
+from engine.service.executors.handover import Handover
 from engine.service.executors.local import last_words
-from engine.service.executors.slurm_commands import GOING, WAITING, QueueRow, SlurmBusyError
+from engine.service.executors.slurm_commands import GOING, WAITING, QueueRow
 from engine.service.places import SlurmPlace
 from engine.service.project import Project
-from engine.service.scheduler import MAX_STARTS, Job
+from engine.service.scheduler import MAX_STARTS
 from engine.service.settings import EngineSettings
 from engine.validation import SpecError, require
 
-AT_ONCE = 20
-"""Jobs handed over between two looks at the queue."""
-LOOK_SECONDS = 0.01
-"""Seconds between two looks for each job that there is: a thousand are looked at every ten seconds."""
 MISSES = 3
 """Looks in a row at which Slurm does not name a job before that counts as gone: one may be late."""
-NEVER_BEGAN = "ended before it began"
 RESUMED = {"TIMEOUT", "PREEMPTED", "DEADLINE"}
 """Ends in which a process that got anywhere is not at fault."""
 
-log = logging.getLogger(__name__)
 
+class SlurmExecutor(HandingExecutor):
+    """Hands jobs to Slurm, where each is found again by its id, or before that has come by its name."""
 
-class SlurmExecutor:
-    """Hands jobs to Slurm; one thread does all that takes time, and alone knows how the jobs stand.
-
-    What is in Slurm's queue goes on without the engine, and is found again by its folder in the project.
-    """
+    place: SlurmPlace
 
     def __init__(self, place: SlurmPlace, project: Project, settings: EngineSettings):
-        self.place = place
-        self._project, self._entry = project, settings.entry
-        self._folder = project.handovers / place.name
-        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._here: list[Handover] = []
-        """Handed over, or to be, and not at their end."""
-        self._over: list[Handover] = []
-        """At their end, which may not be on disk yet."""
-        self._trouble = ""
+        super().__init__(place, project, settings)
         self._fruitless: Counter[JobId] = Counter()
         """Of jobs how many processes in a row got nowhere in the time that they had."""
-
-    @property
-    def machine(self) -> Machine:
-        """One device, of as many slots as there may be jobs in the queue."""
-        return Machine((Device(self.place.name, self.place.label, self.place.jobs, self.place.name),), 1)
-
-    def open(self, deliver: Deliver, room: threading.Event) -> None:
-        """Tell everything by `deliver`."""
-        self._deliver, self._room = deliver, room
-        threading.Thread(target=self._run, name=f"slurm {self.place.name}", daemon=True).start()
+        self._to_end: dict[Handover, bool] = {}
+        """Jobs that Slurm is still to end, since it did not answer; whether softly."""
 
     def prepare(self) -> None:
         """See that the commands are there, that nodes can see the project, and that Slurm takes such jobs."""
@@ -77,117 +49,36 @@ class SlurmExecutor:
             require(fine, "--project", str(root), f"a folder within {shared}, which the nodes of {place.name} see")
         try:
             slurm.test(place, root)
-        except SlurmBusyError as error:
+        except ClusterBusyError as error:
             raise SpecError(f"on: {place.name}: {error}") from None
 
-    def left(self) -> list[Left]:
-        """What an earlier engine handed over, or was about to."""
-        found = left(self._folder)
+    def _find_again(self, found: Sequence[Handover]) -> None:
         for handover in found:
             handover.sure = False
-        self._asked.put(partial(self._here.extend, found))
-        return [Left(handover.jobs, self.place.name) for handover in found]
+        super()._find_again(found)
 
-    def submit(self, jobs: Sequence[Job], device: str, folders: Sequence[Path]) -> None:  # noqa: ARG002 - it has one
-        """Hand the jobs over, as one job of Slurm's."""
-        assignments = [
-            Assignment(
-                job_id=job.job_id,
-                experiment=job.experiment,
-                attacks=job.attacks,
-                population=job.population,
-                run_folder=str(folder),
-                options=job.options,
-                device=job.options.device,
-                threads=self.place.cpus,
-            )
-            for job, folder in zip(jobs, folders, strict=True)
-        ]
-        self._asked.put(partial(self._take, assignments))
-
-    def stop(self, job_id: JobId) -> None:
-        """Ask for a checkpoint and an end; a job that only waits leaves the queue."""
-        self._asked.put(partial(self._end, job_id, softly=True))
-
-    def cancel(self, job_id: JobId) -> None:
-        """Take a job out of Slurm, or tell a process that others still need to leave it."""
-        self._asked.put(partial(self._end, job_id))
-
-    def forget(self, job_id: JobId) -> None:
-        """Its end is on disk."""
-        self._asked.put(partial(self._forget, job_id))
-
-    # On the executor's own thread from here on
-
-    def _run(self) -> None:
-        looked = 0.0
-        while True:
-            between = max(self.place.poll, LOOK_SECONDS * len(self._here))
-            self._obey(max(0.0, looked + between - time.monotonic()) if self._here else None)
-            try:
-                self._hand_over_some()
-                if self._here and time.monotonic() >= looked + between:
-                    self._look()
-                    looked = time.monotonic()
-            except Exception:  # whatever it is, those that run must be watched on
-                log.exception("%s: an unexpected error", self.place.name)
-                time.sleep(1.0)
-
-    def _obey(self, patience: float | None) -> None:
-        """Do what was asked for, waiting so long for the first word."""
+    def _hand_over(self, handover: Handover) -> tuple[str, str]:
         try:
-            self._asked.get(timeout=patience)()
-            while True:
-                self._asked.get_nowait()()
-        except queue.Empty:
-            pass
-
-    def _tell(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self._deliver(message)
-
-    def _take(self, assignments: Sequence[Assignment]) -> None:
-        try:
-            Path(assignments[0].run_folder).mkdir(parents=True, exist_ok=True)
-            self._here.append(hand_over(self._folder, assignments, self._entry))
-        except OSError as error:
-            self._tell(Exited(each.job_id, not_started(error)) for each in assignments)
-
-    def _hand_over_some(self) -> None:
-        now = time.monotonic()
-        waiting = [own for own in self._here if own.sure and not own.cluster_id and own.again_at <= now]
-        for handover in waiting[:AT_ONCE]:
-            try:
-                name = f"{slurm.NAME}{handover.token}"
-                place = self.place
-                handover.cluster_id = slurm.submit(place, name, handover.folder, handover.log, handover.cpu_only)
-            except SlurmBusyError as error:
-                handover.sure = False  # it may have been taken all the same; the queue tells
-                self._wait_for(handover, str(error))
-                return
-            except SpecError as error:
-                self._finish(handover, handover.failed("failed", str(error)))
-            else:
-                log.info("%s: %s", ", ".join(map(str, handover.jobs)), self._named(handover))
-                self._tell(handover.where(job=self._named(handover), waits="handed over"))
-
-    def _wait_for(self, handover: Handover, words: str) -> None:
-        handover.again_at = time.monotonic() + self.place.pause
-        self._tell(handover.where(waits=words))
+            name = f"{slurm.NAME}{handover.token}"
+            own = slurm.submit(self.place, name, handover.folder, handover.log, handover.cpu_only)
+        except ClusterBusyError:
+            handover.sure = False  # it may have been taken all the same; the queue tells
+            raise
+        return own, "handed over"
 
     def _named(self, handover: Handover) -> str:
         return f"slurm {handover.cluster_id}"
 
     def _look(self) -> None:
         """One question about all jobs; then what each has said, and what has become of it."""
-        self._room.wait()
         try:
             rows = slurm.look()
-        except SlurmBusyError as error:
+        except ClusterBusyError as error:
             rows = None
-            if str(error) != self._trouble:
-                log.warning("%s: %s", self.place.name, error)
-            self._trouble = str(error)
+            self._complain(str(error))
+        else:
+            for handover, softly in list(self._to_end.items()):
+                self._scancel(handover, softly)
         by_id = {row.slurm_id: row for row in rows or ()}
         by_name = {row.name: row for row in rows or ()}
         for handover in list(self._here):
@@ -207,12 +98,12 @@ class SlurmExecutor:
             handover.cluster_id, handover.sure = slurm_id, True
             self._tell(handover.where(job=self._named(handover)))
             if handover.unwanted.issuperset(handover.left):
-                slurm.cancel([slurm_id])
+                self._scancel(handover, softly=False)
             return
         handover.misses += 1
         if handover.misses >= MISSES and handover.unwanted.issuperset(handover.left):
             self._finish(handover, handover.over(NEVER_BEGAN))
-        elif handover.misses >= MISSES and handover.again_at <= time.monotonic():
+        elif handover.misses >= MISSES:
             handover.sure, handover.misses = True, 0
 
     def _see(self, handover: Handover, row: QueueRow | None) -> None:
@@ -252,24 +143,23 @@ class SlurmExecutor:
         return self._fruitless[of] < MAX_STARTS
 
     def _finish(self, handover: Handover, messages: Iterable[Message]) -> None:
-        self._here.remove(handover)
-        self._over.append(handover)
-        self._tell(messages)
+        self._to_end.pop(handover, None)
+        super()._finish(handover, messages)
 
-    def _end(self, job_id: JobId, *, softly: bool = False) -> None:
-        for handover in [own for own in self._here if job_id in own.left]:
-            handover.unwanted.add(job_id)
-            begun = bool(handover.placed.get("node"))
-            if not handover.cluster_id and handover.sure:
-                self._finish(handover, handover.over(NEVER_BEGAN))
-            elif begun and not handover.unwanted.issuperset(handover.left):
-                handover.tell(f"cancel {job_id.run_id}")
-            elif handover.cluster_id:
-                slurm.cancel([handover.cluster_id], softly=softly and begun)
+    def _end_one(self, handover: Handover, job_id: JobId, softly: bool) -> None:
+        begun = bool(handover.placed.get("node"))
+        if not handover.cluster_id and handover.sure:
+            self._finish(handover, handover.over(NEVER_BEGAN))
+        elif begun and not handover.unwanted.issuperset(handover.left):
+            handover.tell(f"cancel {job_id.run_id}")
+        elif handover.cluster_id:
+            self._scancel(handover, softly and begun)
 
-    def _forget(self, job_id: JobId) -> None:
-        for handover in [own for own in self._over if job_id in own.remembered]:
-            handover.remembered.discard(job_id)
-            if not handover.remembered:
-                self._over.remove(handover)
-                handover.remove()
+    def _scancel(self, handover: Handover, softly: bool) -> None:
+        """End a job of Slurm's, at the next look if Slurm does not answer now."""
+        self._to_end.pop(handover, None)
+        try:
+            slurm.cancel(handover.cluster_id, softly=softly)
+        except ClusterBusyError as error:
+            self._to_end[handover] = softly
+            self._complain(str(error))

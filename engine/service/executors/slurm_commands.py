@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.service.executors import ClusterBusyError
 from engine.service.launch import import_path
 from engine.service.places import SlurmPlace
 from engine.service.project import user_name
@@ -35,10 +36,6 @@ BUSY = re.compile(
     re.IGNORECASE,
 )
 """Complaints of `sbatch` that will be otherwise later."""
-
-
-class SlurmBusyError(RuntimeError):
-    """Slurm does not answer now, or takes no more jobs now; what it said, in one line."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ def test(place: SlurmPlace, folder: Path) -> None:
 def submit(place: SlurmPlace, name: str, folder: Path, output: Path, cpu_only: bool) -> str:
     """Hand a job over; its id, which `sbatch` itself writes into the folder, whatever becomes of this process.
 
-    `SlurmBusyError` where Slurm may take it later, or may have taken it; `SpecError` where it never will.
+    `ClusterBusyError` where Slurm may take it later, or may have taken it; `SpecError` where it never will.
     """
     (folder / SCRIPT).write_text(script(place, folder))
     command = ["sbatch", "--parsable", *options(place, name, output, cpu_only), str(folder / SCRIPT)]
@@ -130,15 +127,15 @@ def submit(place: SlurmPlace, name: str, folder: Path, output: Path, cpu_only: b
                 check=False,
             ).returncode
         except subprocess.TimeoutExpired:
-            raise SlurmBusyError(f"sbatch gave no answer within {PATIENCE:g} s") from None
+            raise ClusterBusyError(f"sbatch gave no answer within {PATIENCE:g} s") from None
         except OSError as error:
-            raise SlurmBusyError(f"sbatch: {error.strerror}") from None
+            raise ClusterBusyError(f"sbatch: {error.strerror}") from None
     if code == 0 and (slurm_id := written_id(folder)):
         return slurm_id
     words = complaint((folder / SAID).read_text(errors="replace"))
     # One that was killed, or said nothing, may have handed the job over before.
     unsure = code <= 0 or words == NO_REASON or BUSY.search(words)
-    raise SlurmBusyError(words) if unsure else SpecError(f"sbatch: {words}")
+    raise ClusterBusyError(words) if unsure else SpecError(f"sbatch: {words}")
 
 
 def written_id(folder: Path) -> str:
@@ -153,19 +150,20 @@ def written_id(folder: Path) -> str:
 
 
 def look() -> list[QueueRow]:
-    """Our jobs in the queue or just out of it, in one question; `SlurmBusyError` where there is no answer."""
+    """Our jobs in the queue or just out of it, in one question; `ClusterBusyError` where there is no answer."""
     user = user_name(os.geteuid())
     answer = _run(["squeue", "--noheader", "--states=all", f"--user={user}", "--format=%i|%T|%r|%N|%j"])
     if answer.returncode:
-        raise SlurmBusyError(complaint(answer.stderr))
+        raise ClusterBusyError(complaint(answer.stderr))
     rows = (line.strip().split("|") for line in answer.stdout.splitlines())
     return [QueueRow(*row) for row in rows if len(row) == 5 and row[4].startswith(NAME)]
 
 
-def cancel(slurm_ids: Sequence[str], *, softly: bool = False) -> None:
-    """End jobs, or ask them for a checkpoint and an end."""
-    if slurm_ids:
-        _run(["scancel", *(["--signal=TERM", "--batch"] if softly else []), *slurm_ids])
+def cancel(slurm_id: str, *, softly: bool = False) -> None:
+    """End a job, or ask it for a checkpoint and an end; `ClusterBusyError` where Slurm does not answer."""
+    answer = _run(["scancel", *(["--signal=TERM", "--batch"] if softly else []), slurm_id])
+    if answer.returncode and BUSY.search(answer.stderr):  # any other complaint is of a job that is over
+        raise ClusterBusyError(complaint(answer.stderr))
 
 
 def last_state(slurm_id: str) -> str:
@@ -174,7 +172,7 @@ def last_state(slurm_id: str) -> str:
         return ""
     try:
         answer = _run(["sacct", "-n", "-X", "-P", "-j", slurm_id, "-o", "State"])
-    except SlurmBusyError:
+    except ClusterBusyError:
         return ""
     return answer.stdout.split()[0] if answer.returncode == 0 and answer.stdout.split() else ""
 
@@ -192,6 +190,6 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SlurmBusyError(f"{command[0]} gave no answer within {PATIENCE:g} s") from None
+        raise ClusterBusyError(f"{command[0]} gave no answer within {PATIENCE:g} s") from None
     except OSError as error:
-        raise SlurmBusyError(f"{command[0]}: {error.strerror}") from None
+        raise ClusterBusyError(f"{command[0]}: {error.strerror}") from None

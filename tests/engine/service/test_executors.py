@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.job_settings import JobId, RunOptions
-from engine.service.executors import local, not_started
+from engine.service.executors import handing, local, not_started
 from engine.service.scheduler import Job
 from engine.service.settings import EngineSettings
 
@@ -39,3 +39,8 @@ def test_jobs_get_their_device_and_the_settings_of_the_executor(monkeypatch):
     ((assignment, entry),) = begun
     assert (assignment.threads, assignment.device, assignment.run_folder) == (3, "cpu", "runs/a")
     assert entry == "fake_job:run_job"
+
+
+@pytest.mark.parametrize(("asked", "given"), [("cuda:3", "cuda"), ("cuda", "cuda"), ("auto", "auto"), ("cpu", "cpu")])
+def test_a_job_on_a_cluster_sees_its_gpu_as_the_first(asked, given):
+    assert handing.device_there(asked) == given

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from engine.job_settings import ANSWERS
-from engine.service.executors import ray_answers, ray_line
+from engine.service.executors import ClusterBusyError, ray_answers, ray_line
 from engine.service.executors.ray import RayExecutor
 from engine.service.executors.ray_courier import PART
 from engine.service.executors.ray_desk import Desk
-from engine.service.executors.ray_line import RayBusyError, RayLine
+from engine.service.executors.ray_line import RayLine
 from engine.service.places import RayPlace
 from engine.service.settings import EngineSettings
 from engine.spec.experiment import Experiment
@@ -47,22 +47,17 @@ def test_an_address_where_nobody_listens_is_told_within_seconds(bench, monkeypat
     assert time.monotonic() - began < 5.0
 
 
-@pytest.mark.parametrize(("asked", "given"), [("cuda:3", "cuda"), ("cuda", "cuda"), ("auto", "auto"), ("cpu", "cpu")])
-def test_a_job_sees_its_gpu_as_the_first(bench, asked, given):
-    assert RayExecutor(place(), bench.project, EngineSettings()).device(asked) == given
-
-
 def test_a_process_that_ends_is_a_cluster_that_does_not_answer(monkeypatch):
     monkeypatch.setattr(ray_line, "ANSWERS", "no.such.module")
     line = RayLine()
-    with pytest.raises(RayBusyError, match=r"the connection to ray://127\.0\.0\.1:9 broke"):
+    with pytest.raises(ClusterBusyError, match=r"the connection to ray://127\.0\.0\.1:9 broke"):
         line.ask(place(), "look")
     assert not line.is_open
 
 
 def test_what_the_process_meets_comes_over_the_line_in_its_words():
     line = RayLine()
-    with pytest.raises(RayBusyError, match=r"127\.0\.0\.1:9: Connection refused|not installed"):
+    with pytest.raises(ClusterBusyError, match=r"127\.0\.0\.1:9: Connection refused|not installed"):
         line.ask(place(), "look")
     line.close()
 

@@ -194,6 +194,19 @@ def test_a_cluster_that_takes_its_time_is_not_waited_for(cluster):
     cluster.wait_for({run_id: "cancelled"})
 
 
+def test_a_cancel_that_slurm_does_not_hear_is_said_again(cluster):
+    cluster.start()
+    (run_id,) = submit(cluster, "stubborn")
+    cluster.wait_for({run_id: "running"})
+    cluster.shim.tell("down")
+    cluster.call(protocol.Cancel(run_ids=[run_id]))
+    assert cluster.shim.states() == ["RUNNING"]
+    cluster.shim.untell("down")
+    cluster.wait_for({run_id: "cancelled"})
+    (next_one,) = submit(cluster, "quick")
+    cluster.wait_for({next_one: "done"})
+
+
 def test_what_somebody_cancels_in_slurm_stays_cancelled(cluster):
     cluster.start()
     (run_id,) = submit(cluster, "hold")
