@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine" / "service"))
-from conftest import Bench, bench, runtime  # noqa: F401 - fixtures
+from conftest import bench, runtime, shim  # noqa: F401 - fixtures
 from experiments import make_experiment
-from test_slurm import shim  # noqa: F401 - a fixture
 
 from engine.event_file import EventFile
 from engine.events import Progress, RunStarted
